@@ -1,0 +1,3 @@
+//! Arguments to command to exit code; no logic.
+
+fn main() {}

@@ -1,0 +1,239 @@
+//! What is asked of AWA ([`AwaCall`], [`LookUp`]) and what its answer means ([`AwaReply`]): meaning, not HTTP.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{DocumentRef, ExternalId, SegmentId, SysId, TransferKind, UnixMillis};
+
+/// One request to AWA, with every id already ServiceNow's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AwaCall {
+    /// Offer Work: put the document in front of one agent.
+    Offer {
+        document: DocumentRef,
+        segment: Option<SegmentId>,
+        queue: ExternalId,
+        agent: SysId,
+        window: OfferWindow,
+        assignment: Assignment,
+    },
+    /// Offer Work as a transfer: hand the document to an agent or a queue.
+    Transfer {
+        document: DocumentRef,
+        segment: Option<SegmentId>,
+        source_queue: ExternalId,
+        kind: TransferKind,
+        target: TransferTarget,
+    },
+    /// Manual Assignment: give a work item without asking.
+    Assign {
+        work_item: SysId,
+        agent: SysId,
+        /// Absent once the ring time is over: the assignment is then without a time limit.
+        window: Option<OfferWindow>,
+        assignment: Assignment,
+    },
+    /// Inbox Action accept.
+    Accept { work_item: SysId, agent: SysId },
+    /// Inbox Action reject.
+    Reject { work_item: SysId, agent: SysId, reason: RejectReason },
+    /// Agent Consult end.
+    EndConsult { document: DocumentRef, hand_over: bool },
+    /// Closes an interaction as abandoned, which is what takes its card away.
+    CloseDocument { document: DocumentRef },
+}
+
+impl AwaCall {
+    /// Which of the calls this is.
+    #[must_use]
+    pub const fn kind(&self) -> CallKind {
+        match self {
+            Self::Offer { .. } => CallKind::Offer,
+            Self::Transfer { .. } => CallKind::Transfer,
+            Self::Assign { .. } => CallKind::Assign,
+            Self::Accept { .. } => CallKind::Accept,
+            Self::Reject { .. } => CallKind::Reject,
+            Self::EndConsult { .. } => CallKind::EndConsult,
+            Self::CloseDocument { .. } => CallKind::CloseDocument,
+        }
+    }
+}
+
+/// The name of a call, as logs and metrics spell it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallKind {
+    Offer,
+    Transfer,
+    Assign,
+    Accept,
+    Reject,
+    EndConsult,
+    CloseDocument,
+    LookUp,
+}
+
+impl CallKind {
+    /// The name in logs and metric labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Offer => "offer",
+            Self::Transfer => "transfer",
+            Self::Assign => "assign",
+            Self::Accept => "accept",
+            Self::Reject => "reject",
+            Self::EndConsult => "end_consult",
+            Self::CloseDocument => "close_document",
+            Self::LookUp => "look_up",
+        }
+    }
+}
+
+impl fmt::Display for CallKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Who gets a transfer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TransferTarget {
+    Agent(SysId),
+    Queue(ExternalId),
+}
+
+/// When the agent was offered the work, on the vendor's clock, and for how long the card stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferWindow {
+    pub offered_on: UnixMillis,
+    pub timeout_seconds: u32,
+}
+
+impl OfferWindow {
+    /// The end of the ring time: nothing is sent after it.
+    #[must_use]
+    pub fn deadline(self) -> UnixMillis {
+        self.offered_on.plus(u64::from(self.timeout_seconds) * 1000)
+    }
+}
+
+/// The parameters of an assignment beside agent and time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assignment {
+    pub allowed_to_decline: bool,
+    pub enable_auto_assign: bool,
+    pub display_option: DisplayOption,
+    /// The presence that the agent gets when the ring time passes; none = unchanged.
+    pub after_timeout_presence: Option<SysId>,
+}
+
+/// What is shown of a work item that is accepted by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "snake_case")]
+pub enum DisplayOption {
+    #[default]
+    CardOnly,
+    CardAndTab,
+}
+
+impl DisplayOption {
+    /// ServiceNow's word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CardOnly => "card_only",
+            Self::CardAndTab => "card_and_tab",
+        }
+    }
+}
+
+/// A reject reason as the mapping names it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RejectReason {
+    SysId(SysId),
+    /// To be resolved through the reject reasons of the channel: a service channel's sys_id or the vendor's name
+    /// for the channel, where one is known.
+    DisplayValue {
+        text: String,
+        channel: Option<String>,
+    },
+}
+
+/// A question about a call in doubt: has it landed?
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LookUp {
+    /// The call whose fate is unknown.
+    pub call: AwaCall,
+    /// When it was first sent; older work items than the document's own history may hold are not confused with it.
+    pub first_sent: UnixMillis,
+}
+
+/// Why and how long to wait before the next try.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// ServiceNow said how long (Retry-After), in milliseconds.
+    Told(u64),
+    /// Overload without a time: back off.
+    BackOff,
+}
+
+/// What an answer means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AwaReply {
+    /// It is done; an offer's or a transfer's answer names the work item.
+    Landed { work_item: Option<SysId> },
+    /// What was asked for is in place already.
+    AlreadyOurs { work_item: Option<SysId> },
+    /// The work item is with somebody else.
+    TakenBy { agent: String },
+    /// The agent's presence does not allow it now.
+    AgentUnavailable,
+    /// The document is closed: the conversation is over.
+    DocumentClosed,
+    /// The ring time was over for ServiceNow's clock.
+    TooLate,
+    /// `offered_on` lies ahead of ServiceNow's clock.
+    ClockSkew,
+    /// Repeating cannot help; `what` says what a person has to change.
+    Misconfigured { what: String },
+    /// The instance is alive and turned the call away for now.
+    Busy { wait: Wait },
+    /// It never left: safe to repeat.
+    NotSent { why: String },
+    /// It may have landed: look first.
+    InDoubt { why: String },
+    /// A look-up found that the call has not landed.
+    NotLanded,
+    /// A look-up is not allowed, so doubt cannot be cleared.
+    LookUpForbidden,
+    /// The credentials are not accepted.
+    Unauthorised { why: String },
+    /// Something that is not ServiceNow's API answered: a login page, a hibernating instance.
+    NotServiceNow { what: String },
+}
+
+impl AwaReply {
+    /// The meaning's name in logs and stories.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Landed { .. } => "landed",
+            Self::AlreadyOurs { .. } => "already_ours",
+            Self::TakenBy { .. } => "taken_by_another",
+            Self::AgentUnavailable => "agent_unavailable",
+            Self::DocumentClosed => "document_closed",
+            Self::TooLate => "too_late",
+            Self::ClockSkew => "clock_skew",
+            Self::Misconfigured { .. } => "misconfigured",
+            Self::Busy { .. } => "busy",
+            Self::NotSent { .. } => "not_sent",
+            Self::InDoubt { .. } => "in_doubt",
+            Self::NotLanded => "not_landed",
+            Self::LookUpForbidden => "look_up_forbidden",
+            Self::Unauthorised { .. } => "unauthorised",
+            Self::NotServiceNow { .. } => "not_servicenow",
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! One lane: what is known of a conversation and the calls still owed for it, in order of arrival.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Action, Channel, ConversationId, DocumentRef, Entry, EntryId, SegmentId, Stage, SysId,
+    UnixMillis, VendorAgentId, VendorQueueId,
+};
+
+/// Which lane: conversations of one contact centre share their tables and their ids.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LaneKey {
+    pub contact_center: String,
+    pub conversation: ConversationId,
+}
+
+impl fmt::Display for LaneKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.contact_center, self.conversation)
+    }
+}
+
+/// What the bridge remembers of one conversation.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Conversation {
+    pub document: Option<DocumentRef>,
+    pub last_queue: Option<VendorQueueId>,
+    pub channel: Option<Channel>,
+    /// Newest last, at most [`Conversation::WORK_ITEMS`].
+    pub work_items: Vec<WorkItem>,
+    pub consult: Option<OpenConsult>,
+    /// Unsettled, in order of arrival.
+    pub entries: Vec<Entry>,
+}
+
+/// A work item that an answer of ServiceNow named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkItem {
+    pub sys_id: SysId,
+    /// Who has it, in the vendor's words; none while it is with a queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<VendorAgentId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment: Option<SegmentId>,
+    /// Accepted or rejected already: a withdraw has nothing to take back.
+    #[serde(default)]
+    pub answered: bool,
+}
+
+/// A consult that was begun and not ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenConsult {
+    pub document: DocumentRef,
+    /// The leg that the consult was begun for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment: Option<SegmentId>,
+    pub since: UnixMillis,
+}
+
+/// What the dispatcher has to know of a lane: which entry wants attention next, when, and how badly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Due {
+    pub entry: EntryId,
+    pub at: UnixMillis,
+    /// The entry of the lane whose deadline comes first, and that deadline: it is settled then, which needs no call.
+    pub expires: (EntryId, UnixMillis),
+    pub urgency: Urgency,
+    /// Whether looking at it may lead to a call; false where it only has to be settled or moved.
+    pub calls: bool,
+}
+
+/// The order in which due entries go: the smaller, the sooner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urgency {
+    /// Calls about a live conversation: accept, reject, transfer, consult end. By time of receipt.
+    Live(UnixMillis),
+    /// Offers and assignments, by deadline.
+    Offer(UnixMillis),
+}
+
+impl Conversation {
+    /// How many work items are remembered.
+    pub const WORK_ITEMS: usize = 16;
+
+    /// Whether nothing is owed.
+    #[must_use]
+    pub const fn is_idle(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The entry of that id, while it is not settled.
+    #[must_use]
+    pub fn entry(&self, id: EntryId) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.id == id)
+    }
+
+    /// What to look at next: the head of the lane, one that stepped aside before it, or one behind it whose deadline
+    /// has come; of two at one moment the earlier event. None while a call is on the way, or if nothing is owed.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Due> {
+        if self.is_calling() {
+            return None;
+        }
+        let mut behind = false;
+        let mut next: Option<Due> = None;
+        for entry in &self.entries {
+            let due = entry.next_due(behind);
+            behind |= !entry.stage.is_aside();
+            next = Some(match next {
+                None => due,
+                Some(next) => {
+                    let expires =
+                        if due.expires.1 < next.expires.1 { due.expires } else { next.expires };
+                    Due { expires, ..if due.at < next.at { due } else { next } }
+                }
+            });
+        }
+        next
+    }
+
+    /// Whether a call or a look-up is on the way.
+    pub(super) fn is_calling(&self) -> bool {
+        self.entries.iter().any(|entry| entry.stage.is_on_the_way())
+    }
+
+    /// Whether an earlier entry, one that did not step aside, has to be done first.
+    pub(super) fn is_blocked(&self, position: usize) -> bool {
+        self.entries.iter().take(position).any(|entry| !entry.stage.is_aside())
+    }
+}
+
+impl Entry {
+    fn next_due(&self, behind: bool) -> Due {
+        let urgency = match self.event.action {
+            Action::Offer { .. } | Action::Assign { .. } => Urgency::Offer(self.deadline),
+            Action::Transfer { .. }
+            | Action::Accept { .. }
+            | Action::Reject { .. }
+            | Action::ConsultEnd { .. }
+            | Action::Withdraw
+            | Action::Bind => Urgency::Live(self.received_at),
+        };
+        let expires = behind || self.deadline <= self.due;
+        let calls = match self.stage {
+            Stage::Waiting | Stage::InDoubt | Stage::Held => !expires,
+            Stage::Parked { .. } | Stage::Sending | Stage::LookingUp => false,
+        };
+        let at = if expires { self.deadline } else { self.due };
+        Due { entry: self.id, at, expires: (self.id, self.deadline), urgency, calls }
+    }
+}

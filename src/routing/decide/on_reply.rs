@@ -1,0 +1,270 @@
+//! ServiceNow answered: what the answer makes of the entry.
+
+use super::{Effect, Lane};
+use crate::routing::{
+    Action, Answer, AwaReply, Conversation, Doubt, Entry, EntryId, OpenConsult, Outcome, Pause,
+    PauseCause, Reason, Rules, SegmentId, Stage, SysId, TransferKind, UnixMillis, VendorAgentId,
+    VendorTarget, Wait, WithdrawAction, WorkItem,
+};
+
+/// An answer with all that came along.
+pub(super) struct Answered {
+    pub(super) reply: AwaReply,
+    pub(super) answer: Answer,
+    pub(super) elapsed_ms: u64,
+    pub(super) retry_in: u64,
+    pub(super) at: UnixMillis,
+}
+
+/// What to do after an answer that settles nothing.
+enum Again {
+    /// The call, certain not to have landed.
+    Call,
+    /// The look-up.
+    LookUp,
+}
+
+pub(super) fn reply(lane: &mut Lane, id: EntryId, answered: Answered, rules: &Rules) {
+    let Answered { reply, answer, elapsed_ms, retry_in, at } = answered;
+    let Some(entry) = lane.entry_mut(id) else { return };
+    let looked_up = match entry.stage {
+        Stage::Sending => false,
+        Stage::LookingUp => true,
+        Stage::Waiting | Stage::Held | Stage::Parked { .. } | Stage::InDoubt => return,
+    };
+    entry.account_for_answer(at);
+    if let Some(call) = entry.story.calls.last_mut() {
+        call.elapsed_ms = Some(elapsed_ms);
+        call.status = answer.status;
+        call.meaning = Some(reply.name().to_owned());
+        call.message = Some(answer.message.clone());
+    }
+    entry.story.last_answer = Some(answer);
+    let doubtful = if looked_up { Again::LookUp } else { Again::Call };
+    let back_off = Pause { cause: PauseCause::BackOff, ms: retry_in };
+    let at_once = Pause { cause: PauseCause::BackOff, ms: 0 };
+    let dead = |code: &str, detail: &str| (Outcome::Dead, Reason::with(code, detail));
+    let end = match reply {
+        AwaReply::Landed { work_item } => {
+            let code = if looked_up { "found_by_look_up" } else { "confirmed" };
+            return landed(lane, id, work_item, code, at, rules);
+        }
+        AwaReply::AlreadyOurs { work_item } => {
+            return landed(lane, id, work_item, "already_in_place", at, rules);
+        }
+        AwaReply::TakenBy { .. } if lane.is_withdraw(id) => {
+            return landed(lane, id, None, "taken_by_another", at, rules);
+        }
+        AwaReply::TakenBy { agent } => dead("taken_by_another", &agent),
+        AwaReply::AgentUnavailable | AwaReply::ClockSkew if looked_up => {
+            return again(lane, id, &Again::LookUp, back_off, at);
+        }
+        AwaReply::NotLanded | AwaReply::LookUpForbidden if !looked_up => {
+            return again(lane, id, &Again::LookUp, back_off, at);
+        }
+        AwaReply::AgentUnavailable => return unavailable(lane, id, at, rules),
+        AwaReply::DocumentClosed if lane.is_withdraw(id) => {
+            return landed(lane, id, None, "already_in_place", at, rules);
+        }
+        AwaReply::DocumentClosed => {
+            dead("document_closed", "the conversation is over in ServiceNow")
+        }
+        AwaReply::TooLate => (Outcome::Expired, Reason::plain("too_late_for_servicenow")),
+        AwaReply::ClockSkew => return clock_skew(lane, id, at),
+        AwaReply::Misconfigured { what } => dead("misconfigured", &what),
+        AwaReply::Busy { wait: Wait::Told(ms) } => {
+            return again(lane, id, &doubtful, Pause { cause: PauseCause::RetryAfter, ms }, at);
+        }
+        AwaReply::Busy { wait: Wait::BackOff }
+        | AwaReply::NotSent { .. }
+        | AwaReply::Unauthorised { .. } => return again(lane, id, &doubtful, back_off, at),
+        AwaReply::InDoubt { .. } if looked_up => return again(lane, id, &doubtful, back_off, at),
+        AwaReply::InDoubt { .. } => return again(lane, id, &Again::LookUp, at_once, at),
+        AwaReply::NotServiceNow { .. } => return again(lane, id, &Again::LookUp, back_off, at),
+        AwaReply::NotLanded => return again(lane, id, &Again::Call, back_off, at),
+        AwaReply::LookUpForbidden => match rules.doubt {
+            Doubt::Repeat => return again(lane, id, &Again::Call, back_off, at),
+            Doubt::Dead => dead(
+                "in_doubt",
+                "a call was sent, what became of it is not known, and ServiceNow forbids the look-up",
+            ),
+        },
+    };
+    lane.settle(id, end.0, end.1, at);
+}
+
+/// The process stopped while a call or look-up was on the way.
+pub(super) fn recovered(lane: &mut Lane, id: EntryId, at: UnixMillis) {
+    let Some(entry) = lane.entry_mut(id) else { return };
+    if matches!(entry.stage, Stage::Sending | Stage::LookingUp) {
+        entry.stage = Stage::InDoubt;
+        entry.due = at;
+        let why = Reason::plain("recovered_in_doubt");
+        lane.effects.push(Effect::Reschedule { entry: id, at, why });
+    }
+}
+
+/// Puts the entry back to wait, one try further in the back-off.
+fn again(lane: &mut Lane, id: EntryId, what: &Again, pause: Pause, at: UnixMillis) {
+    if let Some(entry) = lane.entry_mut(id) {
+        entry.story.tries += 1;
+    }
+    put_back(lane, id, what, pause, at);
+}
+
+/// Puts the entry back to wait. What was withdrawn meanwhile is not called again.
+fn put_back(lane: &mut Lane, id: EntryId, what: &Again, pause: Pause, at: UnixMillis) {
+    let Some(entry) = lane.entry_mut(id) else { return };
+    entry.stage = match what {
+        Again::Call if entry.story.withdrawn => {
+            lane.settle(id, Outcome::Superseded, Reason::plain("withdrawn"), at);
+            return;
+        }
+        Again::Call => Stage::Waiting,
+        Again::LookUp => Stage::InDoubt,
+    };
+    entry.story.pause = Some(pause);
+    entry.due = at.plus(pause.ms);
+    let (at, why) = (entry.due, Reason::plain(entry.story.last_meaning()));
+    lane.effects.push(Effect::Reschedule { entry: id, at, why });
+}
+
+fn unavailable(lane: &mut Lane, id: EntryId, at: UnixMillis, rules: &Rules) {
+    let Some(entry) = lane.entry_mut(id) else { return };
+    let used = usize::try_from(entry.story.unavailable).unwrap_or(usize::MAX);
+    let in_time = |ms: &&u64| at.plus(**ms) < entry.deadline;
+    let Some(ms) = rules.unavailable_pauses.get(used).filter(in_time).copied() else {
+        let reason = Reason::with(
+            "agent_unavailable",
+            "ServiceNow says that the agent is not available; check the agent's presence there",
+        );
+        lane.settle(id, Outcome::Dead, reason, at);
+        return;
+    };
+    entry.story.unavailable += 1;
+    entry.story.tries = 0;
+    put_back(lane, id, &Again::Call, Pause { cause: PauseCause::BackOff, ms }, at);
+}
+
+fn clock_skew(lane: &mut Lane, id: EntryId, at: UnixMillis) {
+    let Some(entry) = lane.entry_mut(id) else { return };
+    if entry.story.corrections > 0 {
+        let reason = Reason::with("clock_skew", "ServiceNow refused the corrected offered_on too");
+        lane.settle(id, Outcome::Dead, reason, at);
+        return;
+    }
+    entry.story.corrections += 1;
+    entry.story.tries = 0;
+    put_back(lane, id, &Again::Call, Pause { cause: PauseCause::BackOff, ms: 0 }, at);
+}
+
+/// It is done: remember what the conversation has become, then settle, or go on with a withdraw's next step.
+fn landed(
+    lane: &mut Lane,
+    id: EntryId,
+    work_item: Option<SysId>,
+    code: &str,
+    at: UnixMillis,
+    rules: &Rules,
+) {
+    let Some(position) = lane.position(id) else { return };
+    let conversation = &mut lane.conversation;
+    let entry = &mut conversation.entries[position];
+    let work_item = entry.story.work_item.or(work_item);
+    entry.story.work_item = work_item;
+    let event = entry.event.clone();
+    let brought = entry.story.brought.clone().unwrap_or_default();
+    match &event.action {
+        Action::Offer { agent, assignment, .. } => {
+            let answered = rules.offer.assignment(assignment).enable_auto_assign;
+            conversation.learn_work_item(work_item, Some(agent), event.segment.as_ref(), answered);
+        }
+        Action::Transfer { kind, target, .. } => {
+            let agent = match target {
+                VendorTarget::Agent(agent) => Some(agent),
+                VendorTarget::Queue(_) => None,
+            };
+            conversation.learn_work_item(work_item, agent, event.segment.as_ref(), false);
+            if let (TransferKind::Consult, Some(document)) =
+                (kind, event.document.clone().or(brought.document))
+            {
+                conversation.consult =
+                    Some(OpenConsult { document, segment: event.segment.clone(), since: at });
+            }
+        }
+        Action::Assign { agent, .. } => {
+            conversation.learn_work_item(work_item, Some(agent), event.segment.as_ref(), false);
+        }
+        Action::Accept { .. } | Action::Reject { .. } => conversation.answered(work_item),
+        Action::ConsultEnd { .. } => conversation.consult = None,
+        Action::Withdraw => {
+            if withdraw_goes_on(conversation, position, rules) {
+                let entry = &mut conversation.entries[position];
+                entry.stage = Stage::Waiting;
+                entry.due = at;
+                entry.story.work_item = None;
+                entry.story.first_sent = None;
+                entry.story.brought = None;
+                entry.story.tries = 0;
+                let why = Reason::plain("next_step_of_withdraw");
+                lane.effects.push(Effect::Reschedule { entry: id, at, why });
+                return;
+            }
+        }
+        Action::Bind => {}
+    }
+    lane.settle(id, Outcome::Delivered, Reason::plain(code), at);
+}
+
+/// Books one step of a withdraw as done; whether another may follow.
+fn withdraw_goes_on(conversation: &mut Conversation, position: usize, rules: &Rules) -> bool {
+    let segment = conversation.entries[position].event.segment.as_ref();
+    let consult = conversation.consult.as_ref();
+    if rules.withdraw_ends_consult && consult.is_some_and(|consult| consult.is_of(segment)) {
+        conversation.consult = None;
+        return true;
+    }
+    match rules.withdraw {
+        WithdrawAction::None => false,
+        WithdrawAction::Reject => {
+            let rejected = conversation.entries[position].story.work_item;
+            conversation.answered(rejected);
+            true
+        }
+        WithdrawAction::CloseDocument => {
+            conversation.work_items.iter_mut().for_each(|item| item.answered = true);
+            false
+        }
+    }
+}
+
+impl Conversation {
+    fn learn_work_item(
+        &mut self,
+        sys_id: Option<SysId>,
+        agent: Option<&VendorAgentId>,
+        segment: Option<&SegmentId>,
+        answered: bool,
+    ) {
+        let Some(sys_id) = sys_id else { return };
+        self.work_items.retain(|item| item.sys_id != sys_id);
+        if self.work_items.len() == Self::WORK_ITEMS {
+            self.work_items.remove(0);
+        }
+        let (agent, segment) = (agent.cloned(), segment.cloned());
+        self.work_items.push(WorkItem { sys_id, agent, segment, answered });
+    }
+
+    fn answered(&mut self, sys_id: Option<SysId>) {
+        for item in self.work_items.iter_mut().filter(|item| Some(item.sys_id) == sys_id) {
+            item.answered = true;
+        }
+    }
+}
+
+impl Entry {
+    fn account_for_answer(&mut self, at: UnixMillis) {
+        let open = at.since(self.received_at).saturating_sub(self.story.waited.total());
+        self.story.waited.answer += open;
+    }
+}

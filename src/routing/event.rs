@@ -1,0 +1,184 @@
+//! The routing event: what every vendor profile produces and what source `native` takes as it is.
+//!
+//! [`RoutingEvent`] is the checked form; its JSON and the only way in are in `event_json`.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{
+    Channel, ConversationId, DisplayOption, DocumentRef, EventId, SegmentId, SysId, UnixMillis,
+    VendorAgentId, VendorQueueId,
+};
+
+/// What a contact centre's routing engine has decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoutingEvent {
+    pub id: EventId,
+    pub conversation: ConversationId,
+    pub segment: Option<SegmentId>,
+    /// When it happened, on the vendor's clock.
+    pub occurred_at: UnixMillis,
+    pub document: Option<DocumentRef>,
+    /// The queue that the conversation is in; every kind may bring it.
+    pub queue: Option<VendorQueueId>,
+    pub channel: Option<Channel>,
+    pub action: Action,
+}
+
+/// The event's kind with what that kind needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    Offer {
+        queue: VendorQueueId,
+        agent: VendorAgentId,
+        timeout_seconds: Option<u32>,
+        assignment: AssignmentWish,
+    },
+    Transfer {
+        kind: TransferKind,
+        source_queue: Option<VendorQueueId>,
+        target: VendorTarget,
+    },
+    Assign {
+        agent: VendorAgentId,
+        work_item: Option<SysId>,
+        timeout_seconds: Option<u32>,
+        assignment: AssignmentWish,
+    },
+    Accept {
+        agent: VendorAgentId,
+        work_item: Option<SysId>,
+    },
+    Reject {
+        agent: VendorAgentId,
+        work_item: Option<SysId>,
+        reason: Option<String>,
+    },
+    ConsultEnd {
+        hand_over: bool,
+    },
+    Withdraw,
+    Bind,
+}
+
+/// Who gets a transfer, in the vendor's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VendorTarget {
+    Agent(VendorAgentId),
+    Queue(VendorQueueId),
+}
+
+/// How a transfer is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferKind {
+    /// At once.
+    Blind,
+    /// After talking: ends with a consult_end.
+    Consult,
+}
+
+impl TransferKind {
+    /// ServiceNow's and the contract's word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Blind => "blind",
+            Self::Consult => "consult",
+        }
+    }
+}
+
+/// What the event says about an assignment; the rest comes from the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AssignmentWish {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_to_decline: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enable_auto_assign: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub display_option: Option<DisplayOption>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "empty_is_none")]
+    pub after_timeout_presence: Option<SysId>,
+}
+
+/// The eight kinds of event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Offer,
+    Transfer,
+    Assign,
+    Accept,
+    Reject,
+    ConsultEnd,
+    Withdraw,
+    Bind,
+}
+
+impl Kind {
+    /// All of them, in the contract's order.
+    pub const ALL: [Self; 8] = [
+        Self::Offer,
+        Self::Transfer,
+        Self::Assign,
+        Self::Accept,
+        Self::Reject,
+        Self::ConsultEnd,
+        Self::Withdraw,
+        Self::Bind,
+    ];
+
+    /// The contract's word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Offer => "offer",
+            Self::Transfer => "transfer",
+            Self::Assign => "assign",
+            Self::Accept => "accept",
+            Self::Reject => "reject",
+            Self::ConsultEnd => "consult_end",
+            Self::Withdraw => "withdraw",
+            Self::Bind => "bind",
+        }
+    }
+
+    /// The kind of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl RoutingEvent {
+    /// The kind alone.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        match self.action {
+            Action::Offer { .. } => Kind::Offer,
+            Action::Transfer { .. } => Kind::Transfer,
+            Action::Assign { .. } => Kind::Assign,
+            Action::Accept { .. } => Kind::Accept,
+            Action::Reject { .. } => Kind::Reject,
+            Action::ConsultEnd { .. } => Kind::ConsultEnd,
+            Action::Withdraw => Kind::Withdraw,
+            Action::Bind => Kind::Bind,
+        }
+    }
+}
+
+fn empty_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SysId>, D::Error> {
+    match Option::<String>::deserialize(deserializer)? {
+        None => Ok(None),
+        Some(text) if text.is_empty() => Ok(None),
+        Some(text) => SysId::parse(&text).map(Some).map_err(serde::de::Error::custom),
+    }
+}

@@ -1,0 +1,332 @@
+//! A routing event as JSON, and the checks between it and a [`RoutingEvent`].
+//!
+//! [`EventJson`] is the outside form, field for field. [`RoutingEvent::parse`] is the only place where a routing event
+//! can be refused.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::{
+    Action, AssignmentWish, Channel, ConversationId, DocumentRef, EventId, IdError, Kind,
+    RoutingEvent, SegmentId, SysId, TableName, TransferKind, UnixMillis, VendorAgentId,
+    VendorQueueId, VendorTarget,
+};
+
+/// The longest ring time that is taken, in seconds: a day.
+const MAX_TIMEOUT: u32 = 86_400;
+
+/// Why a value is not a routing event: the field and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventError {
+    /// The field's path, such as `transfer.target.agent`.
+    pub field: &'static str,
+    /// What is wrong, as the end of a sentence that starts with the field.
+    pub problem: String,
+}
+
+impl fmt::Display for EventError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` {}", self.field, self.problem)
+    }
+}
+
+impl std::error::Error for EventError {}
+
+/// A routing event as JSON, nothing checked but the types. Unknown fields are passed over: senders add their own.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct EventJson {
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text")]
+    pub id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text")]
+    pub conversation: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text")]
+    pub segment: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub occurred_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document: Option<DocumentJson>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text")]
+    pub queue: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text")]
+    pub channel: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text")]
+    pub agent: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout_seconds: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assignment: Option<AssignmentWish>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<TransferJson>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub work_item: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text")]
+    pub reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hand_over: Option<bool>,
+}
+
+/// `document` as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DocumentJson {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sys_id: Option<String>,
+}
+
+/// `transfer` as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TransferJson {
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text")]
+    pub source_queue: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetJson>,
+}
+
+/// `transfer.target` as JSON: exactly one of the two.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TargetJson {
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text")]
+    pub agent: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text")]
+    pub queue: Option<String>,
+}
+
+impl RoutingEvent {
+    /// Checks an event. `received_at` stands in for a missing `occurred_at`.
+    ///
+    /// # Errors
+    /// Names the first field that is missing or wrong.
+    pub fn parse(json: EventJson, received_at: UnixMillis) -> Result<Self, EventError> {
+        let kind = required("kind", json.kind)?;
+        let kind = Kind::from_name(&kind).ok_or_else(|| EventError {
+            field: "kind",
+            problem: format!("is `{}`, not one of {}", shortened(&kind), kind_names()),
+        })?;
+        let queue = optional("queue", json.queue.as_deref(), VendorQueueId::parse)?;
+        let work_item = optional("work_item", json.work_item.as_deref(), SysId::parse)?;
+        let timeout_seconds = json.timeout_seconds.map(timeout).transpose()?;
+        let assignment = json.assignment.unwrap_or_default();
+        let agent = || {
+            let agent = required("agent", json.agent.clone())?;
+            checked("agent", VendorAgentId::parse(&agent))
+        };
+        let action = match kind {
+            Kind::Offer => Action::Offer {
+                queue: required("queue", queue.clone())?,
+                agent: agent()?,
+                timeout_seconds,
+                assignment,
+            },
+            Kind::Transfer => transfer(required("transfer", json.transfer)?)?,
+            Kind::Assign => {
+                Action::Assign { agent: agent()?, work_item, timeout_seconds, assignment }
+            }
+            Kind::Accept => Action::Accept { agent: agent()?, work_item },
+            Kind::Reject => Action::Reject {
+                agent: agent()?,
+                work_item,
+                reason: json.reason.filter(|reason| !reason.is_empty()),
+            },
+            Kind::ConsultEnd => {
+                Action::ConsultEnd { hand_over: required("hand_over", json.hand_over)? }
+            }
+            Kind::Withdraw => Action::Withdraw,
+            Kind::Bind => Action::Bind,
+        };
+        let document = json.document.map(document).transpose()?;
+        if kind == Kind::Bind && document.is_none() && queue.is_none() {
+            return Err(EventError {
+                field: "document",
+                problem: "is missing, and `queue` too: a bind needs at least one".to_owned(),
+            });
+        }
+        Ok(Self {
+            id: checked("id", EventId::parse(&required("id", json.id)?))?,
+            conversation: checked(
+                "conversation",
+                ConversationId::parse(&required("conversation", json.conversation)?),
+            )?,
+            segment: optional("segment", json.segment.as_deref(), SegmentId::parse)?,
+            occurred_at: match json.occurred_at {
+                None => received_at,
+                Some(text) => UnixMillis::from_rfc3339(&text).ok_or_else(|| EventError {
+                    field: "occurred_at",
+                    problem: format!("is `{}`, not an RFC 3339 time", shortened(&text)),
+                })?,
+            },
+            document,
+            queue,
+            channel: optional("channel", json.channel.as_deref(), Channel::parse)?,
+            action,
+        })
+    }
+
+    /// The event as JSON again, `occurred_at` filled in.
+    #[must_use]
+    pub fn to_json(&self) -> EventJson {
+        let mut json = EventJson {
+            id: Some(self.id.to_string()),
+            kind: Some(self.kind().to_string()),
+            conversation: Some(self.conversation.to_string()),
+            segment: self.segment.as_ref().map(ToString::to_string),
+            occurred_at: Some(self.occurred_at.to_string()),
+            document: self.document.as_ref().map(|document| DocumentJson {
+                table: Some(document.table.to_string()),
+                sys_id: Some(document.sys_id.to_string()),
+            }),
+            queue: self.queue.as_ref().map(ToString::to_string),
+            channel: self.channel.as_ref().map(ToString::to_string),
+            ..EventJson::default()
+        };
+        match &self.action {
+            Action::Offer { queue, agent, timeout_seconds, assignment } => {
+                json.queue = Some(queue.to_string());
+                json.agent = Some(agent.to_string());
+                json.timeout_seconds = timeout_seconds.map(i64::from);
+                json.assignment =
+                    Some(*assignment).filter(|wish| *wish != AssignmentWish::default());
+            }
+            Action::Transfer { kind, source_queue, target } => {
+                let (agent, queue) = match target {
+                    VendorTarget::Agent(agent) => (Some(agent.to_string()), None),
+                    VendorTarget::Queue(queue) => (None, Some(queue.to_string())),
+                };
+                json.transfer = Some(TransferJson {
+                    kind: Some(kind.as_str().to_owned()),
+                    source_queue: source_queue.as_ref().map(ToString::to_string),
+                    target: Some(TargetJson { agent, queue }),
+                });
+            }
+            Action::Assign { agent, work_item, timeout_seconds, assignment } => {
+                json.agent = Some(agent.to_string());
+                json.work_item = work_item.map(|id| id.to_string());
+                json.timeout_seconds = timeout_seconds.map(i64::from);
+                json.assignment =
+                    Some(*assignment).filter(|wish| *wish != AssignmentWish::default());
+            }
+            Action::Accept { agent, work_item } => {
+                json.agent = Some(agent.to_string());
+                json.work_item = work_item.map(|id| id.to_string());
+            }
+            Action::Reject { agent, work_item, reason } => {
+                json.agent = Some(agent.to_string());
+                json.work_item = work_item.map(|id| id.to_string());
+                json.reason.clone_from(reason);
+            }
+            Action::ConsultEnd { hand_over } => json.hand_over = Some(*hand_over),
+            Action::Withdraw | Action::Bind => {}
+        }
+        json
+    }
+}
+
+fn transfer(json: TransferJson) -> Result<Action, EventError> {
+    let kind = match required("transfer.type", json.kind)?.as_str() {
+        "blind" => TransferKind::Blind,
+        "consult" => TransferKind::Consult,
+        other => {
+            return Err(EventError {
+                field: "transfer.type",
+                problem: format!("is `{}`, not blind or consult", shortened(other)),
+            });
+        }
+    };
+    let target = required("transfer.target", json.target)?;
+    let named = |text: Option<String>| text.filter(|text| !text.is_empty());
+    let target = match (named(target.agent), named(target.queue)) {
+        (Some(agent), None) => {
+            VendorTarget::Agent(checked("transfer.target.agent", VendorAgentId::parse(&agent))?)
+        }
+        (None, Some(queue)) => {
+            VendorTarget::Queue(checked("transfer.target.queue", VendorQueueId::parse(&queue))?)
+        }
+        (Some(_), Some(_)) => {
+            return Err(EventError {
+                field: "transfer.target",
+                problem: "names both an agent and a queue".to_owned(),
+            });
+        }
+        (None, None) => {
+            return Err(EventError {
+                field: "transfer.target",
+                problem: "names neither an agent nor a queue".to_owned(),
+            });
+        }
+    };
+    let source_queue =
+        optional("transfer.source_queue", json.source_queue.as_deref(), VendorQueueId::parse)?;
+    Ok(Action::Transfer { kind, source_queue, target })
+}
+
+fn document(json: DocumentJson) -> Result<DocumentRef, EventError> {
+    let table = required("document.table", json.table)?;
+    let sys_id = required("document.sys_id", json.sys_id)?;
+    Ok(DocumentRef {
+        table: checked("document.table", TableName::parse(&table))?,
+        sys_id: checked("document.sys_id", SysId::parse(&sys_id))?,
+    })
+}
+
+fn timeout(seconds: i64) -> Result<u32, EventError> {
+    u32::try_from(seconds).ok().filter(|seconds| (1..=MAX_TIMEOUT).contains(seconds)).ok_or_else(
+        || EventError {
+            field: "timeout_seconds",
+            problem: format!("is {seconds}, not from 1 to {MAX_TIMEOUT}"),
+        },
+    )
+}
+
+fn required<T>(field: &'static str, value: Option<T>) -> Result<T, EventError> {
+    value.ok_or_else(|| EventError { field, problem: "is missing".to_owned() })
+}
+
+fn checked<T>(field: &'static str, value: Result<T, IdError>) -> Result<T, EventError> {
+    value.map_err(|error| EventError { field, problem: error.to_string() })
+}
+
+fn optional<T>(
+    field: &'static str,
+    text: Option<&str>,
+    parse: impl Fn(&str) -> Result<T, IdError>,
+) -> Result<Option<T>, EventError> {
+    text.filter(|text| !text.is_empty()).map(|text| checked(field, parse(text))).transpose()
+}
+
+fn kind_names() -> String {
+    Kind::ALL.map(Kind::as_str).join(", ")
+}
+
+/// At most 40 characters of a sender's text, control characters escaped, fit for a message.
+fn shortened(text: &str) -> String {
+    let mut short: String = text.chars().take(40).flat_map(char::escape_default).collect();
+    if text.chars().count() > 40 {
+        short.push('…');
+    }
+    short
+}
+
+/// Takes a string or an integer (kept digit for digit): vendors number their queues and agents.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "expected a string or an integer")]
+    enum Text {
+        String(String),
+        Unsigned(u64),
+        Signed(i64),
+    }
+    Ok(Option::<Text>::deserialize(deserializer)?.map(|text| match text {
+        Text::String(text) => text,
+        Text::Unsigned(number) => number.to_string(),
+        Text::Signed(number) => number.to_string(),
+    }))
+}

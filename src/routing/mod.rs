@@ -1,0 +1,35 @@
+//! The pure core: what a routing event means for ServiceNow, decided from values alone.
+//!
+//! Nothing here reads a clock, throws dice, opens a socket or touches the disk: time and chance come in as
+//! arguments, and what has to be done goes out as [`Effect`]s. It speaks neither a vendor's words nor ServiceNow's.
+
+mod call;
+mod conversation;
+mod decide;
+mod directory;
+mod event;
+mod event_json;
+mod id;
+mod outbox;
+mod rules;
+#[cfg(test)]
+mod tests;
+
+pub use call::{
+    Assignment, AwaCall, AwaReply, CallKind, DisplayOption, LookUp, OfferWindow, RejectReason,
+    TransferTarget, Wait,
+};
+pub use conversation::{Conversation, Due, LaneKey, OpenConsult, Urgency, WorkItem};
+pub use decide::{Decision, Effect, Input, decide};
+pub use directory::{Directory, QueueRow, ReasonRow, TableCounts};
+pub use event::{Action, AssignmentWish, Kind, RoutingEvent, TransferKind, VendorTarget};
+pub use event_json::{DocumentJson, EventError, EventJson, TargetJson, TransferJson};
+pub use id::{
+    Channel, ConversationId, DocumentRef, EventId, ExternalId, IdError, SegmentId, SysId,
+    TableName, UnixMillis, VendorAgentId, VendorQueueId,
+};
+pub use outbox::{
+    Answer, Attempt, Brought, Entry, EntryId, Missing, Outcome, Pause, PauseCause, Reason, Stage,
+    Story, Waited,
+};
+pub use rules::{Doubt, OfferDefaults, Rules, WithdrawAction};

@@ -1,0 +1,333 @@
+//! One call owed to ServiceNow ([`Entry`]), where it stands, and how it ended.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{CallKind, Channel, DocumentRef, RoutingEvent, SysId, UnixMillis, VendorQueueId};
+
+/// The place of an event in the order of arrival: unique and rising over the life of the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EntryId(pub u64);
+
+/// An event that is stored and not settled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub id: EntryId,
+    pub event: RoutingEvent,
+    pub received_at: UnixMillis,
+    /// Nothing is sent for it after this moment.
+    pub deadline: UnixMillis,
+    /// When it wants to be looked at next.
+    pub due: UnixMillis,
+    pub stage: Stage,
+    pub story: Story,
+}
+
+/// Where an unsettled entry stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "stage", rename_all = "snake_case")]
+pub enum Stage {
+    /// Waits for its turn or its next try; blocks what came after it.
+    Waiting,
+    /// Waits for something that the conversation does not know yet; lets others pass.
+    Held,
+    /// Waits for a mapping; lets others pass.
+    Parked { missing: Missing },
+    /// Its call is on the way.
+    Sending,
+    /// Its call was sent and the answer is unknown: look up before repeating.
+    InDoubt,
+    /// The look-up is on the way.
+    LookingUp,
+}
+
+impl Stage {
+    /// Whether a call or a look-up is on the way.
+    #[must_use]
+    pub const fn is_on_the_way(&self) -> bool {
+        match self {
+            Self::Sending | Self::LookingUp => true,
+            Self::Waiting | Self::Held | Self::Parked { .. } | Self::InDoubt => false,
+        }
+    }
+
+    /// Whether what came later may pass.
+    #[must_use]
+    pub const fn is_aside(&self) -> bool {
+        match self {
+            Self::Held | Self::Parked { .. } => true,
+            Self::Waiting | Self::Sending | Self::InDoubt | Self::LookingUp => false,
+        }
+    }
+}
+
+/// What an entry has been through; kept for good with the event.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Story {
+    /// Calls sent, look-ups not counted.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Tries that count for the back-off, since ServiceNow last judged the call itself.
+    #[serde(default)]
+    pub tries: u32,
+    /// Answers "agent is not available" so far.
+    #[serde(default)]
+    pub unavailable: u32,
+    /// Clock corrections so far.
+    #[serde(default)]
+    pub corrections: u32,
+    /// When the call that is now in doubt was first sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_sent: Option<UnixMillis>,
+    /// What the conversation brought to that call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brought: Option<Brought>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_answer: Option<Answer>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub work_item: Option<SysId>,
+    /// A withdraw came while the call was on the way: it is not repeated.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub withdrawn: bool,
+    /// The pause that the entry is in, for the account of where its time went.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
+    /// The last calls and look-ups, oldest first, at most [`Story::KEPT`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<Attempt>,
+    #[serde(default)]
+    pub waited: Waited,
+}
+
+impl Story {
+    /// How many calls are kept word for word.
+    pub const KEPT: usize = 12;
+
+    /// What the last answer was taken to mean.
+    #[must_use]
+    pub fn last_meaning(&self) -> &str {
+        self.calls.last().and_then(|call| call.meaning.as_deref()).unwrap_or("no_answer")
+    }
+
+    /// Adds a call, forgetting the oldest past [`Story::KEPT`].
+    pub fn record(&mut self, attempt: Attempt) {
+        if self.calls.len() == Self::KEPT {
+            self.calls.remove(0);
+        }
+        self.calls.push(attempt);
+    }
+}
+
+/// What a conversation knows, as far as an event does not say it itself. Fixed when a call is first sent: what comes to
+/// be known later must not change what is looked up or repeated.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Brought {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<DocumentRef>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
+    /// The queue that a transfer leaves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_queue: Option<VendorQueueId>,
+}
+
+/// Why an entry was told to wait, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    pub cause: PauseCause,
+    pub ms: u64,
+}
+
+/// What a pause is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PauseCause {
+    BackOff,
+    RetryAfter,
+}
+
+/// One call or look-up and its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    pub call: CallKind,
+    pub at: UnixMillis,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elapsed_ms: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// What the answer was taken to mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meaning: Option<String>,
+    /// ServiceNow's own words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// The last thing that ServiceNow said.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Answer {
+    /// HTTP status; none if no answer came.
+    pub status: Option<u16>,
+    /// ServiceNow's message, or what went wrong on the way.
+    pub message: String,
+}
+
+/// Where an entry's time went, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Waited {
+    /// Behind earlier events of its conversation, or for a free connection.
+    pub lane: u64,
+    /// For the rate limit.
+    pub rate_limit: u64,
+    /// Between tries.
+    pub backoff: u64,
+    /// Because ServiceNow said Retry-After.
+    pub retry_after: u64,
+    /// While the breaker was open or the instance was held.
+    pub breaker: u64,
+    /// For ServiceNow's answers.
+    pub answer: u64,
+    /// For a mapping, a document or a work item.
+    pub mapping: u64,
+}
+
+impl Waited {
+    /// All of it.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.lane
+            + self.rate_limit
+            + self.backoff
+            + self.retry_after
+            + self.breaker
+            + self.answer
+            + self.mapping
+    }
+
+    /// Both together, cause by cause.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            lane: self.lane + other.lane,
+            rate_limit: self.rate_limit + other.rate_limit,
+            backoff: self.backoff + other.backoff,
+            retry_after: self.retry_after + other.retry_after,
+            breaker: self.breaker + other.breaker,
+            answer: self.answer + other.answer,
+            mapping: self.mapping + other.mapping,
+        }
+    }
+}
+
+/// The causes that took time, such as `rate_limit 120 ms, answer 35 ms`.
+impl fmt::Display for Waited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let causes = [
+            ("lane", self.lane),
+            ("rate_limit", self.rate_limit),
+            ("backoff", self.backoff),
+            ("retry_after", self.retry_after),
+            ("breaker", self.breaker),
+            ("answer", self.answer),
+            ("mapping", self.mapping),
+        ];
+        let mut first = true;
+        for (name, ms) in causes.into_iter().filter(|(_, ms)| *ms > 0) {
+            write!(f, "{}{name} {ms} ms", if first { "" } else { ", " })?;
+            first = false;
+        }
+        if first { f.write_str("no time") } else { Ok(()) }
+    }
+}
+
+/// What the tables lack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "table", rename_all = "snake_case")]
+pub enum Missing {
+    Queues { queue: String, channel: Option<String> },
+    Agents { agent: String },
+    RejectReasons { reason: String },
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Queues { queue, channel: Some(channel) } => {
+                write!(f, "queue `{queue}` (channel `{channel}`) is not in queues.csv")
+            }
+            Self::Queues { queue, channel: None } => {
+                write!(f, "queue `{queue}` is not in queues.csv")
+            }
+            Self::Agents { agent } => write!(f, "agent `{agent}` is not in agents.csv"),
+            Self::RejectReasons { reason } => write!(
+                f,
+                "reject reason `{reason}` is not in reject_reasons.csv, and no default (*) is there"
+            ),
+        }
+    }
+}
+
+/// How an event ended: CONTRACT's last five states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Delivered,
+    Expired,
+    Superseded,
+    Dead,
+    Discarded,
+}
+
+impl Outcome {
+    /// The state's name.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Expired => "expired",
+            Self::Superseded => "superseded",
+            Self::Dead => "dead",
+            Self::Discarded => "discarded",
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why an event ended as it did, or waits: a word to filter by and a sentence to read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reason {
+    pub code: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+impl Reason {
+    /// A reason that its word says wholly.
+    #[must_use]
+    pub fn plain(code: &str) -> Self {
+        Self { code: code.to_owned(), detail: None }
+    }
+
+    /// A word and a sentence.
+    #[must_use]
+    pub fn with(code: &str, detail: impl fmt::Display) -> Self {
+        Self { code: code.to_owned(), detail: Some(detail.to_string()) }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.detail {
+            Some(detail) => write!(f, "{}: {detail}", self.code),
+            None => f.write_str(&self.code),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The numbers and policies that decisions follow; they come from the configuration.
+
+use super::{Assignment, AssignmentWish, Directory, DisplayOption, SysId};
+
+/// What `decide` goes by, beside the conversation and the input.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// The tables of the conversation's contact centre.
+    pub directory: std::sync::Arc<Directory>,
+    pub offer: OfferDefaults,
+    /// For events without a deadline of their own, in milliseconds from their receipt.
+    pub give_up_after: u64,
+    /// How long an event waits for a document or a work item that another feed may still bring, in milliseconds.
+    pub hold: u64,
+    /// Pauses after "agent is not available", in milliseconds; when they are used up the offer is given up.
+    pub unavailable_pauses: Vec<u64>,
+    /// What to do with a call in doubt that may not be looked up.
+    pub doubt: Doubt,
+    pub withdraw: WithdrawAction,
+    /// Ends an open consult when the conversation is withdrawn.
+    pub withdraw_ends_consult: bool,
+}
+
+/// The `[offer]` section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OfferDefaults {
+    pub timeout_seconds: u32,
+    pub allowed_to_decline: bool,
+    pub enable_auto_assign: bool,
+    pub display_option: DisplayOption,
+    pub after_timeout_presence: Option<SysId>,
+}
+
+impl OfferDefaults {
+    /// The event's wish where it says one, else the default.
+    #[must_use]
+    pub fn assignment(&self, wish: &AssignmentWish) -> Assignment {
+        Assignment {
+            allowed_to_decline: wish.allowed_to_decline.unwrap_or(self.allowed_to_decline),
+            enable_auto_assign: wish.enable_auto_assign.unwrap_or(self.enable_auto_assign),
+            display_option: wish.display_option.unwrap_or(self.display_option),
+            after_timeout_presence: wish.after_timeout_presence.or(self.after_timeout_presence),
+        }
+    }
+}
+
+impl Default for OfferDefaults {
+    fn default() -> Self {
+        Self {
+            timeout_seconds: 30,
+            allowed_to_decline: true,
+            enable_auto_assign: false,
+            display_option: DisplayOption::CardOnly,
+            after_timeout_presence: None,
+        }
+    }
+}
+
+/// What becomes of a call in doubt when ServiceNow forbids the look-up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Doubt {
+    /// Repeat it: the agent may ring twice, the caller is not lost.
+    #[default]
+    Repeat,
+    /// Give it up as a dead letter.
+    Dead,
+}
+
+/// What a withdraw does about work that has been sent already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WithdrawAction {
+    #[default]
+    None,
+    /// Rejects the pending work item with the default reason.
+    Reject,
+    /// Sets the interaction to closed_abandoned.
+    CloseDocument,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            directory: std::sync::Arc::default(),
+            offer: OfferDefaults::default(),
+            give_up_after: 600_000,
+            hold: 2_000,
+            unavailable_pauses: vec![500, 1_000, 2_000, 4_000],
+            doubt: Doubt::Repeat,
+            withdraw: WithdrawAction::None,
+            withdraw_ends_consult: false,
+        }
+    }
+}
