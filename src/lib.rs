@@ -1,4 +1,6 @@
 //! awa-bridge carries a contact centre's routing events to ServiceNow Advanced Work Assignment.
 
 pub mod clock;
+pub mod mapping;
+pub mod problem;
 pub mod routing;

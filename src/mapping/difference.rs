@@ -1,0 +1,84 @@
+//! What a reload changes, in numbers: for the log line and for the operator who asked for it.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::Hash;
+
+use crate::routing::Directory;
+
+/// How many rows of one table are new, gone or different.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Change {
+    pub added: usize,
+    pub removed: usize,
+    pub changed: usize,
+}
+
+/// What one directory has that another has not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Difference {
+    pub queues: Change,
+    pub agents: Change,
+    pub reject_reasons: Change,
+}
+
+impl Difference {
+    /// Whether the two are the same.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Compares two directories row by row.
+#[must_use]
+pub fn diff(old: &Directory, new: &Directory) -> Difference {
+    let queues = |of: &Directory| -> HashMap<_, _> {
+        of.external_ids()
+            .map(|(queue, channel, id)| ((queue.clone(), channel.cloned()), id.clone()))
+            .collect()
+    };
+    let agents = |of: &Directory| -> HashMap<_, _> {
+        of.agents().map(|(agent, sys_id)| (agent.clone(), sys_id)).collect()
+    };
+    let reasons = |of: &Directory| -> HashMap<_, _> {
+        of.reasons().map(|(reason, row)| (reason.to_owned(), row.clone())).collect()
+    };
+    Difference {
+        queues: change(&queues(old), &queues(new)),
+        agents: change(&agents(old), &agents(new)),
+        reject_reasons: change(&reasons(old), &reasons(new)),
+    }
+}
+
+fn change<K: Eq + Hash, V: PartialEq>(old: &HashMap<K, V>, new: &HashMap<K, V>) -> Change {
+    let added = new.keys().filter(|key| !old.contains_key(*key)).count();
+    let removed = old.keys().filter(|key| !new.contains_key(*key)).count();
+    let differs = |(key, value): &(&K, &V)| old.get(*key).is_some_and(|before| before != *value);
+    Change { added, removed, changed: new.iter().filter(differs).count() }
+}
+
+/// Such as `queues: 3 added, 1 removed; agents: 2 changed`, or `no change`.
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let tables = [
+            ("queues", self.queues),
+            ("agents", self.agents),
+            ("reject reasons", self.reject_reasons),
+        ];
+        let mut told = Vec::new();
+        for (table, change) in tables {
+            let counts =
+                [("added", change.added), ("removed", change.removed), ("changed", change.changed)];
+            let words: Vec<String> = counts
+                .into_iter()
+                .filter(|(_, count)| *count > 0)
+                .map(|(word, count)| format!("{count} {word}"))
+                .collect();
+            if !words.is_empty() {
+                told.push(format!("{table}: {}", words.join(", ")));
+            }
+        }
+        f.write_str(&if told.is_empty() { "no change".to_owned() } else { told.join("; ") })
+    }
+}

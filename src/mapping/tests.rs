@@ -1,0 +1,148 @@
+use std::fmt::Write as _;
+use std::fs;
+
+use tempfile::TempDir;
+
+use super::*;
+use crate::routing::{Channel, Directory, RejectReason, SysId, VendorAgentId, VendorQueueId};
+
+const ID: &str = "a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1";
+
+/// A mappings directory with tables of contact centre `cc`.
+fn tables(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir_all(folder.path().join("sources/cc")).unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join("sources/cc").join(name), text).unwrap();
+    }
+    folder
+}
+
+fn loaded(files: &[(&str, &str)]) -> Directory {
+    load(tables(files).path(), "cc", false).unwrap()
+}
+
+/// Every problem without the folder before its file.
+fn told(files: &[(&str, &str)]) -> Vec<String> {
+    let folder = tables(files);
+    let prefix = format!("{}/", folder.path().join("sources/cc").display());
+    let problems = load(folder.path(), "cc", false).unwrap_err();
+    problems.iter().map(|problem| problem.to_string().replace(&prefix, "")).collect()
+}
+
+fn queue(directory: &Directory, queue: &str, channel: Option<&str>) -> Option<String> {
+    let channel = channel.map(|channel| Channel::parse(channel).unwrap());
+    let found = directory.queue(&VendorQueueId::parse(queue).unwrap(), channel.as_ref());
+    found.map(|id| id.to_string())
+}
+
+#[test]
+fn the_three_tables_are_read_with_comments_spaces_quotes_and_a_byte_order_mark() {
+    let directory = loaded(&[
+        (
+            "queues.csv",
+            "\u{feff}# ours\r\nqueue,channel,external_id\r\nq1, voice ,x1\r\n# more\r\nq1,,x2\r\n\"a,b\",,x3\r\n",
+        ),
+        ("agents.csv", &format!("sys_id,agent\n{ID},anna\n")),
+        ("reject_reasons.csv", &format!("reason,reject_reason\nbusy,{ID}\n*,Not now\n")),
+    ]);
+    assert_eq!(queue(&directory, "q1", Some("voice")).as_deref(), Some("x1"));
+    assert_eq!(queue(&directory, "q1", Some("chat")).as_deref(), Some("x2"));
+    assert_eq!(queue(&directory, "a,b", None).as_deref(), Some("x3"));
+    let id = SysId::parse(ID).unwrap();
+    assert_eq!(directory.agent(&VendorAgentId::parse("anna").unwrap()), Some(id));
+    assert_eq!(directory.reason(Some("busy"), None), Some(RejectReason::SysId(id)));
+    assert!(matches!(directory.reason(Some("?"), None), Some(RejectReason::DisplayValue { .. })));
+}
+
+#[test]
+fn a_missing_file_is_an_empty_table_and_queues_may_pass_through() {
+    let folder = tables(&[]);
+    let directory = load(folder.path(), "cc", true).unwrap();
+    assert_eq!(directory.counts().queues, 0);
+    assert_eq!(queue(&directory, "q9", None).as_deref(), Some("q9"));
+    assert_eq!(queue(&load(folder.path(), "other", false).unwrap(), "q9", None), None);
+}
+
+#[test]
+fn every_problem_of_every_table_is_told_with_file_and_line() {
+    let told = told(&[
+        (
+            "queues.csv",
+            "queue,channel,external_id\nq1,,x1\n# c\n,,x2\nq1,,x3\nq2,voice,\nq3,voice\nq4,v,x\nq4,v,y\n",
+        ),
+        ("agents.csv", &format!("agent,sys_id\nanna,{ID}\nanna,{ID}\nbela,A1\n,{ID}\ncarl,\n")),
+        ("reject_reasons.csv", "reason,reason\n"),
+    ]);
+    assert_eq!(
+        told,
+        [
+            "queues.csv:4: `queue` is empty",
+            "queues.csv:5: `q1` is in the table already",
+            "queues.csv:6: `external_id` is empty",
+            "queues.csv:7: has 2 columns, not 3",
+            "queues.csv:9: `q4, v` is in the table already",
+            "agents.csv:3: `anna` is in the table already",
+            "agents.csv:4: `sys_id` is not a sys_id (32 lower-case hex digits)",
+            "agents.csv:5: `agent` is empty",
+            "agents.csv:6: `sys_id` is not a sys_id (32 lower-case hex digits)",
+            "reject_reasons.csv:1: the header has to be `reason,reject_reason`",
+        ]
+    );
+}
+
+#[test]
+fn an_empty_file_and_bytes_that_are_no_text_are_told() {
+    assert_eq!(told(&[("agents.csv", "")]), ["agents.csv:1: the header has to be `agent,sys_id`"]);
+    let folder = tables(&[]);
+    let file = folder.path().join("sources/cc/agents.csv");
+    fs::write(&file, b"agent,sys_id\n\xff\xfe,x\nbela,y\n").unwrap();
+    let problems = load(folder.path(), "cc", false).unwrap_err();
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    assert_eq!((problems[0].line, problems[0].message.as_str()), (Some(2), "is not UTF-8"));
+    assert_eq!(problems[1].line, Some(3));
+}
+
+#[test]
+fn a_hundred_thousand_rows_load_in_under_a_second() {
+    let mut text = "agent,sys_id\n".to_owned();
+    for n in 0..100_000 {
+        writeln!(text, "agent-{n},{n:032x}").unwrap();
+    }
+    let folder = tables(&[("agents.csv", &text)]);
+    let before = crate::clock::now();
+    let directory = load(folder.path(), "cc", false).unwrap();
+    assert_eq!(directory.counts().agents, 100_000);
+    let took = crate::clock::now().since(before);
+    assert!(took < 1_000, "took {took} ms");
+}
+
+#[test]
+fn the_difference_of_two_loads_is_told_in_numbers() {
+    let old = loaded(&[
+        ("queues.csv", "queue,channel,external_id\na,,1\nb,,2\nc,,3\n"),
+        ("agents.csv", &format!("agent,sys_id\nanna,{ID}\n")),
+    ]);
+    let new = loaded(&[
+        ("queues.csv", "queue,channel,external_id\na,,1\nb,,9\nd,,4\nd,voice,5\ne,,6\n"),
+        ("agents.csv", &format!("agent,sys_id\nanna,{ID}\n")),
+        ("reject_reasons.csv", "reason,reject_reason\n*,x\n"),
+    ]);
+    let difference = diff(&old, &new);
+    assert_eq!(difference.queues, Change { added: 3, removed: 1, changed: 1 });
+    assert_eq!(
+        difference.to_string(),
+        "queues: 3 added, 1 removed, 1 changed; reject reasons: 1 added"
+    );
+    assert_eq!(diff(&new, &new).to_string(), "no change");
+}
+
+#[test]
+fn the_shipped_tables_are_good() {
+    let mappings = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
+    for entry in fs::read_dir(mappings.join("sources")).unwrap() {
+        let contact_center = entry.unwrap().file_name().into_string().unwrap();
+        let directory = load(&mappings, &contact_center, false).unwrap();
+        assert!(directory.counts().queues > 0 && directory.counts().agents > 0, "{contact_center}");
+    }
+}
