@@ -4,3 +4,4 @@ pub mod clock;
 pub mod mapping;
 pub mod problem;
 pub mod routing;
+pub mod vendor;

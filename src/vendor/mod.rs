@@ -1,0 +1,37 @@
+//! From a vendor's bytes to routing events: verify, decode, filter. The last place where vendor words are seen.
+//!
+//! A [`Profile`] is one vendor's folder, read once; a [`Source`] is one webhook URL with its secrets and options.
+//! Nothing here opens a socket, reads a clock or stores anything, and nothing is parsed before it is verified,
+//! but where the secret itself sits in the body.
+
+mod answer;
+mod decode;
+mod duration;
+mod filter;
+#[cfg(test)]
+mod fixture;
+mod handshake;
+mod profile;
+mod reading;
+mod request;
+pub mod samples;
+mod source;
+mod verify;
+
+pub use answer::{AnswerPolicy, Reply};
+pub use decode::{Decode, Malformed};
+pub use handshake::HandshakeAnswer;
+pub use profile::{Profile, load_profiles};
+pub use reading::Reading;
+pub use request::Request;
+pub use source::{Source, SourceSpec};
+pub use verify::{Unsignable, Unverified};
+
+/// At most `limit` characters of a sender's text, control characters escaped, fit for a message.
+fn shortened(text: &str, limit: usize) -> String {
+    let mut short: String = text.chars().take(limit).flat_map(char::escape_default).collect();
+    if text.chars().nth(limit).is_some() {
+        short.push('…');
+    }
+    short
+}

@@ -1,0 +1,72 @@
+use std::path::Path;
+
+use super::super::fixture::profile;
+use super::*;
+use hyper::StatusCode;
+
+fn told(toml: &str, jq: &str) -> Vec<String> {
+    profile(toml, jq).unwrap_err().iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn every_mistake_of_both_files_is_told_at_once_with_its_line() {
+    let toml = "[request]\ndecode = \"xml\"\n\n[answr]\n\n[answer]\naccepted = 500\ndeadline = \"5 parsecs\"\n\n[verify]\nscheme = \"hmac\"\n\n[[handshake]]\nanswer.text = \"x\"\n";
+    let told = told(toml, "nosuch");
+    let has = |start: &str, part: &str| {
+        assert!(
+            told.iter().any(|line| line.starts_with(start) && line.contains(part)),
+            "{start} … {part} not in {told:#?}"
+        );
+    };
+    has("test/vendor.toml:2: ", "xml");
+    has("test/vendor.toml:4: ", "`answr` is none of the sections");
+    has("test/vendor.toml:8: ", "is not a duration");
+    has("test/vendor.toml:1", "`header`");
+    has("test/vendor.toml:13: ", "needs `when`");
+    has("test/events.jq:1: ", "`nosuch`");
+}
+
+#[test]
+fn an_answer_has_to_fit_its_situation() {
+    let with =
+        |answer: &str| told(&format!("[request]\ndecode = \"json\"\n[answer]\n{answer}"), ".");
+    assert_eq!(
+        with("accepted = 404\nduplicate = { status = 204, body = \"x\" }\noverload = 200"),
+        [
+            "test/vendor.toml:3: `answer.accepted` has status 404, not 200 to 299",
+            "test/vendor.toml:3: `answer.duplicate`: a 204 has no body",
+            "test/vendor.toml:3: `answer.overload` has status 200, not 400 to 599",
+        ]
+    );
+    assert!(with("accepted = { status = 200, boddy = \"x\" }")[0].contains("vendor.toml:4"));
+    assert!(with("accepted = \"yes\"")[0].contains("expected a status"));
+}
+
+#[test]
+fn a_whole_profile_is_read() {
+    let toml = "[request]\ndecode = \"form\"\nmax_body = 1000\n[answer]\naccepted = 204\noverload = { status = 500, body = \"later\", content_type = \"text/plain\" }\ndeadline = \"3s\"\n[options]\nchannel = \"voice\"\n";
+    let profile = profile(toml, ".").unwrap();
+    let answer = profile.answer();
+    assert_eq!(answer.accepted.as_ref().unwrap().status, StatusCode::NO_CONTENT);
+    assert_eq!(answer.overload.as_ref().unwrap().body.as_deref(), Some("later"));
+    assert_eq!(answer.deadline, Some(std::time::Duration::from_secs(3)));
+    assert_eq!((profile.vendor(), profile.max_body()), ("test", Some(1000)));
+    assert_eq!(profile.content_type(), "application/x-www-form-urlencoded");
+    assert_eq!(answer.malformed, None);
+}
+
+#[test]
+fn a_broken_toml_and_a_missing_request_are_told() {
+    assert!(told("[request\n", ".")[0].starts_with("test/vendor.toml:1: "));
+    assert_eq!(told("", "."), ["test/vendor.toml: `[request]` with `decode` is missing"]);
+}
+
+#[test]
+fn a_folder_without_files_tells_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let problems = Profile::load(folder.path()).unwrap_err();
+    assert_eq!(problems.len(), 2);
+    assert!(problems[0].to_string().contains("vendor.toml: cannot be read"));
+    assert!(problems[1].to_string().contains("events.jq: cannot be read"));
+    assert!(load_profiles(Path::new("/nonexistent")).is_err());
+}

@@ -1,0 +1,85 @@
+use super::*;
+
+fn vendors() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings/vendors")
+}
+
+#[test]
+fn every_shipped_profile_does_with_its_samples_what_they_say() {
+    let mut problems = Vec::new();
+    let mut profiles = 0;
+    for entry in fs::read_dir(vendors()).unwrap() {
+        let folder = entry.unwrap().path();
+        profiles += 1;
+        assert!(load(&folder).is_ok_and(|samples| samples.len() >= 4), "{}", folder.display());
+        problems.extend(run(&folder));
+    }
+    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert!(problems.is_empty(), "{}", told.join("\n"));
+    assert!(profiles >= 3);
+}
+
+#[test]
+fn every_shipped_profile_has_the_three_common_options() {
+    for profile in super::super::load_profiles(&vendors()).unwrap().values() {
+        assert_eq!(profile.options["document_attribute"], "servicenow_document");
+        assert!(profile.options["timeout_seconds"].is_u64(), "{}", profile.vendor());
+        assert!(profile.options["channel"].is_string(), "{}", profile.vendor());
+    }
+}
+
+/// A profile folder with one sample.
+fn folder(sample: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("vendor.toml"), "[request]\ndecode = \"json\"\n").unwrap();
+    fs::write(folder.path().join("events.jq"), "if type == \"array\" then .[] else . end").unwrap();
+    fs::create_dir(folder.path().join("samples")).unwrap();
+    fs::write(folder.path().join("samples/01.json"), sample).unwrap();
+    folder
+}
+
+fn told(sample: Value) -> Vec<String> {
+    let folder = folder(&sample.to_string());
+    run(folder.path()).into_iter().map(|problem| problem.message).collect()
+}
+
+#[test]
+fn a_sample_that_comes_out_differently_tells_every_difference() {
+    let event = json!({"id": "e", "kind": "withdraw", "conversation": "c"});
+    let fits = json!({"description": "d", "body": event, "expect": [{"kind": "withdraw", "segment": null}]});
+    assert_eq!(told(fits), Vec::<String>::new());
+    let differs = json!({"description": "d", "body": event, "expect": [{"kind": "bind", "conversation": "d"}, {}]});
+    assert_eq!(
+        told(differs),
+        [
+            "yields 1 (withdraw), not 2",
+            "expect[0].conversation is \"c\", expected \"d\"",
+            "expect[0].kind is \"withdraw\", expected \"bind\"",
+        ]
+    );
+}
+
+#[test]
+fn two_different_events_under_one_id_are_a_mistake_of_the_profile() {
+    let body = json!([{"id": "e", "kind": "withdraw", "conversation": "c"}, {"id": "e", "kind": "withdraw", "conversation": "d"}]);
+    let told = told(json!({"description": "d", "body": body, "expect": [{}, {}]}));
+    assert_eq!(told, ["event 1 has the id of an earlier event of the same request"]);
+}
+
+#[test]
+fn times_are_filled_in() {
+    let body = json!({"id": "{{now_s}}", "kind": "bind", "queue": "{{#now_ms}}", "conversation": "{{now_ms}}", "occurred_at": "{{now}}"});
+    let expect = json!([{"id": "1795280401", "queue": "1795280401000", "occurred_at": "2026-11-21T17:00:01.000Z"}]);
+    assert_eq!(
+        told(json!({"description": "d", "body": body, "expect": expect})),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn a_file_that_is_no_sample_is_told_with_its_line() {
+    let folder = folder("{\n\"descripion\": 1}");
+    let problems = run(folder.path());
+    assert_eq!(problems[0].line, Some(2));
+    assert!(problems[0].to_string().contains("samples/01.json:2: unknown field `descripion`"));
+}

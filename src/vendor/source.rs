@@ -1,0 +1,229 @@
+//! One webhook URL: a profile with the secrets and options of one customer's account.
+
+use std::sync::Arc;
+
+use jaq_json::{Map, Val};
+use secrecy::SecretString;
+use serde::Deserialize as _;
+use serde_json::Value;
+
+use super::answer::AnswerPolicy;
+use super::decode::{Malformed, content_type_fits, decode, pointer, string_val};
+use super::filter::Bindings;
+use super::handshake::{Ground as HandshakeGround, HandshakeAnswer};
+use super::profile::Profile;
+use super::reading::{self, Ids, Reading};
+use super::request::Request;
+use super::verify::{Ground, Unsignable, Unverified, Verifier, VerifySpec};
+use crate::problem::Problem;
+
+/// What the configuration says about a source.
+pub struct SourceSpec {
+    pub name: String,
+    /// Sources with the same one share conversations and tables.
+    pub contact_center: String,
+    pub vendor: String,
+    /// Several = rotation: any that fits is good.
+    pub secrets: Vec<SecretString>,
+    /// Instead of the profile's `[verify]`.
+    pub verify: Option<Value>,
+    /// Over the profile's `[options]`.
+    pub options: serde_json::Map<String, Value>,
+    /// What vendors call: `intake.public_url`.
+    pub public_url: Option<String>,
+    /// Whether the intake listens on loopback only.
+    pub loopback: bool,
+}
+
+/// A source that is ready for requests.
+pub struct Source {
+    name: String,
+    contact_center: String,
+    profile: Arc<Profile>,
+    verifier: Verifier,
+    secrets: Vec<SecretString>,
+    options: Val,
+}
+
+impl Source {
+    /// Puts a profile and a source's settings together.
+    ///
+    /// # Errors
+    /// Lists everything that does not fit; the problems name the source and no file.
+    pub fn build(profile: Arc<Profile>, spec: SourceSpec) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let options = options(&profile, &spec.options).unwrap_or_else(|messages| {
+            problems.extend(messages);
+            Val::Null
+        });
+        let verify = match &spec.verify {
+            None => Ok(profile.verify.clone()),
+            Some(own) => VerifySpec::deserialize(own)
+                .map_err(|error| vec![format!("`verify` is not a scheme: {error}")]),
+        };
+        let ground = Ground {
+            secrets: &spec.secrets,
+            public_url: spec.public_url.as_deref(),
+            loopback: spec.loopback,
+            decode: profile.request.decode,
+        };
+        let verifier = verify.and_then(|verify| Verifier::build(&verify, &ground));
+        match verifier {
+            Ok(verifier) if problems.is_empty() => Ok(Self {
+                name: spec.name,
+                contact_center: spec.contact_center,
+                profile,
+                verifier,
+                secrets: spec.secrets,
+                options,
+            }),
+            other => {
+                problems.extend(other.err().unwrap_or_default());
+                let named =
+                    |message| Problem::unplaced(format!("`sources.{}`: {message}", spec.name));
+                Err(problems.into_iter().map(named).collect())
+            }
+        }
+    }
+
+    /// The last part of its URL.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Whose tables and conversations it uses.
+    #[must_use]
+    pub fn contact_center(&self) -> &str {
+        &self.contact_center
+    }
+
+    /// Its vendor's profile.
+    #[must_use]
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// What the vendor hears.
+    #[must_use]
+    pub fn answer(&self) -> &AnswerPolicy {
+        self.profile.answer()
+    }
+
+    /// The answer to a handshake, of any method; to be asked before everything else. It verifies by itself where the
+    /// profile wants that, and is none for whatever is not plainly a handshake.
+    #[must_use]
+    pub fn handshake(&self, request: &Request) -> Option<HandshakeAnswer> {
+        let ground = HandshakeGround {
+            decode: self.profile.request.decode,
+            verifier: &self.verifier,
+            secrets: &self.secrets,
+        };
+        self.profile.handshakes.iter().find_map(|handshake| handshake.answer(request, &ground))
+    }
+
+    /// Checks over the raw bytes that the request is the vendor's and recent.
+    ///
+    /// # Errors
+    /// Says why it is not taken for the vendor's.
+    pub fn verify(&self, request: &Request) -> Result<(), Unverified> {
+        self.verifier.verify(request).map(|_| ())
+    }
+
+    /// Decodes a verified request, runs the filter and reads what comes out; never empty.
+    ///
+    /// # Errors
+    /// The body is not what it is declared to be. All else becomes a [`Reading`].
+    pub fn read(&self, request: &Request) -> Result<Vec<Reading>, Malformed> {
+        let spec = &self.profile.request;
+        if !content_type_fits(spec.decode, &self.profile.content_types, request) {
+            return Err(Malformed::ContentType);
+        }
+        let body = decode(spec.decode, &spec.json_fields, request)?;
+        let event_type = spec.event_type.as_deref().and_then(|place| pointer(&body, place));
+        let event_type = reading::event_type(event_type);
+        let outputs = self.profile.filter.run(body, self.bindings(request));
+        if outputs.is_empty() {
+            return Ok(vec![Reading::Unknown { event_type }]);
+        }
+        let ids = Ids { message: self.verifier.message_id(request), body: &request.body };
+        Ok(reading::read(outputs, &ids, request.received_at))
+    }
+
+    /// Signs a request as the vendor would, for the demo and for tests.
+    ///
+    /// # Errors
+    /// The scheme can only be signed by the vendor.
+    pub fn sign(&self, request: &mut Request) -> Result<(), Unsignable> {
+        self.verifier.sign(request)
+    }
+
+    fn bindings(&self, request: &Request) -> Bindings {
+        let mut headers = Map::default();
+        for (name, value) in &request.headers {
+            headers.insert(
+                string_val(name.as_str()),
+                string_val(&String::from_utf8_lossy(value.as_bytes())),
+            );
+        }
+        let query = request.query().map(|(name, value)| (string_val(&name), string_val(&value)));
+        Bindings {
+            headers: Val::obj(headers),
+            query: Val::obj(query.collect()),
+            options: self.options.clone(),
+            received_at: string_val(&request.received_at.to_string()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source")
+            .field("name", &self.name)
+            .field("vendor", &self.profile.vendor())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The profile's options with the source's over them; unknown keys and other types are refused.
+fn options(profile: &Profile, own: &serde_json::Map<String, Value>) -> Result<Val, Vec<String>> {
+    let mut merged = profile.options.clone();
+    let mut problems = Vec::new();
+    for (key, value) in own {
+        match merged.get(key) {
+            None => {
+                let known: Vec<&str> = profile.options.keys().map(String::as_str).collect();
+                problems.push(format!(
+                    "`options.{key}` is none of {}'s options: {}",
+                    profile.vendor(),
+                    known.join(", ")
+                ));
+            }
+            Some(default) if type_of(default) != type_of(value) => problems.push(format!(
+                "`options.{key}` is {}, but has to be {}",
+                type_of(value),
+                type_of(default)
+            )),
+            Some(_) => drop(merged.insert(key.clone(), value.clone())),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    serde_json::from_value(Value::Object(merged))
+        .map_err(|error| vec![format!("the options have no jq form: {error}")])
+}
+
+const fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "a table",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,345 @@
+//! `hmac`: a keyed hash over a message that is made of the body and some headers.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+
+use super::super::decode::{parse_json, pointer, string_of};
+use super::super::duration::Span;
+use super::super::request::Request;
+use super::header::checked_name;
+use super::mac::{self, Algorithm, Key, same};
+use super::{Unsignable, Unverified, set_header};
+use crate::routing::UnixMillis;
+
+/// What the vendor signs and where it puts the signature.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct HmacSpec {
+    header: String,
+    algorithm: Algorithm,
+    encoding: Encoding,
+    /// Before the signature in the header.
+    #[serde(default)]
+    prefix: String,
+    /// `{body}`, `{header:NAME}`, `{timestamp}` and text between them.
+    #[serde(default = "body_alone")]
+    message: String,
+    /// The header with the time of signing.
+    timestamp: Option<String>,
+    /// In a header such as `t=1,v1=abc`: the name before the signature, and the one before the time.
+    signature_key: Option<String>,
+    timestamp_key: Option<String>,
+    #[serde(default)]
+    unit: Unit,
+    #[serde(default = "five_minutes")]
+    tolerance: Span,
+    /// How a secret becomes a key.
+    #[serde(default)]
+    key: KeyForm,
+    /// A JSON pointer: the last path segment there chooses among secrets written `key=secret`.
+    secret_by: Option<String>,
+}
+
+fn body_alone() -> String {
+    "{body}".to_owned()
+}
+
+const fn five_minutes() -> Span {
+    Span::of_seconds(300)
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Encoding {
+    Hex,
+    Base64,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum KeyForm {
+    #[default]
+    Text,
+    Hex,
+    Base64,
+}
+
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Unit {
+    #[default]
+    S,
+    Ms,
+    Rfc3339,
+}
+
+enum Part {
+    Text(String),
+    Body,
+    Header(String),
+    Timestamp,
+}
+
+struct NamedKey {
+    name: Option<String>,
+    key: Key,
+}
+
+/// The scheme with its keys.
+pub(in super::super) struct Hmac {
+    header: String,
+    algorithm: Algorithm,
+    encoding: Encoding,
+    prefix: String,
+    message: Vec<Part>,
+    timestamp: Option<String>,
+    signature_key: Option<String>,
+    timestamp_key: Option<String>,
+    unit: Unit,
+    tolerance: Span,
+    secret_by: Option<String>,
+    keys: Vec<NamedKey>,
+}
+
+impl Hmac {
+    pub(super) fn build(spec: &HmacSpec, secrets: &[SecretString]) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let header = noted(&mut problems, checked_name(&spec.header));
+        let timestamp =
+            spec.timestamp.as_deref().map(|name| noted(&mut problems, checked_name(name)));
+        let message = noted(&mut problems, parts(&spec.message));
+        let mut keys = Vec::new();
+        for (place, secret) in secrets.iter().enumerate() {
+            match named_key(secret.expose_secret(), spec) {
+                Ok(key) => keys.push(key),
+                Err(problem) => problems.push(format!("secret {} {problem}", place + 1)),
+            }
+        }
+        if spec.timestamp_key.is_some() && spec.signature_key.is_none() {
+            problems.push("`timestamp_key` needs `signature_key`".to_owned());
+        }
+        if spec.timestamp.is_some() && spec.timestamp_key.is_some() {
+            problems.push("`timestamp` and `timestamp_key` exclude each other".to_owned());
+        }
+        let timed = spec.timestamp.is_some() || spec.timestamp_key.is_some();
+        if message.iter().any(|part| matches!(part, Part::Timestamp)) && !timed {
+            problems.push("`{timestamp}` needs `timestamp` or `timestamp_key`".to_owned());
+        }
+        if !message.iter().any(|part| matches!(part, Part::Body)) {
+            problems.push("`message` leaves out `{body}`: it would sign nothing".to_owned());
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self {
+            header,
+            algorithm: spec.algorithm,
+            encoding: spec.encoding,
+            prefix: spec.prefix.clone(),
+            message,
+            timestamp,
+            signature_key: spec.signature_key.clone(),
+            timestamp_key: spec.timestamp_key.clone(),
+            unit: spec.unit,
+            tolerance: spec.tolerance,
+            secret_by: spec.secret_by.clone(),
+            keys,
+        })
+    }
+
+    pub(super) fn verify(&self, request: &Request) -> Result<usize, Unverified> {
+        let (signatures, timestamp) = self.signatures(request)?;
+        if let Some(text) = &timestamp {
+            let at = self
+                .unit
+                .read(text)
+                .ok_or_else(|| Unverified::Unreadable("timestamp".to_owned()))?;
+            if at.0.abs_diff(request.received_at.0) > self.tolerance.millis() {
+                return Err(Unverified::Stale);
+            }
+        }
+        let chosen = self.chosen_name(request)?;
+        let message = self.signed(request, timestamp.as_deref())?;
+        let mut fitting = None;
+        for (place, key) in self.keys.iter().enumerate() {
+            if chosen.is_some() && key.name != chosen {
+                continue;
+            }
+            let expected = mac::hmac(self.algorithm, &key.key, &message);
+            if signatures.iter().any(|found| same(&expected, found)) && fitting.is_none() {
+                fitting = Some(place);
+            }
+        }
+        fitting.ok_or(Unverified::Wrong)
+    }
+
+    pub(super) fn sign(&self, request: &mut Request) -> Result<(), Unsignable> {
+        let timestamp = self.unit.write(request.received_at);
+        if let Some(name) = &self.timestamp {
+            set_header(request, name, &timestamp)?;
+        }
+        let message = self.signed(request, Some(&timestamp)).map_err(|_| Unsignable)?;
+        let chosen = self.chosen_name(request).map_err(|_| Unsignable)?;
+        let key = self.keys.iter().find(|key| chosen.is_none() || key.name == chosen);
+        let mac = mac::hmac(self.algorithm, &key.ok_or(Unsignable)?.key, &message);
+        let signature = format!("{}{}", self.prefix, self.encoding.write(&mac));
+        let value = match (&self.signature_key, &self.timestamp_key) {
+            (Some(name), Some(time)) => format!("{time}={timestamp},{name}={signature}"),
+            (Some(name), None) => format!("{name}={signature}"),
+            (None, _) => signature,
+        };
+        set_header(request, &self.header, &value)
+    }
+
+    /// The signatures of the request, and the time of signing as it was signed.
+    fn signatures(&self, request: &Request) -> Result<(Vec<Vec<u8>>, Option<String>), Unverified> {
+        let missing = |name: &str| Unverified::Missing(name.to_owned());
+        let mut values = request.headers.get_all(&self.header).iter().peekable();
+        if values.peek().is_none() {
+            return Err(missing(&self.header));
+        }
+        let texts: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
+        let listed = |wanted: &str| -> Vec<&str> {
+            let pairs = texts.iter().flat_map(|text| text.split(','));
+            pairs
+                .filter_map(|pair| pair.trim().split_once('='))
+                .filter(|(name, _)| *name == wanted)
+                .map(|(_, value)| value)
+                .collect()
+        };
+        let written = match &self.signature_key {
+            Some(name) => listed(name),
+            None => texts.iter().map(|text| text.trim()).collect(),
+        };
+        let signatures: Vec<Vec<u8>> = written
+            .into_iter()
+            .filter_map(|text| self.encoding.read(text.strip_prefix(self.prefix.as_str())?))
+            .collect();
+        if signatures.is_empty() {
+            return Err(Unverified::Unreadable(self.header.clone()));
+        }
+        let timestamp = match (&self.timestamp, &self.timestamp_key) {
+            (Some(name), _) => Some(request.header(name).ok_or_else(|| missing(name))?.to_owned()),
+            (None, Some(name)) => {
+                Some((*listed(name).first().ok_or_else(|| missing(name))?).to_owned())
+            }
+            (None, None) => None,
+        };
+        Ok((signatures, timestamp))
+    }
+
+    fn signed<'a>(
+        &'a self,
+        request: &'a Request,
+        timestamp: Option<&'a str>,
+    ) -> Result<Vec<&'a [u8]>, Unverified> {
+        let part = |part: &'a Part| match part {
+            Part::Text(text) => Ok(text.as_bytes()),
+            Part::Body => Ok(&request.body[..]),
+            Part::Timestamp => Ok(timestamp.unwrap_or_default().as_bytes()),
+            Part::Header(name) => request
+                .headers
+                .get(name)
+                .map(hyper::header::HeaderValue::as_bytes)
+                .ok_or_else(|| Unverified::Missing(name.clone())),
+        };
+        self.message.iter().map(part).collect()
+    }
+
+    /// The name of the only key that may fit, where the request chooses one.
+    fn chosen_name(&self, request: &Request) -> Result<Option<String>, Unverified> {
+        let Some(place) = &self.secret_by else { return Ok(None) };
+        let body = parse_json(&request.body).map_err(|_| Unverified::Unreadable(place.clone()))?;
+        let text = pointer(&body, place)
+            .and_then(string_of)
+            .ok_or_else(|| Unverified::Missing(place.clone()))?;
+        let name = text.rsplit('/').next().unwrap_or_default().to_owned();
+        let known = self.keys.iter().any(|key| key.name.as_ref() == Some(&name));
+        if known { Ok(Some(name)) } else { Err(Unverified::UnknownKey) }
+    }
+}
+
+impl Encoding {
+    fn read(self, text: &str) -> Option<Vec<u8>> {
+        match self {
+            Self::Hex => hex::decode(text).ok(),
+            Self::Base64 => STANDARD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)).ok(),
+        }
+    }
+
+    fn write(self, bytes: &[u8]) -> String {
+        match self {
+            Self::Hex => hex::encode(bytes),
+            Self::Base64 => STANDARD.encode(bytes),
+        }
+    }
+}
+
+impl Unit {
+    fn read(self, text: &str) -> Option<UnixMillis> {
+        match self {
+            Self::S => text.parse::<i64>().ok()?.checked_mul(1_000).map(UnixMillis),
+            Self::Ms => text.parse().ok().map(UnixMillis),
+            Self::Rfc3339 => UnixMillis::from_rfc3339(text),
+        }
+    }
+
+    fn write(self, at: UnixMillis) -> String {
+        match self {
+            Self::S => at.0.div_euclid(1_000).to_string(),
+            Self::Ms => at.0.to_string(),
+            Self::Rfc3339 => at.to_string(),
+        }
+    }
+}
+
+fn named_key(secret: &str, spec: &HmacSpec) -> Result<NamedKey, &'static str> {
+    let (name, secret) = match (&spec.secret_by, secret.split_once('=')) {
+        (None, _) => (None, secret),
+        (Some(_), Some((name, secret))) => (Some(name.to_owned()), secret),
+        (Some(_), None) => return Err("is not `key=secret`, as `secret_by` needs it"),
+    };
+    let key = match spec.key {
+        KeyForm::Text => secret.as_bytes().to_vec(),
+        KeyForm::Hex => hex::decode(secret).map_err(|_| "is not hex")?,
+        KeyForm::Base64 => STANDARD.decode(secret).map_err(|_| "is not base64")?,
+    };
+    Ok(NamedKey { name, key: key.into() })
+}
+
+fn parts(template: &str) -> Result<Vec<Part>, String> {
+    let mut parts = Vec::new();
+    let mut rest = template;
+    while let Some((text, after)) = rest.split_once('{') {
+        let (name, after) = after
+            .split_once('}')
+            .ok_or_else(|| "`message` has a `{` without its `}`".to_owned())?;
+        if !text.is_empty() {
+            parts.push(Part::Text(text.to_owned()));
+        }
+        parts.push(match (name, name.strip_prefix("header:")) {
+            ("body", _) => Part::Body,
+            ("timestamp", _) => Part::Timestamp,
+            (_, Some(header)) => Part::Header(checked_name(header)?),
+            (_, None) => {
+                return Err(format!(
+                    "`message` has `{{{name}}}`, not {{body}}, {{timestamp}} or {{header:NAME}}"
+                ));
+            }
+        });
+        rest = after;
+    }
+    if !rest.is_empty() {
+        parts.push(Part::Text(rest.to_owned()));
+    }
+    Ok(parts)
+}
+
+fn noted<T: Default>(problems: &mut Vec<String>, result: Result<T, String>) -> T {
+    result.unwrap_or_else(|problem| {
+        problems.push(problem);
+        T::default()
+    })
+}

@@ -1,0 +1,58 @@
+//! Keyed hashes and comparisons that take the same time whatever they find.
+
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use secrecy::{ExposeSecret as _, SecretSlice};
+use serde::Deserialize;
+use sha1::Sha1;
+use sha2::{Sha256, Sha512};
+use subtle::ConstantTimeEq as _;
+
+/// The bytes of a key.
+pub(in super::super) type Key = SecretSlice<u8>;
+
+/// The hash below an HMAC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(in super::super) enum Algorithm {
+    Sha1,
+    Sha256,
+    Sha512,
+}
+
+/// The HMAC over several parts as if they were one.
+pub(in super::super) fn hmac(algorithm: Algorithm, key: &Key, parts: &[&[u8]]) -> Vec<u8> {
+    macro_rules! over {
+        ($hash:ty) => {{
+            let mut mac = Hmac::<$hash>::new_from_slice(key.expose_secret())
+                .expect("an HMAC takes a key of any length");
+            for part in parts {
+                mac.update(part);
+            }
+            mac.finalize().into_bytes().to_vec()
+        }};
+    }
+    match algorithm {
+        Algorithm::Sha1 => over!(Sha1),
+        Algorithm::Sha256 => over!(Sha256),
+        Algorithm::Sha512 => over!(Sha512),
+    }
+}
+
+/// Compares without telling by its time where the first difference is.
+pub(in super::super) fn same(one: &[u8], other: &[u8]) -> bool {
+    one.ct_eq(other).into()
+}
+
+/// The place of the first secret that fits; every one is tried, so that the time does not tell which.
+pub(super) fn which<'a, T: 'a>(
+    all: impl IntoIterator<Item = &'a T>,
+    fits: impl Fn(&T) -> bool,
+) -> Option<usize> {
+    let mut found = None;
+    for (place, one) in all.into_iter().enumerate() {
+        if fits(one) && found.is_none() {
+            found = Some(place);
+        }
+    }
+    found
+}

@@ -1,0 +1,192 @@
+//! Whether a request really comes from its vendor: a file per scheme, over the raw bytes, in constant time.
+//!
+//! Nothing here parses a body, but the two schemes whose secret or signature is inside it. Several secrets = any that
+//! fits is good. No secret and no signature ever stands in an error.
+
+mod field;
+mod header;
+mod hmac;
+pub(super) mod mac;
+mod standard_webhooks;
+mod twilio;
+
+use std::fmt;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+
+use super::decode::Decode;
+use super::request::Request;
+
+/// Why a request is not taken for its vendor's. Names are the profile's, never the sender's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unverified {
+    /// The header or field is not there.
+    Missing(String),
+    /// The header or field is there, but cannot be read as what it should be.
+    Unreadable(String),
+    /// It was signed too long ago, or too far ahead.
+    Stale,
+    /// The signature, token or password fits none of the secrets.
+    Wrong,
+    /// No secret is configured under the name that the request gives.
+    UnknownKey,
+}
+
+impl fmt::Display for Unverified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(name) => write!(f, "`{name}` is missing"),
+            Self::Unreadable(name) => write!(f, "`{name}` cannot be read"),
+            Self::Stale => write!(f, "the signature's time is too far from now"),
+            Self::Wrong => write!(f, "the signature fits none of the secrets"),
+            Self::UnknownKey => write!(f, "no secret is configured for this sender's key"),
+        }
+    }
+}
+
+impl std::error::Error for Unverified {}
+
+/// A scheme that only a vendor can sign for, or a source without a secret to sign with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unsignable;
+
+impl fmt::Display for Unsignable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "requests of this scheme cannot be signed here")
+    }
+}
+
+impl std::error::Error for Unsignable {}
+
+/// The `[verify]` section.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "scheme", rename_all = "snake_case")]
+pub(super) enum VerifySpec {
+    None(NoKeys),
+    Header(header::HeaderSpec),
+    Bearer(header::BearerSpec),
+    Basic(header::BasicSpec),
+    Field(field::FieldSpec),
+    Hmac(Box<hmac::HmacSpec>),
+    StandardWebhooks(standard_webhooks::StandardWebhooksSpec),
+    Twilio(NoKeys),
+}
+
+/// A scheme without keys of its own.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoKeys {}
+
+/// What a verifier is built from, beside its spec.
+pub(super) struct Ground<'a> {
+    pub(super) secrets: &'a [SecretString],
+    pub(super) public_url: Option<&'a str>,
+    pub(super) loopback: bool,
+    pub(super) decode: Decode,
+}
+
+/// A scheme with its secrets, ready for requests.
+pub(super) enum Verifier {
+    None,
+    Header(header::Header),
+    Basic(header::Basic),
+    Field(field::Field),
+    Hmac(hmac::Hmac),
+    StandardWebhooks(standard_webhooks::StandardWebhooks),
+    Twilio(twilio::Twilio),
+}
+
+impl Verifier {
+    /// Prepares a scheme; lists everything that is wrong with it or with the secrets.
+    pub(super) fn build(spec: &VerifySpec, ground: &Ground<'_>) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let keyless = matches!(spec, VerifySpec::None(_));
+        if !keyless && ground.secrets.is_empty() {
+            problems.push("`secrets` is empty: name at least one".to_owned());
+        }
+        if ground.secrets.iter().any(|secret| secret.expose_secret().is_empty()) {
+            problems.push("a secret is empty".to_owned());
+        }
+        let built = match spec {
+            VerifySpec::None(_) if ground.loopback => Ok(Self::None),
+            VerifySpec::None(_) => Err(vec![
+                "scheme `none` takes requests from anybody: only for an intake on loopback"
+                    .to_owned(),
+            ]),
+            VerifySpec::Header(spec) => {
+                header::Header::build(spec, ground.secrets).map(Self::Header)
+            }
+            VerifySpec::Bearer(spec) => {
+                header::Header::bearer(spec, ground.secrets).map(Self::Header)
+            }
+            VerifySpec::Basic(spec) => header::Basic::build(spec, ground.secrets).map(Self::Basic),
+            VerifySpec::Field(spec) => {
+                field::Field::build(spec, ground.decode, ground.secrets).map(Self::Field)
+            }
+            VerifySpec::Hmac(spec) => hmac::Hmac::build(spec, ground.secrets).map(Self::Hmac),
+            VerifySpec::StandardWebhooks(spec) => {
+                standard_webhooks::StandardWebhooks::build(spec, ground.secrets)
+                    .map(Self::StandardWebhooks)
+            }
+            VerifySpec::Twilio(_) => {
+                twilio::Twilio::build(ground.public_url, ground.secrets).map(Self::Twilio)
+            }
+        };
+        match built {
+            Ok(verifier) if problems.is_empty() => Ok(verifier),
+            Ok(_) => Err(problems),
+            Err(more) => Err(problems.into_iter().chain(more).collect()),
+        }
+    }
+
+    /// Checks a request; tells which of the secrets it fits, counted from 0.
+    pub(super) fn verify(&self, request: &Request) -> Result<usize, Unverified> {
+        match self {
+            Self::None => Ok(0),
+            Self::Header(header) => header.verify(request),
+            Self::Basic(basic) => basic.verify(request),
+            Self::Field(field) => field.verify(request),
+            Self::Hmac(hmac) => hmac.verify(request),
+            Self::StandardWebhooks(standard) => standard.verify(request),
+            Self::Twilio(twilio) => twilio.verify(request),
+        }
+    }
+
+    /// Signs a request as the vendor would, with the first secret, at the request's own time.
+    pub(super) fn sign(&self, request: &mut Request) -> Result<(), Unsignable> {
+        match self {
+            Self::None => Ok(()),
+            Self::Header(header) => header.sign(request),
+            Self::Basic(basic) => basic.sign(request),
+            Self::Field(_) => Err(Unsignable),
+            Self::Hmac(hmac) => hmac.sign(request),
+            Self::StandardWebhooks(standard) => standard.sign(request),
+            Self::Twilio(twilio) => twilio.sign(request),
+        }
+    }
+
+    /// The sender's id of the request, where the scheme signs one.
+    pub(super) fn message_id<'a>(&self, request: &'a Request) -> Option<&'a str> {
+        match self {
+            Self::StandardWebhooks(_) => standard_webhooks::message_id(request),
+            Self::None
+            | Self::Header(_)
+            | Self::Basic(_)
+            | Self::Field(_)
+            | Self::Hmac(_)
+            | Self::Twilio(_) => None,
+        }
+    }
+}
+
+/// Sets a header on a request to be signed.
+fn set_header(request: &mut Request, name: &str, value: &str) -> Result<(), Unsignable> {
+    let name = hyper::header::HeaderName::from_bytes(name.as_bytes()).map_err(|_| Unsignable)?;
+    let value = value.parse().map_err(|_| Unsignable)?;
+    request.headers.insert(name, value);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
