@@ -1,7 +1,9 @@
 //! awa-bridge carries a contact centre's routing events to ServiceNow Advanced Work Assignment.
 
+pub mod awa;
 pub mod clock;
 pub mod mapping;
+pub mod metrics;
 pub mod problem;
 pub mod routing;
 pub mod vendor;

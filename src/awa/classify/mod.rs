@@ -1,0 +1,347 @@
+//! An answer of ServiceNow to what it means. Pure: bytes in, [`AwaReply`] out.
+//!
+//! The text is read before the status, since the same fault arrives under several; what no text explains is judged by
+//! its status and reported as unknown, so that it can be logged word for word.
+
+#![warn(clippy::wildcard_enum_match_arm)]
+
+mod message;
+
+use serde_json::Value;
+
+use super::pace::Signal;
+use super::received::{Page, Received, Shape, Words, http_date, success};
+use crate::routing::{AwaCall, AwaReply, SysId, UnixMillis, Wait};
+use message::Meaning;
+
+/// What an answer means, in whose words, and what it says about the instance.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Verdict {
+    pub(super) reply: AwaReply,
+    /// ServiceNow's own words, or what went wrong.
+    pub(super) message: String,
+    pub(super) signal: Signal,
+    /// The text is not one that ServiceNow documents.
+    pub(super) unknown: bool,
+    /// The HTTP status; none if no answer came.
+    pub(super) status: Option<u16>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// The request never left.
+    NotSent(String),
+    /// The request may have been read; no whole answer came.
+    NoAnswer(String),
+    /// The credentials could not be got; the request never left.
+    Identity(Verdict),
+}
+
+/// Reads the answer to a call. `after_doubt`: an earlier try of the same call may have landed.
+pub(super) fn call(
+    call: &AwaCall,
+    after_doubt: bool,
+    received: &Received,
+    now: UnixMillis,
+) -> Verdict {
+    Verdict { status: Some(received.status), ..judge(call, after_doubt, received, now) }
+}
+
+fn judge(call: &AwaCall, after_doubt: bool, received: &Received, now: UnixMillis) -> Verdict {
+    let value = match json_of(received, now) {
+        Ok(value) => value,
+        Err(verdict) => return verdict,
+    };
+    let words = Words::of(&value);
+    if received.is_success()
+        && !words.failed
+        && let Some(verdict) = landed(call, &value, &words)
+    {
+        return verdict;
+    }
+    worded(Some((call, after_doubt)), received, &words)
+}
+
+/// Reads the answer to a question, such as a Table API query: its JSON, or the verdict on why there is none.
+pub(super) fn read(received: &Received, now: UnixMillis) -> Result<Value, Verdict> {
+    let verdict = match json_of(received, now) {
+        Ok(value) => {
+            let words = Words::of(&value);
+            if received.is_success() && !words.failed && !value["result"].is_null() {
+                return Ok(value);
+            }
+            worded(None, received, &words)
+        }
+        Err(verdict) => verdict,
+    };
+    Err(Verdict { status: Some(received.status), ..verdict })
+}
+
+/// Says what a missing answer means for a call.
+pub(super) fn failure(failure: Failure) -> Verdict {
+    match failure {
+        Failure::NotSent(why) => {
+            Verdict::new(AwaReply::NotSent { why: why.clone() }, why, Signal::Silent)
+        }
+        Failure::NoAnswer(why) => {
+            Verdict::new(AwaReply::InDoubt { why: why.clone() }, why, Signal::Silent)
+        }
+        Failure::Identity(verdict) => verdict,
+    }
+}
+
+impl Verdict {
+    pub(super) const fn new(reply: AwaReply, message: String, signal: Signal) -> Self {
+        Self { reply, message, signal, unknown: false, status: None }
+    }
+
+    fn doubt(why: &str, signal: Signal) -> Self {
+        Self::new(AwaReply::InDoubt { why: why.to_owned() }, why.to_owned(), signal)
+    }
+}
+
+/// The JSON of an answer; what the platform says before any API has its turn is a verdict already.
+pub(super) fn json_of(received: &Received, now: UnixMillis) -> Result<Value, Verdict> {
+    let shape = received.shape();
+    if let Shape::Page(Page::Hibernating) = shape {
+        return Err(not_servicenow(&Page::Hibernating, Signal::Hibernating));
+    }
+    if received.status == 429 {
+        return Err(busy(received, &shape, now));
+    }
+    match shape {
+        Shape::Json(value) => Ok(value),
+        Shape::Page(page) => Err(browser_page(received, &page)),
+        Shape::Empty | Shape::Broken | Shape::Foreign => Err(wordless(received, &shape)),
+    }
+}
+
+fn busy(received: &Received, shape: &Shape, now: UnixMillis) -> Verdict {
+    let words =
+        if let Shape::Json(value) = shape { Words::of(value).verbatim() } else { String::new() };
+    let told = received
+        .retry_after
+        .as_deref()
+        .and_then(|text| retry_after(text, received.date.unwrap_or(now)));
+    let message = if words.is_empty() { "too many requests".to_owned() } else { words };
+    match told {
+        Some(ms) => {
+            let message = format!("{message} (Retry-After {} s)", ms / 1000);
+            Verdict::new(AwaReply::Busy { wait: Wait::Told(ms) }, message, Signal::Told { ms })
+        }
+        None => Verdict::new(AwaReply::Busy { wait: Wait::BackOff }, message, Signal::Overloaded),
+    }
+}
+
+/// Reads `Retry-After`, seconds or an HTTP date, as milliseconds from `at`.
+fn retry_after(text: &str, at: UnixMillis) -> Option<u64> {
+    if let Ok(seconds) = text.parse::<u64>() {
+        return Some(seconds.saturating_mul(1000));
+    }
+    http_date(text).map(|until| until.since(at))
+}
+
+fn not_servicenow(page: &Page, signal: Signal) -> Verdict {
+    let what = page.to_string();
+    Verdict::new(AwaReply::NotServiceNow { what: what.clone() }, what, signal)
+}
+
+fn browser_page(received: &Received, page: &Page) -> Verdict {
+    match received.status {
+        401 => unauthorised(received, "User Not Authenticated"),
+        403 => {
+            let what = format!(
+                "refused before the API was reached ({page}): check IP address access control and API access policies"
+            );
+            Verdict::new(AwaReply::Misconfigured { what: what.clone() }, what, Signal::Answered)
+        }
+        500..=599 => by_status(received, &page.to_string()),
+        _ => not_servicenow(page, Signal::Foreign),
+    }
+}
+
+/// An answer without words: only its status speaks.
+fn wordless(received: &Received, shape: &Shape) -> Verdict {
+    let what = match shape {
+        Shape::Empty => "an empty answer",
+        Shape::Broken => "an answer that broke off",
+        Shape::Foreign | Shape::Json(_) | Shape::Page(_) => "an answer that is not JSON",
+    };
+    match (received.is_success(), shape) {
+        (true, Shape::Foreign) => {
+            let what = "something that is not ServiceNow's API answered: check servicenow.instance"
+                .to_owned();
+            Verdict::new(AwaReply::NotServiceNow { what: what.clone() }, what, Signal::Foreign)
+        }
+        (true, _) => {
+            Verdict::doubt(&format!("{what} with status {}", received.status), Signal::Answered)
+        }
+        (false, _) => by_status(received, what),
+    }
+}
+
+/// The success of a call; none where a 2xx does not say it.
+fn landed(call: &AwaCall, value: &Value, words: &Words) -> Option<Verdict> {
+    let result = &value["result"];
+    let reply = match call {
+        AwaCall::Offer { .. } | AwaCall::Transfer { .. } => {
+            success(result)?;
+            let work_item =
+                result["work_item"]["sys_id"].as_str().and_then(|id| SysId::parse(id).ok());
+            AwaReply::Landed { work_item }
+        }
+        AwaCall::Assign { work_item, .. } => {
+            success(result)?;
+            AwaReply::Landed { work_item: Some(*work_item) }
+        }
+        AwaCall::Accept { work_item, .. } | AwaCall::Reject { work_item, .. } => {
+            result.as_object()?;
+            AwaReply::Landed { work_item: Some(*work_item) }
+        }
+        AwaCall::EndConsult { .. } => {
+            success(result)?;
+            AwaReply::Landed { work_item: None }
+        }
+        AwaCall::CloseDocument { .. } => closed(result)?,
+    };
+    Some(Verdict::new(reply, words.verbatim(), Signal::Answered))
+}
+
+/// A write that access rules drop is answered with the record as it was.
+fn closed(result: &Value) -> Option<AwaReply> {
+    let state = match &result.as_object()?.get("state") {
+        Some(Value::Object(reference)) => reference.get("value").and_then(Value::as_str),
+        Some(Value::String(state)) => Some(state.as_str()),
+        Some(_) | None => None,
+    };
+    match state {
+        None | Some("closed_abandoned") => Some(AwaReply::Landed { work_item: None }),
+        Some(state) if state.starts_with("closed") => Some(AwaReply::DocumentClosed),
+        Some(state) => Some(AwaReply::Misconfigured {
+            what: format!(
+                "the document's state stayed `{state}`: the integration user may not write it, or a business rule put it back"
+            ),
+        }),
+    }
+}
+
+fn worded(asked: Option<(&AwaCall, bool)>, received: &Received, words: &Words) -> Verdict {
+    let text = words.verbatim();
+    if text.is_empty() {
+        return wordless_json(received);
+    }
+    let Some(meaning) = message::meaning(&text) else {
+        if received.is_success() && !words.failed {
+            return Verdict { unknown: true, ..Verdict::doubt(&text, Signal::Answered) };
+        }
+        return Verdict { unknown: true, ..by_status(received, &text) };
+    };
+    let reply = match meaning {
+        Meaning::Misconfigured(what) => {
+            AwaReply::Misconfigured { what: format!("{text} ({what})") }
+        }
+        Meaning::LookFirst => AwaReply::InDoubt { why: text.clone() },
+        Meaning::AgentUnavailable => AwaReply::AgentUnavailable,
+        Meaning::DocumentClosed => AwaReply::DocumentClosed,
+        Meaning::TooLate => AwaReply::TooLate,
+        Meaning::ClockSkew => AwaReply::ClockSkew,
+        Meaning::AssignedTo(agent) => assigned_to(asked.map(|(call, _)| call), agent),
+        Meaning::NoConsult => match asked {
+            Some((_, true)) => AwaReply::AlreadyOurs { work_item: None },
+            Some((_, false)) | None => AwaReply::Misconfigured {
+                what: format!(
+                    "{text} (no consult is open on the document, or it has ended already)"
+                ),
+            },
+        },
+        Meaning::Unauthorised => return unauthorised(received, &text),
+        Meaning::Forbidden => return by_status(received, &text),
+    };
+    Verdict::new(reply, text, Signal::Answered)
+}
+
+fn wordless_json(received: &Received) -> Verdict {
+    let what = "an answer that names neither success nor failure";
+    if received.is_success() {
+        return Verdict::doubt(what, Signal::Answered);
+    }
+    by_status(received, what)
+}
+
+fn assigned_to(call: Option<&AwaCall>, agent: &str) -> AwaReply {
+    let ours = call.and_then(agent_of).map(|agent| agent.to_string());
+    match ours {
+        _ if agent.is_empty() => AwaReply::InDoubt {
+            why: "already assigned, to an agent that the answer does not name".into(),
+        },
+        Some(ours) if ours.eq_ignore_ascii_case(agent) => {
+            AwaReply::AlreadyOurs { work_item: call.and_then(work_item_of) }
+        }
+        Some(_) | None => AwaReply::TakenBy { agent: agent.to_owned() },
+    }
+}
+
+/// The agent that a call is for.
+pub(super) const fn agent_of(call: &AwaCall) -> Option<SysId> {
+    use crate::routing::TransferTarget;
+    match call {
+        AwaCall::Offer { agent, .. }
+        | AwaCall::Assign { agent, .. }
+        | AwaCall::Accept { agent, .. }
+        | AwaCall::Reject { agent, .. }
+        | AwaCall::Transfer { target: TransferTarget::Agent(agent), .. } => Some(*agent),
+        AwaCall::Transfer { target: TransferTarget::Queue(_), .. }
+        | AwaCall::EndConsult { .. }
+        | AwaCall::CloseDocument { .. } => None,
+    }
+}
+
+const fn work_item_of(call: &AwaCall) -> Option<SysId> {
+    match call {
+        AwaCall::Assign { work_item, .. }
+        | AwaCall::Accept { work_item, .. }
+        | AwaCall::Reject { work_item, .. } => Some(*work_item),
+        AwaCall::Offer { .. }
+        | AwaCall::Transfer { .. }
+        | AwaCall::EndConsult { .. }
+        | AwaCall::CloseDocument { .. } => None,
+    }
+}
+
+fn unauthorised(received: &Received, text: &str) -> Verdict {
+    let why = if received.mfa {
+        format!(
+            "{text}: ServiceNow demands a second factor of the integration user; exempt it from multi-factor authentication"
+        )
+    } else {
+        format!(
+            "{text}: user name, password, key or token is wrong, the user is locked out, or an API access policy refuses it"
+        )
+    };
+    Verdict::new(AwaReply::Unauthorised { why }, text.to_owned(), Signal::Unauthorised)
+}
+
+fn by_status(received: &Received, text: &str) -> Verdict {
+    let misconfigured = |what: &str| {
+        let what = format!("{text} ({what})");
+        Verdict::new(AwaReply::Misconfigured { what }, text.to_owned(), Signal::Answered)
+    };
+    match received.status {
+        401 => unauthorised(received, text),
+        403 => misconfigured(
+            "the integration user lacks a role, such as awa_integration_user, or the property glide.awa.enabled is not true",
+        ),
+        404 => misconfigured(
+            "the document, work item, queue or route is not there, or access rules hide it",
+        ),
+        408 => Verdict::doubt(text, Signal::Answered),
+        502..=504 => Verdict::doubt(text, Signal::Silent),
+        400..=499 => misconfigured(&format!("status {}", received.status)),
+        200..=299 => misconfigured("refused"),
+        _ => Verdict::doubt(text, Signal::Answered),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,201 @@
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::awa::Auth;
+use crate::awa::peer::{Act, Peer, answer, json};
+use crate::awa::samples::{DOCUMENT, OURS, WORK_ITEM, id, offer_at};
+use crate::routing::Wait;
+
+fn offer() -> AwaCall {
+    offer_at(clock::now().minus(100))
+}
+
+fn soon() -> UnixMillis {
+    clock::now().plus(30_000)
+}
+
+fn success() -> Value {
+    json!({ "result": { "work_item": { "sys_id": WORK_ITEM }, "success": true, "message": "Manual assignment successfully requested." } })
+}
+
+async fn sent_to(act: Act) -> (Reply, usize) {
+    let peer = Peer::start(move |_, _| act.clone()).await;
+    let mut settings = peer.settings();
+    settings.request_timeout = Duration::from_millis(600);
+    let reply = Client::new(settings).unwrap().send(&offer(), Terms::first(soon())).await;
+    (reply, peer.asked().len())
+}
+
+#[tokio::test]
+async fn a_call_goes_out_with_credentials_and_its_answer_is_read() {
+    let peer = Peer::start(|_, _| json(200, &success())).await;
+    let reply = peer.client().send(&offer(), Terms::first(soon())).await;
+    assert_eq!(reply.reply, AwaReply::Landed { work_item: Some(id(WORK_ITEM)) });
+    assert_eq!(reply.answer.status, Some(200));
+    assert_eq!(reply.answer.message, "Manual assignment successfully requested.");
+    assert_eq!((reply.signal, reply.requests), (Signal::Answered, 1));
+    let asked = peer.asked().remove(0);
+    assert_eq!(asked.line, format!("POST /api/now/awa/documents/interaction/{DOCUMENT}/offer"));
+    let head = asked.head.to_lowercase();
+    // "bridge:hunter2" in base64.
+    assert!(head.contains("authorization: basic ynjpzgdlomh1bnrlcji="), "{head}");
+    assert!(
+        head.contains("content-type: application/json")
+            && head.contains("accept: application/json")
+    );
+    assert!(!head.contains("cookie"));
+    assert_eq!(asked.json()["assignment"]["agent_sys_id"], OURS);
+}
+
+#[tokio::test]
+async fn connections_are_reused_and_cookies_are_not_kept() {
+    let peer = Peer::start(|_, _| {
+        answer(
+            200,
+            "content-type: application/json\r\nset-cookie: JSESSIONID=1; Path=/\r\n",
+            &success().to_string(),
+        )
+    })
+    .await;
+    let client = peer.client();
+    for _ in 0..3 {
+        client.send(&offer(), Terms::first(soon())).await;
+    }
+    assert!(peer.asked().iter().all(|asked| !asked.head.to_lowercase().contains("cookie")));
+}
+
+#[tokio::test]
+async fn redirects_are_not_followed() {
+    let to = "location: https://developer.servicenow.com/dev.do#!/home?wu=true\r\n";
+    let (reply, asked) = sent_to(answer(302, to, "")).await;
+    assert_eq!(asked, 1);
+    assert_eq!(outcome(&reply.reply), "not_servicenow");
+    assert_eq!(reply.signal, Signal::Hibernating);
+}
+
+#[tokio::test]
+async fn what_fails_on_the_way_back_is_in_doubt_and_sent_once() {
+    let cut = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{\"result\":{\"success\":true";
+    for act in [
+        Act::Hang,
+        Act::Cut(Vec::new()),
+        Act::Cut(b"HTTP/1.1 200".to_vec()),
+        Act::Cut(b"garbage\r\n\r\n".to_vec()),
+        Act::Cut(cut.as_bytes().to_vec()),
+        Act::Say(cut.as_bytes().to_vec()),
+        answer(200, "content-type: application/json\r\n", ""),
+        answer(
+            200,
+            "content-type: application/json\r\n",
+            &format!("{{\"x\":\"{}\"}}", "y".repeat(1_100_000)),
+        ),
+    ] {
+        let (reply, asked) = sent_to(act).await;
+        assert_eq!(outcome(&reply.reply), "in_doubt", "{reply:?}");
+        assert_eq!(asked, 1);
+    }
+}
+
+#[tokio::test]
+async fn what_never_left_is_not_sent() {
+    let peer = Peer::start(|_, _| Act::Hang).await;
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut settings = peer.settings();
+    settings.base_url = format!("http://{closed}");
+    let reply = Client::new(settings).unwrap().send(&offer(), Terms::first(soon())).await;
+    assert_eq!(outcome(&reply.reply), "not_sent", "{reply:?}");
+    assert_eq!((reply.answer.status, reply.signal), (None, Signal::Silent));
+    assert!(!reply.answer.message.contains("/api/now"), "{}", reply.answer.message);
+}
+
+#[tokio::test]
+async fn nothing_is_sent_after_the_deadline_and_no_answer_is_awaited_past_it() {
+    let peer = Peer::start(|_, _| Act::Hang).await;
+    let client = peer.client();
+    let late = client.send(&offer(), Terms::first(clock::now().minus(1))).await;
+    assert_eq!(
+        (outcome(&late.reply), late.signal, late.requests),
+        ("not_sent", Signal::Nothing, 0)
+    );
+    assert!(peer.asked().is_empty());
+    let tight = client.send(&offer(), Terms::first(clock::now().plus(200))).await;
+    assert_eq!(outcome(&tight.reply), "in_doubt");
+    assert!(tight.elapsed_ms < 1_500, "{}", tight.elapsed_ms);
+}
+
+#[tokio::test]
+async fn busy_answers_say_how_long() {
+    let (reply, _) = sent_to(answer(429, "retry-after: 417\r\n", "")).await;
+    assert_eq!(reply.reply, AwaReply::Busy { wait: Wait::Told(417_000) });
+    assert_eq!(reply.signal, Signal::Told { ms: 417_000 });
+}
+
+#[tokio::test]
+async fn an_offer_ahead_of_servicenows_clock_is_held_once_that_clock_is_known() {
+    // An hour behind ours.
+    let their_now = || clock::now().minus(3_600_000);
+    let peer = Peer::start(move |_, _| {
+        let at = jiff::Timestamp::from_millisecond(their_now().0).unwrap();
+        let date = at.strftime("%a, %d %b %Y %H:%M:%S GMT");
+        answer(
+            200,
+            &format!("content-type: application/json\r\ndate: {date}\r\n"),
+            &success().to_string(),
+        )
+    })
+    .await;
+    let client = peer.client();
+    let vendors = clock::now().minus(100);
+    for _ in 0..2 {
+        client.send(&offer_at(vendors), Terms::first(soon())).await;
+    }
+    client.send(&offer_at(vendors), Terms { corrected: true, ..Terms::first(soon()) }).await;
+    let offset = client.clock_offset_ms().unwrap();
+    assert!((offset + 3_600_000).abs() < 2_000, "{offset}");
+    let written = |number: usize| {
+        let body = peer.asked()[number].json();
+        let text = body["assignment"]["offered_on"].as_str().unwrap().to_owned();
+        UnixMillis::from_rfc3339(&format!("{text}Z")).unwrap()
+    };
+    assert_eq!(written(0), vendors, "nothing is known yet");
+    let behind = their_now().since(written(1));
+    assert!((250..4_000).contains(&behind), "{behind}");
+    assert!(written(2) < written(1));
+}
+
+#[test]
+fn settings_that_cannot_work_are_named() {
+    let problem = |base_url: &str| {
+        let settings = Settings {
+            base_url: base_url.into(),
+            request_timeout: Duration::from_secs(1),
+            auth: Auth::None,
+            client_certificate: None,
+            roots: None,
+            channels: HashMap::new(),
+        };
+        Client::new(settings).map(|_| ()).map_err(|error| error.to_string())
+    };
+    for (base_url, says) in [
+        ("http://example.service-now.com", "must be https"),
+        ("http://127.0.0.1.example.com", "must be https"),
+        ("ftp://127.0.0.1", "must be https"),
+        ("example", "is not a URL"),
+        ("https://u:p@example.service-now.com", "must not hold credentials"),
+        ("https://example.service-now.com/api", "without a path"),
+    ] {
+        let error = problem(base_url).unwrap_err();
+        assert!(error.contains(says) && error.starts_with("servicenow.instance "), "{error}");
+        assert!(!error.contains("u:p"));
+    }
+    for base_url in [
+        "http://127.0.0.1:1",
+        "http://localhost:1/",
+        "http://[::1]:1",
+        "https://example.service-now.com",
+    ] {
+        assert_eq!(problem(base_url), Ok(()), "{base_url}");
+    }
+}

@@ -1,0 +1,28 @@
+//! ServiceNow's Advanced Work Assignment as this bridge speaks to it: the one client, and what each answer means.
+//!
+//! [`wire`] writes a call in ServiceNow's words, [`client`] sends it once, `classify` reads the answer, `lookup` clears
+//! doubt, [`pace`] says when the next call may leave. Nothing here repeats a call in doubt, follows a redirect, keeps
+//! a cookie, or decides what becomes of an event.
+
+mod classify;
+pub mod client;
+mod lookup;
+mod offset;
+pub mod online;
+pub mod pace;
+mod reasons;
+mod received;
+mod settings;
+mod token;
+mod transport;
+pub mod wire;
+mod work_item;
+
+#[cfg(test)]
+mod peer;
+#[cfg(test)]
+mod samples;
+
+pub use client::{Client, Reply, Terms};
+pub use pace::{Limits, NotNow, Pace, Permit, Signal, Standing, Why, backoff_delay};
+pub use settings::{Auth, Grant, Settings, SettingsError};

@@ -1,0 +1,78 @@
+//! ServiceNow's clock as seen from ours, measured from the `Date` headers of its answers.
+//!
+//! A header of one second's resolution says only that the offset lies in an interval; the intersection of many is
+//! narrow. The interval widens with age, and one that contradicts it (a stepped clock) replaces it.
+
+use crate::routing::UnixMillis;
+
+/// How far a held moment stays behind ServiceNow's clock, in milliseconds.
+const MARGIN: u64 = 250;
+/// The same after ServiceNow has refused a moment as ahead of its clock.
+const CORRECTED_MARGIN: u64 = 2_000;
+/// One millisecond of widening for so many milliseconds of age: 500 ppm.
+const DRIFT: u64 = 2_000;
+
+/// ServiceNow's clock less ours, as an interval in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Offset {
+    known: Option<Known>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Known {
+    low: i64,
+    high: i64,
+    at: UnixMillis,
+}
+
+impl Offset {
+    /// Takes in a `Date` header of an answer whose request left at `start` and whose head came at `end`.
+    pub(super) fn measure(&mut self, date: UnixMillis, start: UnixMillis, end: UnixMillis) {
+        if end < start {
+            return;
+        }
+        let fresh = Known { low: date.0 - end.0, high: date.0 + 999 - start.0, at: end };
+        let narrowed = self.known.map(|known| known.aged(end)).and_then(|known| {
+            let (low, high) = (known.low.max(fresh.low), known.high.min(fresh.high));
+            (low <= high).then_some(Known { low, high, at: end })
+        });
+        self.known = Some(narrowed.unwrap_or(fresh));
+    }
+
+    /// The likeliest offset in milliseconds, ServiceNow's clock less ours; none before the first answer.
+    pub(super) fn likely(&self, now: UnixMillis) -> Option<i64> {
+        self.known.map(|known| known.aged(now)).map(|known| (known.low + known.high) / 2)
+    }
+
+    /// What to write in place of a moment that lies ahead of ServiceNow's clock; none where it does not, or nothing
+    /// is known of that clock.
+    pub(super) fn hold(&self, moment: UnixMillis, now: UnixMillis) -> Option<UnixMillis> {
+        let ahead = moment.0 > now.0 + self.likely(now)?;
+        ahead.then(|| self.surely_past(now).minus(MARGIN))
+    }
+
+    /// A moment well in ServiceNow's past, for the repeat of a call refused for its clock.
+    pub(super) fn corrected(&self, now: UnixMillis) -> UnixMillis {
+        self.surely_past(now).minus(CORRECTED_MARGIN)
+    }
+
+    /// A moment of ours on ServiceNow's clock, by the likeliest offset.
+    pub(super) fn on_their_clock(&self, moment: UnixMillis, now: UnixMillis) -> UnixMillis {
+        UnixMillis(moment.0.saturating_add(self.likely(now).unwrap_or(0)))
+    }
+
+    fn surely_past(&self, now: UnixMillis) -> UnixMillis {
+        let low = self.known.map_or(0, |known| known.aged(now).low);
+        UnixMillis(now.0 + low)
+    }
+}
+
+impl Known {
+    fn aged(self, now: UnixMillis) -> Self {
+        let widening = i64::try_from(now.since(self.at) / DRIFT).unwrap_or(i64::MAX / 4);
+        Self { low: self.low - widening, high: self.high + widening, at: self.at }
+    }
+}
+
+#[cfg(test)]
+mod tests;

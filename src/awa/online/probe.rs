@@ -1,0 +1,101 @@
+//! Calls each API once, with a record that no instance has, to see whether it is there and open to the user.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{CALL, Finding, Found};
+use crate::awa::classify::{Verdict, failure, read};
+use crate::awa::client::Client;
+use crate::awa::transport::Outgoing;
+use crate::clock;
+use crate::routing::AwaReply;
+
+/// The name of the finding that makes all others pointless.
+pub(super) const INSTANCE: &str = "instance";
+
+const NOBODY: &str = "00000000000000000000000000000000";
+
+/// Finds out which APIs answer. Credentials that are refused, or an instance that is none, end it.
+pub(super) async fn apis(client: &Client) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (name, method, path, body) in probes() {
+        let outgoing =
+            Outgoing { call: CALL, method, path: &path, query: &[], body: body.as_ref() };
+        let answer = match client.transport.exchange(&outgoing, &client.patience()).await {
+            Ok(received) => read(&received, clock::now()).map(drop),
+            Err(fault) => Err(failure(fault)),
+        };
+        let finding = finding(name, answer);
+        let ended = finding.name == INSTANCE;
+        findings.push(finding);
+        if ended {
+            break;
+        }
+    }
+    findings
+}
+
+fn probes() -> [(&'static str, Method, String, Option<Value>); 4] {
+    [
+        (
+            "Inbox Actions",
+            Method::GET,
+            format!("/api/now/awa/inbox/actions/reject_reasons/{NOBODY}"),
+            None,
+        ),
+        (
+            "Offer Work",
+            Method::POST,
+            format!("/api/now/awa/documents/interaction/{NOBODY}/offer"),
+            Some(json!({ "queue_id": NOBODY, "assignment": { "agent_sys_id": NOBODY } })),
+        ),
+        (
+            "Manual Assignment",
+            Method::POST,
+            format!("/api/now/awa/workitems/{NOBODY}/assignments"),
+            Some(json!({ "agent_sys_id": NOBODY })),
+        ),
+        (
+            "Agent Consult",
+            Method::PUT,
+            "/api/now/awa/consult/end".to_owned(),
+            Some(json!({ "document_sys_id": NOBODY, "hand_over": false })),
+        ),
+    ]
+}
+
+/// That the record is not there is the good answer.
+fn finding(name: &str, answer: Result<(), Verdict>) -> Finding {
+    let Err(verdict) = answer else { return Finding::new("api", name, Found::Ok, "") };
+    let api = |found, detail: &str| Finding::new("api", name, found, detail);
+    let says = |part: &str| verdict.message.to_lowercase().contains(part);
+    match &verdict.reply {
+        AwaReply::Unauthorised { why } => Finding::new("api", INSTANCE, Found::Unfit, why),
+        AwaReply::NotServiceNow { what } => Finding::new("api", INSTANCE, Found::Unfit, what),
+        AwaReply::NotSent { why } => Finding::new("api", INSTANCE, Found::Unknown, why),
+        AwaReply::Misconfigured { what } if says("does not represent any resource") => {
+            api(Found::Missing, what)
+        }
+        AwaReply::Misconfigured { what }
+            if verdict.status == Some(403) || says("does not have the") =>
+        {
+            api(Found::Unfit, what)
+        }
+        AwaReply::Misconfigured { .. } => api(Found::Ok, ""),
+        AwaReply::InDoubt { why } if verdict.status.is_none_or(|status| status >= 502) => {
+            api(Found::Unknown, why)
+        }
+        AwaReply::Busy { .. } => api(Found::Unknown, &verdict.message),
+        // It was answered by the API itself, whatever it made of a record that is not there.
+        AwaReply::InDoubt { .. }
+        | AwaReply::Landed { .. }
+        | AwaReply::AlreadyOurs { .. }
+        | AwaReply::TakenBy { .. }
+        | AwaReply::AgentUnavailable
+        | AwaReply::DocumentClosed
+        | AwaReply::TooLate
+        | AwaReply::ClockSkew
+        | AwaReply::NotLanded
+        | AwaReply::LookUpForbidden => api(Found::Ok, &verdict.message),
+    }
+}

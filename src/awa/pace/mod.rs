@@ -1,0 +1,340 @@
+//! When the next call may leave: rate, hourly budget, Retry-After, concurrency, breaker and refused credentials.
+//!
+//! Made for one dispatcher that asks without waiting and passes the time in. It never sleeps, sends nothing, and keeps
+//! no entry: order and fairness are the dispatcher's.
+
+mod backoff;
+mod budget;
+mod gate;
+mod rate;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::routing::{UnixMillis, Urgency};
+pub use backoff::backoff_delay;
+use budget::Budget;
+use gate::Gate;
+use rate::Rate;
+
+/// Failures in a row that open the breaker.
+const OUTAGE: u32 = 5;
+/// The breaker's pauses, in milliseconds: short enough that a ring is not missed by much.
+const BREAKER: (u64, u64) = (500, 5_000);
+/// Pauses between probes while the credentials are refused, in milliseconds.
+const UNAUTHORISED: (u64, u64) = (5_000, 60_000);
+/// Answers without a complaint that let concurrency grow by one.
+const GROW_AFTER: u32 = 10;
+/// For this long after concurrency was halved, further complaints are about calls sent before, in milliseconds.
+const HALVE_ONCE: u64 = 1_000;
+/// How soon to ask again where the moment depends on a call that is on the way, in milliseconds.
+const ASK_AGAIN: u64 = 1_000;
+/// The longest Retry-After that is believed, in milliseconds: ServiceNow's rules are per hour.
+const LONGEST_TOLD: u64 = 3_600_000;
+
+/// What the configuration allows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Limits {
+    pub per_second: u32,
+    pub burst: u32,
+    /// Requests in any hour; 0 = no budget.
+    pub per_hour: u32,
+    /// The share of `per_hour` that only [`Urgency::Live`] may use, 0 to 1.
+    pub reserve: f64,
+    pub max_in_flight: u32,
+}
+
+/// What an exchange says about the instance, whatever it means for the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Nothing was asked.
+    Nothing,
+    /// ServiceNow answered.
+    Answered,
+    /// It turned the call away without saying for how long.
+    Overloaded,
+    /// It said for how long nothing is to be sent.
+    Told { ms: u64 },
+    /// No connection, no answer, or a gateway's answer.
+    Silent,
+    /// Something else answered.
+    Foreign,
+    /// The developer instance sleeps.
+    Hibernating,
+    /// The credentials were refused.
+    Unauthorised,
+}
+
+/// Why not now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    RateLimit,
+    Budget,
+    RetryAfter,
+    Breaker,
+    Unauthorised,
+    Concurrency,
+}
+
+impl Why {
+    /// The reason's name in logs and metric labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RateLimit => "rate_limit",
+            Self::Budget => "budget",
+            Self::RetryAfter => "retry_after",
+            Self::Breaker => "breaker",
+            Self::Unauthorised => "unauthorised",
+            Self::Concurrency => "concurrency",
+        }
+    }
+}
+
+/// No call may leave before `until`. Where that depends on a call that is on the way, `until` is only when to ask
+/// again at the latest; its permit's end is the better moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotNow {
+    pub until: UnixMillis,
+    pub why: Why,
+}
+
+/// How things stand, for `/readyz` and metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Calls on the way.
+    pub in_flight: u32,
+    /// Calls that may be on the way at once, as overload has left it.
+    pub concurrency: u32,
+    /// While the breaker is open or half open: when it lets, or let, a probe through.
+    pub breaker: Option<UnixMillis>,
+    /// While the credentials are refused: when they are, or were, tried again.
+    pub unauthorised: Option<UnixMillis>,
+    /// While ServiceNow's Retry-After lasts.
+    pub retry_after: Option<UnixMillis>,
+    /// Requests of the last hour, counted where there is a budget.
+    pub used: u32,
+}
+
+/// The pace of all calls to one instance.
+#[derive(Debug, Clone)]
+pub struct Pace {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug)]
+struct State {
+    limits: Limits,
+    rate: Rate,
+    budget: Budget,
+    blocked_until: UnixMillis,
+    in_flight: u32,
+    concurrency: u32,
+    smooth: u32,
+    halved_at: UnixMillis,
+    failures: u32,
+    breaker: Gate,
+    unauthorised: Gate,
+}
+
+/// The right to send one call; gives its place back when it is dropped.
+#[derive(Debug)]
+#[must_use = "dropping it gives the place away"]
+pub struct Permit {
+    state: Arc<Mutex<State>>,
+    probe: Probe,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Probe {
+    breaker: bool,
+    unauthorised: bool,
+}
+
+impl Pace {
+    /// A pace with nothing used up.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        let state = State {
+            limits,
+            rate: Rate::new(limits.per_second, limits.burst),
+            budget: Budget::default(),
+            blocked_until: UnixMillis::default(),
+            in_flight: 0,
+            concurrency: limits.max_in_flight.max(1),
+            smooth: 0,
+            halved_at: UnixMillis::default(),
+            failures: 0,
+            breaker: Gate::new(BREAKER),
+            unauthorised: Gate::new(UNAUTHORISED),
+        };
+        Self { state: Arc::new(Mutex::new(state)) }
+    }
+
+    /// Takes new limits; what is used up of the hour and what is known of the instance stays.
+    pub fn set_limits(&self, limits: Limits) {
+        let mut state = lock(&self.state);
+        if (limits.per_second, limits.burst) != (state.limits.per_second, state.limits.burst) {
+            state.rate = Rate::new(limits.per_second, limits.burst);
+        }
+        if limits.max_in_flight != state.limits.max_in_flight {
+            state.concurrency = limits.max_in_flight.max(1);
+        }
+        state.limits = limits;
+    }
+
+    /// Lets calls through again that were held for refused credentials, after these were changed.
+    pub fn forgive(&self) {
+        lock(&self.state).unauthorised.open_again();
+    }
+
+    /// Asks for the right to send one call now.
+    ///
+    /// # Errors
+    /// Says why not, and when to ask again. Nothing is used up then.
+    pub fn permit(&self, urgency: Urgency, now: UnixMillis) -> Result<Permit, NotNow> {
+        let mut state = lock(&self.state);
+        let probe = state.check(urgency, now)?;
+        state.in_flight += 1;
+        state.budget.charge(1, now);
+        state.breaker.probe(probe.breaker);
+        state.unauthorised.probe(probe.unauthorised);
+        drop(state);
+        Ok(Permit { state: Arc::clone(&self.state), probe })
+    }
+
+    /// Takes in what an exchange said about the instance and how many requests it took. Call it before the permit is
+    /// dropped.
+    pub fn observe(&self, signal: Signal, requests: u32, now: UnixMillis) {
+        let mut state = lock(&self.state);
+        // One was charged with the permit.
+        state.budget.charge(requests.saturating_sub(1), now);
+        state.observe(signal, now);
+    }
+
+    /// How things stand.
+    #[must_use]
+    pub fn standing(&self, now: UnixMillis) -> Standing {
+        let state = lock(&self.state);
+        Standing {
+            in_flight: state.in_flight,
+            concurrency: state.concurrency,
+            breaker: state.breaker.shut_until(),
+            unauthorised: state.unauthorised.shut_until(),
+            retry_after: (state.blocked_until > now).then_some(state.blocked_until),
+            used: state.budget.used(now),
+        }
+    }
+}
+
+impl State {
+    fn check(&mut self, urgency: Urgency, now: UnixMillis) -> Result<Probe, NotNow> {
+        let not = |until: UnixMillis, why: Why| Err(NotNow { until, why });
+        let again = now.plus(ASK_AGAIN);
+        let unauthorised = match self.unauthorised.pass(now, again) {
+            Ok(probe) => probe,
+            Err(until) => return not(until, Why::Unauthorised),
+        };
+        let breaker = match self.breaker.pass(now, again) {
+            Ok(probe) => probe,
+            Err(until) => return not(until, Why::Breaker),
+        };
+        if self.blocked_until > now {
+            return not(self.blocked_until, Why::RetryAfter);
+        }
+        if self.in_flight >= self.concurrency {
+            return not(again, Why::Concurrency);
+        }
+        if let Some(until) = self.budget.full_until(self.allowed(urgency), now) {
+            return not(until, Why::Budget);
+        }
+        match self.rate.take(now) {
+            Ok(()) => Ok(Probe { breaker, unauthorised }),
+            Err(until) => not(until, Why::RateLimit),
+        }
+    }
+
+    /// Requests in an hour that a call of this urgency may fill up to; none = no budget.
+    fn allowed(&self, urgency: Urgency) -> Option<u32> {
+        let whole = (self.limits.per_hour > 0).then_some(self.limits.per_hour)?;
+        match urgency {
+            Urgency::Live(_) => Some(whole),
+            Urgency::Offer(_) => {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "a share of a u32"
+                )]
+                let kept = (f64::from(whole) * self.limits.reserve.clamp(0.0, 1.0)).ceil() as u32;
+                Some(whole.saturating_sub(kept))
+            }
+        }
+    }
+
+    fn observe(&mut self, signal: Signal, now: UnixMillis) {
+        match signal {
+            Signal::Nothing => {}
+            Signal::Answered => {
+                self.reachable();
+                self.unauthorised.open_again();
+                self.grow();
+            }
+            Signal::Overloaded => {
+                self.reachable();
+                self.halve(now);
+            }
+            Signal::Told { ms } => {
+                self.reachable();
+                let until = now.plus(ms.min(LONGEST_TOLD));
+                self.blocked_until = self.blocked_until.max(until);
+            }
+            Signal::Silent | Signal::Foreign => {
+                self.failures = self.failures.saturating_add(1);
+                if self.failures >= OUTAGE || self.breaker.is_shut() {
+                    self.breaker.shut(now);
+                }
+            }
+            Signal::Hibernating => self.breaker.shut(now),
+            Signal::Unauthorised => {
+                self.reachable();
+                self.unauthorised.shut(now);
+            }
+        }
+    }
+
+    fn reachable(&mut self) {
+        self.failures = 0;
+        self.breaker.open_again();
+    }
+
+    fn grow(&mut self) {
+        self.smooth += 1;
+        if self.smooth >= GROW_AFTER {
+            self.smooth = 0;
+            self.concurrency = (self.concurrency + 1).min(self.limits.max_in_flight.max(1));
+        }
+    }
+
+    fn halve(&mut self, now: UnixMillis) {
+        self.smooth = 0;
+        if now.since(self.halved_at) >= HALVE_ONCE || self.halved_at > now {
+            self.concurrency = (self.concurrency / 2).max(1);
+            self.halved_at = now;
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut state = lock(&self.state);
+        state.in_flight = state.in_flight.saturating_sub(1);
+        state.breaker.probe_over(self.probe.breaker);
+        state.unauthorised.probe_over(self.probe.unauthorised);
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

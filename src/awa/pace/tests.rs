@@ -1,0 +1,242 @@
+use super::*;
+
+const T: UnixMillis = UnixMillis(1_800_000_000_000);
+
+fn limits() -> Limits {
+    Limits { per_second: 1_000, burst: 1_000, per_hour: 0, reserve: 0.0, max_in_flight: 4 }
+}
+
+fn live() -> Urgency {
+    Urgency::Live(T)
+}
+
+fn offer() -> Urgency {
+    Urgency::Offer(T)
+}
+
+fn not_now(pace: &Pace, now: UnixMillis) -> (u64, Why) {
+    let refused = pace.permit(live(), now).unwrap_err();
+    (refused.until.since(now), refused.why)
+}
+
+/// Sends one call that ends so.
+fn call(pace: &Pace, signal: Signal, now: UnixMillis) {
+    let permit = pace.permit(live(), now).unwrap();
+    pace.observe(signal, 1, now);
+    drop(permit);
+}
+
+#[test]
+fn the_rate_is_kept_and_says_when_the_next_is_free() {
+    let pace = Pace::new(Limits { per_second: 10, burst: 2, max_in_flight: 100, ..limits() });
+    drop(pace.permit(live(), T).unwrap());
+    drop(pace.permit(live(), T).unwrap());
+    assert_eq!(not_now(&pace, T), (101, Why::RateLimit));
+    assert_eq!(not_now(&pace, T.plus(60)), (41, Why::RateLimit));
+    drop(pace.permit(live(), T.plus(101)).unwrap());
+    let mut sent = 0;
+    for step in 0..1_000 {
+        sent += u32::from(pace.permit(live(), T.plus(10_000 + step)).is_ok());
+    }
+    assert_eq!(sent, 11);
+}
+
+#[test]
+fn a_wall_clock_set_back_does_not_stop_the_rate() {
+    let pace = Pace::new(Limits { per_second: 10, burst: 1, ..limits() });
+    drop(pace.permit(live(), T).unwrap());
+    let earlier = T.minus(3_600_000);
+    assert_eq!(not_now(&pace, earlier).1, Why::RateLimit);
+    drop(pace.permit(live(), earlier.plus(101)).unwrap());
+}
+
+#[test]
+fn places_are_given_back_when_permits_are_dropped() {
+    let pace = Pace::new(Limits { max_in_flight: 2, ..limits() });
+    let first = pace.permit(live(), T).unwrap();
+    let _second = pace.permit(live(), T).unwrap();
+    assert_eq!(not_now(&pace, T).1, Why::Concurrency);
+    drop(first);
+    assert_eq!(pace.standing(T).in_flight, 1);
+    drop(pace.permit(live(), T).unwrap());
+}
+
+#[test]
+fn the_reserve_of_the_hour_is_for_live_calls_alone() {
+    let pace = Pace::new(Limits { per_hour: 10, reserve: 0.2, ..limits() });
+    for _ in 0..8 {
+        drop(pace.permit(offer(), T).unwrap());
+    }
+    assert_eq!(pace.permit(offer(), T).unwrap_err().why, Why::Budget);
+    drop(pace.permit(live(), T).unwrap());
+    drop(pace.permit(live(), T).unwrap());
+    let refused = pace.permit(live(), T).unwrap_err();
+    assert_eq!(refused.why, Why::Budget);
+    assert!((3_600_000..=3_660_000).contains(&refused.until.since(T)), "{refused:?}");
+    drop(pace.permit(offer(), refused.until).unwrap());
+}
+
+#[test]
+fn the_hour_slides_minute_by_minute() {
+    let pace = Pace::new(Limits { per_hour: 2, ..limits() });
+    drop(pace.permit(live(), T).unwrap());
+    drop(pace.permit(live(), T.plus(600_000)).unwrap());
+    let refused = pace.permit(live(), T.plus(700_000)).unwrap_err();
+    drop(pace.permit(live(), refused.until).unwrap());
+    let next = pace.permit(live(), refused.until).unwrap_err();
+    assert_eq!(next.until.since(refused.until), 600_000);
+}
+
+#[test]
+fn further_requests_of_a_call_are_charged_to_the_hour() {
+    let pace = Pace::new(Limits { per_hour: 10, ..limits() });
+    let permit = pace.permit(live(), T).unwrap();
+    pace.observe(Signal::Answered, 4, T);
+    drop(permit);
+    assert_eq!(pace.standing(T).used, 4);
+}
+
+#[test]
+fn retry_after_holds_every_call_but_never_longer_than_an_hour() {
+    let pace = Pace::new(limits());
+    call(&pace, Signal::Told { ms: 30_000 }, T);
+    assert_eq!(not_now(&pace, T), (30_000, Why::RetryAfter));
+    assert_eq!(pace.standing(T).retry_after, Some(T.plus(30_000)));
+    call(&pace, Signal::Told { ms: u64::MAX }, T.plus(30_000));
+    assert_eq!(not_now(&pace, T.plus(30_000)), (3_600_000, Why::RetryAfter));
+}
+
+#[test]
+fn overload_halves_concurrency_once_a_round_and_success_lets_it_grow() {
+    let pace = Pace::new(Limits { max_in_flight: 8, ..limits() });
+    let concurrency = |now| pace.standing(now).concurrency;
+    call(&pace, Signal::Overloaded, T);
+    call(&pace, Signal::Overloaded, T.plus(10));
+    assert_eq!(concurrency(T), 4);
+    for round in 1..5 {
+        call(&pace, Signal::Overloaded, T.plus(round * 2_000));
+    }
+    assert_eq!(concurrency(T), 1);
+    for _ in 0..10 {
+        call(&pace, Signal::Answered, T.plus(20_000));
+    }
+    assert_eq!(concurrency(T), 2);
+    for _ in 0..200 {
+        call(&pace, Signal::Answered, T.plus(20_000));
+    }
+    assert_eq!(concurrency(T), 8);
+}
+
+#[test]
+fn the_breaker_opens_after_five_failures_in_a_row_and_probes_one_at_a_time() {
+    let pace = Pace::new(limits());
+    for _ in 0..4 {
+        call(&pace, Signal::Silent, T);
+    }
+    call(&pace, Signal::Answered, T);
+    for _ in 0..4 {
+        call(&pace, Signal::Foreign, T);
+    }
+    assert_eq!(pace.standing(T).breaker, None);
+    call(&pace, Signal::Silent, T);
+    assert_eq!(not_now(&pace, T), (500, Why::Breaker));
+    let now = T.plus(500);
+    let probe = pace.permit(live(), now).unwrap();
+    assert_eq!(not_now(&pace, now), (1_000, Why::Breaker));
+    pace.observe(Signal::Answered, 1, now);
+    drop(probe);
+    assert_eq!(pace.standing(now).breaker, None);
+    drop(pace.permit(live(), now).unwrap());
+}
+
+#[test]
+fn the_breakers_pauses_grow_to_five_seconds() {
+    let pace = Pace::new(limits());
+    let mut now = T;
+    call(&pace, Signal::Hibernating, now);
+    let mut pauses = Vec::new();
+    for _ in 0..6 {
+        let (pause, why) = not_now(&pace, now);
+        assert_eq!(why, Why::Breaker);
+        pauses.push(pause);
+        now = now.plus(pause);
+        call(&pace, Signal::Silent, now);
+    }
+    assert_eq!(pauses, [500, 1_000, 2_000, 4_000, 5_000, 5_000]);
+}
+
+#[test]
+fn late_news_of_an_outage_does_not_prolong_the_pause() {
+    let pace = Pace::new(limits());
+    let one = pace.permit(live(), T).unwrap();
+    let other = pace.permit(live(), T).unwrap();
+    pace.observe(Signal::Hibernating, 1, T);
+    drop(one);
+    pace.observe(Signal::Hibernating, 1, T.plus(400));
+    drop(other);
+    assert_eq!(not_now(&pace, T.plus(400)), (100, Why::Breaker));
+}
+
+#[test]
+fn a_probe_that_was_never_sent_frees_its_place() {
+    let pace = Pace::new(limits());
+    call(&pace, Signal::Hibernating, T);
+    let probe = pace.permit(live(), T.plus(500)).unwrap();
+    drop(probe);
+    drop(pace.permit(live(), T.plus(500)).unwrap());
+}
+
+#[test]
+fn refused_credentials_hold_the_instance_and_are_probed_at_growing_pauses() {
+    let pace = Pace::new(limits());
+    let mut now = T;
+    call(&pace, Signal::Unauthorised, now);
+    let mut pauses = Vec::new();
+    for _ in 0..6 {
+        let (pause, why) = not_now(&pace, now);
+        assert_eq!(why, Why::Unauthorised);
+        pauses.push(pause);
+        now = now.plus(pause);
+        call(&pace, Signal::Unauthorised, now);
+    }
+    assert_eq!(pauses, [5_000, 10_000, 20_000, 40_000, 60_000, 60_000]);
+    assert!(pace.standing(now).unauthorised.is_some());
+    pace.forgive();
+    call(&pace, Signal::Answered, now);
+    assert_eq!(pace.standing(now).unauthorised, None);
+}
+
+#[test]
+fn a_hold_does_not_use_up_rate_or_budget() {
+    let pace = Pace::new(Limits { per_second: 1, burst: 1, per_hour: 5, ..limits() });
+    call(&pace, Signal::Told { ms: 2_000 }, T);
+    for _ in 0..50 {
+        assert_eq!(not_now(&pace, T.plus(1_500)).1, Why::RetryAfter);
+    }
+    assert_eq!(pace.standing(T).used, 1);
+    drop(pace.permit(live(), T.plus(2_000)).unwrap());
+}
+
+#[test]
+fn new_limits_take_hold_at_once() {
+    let pace = Pace::new(Limits { per_second: 1, burst: 1, ..limits() });
+    drop(pace.permit(live(), T).unwrap());
+    assert_eq!(not_now(&pace, T).1, Why::RateLimit);
+    pace.set_limits(Limits { max_in_flight: 1, ..limits() });
+    let _permit = pace.permit(live(), T).unwrap();
+    assert_eq!(not_now(&pace, T).1, Why::Concurrency);
+}
+
+#[test]
+fn the_backoff_doubles_up_to_its_maximum_and_the_dice_choose_below_it() {
+    let whole = |tries| backoff_delay(tries, 200, 10_000, 1.0);
+    assert_eq!(
+        (0..8).map(whole).collect::<Vec<_>>(),
+        [200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000]
+    );
+    assert_eq!(whole(u32::MAX), 10_000);
+    assert_eq!(backoff_delay(3, 200, 10_000, 0.0), 0);
+    assert_eq!(backoff_delay(3, 200, 10_000, 0.5), 800);
+    assert_eq!(backoff_delay(0, 20_000, 10_000, 1.0), 10_000);
+    assert_eq!(backoff_delay(0, 0, 0, 0.7), 0);
+}

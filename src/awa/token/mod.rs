@@ -1,0 +1,223 @@
+//! Who the bridge is to ServiceNow: the header that proves it, and the token behind it, got once for all who wait.
+//!
+//! Secrets stay in here: no error, log line or Debug output holds one.
+
+mod grant;
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::{RequestBuilder, Url};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+use super::classify::{Failure, Verdict, failure};
+use super::received::Received;
+use super::settings::{Auth, SettingsError};
+use super::transport::{Allowance, count, failed, out_of_time, read_body};
+use crate::clock;
+use crate::routing::AwaReply;
+use grant::{Granted, Registered, Way};
+
+/// A token is renewed so long before it ends.
+const EARLY: Duration = Duration::from_secs(90);
+
+/// The credentials, ready for use.
+pub(super) enum Identity {
+    /// The same header every time, or none beside the client certificate.
+    Fixed(Option<(HeaderName, HeaderValue)>),
+    Tokens(Box<Tokens>),
+}
+
+/// What goes with one request.
+#[derive(Clone)]
+pub(super) struct Proof {
+    header: Option<(HeaderName, HeaderValue)>,
+    /// Which token it is.
+    serial: u64,
+}
+
+/// The OAuth tokens of one registry record.
+pub(super) struct Tokens {
+    http: reqwest::Client,
+    endpoint: Url,
+    registered: Registered,
+    held: Mutex<Held>,
+}
+
+#[derive(Default)]
+struct Held {
+    token: Option<Token>,
+    refresh: Option<SecretString>,
+    serial: u64,
+}
+
+struct Token {
+    header: HeaderValue,
+    renew_at: Instant,
+    ends_at: Instant,
+}
+
+impl Proof {
+    pub(super) fn header(&self) -> Option<(HeaderName, HeaderValue)> {
+        self.header.clone()
+    }
+}
+
+impl Identity {
+    pub(super) fn new(
+        auth: Auth,
+        http: reqwest::Client,
+        base: &Url,
+    ) -> Result<Self, SettingsError> {
+        match auth {
+            Auth::None => Ok(Self::Fixed(None)),
+            Auth::Basic { username, password } => {
+                let pair = STANDARD.encode(format!("{username}:{}", password.expose_secret()));
+                fixed(AUTHORIZATION, &format!("Basic {pair}"))
+            }
+            Auth::ApiKey { key } => {
+                fixed(HeaderName::from_static("x-sn-apikey"), key.expose_secret())
+            }
+            Auth::OAuth { client_id, client_secret, grant } => {
+                let registered = Registered::new(client_id, client_secret, grant)?;
+                let mut endpoint = base.clone();
+                endpoint.set_path("/oauth_token.do");
+                let held = Mutex::default();
+                Ok(Self::Tokens(Box::new(Tokens { http, endpoint, registered, held })))
+            }
+        }
+    }
+
+    /// Whether a refused proof can be had anew.
+    pub(super) const fn renews(&self) -> bool {
+        match self {
+            Self::Fixed(_) => false,
+            Self::Tokens(_) => true,
+        }
+    }
+
+    /// Gives what goes with the next request. A failure means that the request itself has not left.
+    pub(super) async fn prove(&self, allowance: &Allowance) -> Result<Proof, Verdict> {
+        match self {
+            Self::Fixed(header) => Ok(Proof { header: header.clone(), serial: 0 }),
+            Self::Tokens(tokens) => tokens.prove(allowance).await.map_err(unsent),
+        }
+    }
+
+    /// Takes note that this proof was refused, so that the next one is fresh.
+    pub(super) async fn refuse(&self, proof: &Proof) {
+        if let Self::Tokens(tokens) = self {
+            let mut held = tokens.held.lock().await;
+            if held.serial == proof.serial {
+                held.token = None;
+            }
+        }
+    }
+}
+
+impl Tokens {
+    async fn prove(&self, allowance: &Allowance) -> Result<Proof, Verdict> {
+        let left = allowance.left().ok_or_else(|| failure(out_of_time()))?;
+        let late = || failure(Failure::NotSent("no token came in time".to_owned()));
+        // Whoever comes first fetches; the others wait here and find what it got.
+        let mut held = timeout(left, self.held.lock()).await.map_err(|_| late())?;
+        let now = clock::instant();
+        let due = held.token.as_ref().is_none_or(|token| now >= token.renew_at);
+        if due && let Err(verdict) = self.renew(&mut held, allowance).await {
+            let usable = held.token.as_ref().is_some_and(|token| now < token.ends_at);
+            if !usable {
+                return Err(verdict);
+            }
+        }
+        let token = held.token.as_ref().ok_or_else(late)?;
+        let header = Some((AUTHORIZATION, token.header.clone()));
+        Ok(Proof { header, serial: held.serial })
+    }
+
+    async fn renew(&self, held: &mut Held, allowance: &Allowance) -> Result<(), Verdict> {
+        let granted = match &held.refresh {
+            Some(refresh) => match self.fetch(&Way::Refresh(refresh), allowance).await {
+                Err(verdict) if matches!(verdict.reply, AwaReply::Unauthorised { .. }) => {
+                    held.refresh = None;
+                    self.fetch(&Way::Grant, allowance).await?
+                }
+                answer => answer?,
+            },
+            None => self.fetch(&Way::Grant, allowance).await?,
+        };
+        let now = clock::instant();
+        let early = EARLY.min(granted.lifetime / 2);
+        held.token = Some(Token {
+            header: granted.header,
+            renew_at: now + (granted.lifetime - early),
+            ends_at: now + granted.lifetime,
+        });
+        held.refresh = granted.refresh.or_else(|| held.refresh.take());
+        held.serial += 1;
+        Ok(())
+    }
+
+    async fn fetch(&self, way: &Way<'_>, allowance: &Allowance) -> Result<Granted, Verdict> {
+        let form = self.registered.form(way, clock::now())?;
+        let left = allowance.left().ok_or_else(|| failure(out_of_time()))?;
+        let request = self
+            .http
+            .post(self.endpoint.clone())
+            .header(ACCEPT, "application/json")
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .timeout(left)
+            .body(form);
+        let began = clock::instant();
+        let outcome = converse(request).await;
+        count("token", outcome.as_ref().map(|received| received.status), began.elapsed());
+        self.registered.read(&outcome.map_err(failure)?, clock::now())
+    }
+}
+
+async fn converse(request: RequestBuilder) -> Result<Received, Failure> {
+    let response = request.send().await.map_err(failed)?;
+    let mut received = Received::new(response.status().as_u16(), response.headers());
+    read_body(response, &mut received).await;
+    Ok(received)
+}
+
+/// Without a token the call has not left, so that nothing can be in doubt.
+fn unsent(verdict: Verdict) -> Verdict {
+    let (AwaReply::InDoubt { why } | AwaReply::NotSent { why }) = &verdict.reply else {
+        return verdict;
+    };
+    let why = format!("no token: {why}");
+    Verdict { reply: AwaReply::NotSent { why: why.clone() }, message: why, ..verdict }
+}
+
+fn fixed(name: HeaderName, value: &str) -> Result<Identity, SettingsError> {
+    Ok(Identity::Fixed(Some((
+        name,
+        secret_value(value).ok_or_else(|| {
+            SettingsError::new(
+                "auth",
+                "holds a secret with characters that no HTTP header can carry",
+            )
+        })?,
+    ))))
+}
+
+fn secret_value(value: &str) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(value).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Identity(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,302 @@
+//! One HTTP exchange with the instance: bounded in time and size, credentials added, the answer read to its end.
+//!
+//! Never follows a redirect, keeps no cookie, repeats nothing but a request that was refused for a stale token.
+
+use std::error::Error as _;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use reqwest::{Method, Url, header, redirect, retry};
+use secrecy::ExposeSecret;
+use serde_json::Value;
+
+use super::classify::{Failure, Verdict};
+use super::offset::Offset;
+use super::pace::Signal;
+use super::received::Received;
+use super::settings::{Settings, SettingsError};
+use super::token::Identity;
+use crate::clock;
+use crate::routing::{AwaReply, UnixMillis};
+
+/// The largest answer that is read.
+const MAX_BODY: usize = 1024 * 1024;
+/// Below the keep-alive of anything that may stand before the instance.
+const POOL_IDLE: Duration = Duration::from_secs(15);
+const MAX_CONNECT: Duration = Duration::from_secs(3);
+/// With less time than this no request leaves.
+const LEAST: Duration = Duration::from_millis(20);
+
+/// The connections to one instance, the credentials, and what is known of its clock.
+#[derive(Debug)]
+pub(super) struct Transport {
+    http: reqwest::Client,
+    base: Url,
+    request_timeout: Duration,
+    identity: Identity,
+    offset: Mutex<Offset>,
+}
+
+/// The time that one call may take, and the requests that it took.
+#[derive(Debug)]
+pub(super) struct Allowance {
+    started: Instant,
+    ends: Instant,
+    requests: AtomicU32,
+}
+
+impl Allowance {
+    /// From now until the request time is used up or the deadline comes, whichever is sooner.
+    pub(super) fn until(deadline: UnixMillis, request_timeout: Duration) -> Self {
+        let started = clock::instant();
+        let left = Duration::from_millis(deadline.since(clock::now()));
+        Self { started, ends: started + left.min(request_timeout), requests: AtomicU32::new(0) }
+    }
+
+    /// What is left; none where it is not worth starting a request.
+    pub(super) fn left(&self) -> Option<Duration> {
+        let left = self.ends.saturating_duration_since(clock::instant());
+        (left >= LEAST).then_some(left)
+    }
+
+    pub(super) fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn requests(&self) -> u32 {
+        self.requests.load(Ordering::Relaxed)
+    }
+}
+
+/// A request before it has its credentials.
+#[derive(Debug, Clone)]
+pub(super) struct Outgoing<'a> {
+    /// The `call` label of the metrics.
+    pub(super) call: &'static str,
+    pub(super) method: Method,
+    pub(super) path: &'a str,
+    pub(super) query: &'a [(&'a str, &'a str)],
+    pub(super) body: Option<&'a Value>,
+}
+
+impl<'a> Outgoing<'a> {
+    pub(super) const fn get(
+        call: &'static str,
+        path: &'a str,
+        query: &'a [(&'a str, &'a str)],
+    ) -> Self {
+        Self { call, method: Method::GET, path, query, body: None }
+    }
+}
+
+impl Transport {
+    pub(super) fn new(
+        settings: Settings,
+    ) -> Result<(Self, std::collections::HashMap<String, String>), SettingsError> {
+        let base = base(&settings.base_url)?;
+        let http = http(&base, &settings)?;
+        let identity = Identity::new(settings.auth, http.clone(), &base)?;
+        let transport = Self {
+            http,
+            base,
+            request_timeout: settings.request_timeout,
+            identity,
+            offset: Mutex::default(),
+        };
+        Ok((transport, settings.channels))
+    }
+
+    pub(super) fn allowance(&self, deadline: UnixMillis) -> Allowance {
+        Allowance::until(deadline, self.request_timeout)
+    }
+
+    /// ServiceNow's clock, as far as it is known.
+    pub(super) fn offset(&self) -> Offset {
+        *self.offset.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends a request and reads its answer; a stale token is renewed once.
+    pub(super) async fn exchange(
+        &self,
+        outgoing: &Outgoing<'_>,
+        allowance: &Allowance,
+    ) -> Result<Received, Failure> {
+        let proof = self.identity.prove(allowance).await.map_err(Failure::Identity)?;
+        let received = self.once(outgoing, proof.header(), allowance).await?;
+        if received.status != 401 || !self.identity.renews() {
+            return Ok(received);
+        }
+        self.identity.refuse(&proof).await;
+        let fresh = self.identity.prove(allowance).await.map_err(Failure::Identity)?;
+        self.once(outgoing, fresh.header(), allowance).await
+    }
+
+    async fn once(
+        &self,
+        outgoing: &Outgoing<'_>,
+        proof: Option<(header::HeaderName, header::HeaderValue)>,
+        allowance: &Allowance,
+    ) -> Result<Received, Failure> {
+        let left = allowance.left().ok_or_else(out_of_time)?;
+        let mut request = self
+            .http
+            .request(outgoing.method.clone(), self.url(outgoing))
+            .header(header::ACCEPT, "application/json")
+            .timeout(left);
+        if let Some((name, value)) = proof {
+            request = request.header(name, value);
+        }
+        if let Some(body) = outgoing.body {
+            request =
+                request.header(header::CONTENT_TYPE, "application/json").body(body.to_string());
+        }
+        allowance.requests.fetch_add(1, Ordering::Relaxed);
+        let (start, began) = (clock::now(), clock::instant());
+        let outcome = self.converse(request, start).await;
+        count(outgoing.call, outcome.as_ref().map(|received| received.status), began.elapsed());
+        outcome
+    }
+
+    async fn converse(
+        &self,
+        request: reqwest::RequestBuilder,
+        start: UnixMillis,
+    ) -> Result<Received, Failure> {
+        let response = request.send().await.map_err(failed)?;
+        let mut received = Received::new(response.status().as_u16(), response.headers());
+        if let Some(date) = received.date {
+            self.measure(date, start, clock::now());
+        }
+        read_body(response, &mut received).await;
+        Ok(received)
+    }
+
+    fn measure(&self, date: UnixMillis, start: UnixMillis, end: UnixMillis) {
+        let mut offset = self.offset.lock().unwrap_or_else(PoisonError::into_inner);
+        offset.measure(date, start, end);
+        if let Some(likely) = offset.likely(end) {
+            #[expect(clippy::cast_precision_loss, reason = "an offset is far below 2^52 ms")]
+            metrics::gauge!("awa_bridge_clock_offset_seconds").set(likely as f64 / 1000.0);
+        }
+    }
+
+    fn url(&self, outgoing: &Outgoing<'_>) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(outgoing.path);
+        if !outgoing.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(outgoing.query);
+        }
+        url
+    }
+}
+
+/// Reads what comes, up to the cap. What breaks off or runs over leaves the answer incomplete.
+pub(super) async fn read_body(mut response: reqwest::Response, received: &mut Received) {
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if received.body.len() + chunk.len() <= MAX_BODY => {
+                received.body.extend_from_slice(&chunk);
+            }
+            Ok(None) => {
+                received.complete = true;
+                return;
+            }
+            Ok(Some(_)) | Err(_) => return,
+        }
+    }
+}
+
+/// What a reqwest error says about whether the request left. `is_connect` first: a connect timeout is both.
+pub(super) fn failed(error: reqwest::Error) -> Failure {
+    let unsent = error.is_connect() || error.is_builder();
+    let timeout = error.is_timeout();
+    let why = chain(&error.without_url());
+    if unsent {
+        return Failure::NotSent(format!("no connection: {why}"));
+    }
+    Failure::NoAnswer(if timeout {
+        "no answer in time".to_owned()
+    } else {
+        format!("no whole answer: {why}")
+    })
+}
+
+fn chain(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+pub(super) fn out_of_time() -> Failure {
+    let why = "no time was left to send it".to_owned();
+    Failure::Identity(Verdict::new(AwaReply::NotSent { why: why.clone() }, why, Signal::Nothing))
+}
+
+pub(super) fn count(call: &'static str, status: Result<u16, &Failure>, took: Duration) {
+    let status = status.map_or_else(|_| "none".to_owned(), |status| status.to_string());
+    metrics::counter!("awa_bridge_awa_requests_total", "call" => call, "status" => status)
+        .increment(1);
+    metrics::histogram!("awa_bridge_awa_request_duration_seconds").record(took.as_secs_f64());
+}
+
+fn base(text: &str) -> Result<Url, SettingsError> {
+    let error = |problem: &str| SettingsError::new("instance", problem);
+    let url = Url::parse(text).map_err(|why| {
+        error(&format!("is not a URL ({why}): write https://NAME.service-now.com"))
+    })?;
+    let host = url.host_str().ok_or_else(|| error("names no host"))?;
+    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+    let loopback = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+    match url.scheme() {
+        "https" => {}
+        "http" if loopback => {}
+        _ => return Err(error("must be https (http is for loopback only)")),
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(error("must not hold credentials: put them under servicenow.auth"));
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(error("must be the bare address, without a path"));
+    }
+    Ok(url)
+}
+
+fn http(base: &Url, settings: &Settings) -> Result<reqwest::Client, SettingsError> {
+    // An error only says that a provider is installed already.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let connect = (settings.request_timeout / 3).min(MAX_CONNECT);
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("awa-bridge/", env!("CARGO_PKG_VERSION")))
+        .connect_timeout(connect)
+        .timeout(settings.request_timeout)
+        .pool_idle_timeout(POOL_IDLE)
+        .redirect(redirect::Policy::none())
+        .retry(retry::never())
+        .referer(false)
+        .no_proxy()
+        .https_only(base.scheme() == "https");
+    if let Some(roots) = &settings.roots {
+        let roots = reqwest::Certificate::from_pem_bundle(roots).map_err(|why| {
+            SettingsError::new("roots", format!("is not a bundle of PEM certificates: {why}"))
+        })?;
+        builder = builder.tls_certs_only(roots);
+    }
+    if let Some(pem) = &settings.client_certificate {
+        let identity =
+            reqwest::Identity::from_pem(pem.expose_secret().as_bytes()).map_err(|_| {
+                SettingsError::new(
+                    "client_certificate",
+                    "is not a PEM certificate with its private key",
+                )
+            })?;
+        builder = builder.identity(identity);
+    }
+    builder.build().map_err(|why| {
+        SettingsError::new("instance", format!("cannot be spoken to: {}", chain(&why)))
+    })
+}

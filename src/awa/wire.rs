@@ -1,0 +1,129 @@
+//! A call in ServiceNow's own words: method, path and body, field for field as the reference pages have them.
+//!
+//! Pure: a dry run prints what a real run sends.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use crate::routing::{
+    Assignment, AwaCall, DocumentRef, OfferWindow, RejectReason, SegmentId, SysId, TransferTarget,
+    UnixMillis,
+};
+
+/// A request as it goes to the instance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WireRequest {
+    /// The HTTP method.
+    pub method: &'static str,
+    /// The path below the instance's address; safe as it stands, since only checked ids go into it.
+    pub path: String,
+    /// The JSON body; null where there is none.
+    pub body: Option<Value>,
+}
+
+/// Writes the request of a call.
+///
+/// `clock_hold` is the latest `offered_on` that may be written, for a vendor whose clock runs ahead of ServiceNow's;
+/// without it the vendor's own moment is written. A reject reason that is still a display value is written as it is:
+/// the client resolves it before it sends.
+#[must_use]
+pub fn request(call: &AwaCall, clock_hold: Option<UnixMillis>) -> WireRequest {
+    match call {
+        AwaCall::Offer { document, segment, queue, agent, window, assignment } => {
+            let mut fields = assignment_fields(*agent, assignment);
+            window_fields(&mut fields, *window, assignment, clock_hold);
+            let body = json!({ "queue_id": queue.as_str(), "assignment": fields });
+            offer_work(document, segment.as_ref(), body)
+        }
+        AwaCall::Transfer { document, segment, source_queue, kind, target } => {
+            let (target_type, target_id) = match target {
+                TransferTarget::Agent(agent) => ("agent", agent.to_string()),
+                TransferTarget::Queue(queue) => ("queue", queue.as_str().to_owned()),
+            };
+            let transfer = json!({
+                "source_queue_id": source_queue.as_str(),
+                "target_id": target_id,
+                "target_type": target_type,
+                "transfer_type": kind.as_str(),
+            });
+            offer_work(document, segment.as_ref(), json!({ "transfer": transfer }))
+        }
+        AwaCall::Assign { work_item, agent, window, assignment } => {
+            let mut fields = assignment_fields(*agent, assignment);
+            if let Some(window) = window {
+                window_fields(&mut fields, *window, assignment, clock_hold);
+            }
+            let path = format!("/api/now/awa/workitems/{work_item}/assignments");
+            WireRequest { method: "POST", path, body: Some(Value::Object(fields)) }
+        }
+        AwaCall::Accept { work_item, agent } => {
+            let body = json!({ "agent_id": agent, "work_item_id": work_item });
+            inbox_action("accept", body)
+        }
+        AwaCall::Reject { work_item, agent, reason } => {
+            let reason = match reason {
+                RejectReason::SysId(sys_id) => sys_id.to_string(),
+                RejectReason::DisplayValue { text, channel: _ } => text.clone(),
+            };
+            let body =
+                json!({ "agent_id": agent, "work_item_id": work_item, "reject_reason_id": reason });
+            inbox_action("reject", body)
+        }
+        AwaCall::EndConsult { document, hand_over } => WireRequest {
+            method: "PUT",
+            path: "/api/now/awa/consult/end".to_owned(),
+            body: Some(json!({ "document_sys_id": document.sys_id, "hand_over": hand_over })),
+        },
+        AwaCall::CloseDocument { document } => WireRequest {
+            method: "PATCH",
+            path: format!("/api/now/table/{}/{}", document.table, document.sys_id),
+            body: Some(json!({ "state": "closed_abandoned" })),
+        },
+    }
+}
+
+/// ServiceNow's form of a moment: UTC, `yyyy-MM-dd'T'HH:mm:ss.SSS`, no zone.
+#[must_use]
+pub fn offered_on(at: UnixMillis) -> String {
+    at.to_string().trim_end_matches('Z').to_owned()
+}
+
+fn offer_work(document: &DocumentRef, segment: Option<&SegmentId>, mut body: Value) -> WireRequest {
+    if let Some(segment) = segment {
+        body["external_segment_id"] = json!(segment);
+    }
+    let path = format!("/api/now/awa/documents/{}/{}/offer", document.table, document.sys_id);
+    WireRequest { method: "POST", path, body: Some(body) }
+}
+
+fn inbox_action(action: &str, body: Value) -> WireRequest {
+    let path = format!("/api/now/awa/inbox/actions/{action}");
+    WireRequest { method: "POST", path, body: Some(body) }
+}
+
+fn assignment_fields(agent: SysId, assignment: &Assignment) -> Map<String, Value> {
+    let mut fields = Map::new();
+    fields.insert("agent_sys_id".into(), json!(agent));
+    fields.insert("allowed_to_decline".into(), json!(assignment.allowed_to_decline));
+    fields.insert("enable_auto_assign".into(), json!(assignment.enable_auto_assign));
+    fields.insert("display_option".into(), json!(assignment.display_option.as_str()));
+    fields
+}
+
+/// The fields that ServiceNow only heeds where `timeout` is present.
+fn window_fields(
+    fields: &mut Map<String, Value>,
+    window: OfferWindow,
+    assignment: &Assignment,
+    clock_hold: Option<UnixMillis>,
+) {
+    let moment = clock_hold.map_or(window.offered_on, |hold| window.offered_on.min(hold));
+    fields.insert("timeout".into(), json!(window.timeout_seconds));
+    fields.insert("offered_on".into(), json!(offered_on(moment)));
+    if let Some(presence) = assignment.after_timeout_presence {
+        fields.insert("after_timeout_presence".into(), json!(presence));
+    }
+}
+
+#[cfg(test)]
+mod tests;

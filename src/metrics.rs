@@ -1,0 +1,167 @@
+//! Every metric's name, help and labels in one place, and the process's one recorder. It opens no port: the admin
+//! address shows what [`Metrics::render`] returns.
+
+use std::fmt;
+use std::sync::OnceLock;
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+
+/// Events by where they stand or how they ended. Labels: `source`, `kind`, `state`.
+pub const EVENTS: &str = "awa_bridge_events_total";
+/// Unsettled events.
+pub const PENDING_EVENTS: &str = "awa_bridge_pending_events";
+/// Age of the oldest unsettled event.
+pub const OLDEST_PENDING: &str = "awa_bridge_oldest_pending_seconds";
+/// Unsettled events that wait for a mapping.
+pub const PARKED_EVENTS: &str = "awa_bridge_parked_events";
+/// Dead letters that nobody has replayed or discarded.
+pub const DEAD_EVENTS: &str = "awa_bridge_dead_events";
+/// 1 while the store cannot write.
+pub const STORE_FAILED: &str = "awa_bridge_store_failed";
+/// 1 while the last reload was refused and the old files are in force.
+pub const RELOAD_FAILED: &str = "awa_bridge_reload_failed";
+/// 1 while calls are held because ServiceNow does not answer as it should.
+pub const BREAKER_OPEN: &str = "awa_bridge_breaker_open";
+/// 1 while ServiceNow refuses the bridge's credentials.
+pub const UNAUTHORISED: &str = "awa_bridge_unauthorised";
+/// Calls to ServiceNow. Labels: `call`, `status` (0 where no answer came).
+pub const AWA_REQUESTS: &str = "awa_bridge_awa_requests_total";
+/// From a call's start to the end of its answer. Label: `call`.
+pub const AWA_REQUEST_DURATION: &str = "awa_bridge_awa_request_duration_seconds";
+/// From an event's receipt to the moment its first request leaves. Label: `kind`.
+pub const EVENT_TO_CALL: &str = "awa_bridge_event_to_call_seconds";
+/// What a call waited for the rate limit.
+pub const RATE_LIMIT_WAIT: &str = "awa_bridge_rate_limit_wait_seconds";
+/// Calls put off. Label: `why`.
+pub const RETRIES: &str = "awa_bridge_retries_total";
+/// Events whose deadline passed before they could be delivered. Label: `source`.
+pub const EXPIRED: &str = "awa_bridge_expired_total";
+/// Rows in force. Labels: `source` (the contact centre), `table`.
+pub const MAPPING_ROWS: &str = "awa_bridge_mapping_rows";
+/// When the last authentic event of a source came, in seconds since 1970. Label: `source`.
+pub const LAST_EVENT: &str = "awa_bridge_last_event_timestamp_seconds";
+/// ServiceNow's clock less ours.
+pub const CLOCK_OFFSET: &str = "awa_bridge_clock_offset_seconds";
+/// From a commit's first record to the end of its flush.
+pub const STORE_COMMIT_DURATION: &str = "awa_bridge_store_commit_duration_seconds";
+/// Events read from webhook requests. Labels: `source`, `result` (accepted, duplicate, ignored, unreadable).
+pub const INTAKE_EVENTS: &str = "awa_bridge_intake_events_total";
+/// Requests or parts of them that a profile knows nothing about. Label: `source`.
+pub const UNKNOWN_EVENTS: &str = "awa_bridge_unknown_events_total";
+/// Answers to webhook requests. Labels: `source` (empty for an unknown one), `status`.
+pub const INTAKE_ANSWERS: &str = "awa_bridge_intake_answers_total";
+/// From a webhook request's head to its answer. Label: `source`.
+pub const INTAKE_DURATION: &str = "awa_bridge_intake_duration_seconds";
+/// Open connections of the intake.
+pub const INTAKE_CONNECTIONS: &str = "awa_bridge_intake_connections";
+/// Webhook requests that ended in a defect of the program.
+pub const INTAKE_PANICS: &str = "awa_bridge_intake_panics_total";
+
+/// Histogram bounds in seconds: 1 ms to 60 s.
+pub const BUCKETS: [f64; 15] =
+    [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+
+const COUNTERS: [(&str, &str); 8] = [
+    (EVENTS, "Events by where they stand or how they ended"),
+    (AWA_REQUESTS, "Calls to ServiceNow by call and HTTP status; 0 where no answer came"),
+    (RETRIES, "Calls put off, by why"),
+    (EXPIRED, "Events whose deadline passed before they could be delivered"),
+    (INTAKE_EVENTS, "Events read from webhook requests, by what became of them"),
+    (UNKNOWN_EVENTS, "Webhook requests, or parts of them, that the profile knows nothing about"),
+    (INTAKE_ANSWERS, "Answers to webhook requests, by HTTP status"),
+    (INTAKE_PANICS, "Webhook requests that ended in a defect of the program"),
+];
+
+const GAUGES: [(&str, Unit, &str); 12] = [
+    (PENDING_EVENTS, Unit::Count, "Unsettled events"),
+    (PARKED_EVENTS, Unit::Count, "Unsettled events that wait for a mapping"),
+    (DEAD_EVENTS, Unit::Count, "Dead letters that nobody has replayed or discarded"),
+    (STORE_FAILED, Unit::Count, "1 while the store cannot write"),
+    (RELOAD_FAILED, Unit::Count, "1 while the last reload was refused"),
+    (
+        BREAKER_OPEN,
+        Unit::Count,
+        "1 while calls are held because ServiceNow does not answer as it should",
+    ),
+    (UNAUTHORISED, Unit::Count, "1 while ServiceNow refuses the bridge's credentials"),
+    (OLDEST_PENDING, Unit::Seconds, "Age of the oldest unsettled event"),
+    (MAPPING_ROWS, Unit::Count, "Rows of the mapping tables in force"),
+    (LAST_EVENT, Unit::Seconds, "When the last authentic event of a source came, since 1970"),
+    (CLOCK_OFFSET, Unit::Seconds, "ServiceNow's clock less this machine's"),
+    (INTAKE_CONNECTIONS, Unit::Count, "Open connections of the intake"),
+];
+
+const HISTOGRAMS: [(&str, &str); 5] = [
+    (AWA_REQUEST_DURATION, "From the start of a call to ServiceNow to the end of its answer"),
+    (EVENT_TO_CALL, "From an event's receipt to the moment its first request leaves"),
+    (RATE_LIMIT_WAIT, "What a call waited for the rate limit"),
+    (STORE_COMMIT_DURATION, "From a commit's first record to the end of its flush"),
+    (INTAKE_DURATION, "From a webhook request's head to its answer"),
+];
+
+/// The process's metrics. There is one recorder; later calls of [`Metrics::install`] get the same.
+#[derive(Clone)]
+pub struct Metrics {
+    recorder: PrometheusHandle,
+}
+
+/// Another part of the process has installed a recorder of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecorderTaken;
+
+impl fmt::Display for RecorderTaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("another metrics recorder is installed in this process")
+    }
+}
+
+impl std::error::Error for RecorderTaken {}
+
+static INSTALLED: OnceLock<Result<Metrics, RecorderTaken>> = OnceLock::new();
+
+impl Metrics {
+    /// Installs the recorder and describes every metric, once.
+    ///
+    /// # Errors
+    /// Somebody else's recorder is installed.
+    pub fn install() -> Result<Self, RecorderTaken> {
+        INSTALLED
+            .get_or_init(|| {
+                let recorder = PrometheusBuilder::new()
+                    .set_buckets(&BUCKETS)
+                    .map_err(|_| RecorderTaken)?
+                    .install_recorder()
+                    .map_err(|_| RecorderTaken)?;
+                describe();
+                Ok(Self { recorder })
+            })
+            .clone()
+    }
+
+    /// All metrics as Prometheus text.
+    #[must_use]
+    pub fn render(&self) -> String {
+        self.recorder.render()
+    }
+
+    /// Folds what was recorded into the buckets; wanted every few seconds where nobody scrapes, or memory grows.
+    pub fn upkeep(&self) {
+        self.recorder.run_upkeep();
+    }
+}
+
+fn describe() {
+    for (name, help) in COUNTERS {
+        describe_counter!(name, help);
+    }
+    for (name, unit, help) in GAUGES {
+        describe_gauge!(name, unit, help);
+    }
+    for (name, help) in HISTOGRAMS {
+        describe_histogram!(name, Unit::Seconds, help);
+    }
+}
+
+#[cfg(test)]
+mod tests;
