@@ -6,4 +6,5 @@ pub mod mapping;
 pub mod metrics;
 pub mod problem;
 pub mod routing;
+pub mod sandbox;
 pub mod vendor;

@@ -1,0 +1,18 @@
+//! A ServiceNow with Advanced Work Assignment that runs in memory, for the embedded default, the demo and the tests.
+//!
+//! [`world`] is the instance as a pure state machine, [`Sandbox`] serves it over HTTP, [`Fault`]s make it misbehave and
+//! [`Switches`] settle what ServiceNow's pages leave open. It follows the reference pages of Offer Work, Manual
+//! Assignment, Inbox Actions, Agent, Agent Consult and Table API, and never calls anybody.
+
+mod faults;
+mod server;
+mod switches;
+pub mod world;
+
+pub use faults::{Fault, Match, Misbehaviour};
+pub use server::{Access, RecordedCall, Sandbox};
+pub use switches::{
+    CanceledSpelling, MissingRole, OfferToAnother, RateLimit, RefusalShape, RepeatOffer,
+    ReplyQueue, SharedExternalId, Switches, TableReads,
+};
+pub use world::{Endpoint, World};

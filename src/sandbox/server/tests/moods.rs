@@ -1,0 +1,104 @@
+//! What is true of the whole instance: its clock, cookies, limits, sleep; and the control API.
+
+use super::*;
+use crate::sandbox::RateLimit;
+
+#[tokio::test]
+async fn the_date_is_the_instances_own_and_cookies_are_set() {
+    let bench = bench().await;
+    bench.sandbox.with_world(|world| world.switches.clock_offset_ms = -3_600_000);
+    let response = bench.offer().send().await.unwrap();
+    let date = response.headers()["date"].to_str().unwrap();
+    let parsed = jiff::fmt::rfc2822::parse(date).unwrap().timestamp().as_millisecond();
+    let offset = parsed - clock::now().0;
+    assert!((-3_605_000..=-3_599_000).contains(&offset), "{date}");
+    assert!(response.headers().get_all("set-cookie").iter().count() >= 3);
+    assert!(bench.last_call().header("cookie").is_none());
+}
+
+#[tokio::test]
+async fn a_rate_limit_rule_shows_in_headers_and_then_refuses() {
+    let bench = bench().await;
+    bench.sandbox.with_world(|world| world.switches.rate_limit = Some(RateLimit::per_hour(1)));
+    let first = bench.offer().send().await.unwrap();
+    assert_eq!(
+        (first.status().as_u16(), &first.headers()["x-ratelimit-limit"]),
+        (200, &"1".parse().unwrap())
+    );
+    let second = bench.offer().send().await.unwrap();
+    assert_eq!(second.status(), 429);
+    let wait: u64 = second.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((3_590..=3_600).contains(&wait));
+    let answer = body_of(second).await;
+    assert_eq!(answer["error"]["message"], json!("Rate limit exceeded"));
+}
+
+#[tokio::test]
+async fn an_instance_asleep_answers_every_path_with_a_page() {
+    let bench = bench().await;
+    bench.sandbox.set_switches(Switches { hibernating: true, ..Switches::default() });
+    for request in [bench.offer(), bench.post("/oauth_token.do", &json!({}))] {
+        let response = request.send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert!(response.text().await.unwrap().contains("Instance Hibernating page"));
+    }
+}
+
+#[tokio::test]
+async fn bodies_that_are_not_json_are_refused() {
+    let bench = bench().await;
+    let broken = bench.offer().body("{").send().await.unwrap();
+    assert_eq!(broken.status(), 400);
+    let path = "/api/now/awa/inbox/actions/accept";
+    let url = format!("{}{path}", bench.sandbox.url());
+    let xml = bench.client.post(url).basic_auth("bridge", Some("s"));
+    let xml = xml.header(CONTENT_TYPE, "application/xml").body("<a/>").send().await.unwrap();
+    assert_eq!(xml.status(), 415);
+}
+
+#[tokio::test]
+async fn the_control_api_changes_the_world_and_takes_it_back() {
+    let bench = bench().await;
+    let other = "f".repeat(32);
+    let posts = [
+        ("documents", json!({ "sys_id": other })),
+        ("queues", json!([{ "external_id": "q-1", "channel": "chat" }, { "external_id": "q-2" }])),
+        ("agents", json!({ "sys_id": GRACE, "presence": "away", "channels": { "voice": false } })),
+        ("switches", json!({ "refusals": "success_false" })),
+        ("faults", json!({ "when": { "endpoint": "accept" }, "what": { "kind": "reset" } })),
+    ];
+    for (what, body) in posts {
+        let response = bench.post(&format!("/sandbox/{what}"), &body).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{what}");
+    }
+    let answer = body_of(bench.offer().send().await.unwrap()).await;
+    assert_eq!(answer["result"]["message"], json!("Agent is not available"));
+    let world = body_of(bench.get("/sandbox/world").send().await.unwrap()).await;
+    assert_eq!(world["queues"].as_array().map(Vec::len), Some(4));
+    let calls = body_of(bench.get("/sandbox/calls").send().await.unwrap()).await;
+    assert_eq!(calls[0]["endpoint"], json!("offer"));
+
+    let wrong = bench.post("/sandbox/switches", &json!({ "refusal": 1 })).send().await.unwrap();
+    assert_eq!(wrong.status(), 400);
+
+    bench.post("/sandbox/reset", &json!({})).send().await.unwrap();
+    assert_eq!(bench.offer().send().await.unwrap().status(), 200);
+    assert_eq!(bench.sandbox.calls().len(), 1);
+    let pending = bench.sandbox.with_world(|world| {
+        world.work_items().all(|item| item.state == WorkItemState::PendingAccept)
+    });
+    assert!(pending);
+}
+
+#[tokio::test]
+async fn a_stopped_sandbox_refuses_connections_even_while_one_hangs() {
+    let bench = bench().await;
+    bench.sandbox.script(Fault::next(Misbehaviour::Hang));
+    let hanging = tokio::spawn(bench.offer().send());
+    while bench.sandbox.calls().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    bench.sandbox.stop().await;
+    assert!(hanging.await.unwrap().is_err());
+    assert!(bench.offer().send().await.unwrap_err().is_connect());
+}

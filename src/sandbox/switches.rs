@@ -1,0 +1,230 @@
+//! What an instance can be like where ServiceNow's pages leave it open, and what state it is in as a whole.
+//!
+//! Every field has a default that the pages allow; a test turns the one that it is about.
+
+use serde::{Deserialize, Serialize};
+
+use super::world::Endpoint;
+
+/// How the instance behaves. In JSON all keys are optional and unknown ones are refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Switches {
+    /// Status and shape of a refused Offer, Manual Assignment or consult end.
+    pub refusals: RefusalShape,
+    /// How a caller without the role is refused at Offer and Manual Assignment, whose pages name no 403.
+    pub missing_role: MissingRole,
+    /// What the same offer to the same agent gets while the card is still pending.
+    pub repeat_offer: RepeatOffer,
+    /// What an offer to another agent does while the card is still pending.
+    pub offer_to_another: OfferToAnother,
+    /// Which queue is taken when several share an external id.
+    pub shared_external_id: SharedExternalId,
+    /// Whether an inactive queue can be named.
+    pub inactive_queues_count: bool,
+    /// What an offer's answer says of the queue.
+    pub reply_queue: ReplyQueue,
+    /// The raw value of a canceled work item's state.
+    pub canceled_spelling: CanceledSpelling,
+    /// Whether a channel that the agent is not available on makes an available agent unavailable.
+    pub channel_availability_counts: bool,
+    /// `glide.invalid_query.returns_no_rows`: otherwise unknown fields of a query are dropped.
+    pub invalid_query_returns_no_rows: bool,
+    /// Whether the caller may read tables.
+    pub table_reads: TableReads,
+    /// Columns, as `table.column`, that the caller may not see or that the release does not have.
+    pub hidden_fields: Vec<String>,
+    /// The `glide.awa.enabled` property.
+    pub awa_enabled: bool,
+    /// The AWA plugin is not there: its paths do not represent any resource.
+    pub plugin_missing: bool,
+    /// APIs that this release does not have.
+    pub missing_apis: Vec<Endpoint>,
+    /// A developer instance asleep: every path answers 200 with an HTML page.
+    pub hibernating: bool,
+    /// A document that is not known comes into being when it is first named (table `interaction` only).
+    pub documents_appear: bool,
+    /// A queue that is not known comes into being when it is first named.
+    pub queues_appear: bool,
+    /// An agent who is not known comes into being, available and with both roles, when first named.
+    pub agents_appear: bool,
+    /// The instance's clock less the real one, in milliseconds.
+    pub clock_offset_ms: i64,
+    /// A rate limit rule for the caller.
+    pub rate_limit: Option<RateLimit>,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self {
+            refusals: RefusalShape::default(),
+            missing_role: MissingRole::default(),
+            repeat_offer: RepeatOffer::default(),
+            offer_to_another: OfferToAnother::default(),
+            shared_external_id: SharedExternalId::default(),
+            inactive_queues_count: true,
+            reply_queue: ReplyQueue::default(),
+            canceled_spelling: CanceledSpelling::default(),
+            channel_availability_counts: true,
+            invalid_query_returns_no_rows: false,
+            table_reads: TableReads::default(),
+            hidden_fields: Vec::new(),
+            awa_enabled: true,
+            plugin_missing: false,
+            missing_apis: Vec::new(),
+            hibernating: false,
+            documents_appear: false,
+            queues_appear: false,
+            agents_appear: false,
+            clock_offset_ms: 0,
+            rate_limit: None,
+        }
+    }
+}
+
+impl Switches {
+    /// Those of a sandbox for strangers: documents, queues and agents appear when they are named.
+    #[must_use]
+    pub fn for_strangers() -> Self {
+        Self { documents_appear: true, queues_appear: true, agents_appear: true, ..Self::default() }
+    }
+}
+
+/// Shape of a refusal. No page shows one: 409 is documented, `success` is "possibly false".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalShape {
+    /// 409 (404 for what does not exist) and `{"error":{"message","detail"},"status":"failure"}`.
+    #[default]
+    ConflictError,
+    /// 409 (404 for what does not exist) and `{"result":{"success":false,"message"}}`.
+    ConflictResult,
+    /// 200 and `{"result":{"success":false,"message"}}`.
+    SuccessFalse,
+}
+
+/// How a missing caller role shows at Offer and Manual Assignment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MissingRole {
+    Unauthorised401,
+    Forbidden403,
+    /// The page lists the message among those of 409.
+    #[default]
+    Conflict409,
+    ServerError500,
+    SuccessFalse200,
+}
+
+/// The same offer to the same agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RepeatOffer {
+    /// It succeeds on the same work item: "already assigned" is explained as "to *another* agent".
+    #[default]
+    Success,
+    /// "Work Item is already assigned to" that agent.
+    AlreadyAssigned,
+}
+
+/// An offer to a second agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OfferToAnother {
+    /// "Work Item is already assigned to" the first.
+    #[default]
+    Refused,
+    /// The card moves.
+    Moves,
+}
+
+/// Two queues with one external id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SharedExternalId {
+    /// The one that was created first.
+    #[default]
+    First,
+    /// The one that was created last.
+    Last,
+    /// 404, as if there were none.
+    NotFound,
+}
+
+/// The queue in an offer's answer ("sys_id or the queue identifier in an external system").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplyQueue {
+    #[default]
+    SysId,
+    AsGiven,
+}
+
+/// How the state is spelt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CanceledSpelling {
+    #[default]
+    Canceled,
+    Cancelled,
+}
+
+impl CanceledSpelling {
+    /// The raw value.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Canceled => "canceled",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// What the caller gets of the Table API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TableReads {
+    #[default]
+    Allowed,
+    /// 403 "Insufficient rights to query records".
+    Forbidden,
+    /// 200 without rows: an access rule hides each of them.
+    NoRows,
+}
+
+/// A rate limit rule: so many requests in a window that starts with the first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateLimit {
+    /// Requests in a window; `X-RateLimit-Limit`.
+    pub limit: u32,
+    /// Length of the window in seconds; ServiceNow's is an hour.
+    #[serde(default = "an_hour")]
+    pub window_seconds: u32,
+    /// The rule's sys_id; `X-RateLimit-Rule`.
+    #[serde(default = "a_rule")]
+    pub rule: String,
+    /// Whether a refusal says `Retry-After`.
+    #[serde(default = "yes")]
+    pub retry_after: bool,
+}
+
+impl RateLimit {
+    /// So many an hour.
+    #[must_use]
+    pub fn per_hour(limit: u32) -> Self {
+        Self { limit, window_seconds: an_hour(), rule: a_rule(), retry_after: true }
+    }
+}
+
+const fn an_hour() -> u32 {
+    3600
+}
+
+fn a_rule() -> String {
+    "6b7bfb2bd7832100f20bc8170e610385".to_owned()
+}
+
+const fn yes() -> bool {
+    true
+}

@@ -1,0 +1,213 @@
+//! The records of an instance that AWA works on, as far as the documented calls read or change them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::routing::{DisplayOption, DocumentRef, ExternalId, SysId, TableName, UnixMillis};
+
+/// A record that is routed, such as an interaction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Document {
+    pub table: TableName,
+    pub sys_id: SysId,
+    pub number: String,
+    /// An interaction's is `new`, `on_hold`, `work_in_progress`, `wrap_up`, `closed_complete` or `closed_abandoned`.
+    pub state: String,
+    pub active: bool,
+    pub assigned_to: Option<SysId>,
+    /// Its other columns.
+    pub fields: BTreeMap<String, String>,
+    pub created: UnixMillis,
+    pub updated: UnixMillis,
+}
+
+impl Document {
+    /// Where it is.
+    #[must_use]
+    pub fn reference(&self) -> DocumentRef {
+        DocumentRef { table: self.table.clone(), sys_id: self.sys_id }
+    }
+
+    /// Whether it can be offered: active and not in a closed state.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.active && !is_closed(&self.state)
+    }
+
+    /// As work items show it: `Interaction: IMS0000221`.
+    #[must_use]
+    pub fn display_name(&self) -> String {
+        let mut letters = self.table.as_str().chars();
+        let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+        let label: String = first.into_iter().chain(letters).collect();
+        format!("{label}: {}", self.number)
+    }
+}
+
+/// Whether a document in that state is closed.
+#[must_use]
+pub(super) fn is_closed(state: &str) -> bool {
+    state.starts_with("closed")
+}
+
+/// A service channel (`awa_service_channel`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ServiceChannel {
+    pub sys_id: SysId,
+    pub name: String,
+    /// `phone`, `chat`, …
+    pub kind: String,
+    pub active: bool,
+}
+
+/// A queue (`awa_queue`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Queue {
+    pub sys_id: SysId,
+    pub name: String,
+    /// Provider queue ID; several queues may have the same.
+    pub external_id: Option<ExternalId>,
+    pub service_channel: SysId,
+    pub active: bool,
+    pub external: bool,
+}
+
+/// A user (`sys_user`), agent or caller.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct User {
+    pub sys_id: SysId,
+    pub user_name: String,
+    pub name: String,
+    pub active: bool,
+    pub roles: BTreeSet<String>,
+    /// An `awa_presence_state`.
+    pub presence: SysId,
+    /// Availability by channel; a channel that is not named is available.
+    pub channels: BTreeMap<SysId, bool>,
+}
+
+/// A presence state (`awa_presence_state`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PresenceState {
+    pub sys_id: SysId,
+    pub name: String,
+    pub available: bool,
+    pub order: u32,
+}
+
+/// A reject reason (`awa_reject_reason`) of a service channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RejectReasonRecord {
+    pub sys_id: SysId,
+    pub service_channel: SysId,
+    pub display_value: String,
+    pub value: String,
+    pub order: u32,
+}
+
+/// A reject (`awa_work_item_rejection`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Rejection {
+    pub work_item: SysId,
+    pub agent: SysId,
+    pub reason: SysId,
+    pub at: UnixMillis,
+}
+
+/// Where a work item stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkItemState {
+    Queued,
+    PendingAccept,
+    Accepted,
+    Canceled,
+}
+
+/// Where a consult stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ConsultState {
+    Requested,
+    Accepted,
+    Ended,
+    Transferred,
+    Cancelled,
+}
+
+impl ConsultState {
+    /// ServiceNow's word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Requested => "Requested",
+            Self::Accepted => "Accepted",
+            Self::Ended => "Ended",
+            Self::Transferred => "Transferred",
+            Self::Cancelled => "Cancelled",
+        }
+    }
+}
+
+/// A work item (`awa_work_item`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WorkItem {
+    pub sys_id: SysId,
+    pub document: DocumentRef,
+    pub queue: SysId,
+    pub state: WorkItemState,
+    pub active: bool,
+    pub assigned_to: Option<SysId>,
+    pub offered_on: Option<UnixMillis>,
+    /// Absent: the card stays.
+    pub timeout_seconds: Option<u64>,
+    pub after_timeout_presence: Option<SysId>,
+    pub allowed_to_decline: bool,
+    pub display_option: DisplayOption,
+    pub auto_accepted: bool,
+    pub offer_count: u32,
+    pub rejected: bool,
+    pub timed_out: bool,
+    pub previous_work_item: Option<SysId>,
+    pub external_segment_id: Option<String>,
+    pub consult: Option<ConsultState>,
+    /// One of the documented cancel reasons.
+    pub cancel_reason: Option<&'static str>,
+    pub created: UnixMillis,
+    pub updated: UnixMillis,
+    pub state_changed: UnixMillis,
+}
+
+impl WorkItem {
+    /// When the card goes by itself; none while it is not pending or has no time limit.
+    #[must_use]
+    pub fn times_out_at(&self) -> Option<UnixMillis> {
+        let pending = self.state == WorkItemState::PendingAccept;
+        let from = self.offered_on.filter(|_| pending)?;
+        self.timeout_seconds.map(|seconds| from.plus(seconds.saturating_mul(1000)))
+    }
+
+    /// Whether it is the second agent's item of a consult that is not over.
+    #[must_use]
+    pub const fn is_open_consult(&self) -> bool {
+        self.active
+            && matches!(self.consult, Some(ConsultState::Requested | ConsultState::Accepted))
+    }
+
+    pub(super) const fn enter(&mut self, state: WorkItemState, now: UnixMillis) {
+        self.state = state;
+        self.state_changed = now;
+        self.updated = now;
+    }
+
+    pub(super) const fn cancel(&mut self, reason: &'static str, now: UnixMillis) {
+        self.enter(WorkItemState::Canceled, now);
+        self.active = false;
+        self.cancel_reason = Some(reason);
+    }
+
+    pub(super) const fn back_to_queue(&mut self, now: UnixMillis) {
+        self.enter(WorkItemState::Queued, now);
+        self.assigned_to = None;
+    }
+}
