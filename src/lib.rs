@@ -7,4 +7,5 @@ pub mod metrics;
 pub mod problem;
 pub mod routing;
 pub mod sandbox;
+pub mod store;
 pub mod vendor;

@@ -1,0 +1,153 @@
+//! The keys of the one tree, byte by byte. Nothing outside this file puts a key together or takes one apart.
+//!
+//! All numbers are big-endian, so that byte order is numeric order. Every key ends in the number of its chunk
+//! (`u16`); see `row.rs` for the values.
+//!
+//! | row | key | value |
+//! |---|---|---|
+//! | schema | `m` `schema` chunk | the schema's number in ASCII digits |
+//! | sequence | `m` `next` chunk | `u64`: every number below may be in use |
+//! | event | `e` seq:`u64` chunk | JSON [`EventRow`](super::rows::EventRow): where it came from, what it says; written once |
+//! | story | `s` seq:`u64` chunk | JSON [`StoryRow`](super::rows::StoryRow): how it ended; there once it is settled |
+//! | dead letter | `d` seq:`u64` chunk | empty; there while the event's state is `dead` |
+//! | body | `b` bucket:`u32` seq:`u64` chunk | `u32` number of events, then the vendor's body; seq is the first event's, the others follow it |
+//! | ids | `i` bucket:`u32` seq:`u64` chunk | up to 64 times hash:16 seq:`u64`; the key's seq is the first of them |
+//! | conversation | `c` len:`u16` contact centre len:`u16` conversation chunk | `L` (calls owed) or `I` (idle), then JSON [`ConversationRow`](super::rows::ConversationRow) |
+//!
+//! `seq` is the entry's id, the place in the order of arrival. `bucket` is the time of receipt in units of ten minutes since 1970:
+//! what ages together lies together. `hash` is the first half of the SHA-256 over the source's length (`u16`), the source and the event's id.
+
+use sha2::{Digest, Sha256};
+
+use crate::routing::{LaneKey, UnixMillis};
+
+/// How long a bucket is, in milliseconds.
+pub(super) const BUCKET_MS: u64 = 600_000;
+
+/// A key without its chunk number.
+pub(super) type Key = Vec<u8>;
+
+/// The fingerprint of (source, event id).
+pub(super) type IdHash = [u8; 16];
+
+/// A kind of row, by its first byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Prefix {
+    Event = b'e',
+    Story = b's',
+    Dead = b'd',
+    Body = b'b',
+    Ids = b'i',
+    Conversation = b'c',
+}
+
+impl Prefix {
+    pub(super) const fn bytes(self) -> [u8; 1] {
+        [self as u8]
+    }
+}
+
+pub(super) fn schema() -> Key {
+    b"mschema".to_vec()
+}
+
+pub(super) fn next_seq() -> Key {
+    b"mnext".to_vec()
+}
+
+pub(super) fn event(seq: u64) -> Key {
+    numbered(Prefix::Event, seq)
+}
+
+pub(super) fn story(seq: u64) -> Key {
+    numbered(Prefix::Story, seq)
+}
+
+pub(super) fn dead(seq: u64) -> Key {
+    numbered(Prefix::Dead, seq)
+}
+
+pub(super) fn body(bucket: u32, seq: u64) -> Key {
+    aged(Prefix::Body, bucket, seq)
+}
+
+pub(super) fn ids(bucket: u32, seq: u64) -> Key {
+    aged(Prefix::Ids, bucket, seq)
+}
+
+pub(super) fn conversation(lane: &LaneKey) -> Key {
+    let mut key = Prefix::Conversation.bytes().to_vec();
+    for text in [lane.contact_center.as_str(), lane.conversation.as_str()] {
+        key.extend(u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
+        key.extend(text.as_bytes());
+    }
+    key
+}
+
+/// The first key of all rows of that kind in that bucket.
+pub(super) fn bucket_start(prefix: Prefix, bucket: u32) -> Key {
+    let mut key = prefix.bytes().to_vec();
+    key.extend(bucket.to_be_bytes());
+    key
+}
+
+/// The bucket of a moment.
+pub(super) fn bucket_of(at: UnixMillis) -> u32 {
+    let ms = u64::try_from(at.0).unwrap_or(0);
+    u32::try_from(ms / BUCKET_MS).unwrap_or(u32::MAX)
+}
+
+/// The first bucket that is not over for longer than `kept_ms`.
+pub(super) fn first_kept_bucket(now: UnixMillis, kept_ms: u64) -> u32 {
+    bucket_of(now.minus(kept_ms))
+}
+
+pub(super) fn hash_of(source: &str, id: &str) -> IdHash {
+    let mut hasher = Sha256::new();
+    hasher.update(u16::try_from(source.len()).unwrap_or(u16::MAX).to_be_bytes());
+    hasher.update(source.as_bytes());
+    hasher.update(id.as_bytes());
+    let digest = hasher.finalize();
+    let mut hash = IdHash::default();
+    hash.copy_from_slice(&digest[..16]);
+    hash
+}
+
+/// The number of an `e`, `s` or `d` key; none if it is no such key.
+pub(super) fn seq_in(key: &[u8]) -> Option<u64> {
+    let (number, _chunk) = key.get(1..)?.split_first_chunk::<8>()?;
+    Some(u64::from_be_bytes(*number))
+}
+
+/// Bucket and number of a `b` or `i` key; none if it is no such key.
+pub(super) fn bucket_and_seq_in(key: &[u8]) -> Option<(u32, u64)> {
+    let (bucket, rest) = key.get(1..)?.split_first_chunk::<4>()?;
+    let (seq, _chunk) = rest.split_first_chunk::<8>()?;
+    Some((u32::from_be_bytes(*bucket), u64::from_be_bytes(*seq)))
+}
+
+/// Contact centre and conversation of a `c` key; none if it is no such key.
+pub(super) fn lane_in(key: &[u8]) -> Option<LaneKey> {
+    fn text(bytes: &[u8]) -> Option<(&str, &[u8])> {
+        let (length, rest) = bytes.split_first_chunk::<2>()?;
+        let (text, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        Some((std::str::from_utf8(text).ok()?, rest))
+    }
+    let (contact_center, rest) = text(key.get(1..)?)?;
+    let (conversation, _chunk) = text(rest)?;
+    let conversation = crate::routing::ConversationId::parse(conversation).ok()?;
+    Some(LaneKey { contact_center: contact_center.to_owned(), conversation })
+}
+
+fn numbered(prefix: Prefix, seq: u64) -> Key {
+    let mut key = prefix.bytes().to_vec();
+    key.extend(seq.to_be_bytes());
+    key
+}
+
+fn aged(prefix: Prefix, bucket: u32, seq: u64) -> Key {
+    let mut key = bucket_start(prefix, bucket);
+    key.extend(seq.to_be_bytes());
+    key
+}

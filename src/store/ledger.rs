@@ -1,0 +1,142 @@
+//! What the store keeps in memory: ids it has seen, what is not settled, what is dead. Numbers and times, no contents.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::layout::IdHash;
+use super::request::Counts;
+use crate::routing::{LaneKey, UnixMillis};
+
+/// Rebuilt at open, changed by the writer only, read by anyone.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    known: HashMap<IdHash, u64>,
+    live: BTreeMap<u64, Live>,
+    by_age: BTreeSet<(UnixMillis, u64)>,
+    parked: usize,
+    dead: BTreeSet<u64>,
+    contact_centers: BTreeSet<String>,
+    damaged_rows: u64,
+}
+
+/// An unsettled entry.
+#[derive(Debug, Clone)]
+pub(super) struct Live {
+    pub(super) lane: Arc<LaneKey>,
+    pub(super) received_at: UnixMillis,
+    pub(super) parked: bool,
+}
+
+impl Ledger {
+    /// The entry under which an event id is known.
+    pub(super) fn seq_of(&self, hash: &IdHash) -> Option<u64> {
+        self.known.get(hash).copied()
+    }
+
+    pub(super) fn learn(&mut self, hash: IdHash, seq: u64) {
+        self.known.insert(hash, seq);
+    }
+
+    /// Forgets an id, if it still stands for that entry.
+    pub(super) fn forget(&mut self, hash: &IdHash, seq: u64) {
+        if self.known.get(hash) == Some(&seq) {
+            self.known.remove(hash);
+        }
+    }
+
+    pub(super) fn see_contact_center(&mut self, name: &str) {
+        if !self.contact_centers.contains(name) {
+            self.contact_centers.insert(name.to_owned());
+        }
+    }
+
+    pub(super) fn contact_centers(&self) -> impl Iterator<Item = &String> {
+        self.contact_centers.iter()
+    }
+
+    /// Notes that an entry is not settled, or what has become of it.
+    pub(super) fn set_live(&mut self, seq: u64, live: Live) {
+        self.drop_live(seq);
+        self.by_age.insert((live.received_at, seq));
+        self.parked += usize::from(live.parked);
+        self.live.insert(seq, live);
+    }
+
+    /// Notes whether an unsettled entry is parked.
+    pub(super) fn set_parked(&mut self, seq: u64, parked: bool) {
+        if let Some(live) = self.live.get_mut(&seq)
+            && live.parked != parked
+        {
+            live.parked = parked;
+            if parked { self.parked += 1 } else { self.parked -= 1 }
+        }
+    }
+
+    pub(super) fn drop_live(&mut self, seq: u64) {
+        if let Some(live) = self.live.remove(&seq) {
+            self.by_age.remove(&(live.received_at, seq));
+            self.parked -= usize::from(live.parked);
+        }
+    }
+
+    pub(super) fn is_live(&self, seq: u64) -> bool {
+        self.live.contains_key(&seq)
+    }
+
+    pub(super) fn is_dead(&self, seq: u64) -> bool {
+        self.dead.contains(&seq)
+    }
+
+    pub(super) fn bury(&mut self, seq: u64) {
+        self.dead.insert(seq);
+    }
+
+    pub(super) fn unbury(&mut self, seq: u64) -> bool {
+        self.dead.remove(&seq)
+    }
+
+    pub(super) fn lane_of(&self, seq: u64) -> Option<Arc<LaneKey>> {
+        self.live.get(&seq).map(|live| Arc::clone(&live.lane))
+    }
+
+    pub(super) fn live_len(&self) -> usize {
+        self.live.len()
+    }
+
+    /// Unsettled entries before `before`, newest first.
+    pub(super) fn live_before(&self, before: u64) -> impl Iterator<Item = (u64, &Live)> {
+        self.live.range(..before).rev().map(|(seq, live)| (*seq, live))
+    }
+
+    /// Dead letters before `before`, newest first.
+    pub(super) fn dead_before(&self, before: u64) -> impl Iterator<Item = u64> {
+        self.dead.range(..before).rev().copied()
+    }
+
+    /// The lanes with something parked, each once.
+    pub(super) fn parked_lanes(&self) -> Vec<Arc<LaneKey>> {
+        let parked = self.live.values().filter(|live| live.parked);
+        let lanes: BTreeSet<_> = parked.map(|live| Arc::clone(&live.lane)).collect();
+        lanes.into_iter().collect()
+    }
+
+    /// The unsettled entries of a lane, in order of arrival. Walks them all.
+    pub(super) fn live_of(&self, lane: &LaneKey) -> Vec<u64> {
+        self.live.iter().filter(|(_, live)| *live.lane == *lane).map(|(seq, _)| *seq).collect()
+    }
+
+    pub(super) fn note_damage(&mut self) {
+        self.damaged_rows += 1;
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        Counts {
+            pending: self.live.len() - self.parked,
+            parked: self.parked,
+            dead: self.dead.len(),
+            remembered: self.known.len(),
+            oldest_received_at: self.by_age.first().map(|(at, _)| *at),
+            damaged_rows: self.damaged_rows,
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Opening: proves durability, takes the directory, opens sled, checks the schema, and rebuilds what is held in memory.
+//! A store that cannot be opened is an error that names the path and what to do, never a fresh start.
+
+use std::fmt;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::directory::{Before, Directory};
+use super::layout::{self, Prefix};
+use super::ledger::{Ledger, Live};
+use super::row::{Changes, RowError, Rows};
+use super::rows::ConversationRow;
+use super::{Settings, durable, ids};
+use crate::routing::{LaneKey, Stage};
+
+/// The schema that this program writes and the newest that it reads.
+const SCHEMA: u32 = 1;
+
+/// How long sled may take to let go of its lock after a store of this process was closed.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Why the store cannot be opened.
+#[derive(Debug)]
+pub enum OpenError {
+    /// `sync_file_range` is not overridden in this binary.
+    NotDurable,
+    /// Another process has the directory.
+    Locked(PathBuf),
+    /// The directory or one of our own files in it cannot be used.
+    Directory { path: PathBuf, error: io::Error },
+    /// sled cannot read its files.
+    Unreadable { path: PathBuf, why: String },
+    /// The directory should hold records and does not.
+    Emptied { path: PathBuf, copy: PathBuf },
+    /// The directory holds a sled database that is not ours.
+    Foreign(PathBuf),
+    /// A newer program wrote the store.
+    Newer { path: PathBuf, schema: u32 },
+    /// A row that nothing can go on without is damaged.
+    Damaged { path: PathBuf, why: String },
+}
+
+impl fmt::Display for OpenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotDurable => f.write_str(
+                "this binary does not override sync_file_range, so the store would lose events in a power cut; \
+                 build it for Linux with glibc, or make the call fail with ENOSYS by a system call filter",
+            ),
+            Self::Locked(path) => write!(
+                f,
+                "another process uses the store {}; stop it, or set [store] path to another directory",
+                path.display()
+            ),
+            Self::Directory { path, error } => write!(
+                f,
+                "the store {} cannot be used: {error}; check its owner, its mode and the disk",
+                path.display()
+            ),
+            Self::Unreadable { path, why } => write!(
+                f,
+                "the store {} cannot be read: {why}; keep a copy of the directory, then restore it from a backup or \
+                 move it away to start with an empty one",
+                path.display()
+            ),
+            Self::Emptied { path, copy } => write!(
+                f,
+                "the store {} has lost its records (a copy may be found at {}); restore it from a backup, or move it \
+                 away to start with an empty one",
+                path.display(),
+                copy.display()
+            ),
+            Self::Foreign(path) => write!(
+                f,
+                "the directory {} holds a database of another program; set [store] path to another directory",
+                path.display()
+            ),
+            Self::Newer { path, schema } => write!(
+                f,
+                "the store {} has schema {schema}, this program knows {SCHEMA}; start the version that wrote it, or a \
+                 newer one",
+                path.display()
+            ),
+            Self::Damaged { path, why } => write!(
+                f,
+                "the store {} is damaged: {why}; keep a copy of the directory, then restore it from a backup",
+                path.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for OpenError {}
+
+/// An open database with what was found in it.
+pub(super) struct Opened {
+    pub(super) directory: Directory,
+    pub(super) db: sled::Db,
+    pub(super) ledger: Ledger,
+    /// The first number that is free.
+    pub(super) next_seq: u64,
+    /// Lanes that owe calls.
+    pub(super) lanes: Vec<Arc<LaneKey>>,
+    /// Whether a conversation could not be read, so that events may be without a lane.
+    pub(super) orphans: bool,
+}
+
+pub(super) fn open(settings: &Settings) -> Result<Opened, OpenError> {
+    if !durable::syncs_for_real() {
+        return Err(OpenError::NotDurable);
+    }
+    let directory = Directory::take(&settings.path)?;
+    if directory.before() == Before::Unclean {
+        tracing::warn!(path = %settings.path.display(), "the store was not closed in good order; recovering");
+    }
+    directory.prepare()?;
+    let db = open_sled(&settings.path, settings.cache_bytes)?;
+    let rows = Rows::new(&db);
+    check_schema(&directory, &db, &rows)?;
+    directory
+        .mark_running()
+        .map_err(|error| OpenError::Directory { path: settings.path.clone(), error })?;
+    rebuild(directory, db, &rows)
+}
+
+fn open_sled(path: &Path, cache_bytes: u64) -> Result<sled::Db, OpenError> {
+    let unreadable = |why: String| OpenError::Unreadable { path: path.to_owned(), why };
+    let config =
+        sled::Config::new().path(path).cache_capacity(cache_bytes).flush_every_ms(Some(500));
+    let mut waited = Duration::ZERO;
+    loop {
+        let error = match catch_unwind(AssertUnwindSafe(|| config.open())) {
+            Ok(Ok(db)) => return Ok(db),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => return Err(unreadable("sled panicked over its files".to_owned())),
+        };
+        if !error.contains("could not acquire lock") {
+            return Err(unreadable(error));
+        }
+        if waited >= LOCK_PATIENCE {
+            return Err(OpenError::Locked(path.to_owned()));
+        }
+        let pause = Duration::from_millis(20);
+        std::thread::sleep(pause);
+        waited += pause;
+    }
+}
+
+fn check_schema(directory: &Directory, db: &sled::Db, rows: &Rows) -> Result<(), OpenError> {
+    let path = || directory.path().to_owned();
+    let found = rows.get(&layout::schema()).map_err(|error| fatal(directory.path(), error))?;
+    let Some(row) = found else {
+        return match directory.before() {
+            Before::Fresh if db.is_empty() => create(directory, db),
+            Before::Fresh => Err(OpenError::Foreign(path())),
+            Before::Closed | Before::Unclean => {
+                let copy = directory
+                    .copy_aside()
+                    .map_err(|error| OpenError::Directory { path: path(), error })?;
+                Err(OpenError::Emptied { path: path(), copy })
+            }
+        };
+    };
+    let schema = std::str::from_utf8(&row.content).ok().and_then(|text| text.parse::<u32>().ok());
+    match schema {
+        Some(SCHEMA) => Ok(()),
+        Some(schema) => Err(OpenError::Newer { path: path(), schema }),
+        None => Err(OpenError::Damaged { path: path(), why: "its schema row".to_owned() }),
+    }
+}
+
+fn create(directory: &Directory, db: &sled::Db) -> Result<(), OpenError> {
+    let mut changes = Changes::default();
+    changes.put(&layout::schema(), SCHEMA.to_string().as_bytes());
+    changes.put(&layout::next_seq(), &1_u64.to_be_bytes());
+    db.apply_batch(changes.into_batch()).and_then(|()| db.flush()).map(drop).map_err(|error| {
+        OpenError::Unreadable { path: directory.path().to_owned(), why: error.to_string() }
+    })
+}
+
+fn rebuild(directory: Directory, db: sled::Db, rows: &Rows) -> Result<Opened, OpenError> {
+    let path = directory.path().to_owned();
+    let fatal = |error| fatal(&path, error);
+    let mut ledger = Ledger::default();
+    let next_seq = read_next_seq(rows).map_err(fatal)?;
+    let mut damaged = Vec::new();
+    for found in rows.scan(Prefix::Ids) {
+        let Some((key, row)) = sound(found, &mut damaged).map_err(fatal)? else { continue };
+        match ids::decode(&key, &row.content) {
+            Ok(block) => block.into_iter().for_each(|(hash, seq)| ledger.learn(hash, seq)),
+            Err(error) => damaged.push(error),
+        }
+    }
+    for found in rows.scan(Prefix::Dead) {
+        let Some((key, _)) = sound(found, &mut damaged).map_err(fatal)? else { continue };
+        layout::seq_in(&key).into_iter().for_each(|seq| ledger.bury(seq));
+    }
+    let damaged_before = damaged.len();
+    let mut lanes = Vec::new();
+    for found in rows.scan(Prefix::Conversation) {
+        let Some((key, row)) = sound(found, &mut damaged).map_err(fatal)? else { continue };
+        let Some(lane) = layout::lane_in(&key).map(Arc::new) else { continue };
+        ledger.see_contact_center(&lane.contact_center);
+        if ConversationRow::owes_calls(&row.content) {
+            match ConversationRow::decode(&key, &row.content) {
+                Ok(row) => {
+                    set_live(&mut ledger, &lane, &row);
+                    lanes.push(lane);
+                }
+                Err(error) => damaged.push(error),
+            }
+        }
+    }
+    let orphans = damaged.len() > damaged_before;
+    for error in damaged {
+        ledger.note_damage();
+        tracing::error!(path = %path.display(), %error, "the store holds a damaged row");
+    }
+    Ok(Opened { directory, db, ledger, next_seq, lanes, orphans })
+}
+
+fn set_live(ledger: &mut Ledger, lane: &Arc<LaneKey>, row: &ConversationRow) {
+    for entry in &row.entries {
+        let parked = matches!(entry.stage, Stage::Parked { .. });
+        let live = Live { lane: Arc::clone(lane), received_at: entry.received_at, parked };
+        ledger.set_live(entry.id.0, live);
+    }
+}
+
+fn read_next_seq(rows: &Rows) -> Result<u64, RowError> {
+    let key = layout::next_seq();
+    let row = rows.get(&key)?;
+    let number = row.and_then(|row| row.content.try_into().ok());
+    number.map(u64::from_be_bytes).ok_or_else(|| RowError::Corrupt(key.escape_ascii().to_string()))
+}
+
+/// Keeps a damaged row apart, so that one of them does not keep the store shut.
+fn sound<T>(
+    found: Result<T, RowError>,
+    damaged: &mut Vec<RowError>,
+) -> Result<Option<T>, RowError> {
+    match found {
+        Ok(row) => Ok(Some(row)),
+        Err(error @ RowError::Corrupt(_)) => {
+            damaged.push(error);
+            Ok(None)
+        }
+        Err(error @ (RowError::Read(_) | RowError::Newer(_))) => Err(error),
+    }
+}
+
+fn fatal(path: &Path, error: RowError) -> OpenError {
+    let path = path.to_owned();
+    match error {
+        RowError::Read(why) => OpenError::Unreadable { path, why },
+        RowError::Corrupt(why) => OpenError::Damaged { path, why },
+        RowError::Newer(version) => OpenError::Newer { path, schema: u32::from(version) },
+    }
+}

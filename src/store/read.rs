@@ -1,0 +1,159 @@
+//! Questions of operators, answered from the rows on any thread. Never on an event's way: a read may wait for a commit.
+
+use super::lane::read_event_row;
+use super::layout::{self, Prefix};
+use super::record::{ConversationRecord, EventRecord, Filter, Page, State};
+use super::request::Failed;
+use super::row::{RowError, Rows};
+use super::rows::{Content, ConversationRow, EventRow, StoryRow, decode};
+use super::shared::Shared;
+use crate::routing::{ConversationId, LaneKey};
+
+/// How many events are looked at for one page.
+const LOOKED_AT: usize = 2_000;
+
+pub(super) fn event(
+    shared: &Shared,
+    source: &str,
+    id: &str,
+) -> Result<Option<EventRecord>, Failed> {
+    let rows = shared.rows()?;
+    let Some(seq) = shared.ledger().seq_of(&layout::hash_of(source, id)) else { return Ok(None) };
+    Ok(record(&rows, seq)?)
+}
+
+pub(super) fn body(shared: &Shared, source: &str, id: &str) -> Result<Option<Vec<u8>>, Failed> {
+    let rows = shared.rows()?;
+    let Some(seq) = shared.ledger().seq_of(&layout::hash_of(source, id)) else { return Ok(None) };
+    let place = read_event_row(&rows, seq)?.and_then(|row| row.body);
+    let Some(place) = place else { return Ok(None) };
+    let row = rows.get(&layout::body(place.bucket, place.seq))?;
+    Ok(row.and_then(|row| row.content.get(4..).map(<[u8]>::to_vec)))
+}
+
+pub(super) fn conversation(
+    shared: &Shared,
+    contact_center: &str,
+    conversation: &str,
+) -> Result<Option<ConversationRecord>, Failed> {
+    let rows = shared.rows()?;
+    let Ok(conversation) = ConversationId::parse(conversation) else { return Ok(None) };
+    let lane = LaneKey { contact_center: contact_center.to_owned(), conversation };
+    let Some(row) = conversation_row(&rows, &lane)? else { return Ok(None) };
+    let mut events = Vec::with_capacity(row.history.len());
+    for seq in &row.history {
+        events.extend(record(&rows, *seq)?);
+    }
+    Ok(Some(ConversationRecord::new(&lane, row, events)))
+}
+
+pub(super) fn events(shared: &Shared, filter: &Filter) -> Result<Page, Failed> {
+    let rows = shared.rows()?;
+    let before = filter.cursor.as_deref().map_or(Some(u64::MAX), |text| text.parse().ok());
+    let Some(before) = before else { return Ok(Page { events: Vec::new(), next_cursor: None }) };
+    let mut page = Page { events: Vec::new(), next_cursor: None };
+    let mut last = None;
+    for (looked_at, seq) in candidates(shared, &rows, filter, before)?.enumerate() {
+        let seq = seq?;
+        if page.events.len() == filter.page_size() || looked_at == LOOKED_AT {
+            page.next_cursor = last.map(|seq: u64| seq.to_string());
+            break;
+        }
+        last = Some(seq);
+        page.events.extend(record(&rows, seq)?.filter(|record| filter.takes(record)));
+    }
+    Ok(page)
+}
+
+type Candidates = Box<dyn Iterator<Item = Result<u64, RowError>>>;
+
+/// The events that may fit, newest first: by the narrowest list that there is.
+fn candidates(
+    shared: &Shared,
+    rows: &Rows,
+    filter: &Filter,
+    before: u64,
+) -> Result<Candidates, Failed> {
+    if let Some(conversation) = &filter.conversation {
+        let history = history(shared, rows, conversation, before)?;
+        return Ok(Box::new(history.into_iter().map(Ok)));
+    }
+    let listed = |seqs: Vec<u64>| -> Candidates { Box::new(seqs.into_iter().map(Ok)) };
+    Ok(match filter.state {
+        Some(state @ (State::Pending | State::Parked)) => {
+            let parked = state == State::Parked;
+            let ledger = shared.ledger();
+            let fits = ledger.live_before(before).filter(|(_, live)| live.parked == parked);
+            listed(fits.map(|(seq, _)| seq).take(LOOKED_AT + 1).collect())
+        }
+        Some(State::Dead) => {
+            listed(shared.ledger().dead_before(before).take(LOOKED_AT + 1).collect())
+        }
+        Some(State::Delivered | State::Expired | State::Superseded | State::Discarded) | None => {
+            let first = Prefix::Event.bytes();
+            let found = rows.range(&first, &layout::event(before));
+            Box::new(found.rev().filter_map(|found| match found {
+                Ok((key, _)) => layout::seq_in(&key).map(Ok),
+                Err(RowError::Corrupt(_) | RowError::Newer(_)) => None,
+                Err(error @ RowError::Read(_)) => Some(Err(error)),
+            }))
+        }
+    })
+}
+
+/// The latest events of a conversation of that name, whichever contact centre has it, newest first.
+fn history(
+    shared: &Shared,
+    rows: &Rows,
+    conversation: &str,
+    before: u64,
+) -> Result<Vec<u64>, Failed> {
+    let Ok(conversation) = ConversationId::parse(conversation) else { return Ok(Vec::new()) };
+    let contact_centers: Vec<_> = shared.ledger().contact_centers().cloned().collect();
+    let mut history = Vec::new();
+    for contact_center in contact_centers {
+        let lane = LaneKey { contact_center, conversation: conversation.clone() };
+        history.extend(conversation_row(rows, &lane)?.into_iter().flat_map(|row| row.history));
+    }
+    history.retain(|seq| *seq < before);
+    history.sort_unstable_by(|one, other| other.cmp(one));
+    Ok(history)
+}
+
+/// One event. It may be settled between two reads, so the story is looked for twice.
+fn record(rows: &Rows, seq: u64) -> Result<Option<EventRecord>, RowError> {
+    let Some(event) = read_event_row(rows, seq)? else { return Ok(None) };
+    if let Some(story) = story(rows, seq)? {
+        return Ok(Some(EventRecord::settled(event, story)));
+    }
+    if let Some(lane) = lane_of(&event)
+        && let Some(row) = conversation_row(rows, &lane)?
+        && let Some(entry) = row.entries.into_iter().find(|entry| entry.id.0 == seq)
+    {
+        return Ok(Some(EventRecord::unsettled(event, entry)));
+    }
+    Ok(Some(match story(rows, seq)? {
+        Some(story) => EventRecord::settled(event, story),
+        None => EventRecord::new(event, crate::routing::Story::default()),
+    }))
+}
+
+fn lane_of(event: &EventRow) -> Option<LaneKey> {
+    match &event.content {
+        Content::Event(_) => Some(LaneKey {
+            contact_center: event.contact_center.clone(),
+            conversation: event.content.conversation()?,
+        }),
+        Content::Unreadable { .. } => None,
+    }
+}
+
+fn story(rows: &Rows, seq: u64) -> Result<Option<StoryRow>, RowError> {
+    let key = layout::story(seq);
+    rows.get(&key)?.map(|row| decode(&key, &row.content)).transpose()
+}
+
+fn conversation_row(rows: &Rows, lane: &LaneKey) -> Result<Option<ConversationRow>, RowError> {
+    let key = layout::conversation(lane);
+    rows.get(&key)?.map(|row| ConversationRow::decode(&key, &row.content)).transpose()
+}

@@ -1,0 +1,267 @@
+//! Events and conversations as operators see them: CONTRACT's JSON, times as RFC 3339 texts.
+
+use serde::{Serialize, Serializer};
+
+use super::rows::{Content, ConversationRow, EntryRow, EventRow, StoryRow};
+use crate::routing::{
+    Answer, Attempt, CallKind, DocumentRef, EventJson, LaneKey, Missing, Outcome, Stage, Story,
+    SysId, UnixMillis, Waited, WorkItem,
+};
+
+/// The state of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    Pending,
+    Parked,
+    Delivered,
+    Expired,
+    Superseded,
+    Dead,
+    Discarded,
+}
+
+impl State {
+    /// All of them, in the contract's order.
+    pub const ALL: [Self; 7] = [
+        Self::Pending,
+        Self::Parked,
+        Self::Delivered,
+        Self::Expired,
+        Self::Superseded,
+        Self::Dead,
+        Self::Discarded,
+    ];
+
+    /// The contract's word.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Parked => "parked",
+            Self::Delivered => "delivered",
+            Self::Expired => "expired",
+            Self::Superseded => "superseded",
+            Self::Dead => "dead",
+            Self::Discarded => "discarded",
+        }
+    }
+
+    /// The state of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
+    }
+}
+
+impl From<Outcome> for State {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Delivered => Self::Delivered,
+            Outcome::Expired => Self::Expired,
+            Outcome::Superseded => Self::Superseded,
+            Outcome::Dead => Self::Dead,
+            Outcome::Discarded => Self::Discarded,
+        }
+    }
+}
+
+/// One event with all that is known of it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EventRecord {
+    pub source: String,
+    pub id: String,
+    pub kind: Option<String>,
+    pub conversation: Option<String>,
+    pub state: State,
+    /// A word to filter by: why it ended as it did, or waits.
+    pub reason: Option<String>,
+    /// The reason as a sentence.
+    pub detail: Option<String>,
+    /// Calls sent.
+    pub attempts: u32,
+    #[serde(serialize_with = "rfc3339")]
+    pub received_at: UnixMillis,
+    #[serde(serialize_with = "rfc3339_or_null")]
+    pub settled_at: Option<UnixMillis>,
+    pub work_item: Option<SysId>,
+    pub last_answer: Option<Answer>,
+    /// Whose tables and conversations it goes by.
+    pub contact_center: String,
+    /// What the tables lack, while it is parked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Missing>,
+    /// When it is looked at next, while it is not settled.
+    #[serde(serialize_with = "rfc3339_or_null", skip_serializing_if = "Option::is_none")]
+    pub due_at: Option<UnixMillis>,
+    /// Nothing is sent after this, while it is not settled.
+    #[serde(serialize_with = "rfc3339_or_null", skip_serializing_if = "Option::is_none")]
+    pub deadline: Option<UnixMillis>,
+    /// Where its time went, in milliseconds.
+    pub waited_ms: Waited,
+    /// The last calls and look-ups, oldest first.
+    pub calls: Vec<CallRecord>,
+    /// Who replayed or discarded it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// The routing event, completed from its conversation; none where the request was not understood.
+    pub event: Option<EventJson>,
+}
+
+/// One call or look-up and its answer.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CallRecord {
+    pub call: CallKind,
+    #[serde(serialize_with = "rfc3339")]
+    pub at: UnixMillis,
+    pub elapsed_ms: Option<u64>,
+    pub status: Option<u16>,
+    pub meaning: Option<String>,
+    pub message: Option<String>,
+}
+
+/// One conversation with its latest events.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ConversationRecord {
+    pub contact_center: String,
+    pub conversation: String,
+    pub document: Option<DocumentRef>,
+    pub queue: Option<String>,
+    pub channel: Option<String>,
+    pub work_items: Vec<WorkItem>,
+    /// Since when a consult is open.
+    #[serde(serialize_with = "rfc3339_or_null")]
+    pub consult_since: Option<UnixMillis>,
+    /// Oldest first, at most the last hundred.
+    pub events: Vec<EventRecord>,
+}
+
+/// Which events are wanted; what is none does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub state: Option<State>,
+    pub source: Option<String>,
+    pub conversation: Option<String>,
+    /// The reason's word.
+    pub reason: Option<String>,
+    /// At most so many; 0 = 50, never more than 1,000.
+    pub limit: usize,
+    /// From an earlier page.
+    pub cursor: Option<String>,
+}
+
+/// Some events, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Page {
+    pub events: Vec<EventRecord>,
+    /// The `cursor` to go on with; there may be more. A page may be short, or empty, and still have one.
+    pub next_cursor: Option<String>,
+}
+
+impl EventRecord {
+    pub(super) fn settled(event: EventRow, row: StoryRow) -> Self {
+        let mut record = Self::new(event, row.story);
+        record.state = row.outcome.into();
+        record.reason = Some(row.reason.code);
+        record.detail = row.reason.detail;
+        record.settled_at = Some(row.settled_at);
+        record.by = row.by;
+        record
+    }
+
+    pub(super) fn unsettled(event: EventRow, row: EntryRow) -> Self {
+        let mut record = Self::new(event, row.story);
+        if let Stage::Parked { missing } = row.stage {
+            record.state = State::Parked;
+            record.missing = Some(missing);
+        }
+        if let Some(why) = row.origin.why {
+            record.reason = Some(why.code);
+            record.detail = why.detail;
+        }
+        record.due_at = Some(row.due);
+        record.deadline = Some(row.deadline);
+        record.by = row.origin.by;
+        record
+    }
+
+    /// A pending event of which nothing else is known.
+    pub(super) fn new(event: EventRow, story: Story) -> Self {
+        Self {
+            id: event.content.id().to_owned(),
+            kind: event.content.kind().map(str::to_owned),
+            conversation: event.content.conversation().map(|id| id.to_string()),
+            source: event.source,
+            state: State::Pending,
+            reason: None,
+            detail: None,
+            attempts: story.attempts,
+            received_at: event.received_at,
+            settled_at: None,
+            work_item: story.work_item,
+            last_answer: story.last_answer,
+            contact_center: event.contact_center,
+            missing: None,
+            due_at: None,
+            deadline: None,
+            waited_ms: story.waited,
+            calls: story.calls.into_iter().map(CallRecord::from).collect(),
+            by: None,
+            event: match event.content {
+                Content::Event(json) => Some(*json),
+                Content::Unreadable { .. } => None,
+            },
+        }
+    }
+}
+
+impl From<Attempt> for CallRecord {
+    fn from(attempt: Attempt) -> Self {
+        let Attempt { call, at, elapsed_ms, status, meaning, message } = attempt;
+        Self { call, at, elapsed_ms, status, meaning, message }
+    }
+}
+
+impl ConversationRecord {
+    pub(super) fn new(lane: &LaneKey, row: ConversationRow, events: Vec<EventRecord>) -> Self {
+        Self {
+            contact_center: lane.contact_center.clone(),
+            conversation: lane.conversation.to_string(),
+            document: row.document,
+            queue: row.last_queue.map(|queue| queue.to_string()),
+            channel: row.channel.map(|channel| channel.to_string()),
+            work_items: row.work_items,
+            consult_since: row.consult.map(|consult| consult.since),
+            events,
+        }
+    }
+}
+
+impl Filter {
+    /// How many events are wanted.
+    pub(super) fn page_size(&self) -> usize {
+        if self.limit == 0 { 50 } else { self.limit.min(1000) }
+    }
+
+    pub(super) fn takes(&self, record: &EventRecord) -> bool {
+        self.state.is_none_or(|state| record.state == state)
+            && self.source.as_ref().is_none_or(|source| record.source == *source)
+            && self.reason.as_ref().is_none_or(|code| record.reason.as_ref() == Some(code))
+            && self.conversation.as_ref().is_none_or(|id| record.conversation.as_ref() == Some(id))
+    }
+}
+
+fn rfc3339<S: Serializer>(at: &UnixMillis, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(at)
+}
+
+#[expect(clippy::ref_option, reason = "serde calls it so")]
+fn rfc3339_or_null<S: Serializer>(
+    at: &Option<UnixMillis>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => serializer.collect_str(at),
+        None => serializer.serialize_none(),
+    }
+}

@@ -1,0 +1,235 @@
+//! What goes into the store and what comes out of it: the words between it and its callers. No key, no row.
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::routing::{AwaCall, LookUp, Outcome, Reason, RoutingEvent, UnixMillis, Waited};
+
+/// One authentic request of a vendor: stored as a whole or not at all.
+#[derive(Debug)]
+pub struct Delivery {
+    pub source: Arc<str>,
+    pub contact_center: Arc<str>,
+    pub received_at: UnixMillis,
+    /// The vendor's body as it came; not kept where there is none. Erased after the body retention.
+    pub body: Option<Bytes>,
+    pub items: Vec<Item>,
+}
+
+/// One event of a delivery.
+#[derive(Debug)]
+pub enum Item {
+    Event(Box<RoutingEvent>),
+    /// Something that the profile could not read: kept as a dead letter with the reason `unreadable`.
+    Unreadable {
+        id: String,
+        kind: Option<String>,
+        conversation: Option<String>,
+        problem: String,
+    },
+}
+
+impl Item {
+    /// The sender's id of the event.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Event(event) => event.id.as_str(),
+            Self::Unreadable { id, .. } => id,
+        }
+    }
+}
+
+/// What became of an item; as many as there were items, in their order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Acceptance {
+    /// Stored now. `settled` is what it settled at once: perhaps itself, perhaps earlier events.
+    Accepted { settled: Vec<Settled> },
+    /// Stored before, by this delivery or an earlier one.
+    Duplicate,
+}
+
+/// Why a delivery was turned away; nothing of it is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// Too much is pending.
+    Full { retry_after_seconds: u32 },
+    /// The store cannot write.
+    Unavailable,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full { retry_after_seconds } => {
+                write!(f, "too many events are pending; try again in {retry_after_seconds} s")
+            }
+            Self::Unavailable => f.write_str("the store cannot write"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// What names an event in logs and metrics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventMeta {
+    pub source: Arc<str>,
+    pub id: String,
+    /// One of the eight kinds, or `unknown`.
+    pub kind: &'static str,
+    /// Empty where it is not known.
+    pub conversation: String,
+}
+
+/// What the dispatcher has to do for a due entry.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Claim {
+    /// Send this call, once.
+    Call {
+        event: EventMeta,
+        call: AwaCall,
+        attempt: u32,
+        deadline: UnixMillis,
+        received_at: UnixMillis,
+        /// ServiceNow found `offered_on` ahead of its clock before.
+        corrected: bool,
+        /// A look-up has just found that the last try did not land, or could not tell.
+        after_doubt: bool,
+        /// Tries so far, for the back-off.
+        tries: u32,
+    },
+    /// Ask what became of the last try.
+    LookUp {
+        event: EventMeta,
+        question: LookUp,
+        attempt: u32,
+        deadline: UnixMillis,
+        received_at: UnixMillis,
+        /// Tries so far, for the back-off.
+        tries: u32,
+    },
+    /// Nothing to send; perhaps something was settled.
+    Nothing(Vec<Settled>),
+}
+
+/// An event that has reached its last state.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settled {
+    pub meta: EventMeta,
+    pub outcome: Outcome,
+    pub reason: Reason,
+    /// Calls sent.
+    pub attempts: u32,
+    pub waited: Waited,
+    pub received_at: UnixMillis,
+}
+
+/// What came of the wish to replay an event.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ReplayAnswer {
+    /// It is in its lane again; `settled` is what that settled at once.
+    Replayed { settled: Vec<Settled> },
+    /// No such event is remembered.
+    Unknown,
+    /// It is not settled yet.
+    NotSettled,
+    /// It can hardly help, and is only done by force: why, as the end of a sentence.
+    NeedsForce(String),
+    /// It was never understood, so there is nothing to carry out.
+    Unreadable,
+}
+
+/// What came of the wish to discard an event.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DiscardAnswer {
+    /// It is given up.
+    Discarded { settled: Vec<Settled> },
+    /// No such event is remembered.
+    Unknown,
+    /// It had ended already, and not as a dead letter.
+    Settled(Outcome),
+    /// Its call is on the way and cannot be called back.
+    OnTheWay,
+}
+
+/// Why the store cannot do what was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failed {
+    /// It was closed.
+    Closed,
+    /// sled gave an error; the store writes no more until the process is started again.
+    Write(String),
+    /// A commit took longer than the limit, in milliseconds.
+    TimedOut(u64),
+    /// The writer stopped on a defect of this program.
+    Panicked(String),
+    /// A row is not what was written; only the question about it fails.
+    Damaged(String),
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed => f.write_str("the store is closed"),
+            Self::Write(why) => write!(
+                f,
+                "the store failed: {why}; check the disk of [store] path, then restart the bridge"
+            ),
+            Self::TimedOut(ms) => write!(
+                f,
+                "a commit of the store hung for more than {ms} ms; check the disk of [store] path, then restart the bridge"
+            ),
+            Self::Panicked(why) => {
+                write!(f, "the store's writer stopped on a defect: {why}; restart the bridge")
+            }
+            Self::Damaged(why) => write!(f, "the store holds a damaged row: {why}"),
+        }
+    }
+}
+
+impl std::error::Error for Failed {}
+
+/// How the store is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    Working,
+    Failed(Failed),
+}
+
+impl Health {
+    /// What is wrong, if anything is.
+    #[must_use]
+    pub const fn problem(&self) -> Option<&Failed> {
+        match self {
+            Self::Working => None,
+            Self::Failed(failed) => Some(failed),
+        }
+    }
+}
+
+/// How much is in the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Not settled and not parked.
+    pub pending: usize,
+    pub parked: usize,
+    pub dead: usize,
+    /// Event ids remembered.
+    pub remembered: usize,
+    /// When the oldest unsettled event was received.
+    pub oldest_received_at: Option<UnixMillis>,
+    /// Damaged rows found since the start.
+    pub damaged_rows: u64,
+}
+
+pub(super) fn meta_of(source: &str, event: &RoutingEvent) -> EventMeta {
+    EventMeta {
+        source: source.into(),
+        id: event.id.to_string(),
+        kind: event.kind().as_str(),
+        conversation: event.conversation.to_string(),
+    }
+}

@@ -1,0 +1,218 @@
+//! Rows as sled holds them: cut into chunks that stay out of sled's blob files, each with a version and a checksum.
+//!
+//! A chunk's value is version:`u8` (1), crc32:`u32` over key, count and content, count:`u16` of the row's chunks, content.
+//! No value is longer than [`CHUNK`]. A row is written and removed whole, in one batch.
+
+use std::fmt;
+
+use super::layout::{Key, Prefix};
+
+/// The longest value, in bytes: seventeen of them on one page stay under sled's blob limit.
+pub(super) const CHUNK: usize = 6 * 1024;
+
+const VERSION: u8 = 1;
+const HEADER: usize = 7;
+
+/// Why a row cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum RowError {
+    /// sled gave an error.
+    Read(String),
+    /// The bytes are not those that were written; the row's key, readable.
+    Corrupt(String),
+    /// The row was written by a newer program: its version.
+    Newer(u8),
+}
+
+impl fmt::Display for RowError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(why) => write!(f, "reading failed: {why}"),
+            Self::Corrupt(key) => write!(f, "row {key} is damaged"),
+            Self::Newer(version) => {
+                write!(f, "a row has version {version}, this program knows {VERSION}")
+            }
+        }
+    }
+}
+
+/// What one commit changes: one sled batch, and how much is in it.
+#[derive(Default)]
+pub(super) struct Changes {
+    batch: sled::Batch,
+    records: usize,
+}
+
+impl Changes {
+    /// Writes a row; returns how many chunks it took. A row that was longer before has to be removed first.
+    pub(super) fn put(&mut self, key: &[u8], content: &[u8]) -> u16 {
+        let pieces = content.chunks(CHUNK - HEADER);
+        let count = u16::try_from(pieces.len().max(1)).unwrap_or(u16::MAX);
+        if content.is_empty() {
+            self.put_chunk(key, 0, count, &[]);
+        }
+        for (number, piece) in (0..count).zip(pieces) {
+            self.put_chunk(key, number, count, piece);
+        }
+        count
+    }
+
+    /// Removes that many chunks of a row, from chunk `from` on.
+    pub(super) fn remove(&mut self, key: &[u8], from: u16, count: u16) {
+        for number in from..count {
+            self.batch.remove(chunk_key(key, number));
+            self.records += 1;
+        }
+    }
+
+    pub(super) const fn records(&self) -> usize {
+        self.records
+    }
+
+    pub(super) fn into_batch(self) -> sled::Batch {
+        self.batch
+    }
+
+    fn put_chunk(&mut self, key: &[u8], number: u16, count: u16, piece: &[u8]) {
+        let key = chunk_key(key, number);
+        let mut value = Vec::with_capacity(HEADER + piece.len());
+        value.push(VERSION);
+        value.extend(checksum(&key, count, piece).to_be_bytes());
+        value.extend(count.to_be_bytes());
+        value.extend(piece);
+        self.batch.insert(key, value);
+        self.records += 1;
+    }
+}
+
+/// Reads rows; may be used from any thread.
+#[derive(Clone)]
+pub(super) struct Rows {
+    tree: sled::Tree,
+}
+
+/// A row as found.
+pub(super) struct Row {
+    pub(super) content: Vec<u8>,
+    /// How many chunks it takes.
+    pub(super) chunks: u16,
+}
+
+impl Rows {
+    pub(super) fn new(tree: &sled::Tree) -> Self {
+        Self { tree: tree.clone() }
+    }
+
+    pub(super) fn get(&self, key: &[u8]) -> Result<Option<Row>, RowError> {
+        let Some((count, mut content)) = self.chunk(key, 0)? else { return Ok(None) };
+        for number in 1..count {
+            let (also, piece) =
+                self.chunk(key, number)?.ok_or_else(|| RowError::Corrupt(readable(key)))?;
+            if also != count {
+                return Err(RowError::Corrupt(readable(key)));
+            }
+            content.extend(piece);
+        }
+        Ok(Some(Row { content, chunks: count }))
+    }
+
+    pub(super) fn has(&self, key: &[u8]) -> Result<bool, RowError> {
+        self.tree.contains_key(chunk_key(key, 0)).map_err(read_error)
+    }
+
+    /// How many chunks a row takes; 0 if it is not there. Does not mind damage: what it is for is removal.
+    pub(super) fn chunks(&self, key: &[u8]) -> Result<u16, RowError> {
+        let first = self.tree.get(chunk_key(key, 0)).map_err(read_error)?;
+        Ok(first.map_or(0, |value| match value.get(5..HEADER) {
+            Some(&[high, low]) => u16::from_be_bytes([high, low]).max(1),
+            Some(_) | None => 1,
+        }))
+    }
+
+    /// The rows of a kind in the order of their keys, each with its key without the chunk number.
+    pub(super) fn scan(
+        &self,
+        prefix: Prefix,
+    ) -> impl Iterator<Item = Result<(Key, Row), RowError>> + use<> {
+        self.rows_of(self.tree.scan_prefix(prefix.bytes()))
+    }
+
+    /// The rows from one key on and before another.
+    pub(super) fn range(
+        &self,
+        from: &[u8],
+        before: &[u8],
+    ) -> impl DoubleEndedIterator<Item = Result<(Key, Row), RowError>> + use<> {
+        self.rows_of(self.tree.range(from..before))
+    }
+
+    fn rows_of(
+        &self,
+        iter: sled::Iter,
+    ) -> impl DoubleEndedIterator<Item = Result<(Key, Row), RowError>> + use<> {
+        let rows = self.clone();
+        iter.filter_map(move |found| match found {
+            Err(error) => Some(Err(read_error(error))),
+            Ok((key, value)) => {
+                let (row_key, number) = key.split_last_chunk::<2>()?;
+                (*number == [0, 0]).then(|| {
+                    let (count, content) = opened(&key, &value)?;
+                    let row = if count == 1 {
+                        Row { content: content.to_vec(), chunks: 1 }
+                    } else {
+                        rows.get(row_key)?.ok_or_else(|| RowError::Corrupt(readable(row_key)))?
+                    };
+                    Ok((row_key.to_vec(), row))
+                })
+            }
+        })
+    }
+
+    fn chunk(&self, key: &[u8], number: u16) -> Result<Option<(u16, Vec<u8>)>, RowError> {
+        let key = chunk_key(key, number);
+        let Some(value) = self.tree.get(&key).map_err(read_error)? else { return Ok(None) };
+        let (count, content) = opened(&key, &value)?;
+        Ok(Some((count, content.to_vec())))
+    }
+}
+
+fn opened<'a>(chunk_key: &[u8], value: &'a [u8]) -> Result<(u16, &'a [u8]), RowError> {
+    let corrupt = || RowError::Corrupt(readable(chunk_key));
+    let (header, content) = value.split_first_chunk::<HEADER>().ok_or_else(corrupt)?;
+    let [version, c0, c1, c2, c3, high, low] = *header;
+    if version > VERSION {
+        return Err(RowError::Newer(version));
+    }
+    let count = u16::from_be_bytes([high, low]);
+    let fits = checksum(chunk_key, count, content) == u32::from_be_bytes([c0, c1, c2, c3]);
+    if version != VERSION || count == 0 || !fits {
+        return Err(corrupt());
+    }
+    Ok((count, content))
+}
+
+fn checksum(chunk_key: &[u8], count: u16, content: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(chunk_key);
+    hasher.update(&count.to_be_bytes());
+    hasher.update(content);
+    hasher.finalize()
+}
+
+fn chunk_key(key: &[u8], number: u16) -> Vec<u8> {
+    let mut chunk = Vec::with_capacity(key.len() + 2);
+    chunk.extend(key);
+    chunk.extend(number.to_be_bytes());
+    chunk
+}
+
+fn read_error(error: sled::Error) -> RowError {
+    RowError::Read(error.to_string())
+}
+
+fn readable(key: &[u8]) -> String {
+    key.escape_ascii().to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,163 @@
+//! What the rows say: plain values as JSON. New fields must have a default, so that older rows stay readable.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use super::request::EventMeta;
+use super::row::RowError;
+use crate::routing::{
+    Channel, ConversationId, DocumentRef, EntryId, EventJson, Kind, OpenConsult, Outcome, Reason,
+    Stage, Story, UnixMillis, VendorQueueId, WorkItem,
+};
+
+/// Where an event came from and what it says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct EventRow {
+    pub(super) source: String,
+    pub(super) contact_center: String,
+    pub(super) received_at: UnixMillis,
+    pub(super) content: Content,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) body: Option<BodyPlace>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Content {
+    Event(Box<EventJson>),
+    Unreadable {
+        id: String,
+        #[serde(default)]
+        kind: Option<String>,
+        #[serde(default)]
+        conversation: Option<String>,
+        problem: String,
+    },
+}
+
+impl Content {
+    pub(super) fn id(&self) -> &str {
+        match self {
+            Self::Event(event) => event.id.as_deref().unwrap_or_default(),
+            Self::Unreadable { id, .. } => id,
+        }
+    }
+
+    pub(super) fn kind(&self) -> Option<&str> {
+        match self {
+            Self::Event(event) => event.kind.as_deref(),
+            Self::Unreadable { kind, .. } => kind.as_deref(),
+        }
+    }
+
+    /// The conversation, where it has one that can be a lane.
+    pub(super) fn conversation(&self) -> Option<ConversationId> {
+        let text = match self {
+            Self::Event(event) => event.conversation.as_deref(),
+            Self::Unreadable { conversation, .. } => conversation.as_deref(),
+        };
+        ConversationId::parse(text?).ok()
+    }
+
+    /// What names the event in logs.
+    pub(super) fn meta(&self, source: &str) -> EventMeta {
+        EventMeta {
+            source: source.into(),
+            id: self.id().to_owned(),
+            kind: self.kind().and_then(Kind::from_name).map_or("unknown", Kind::as_str),
+            conversation: self.conversation().map(|id| id.to_string()).unwrap_or_default(),
+        }
+    }
+}
+
+/// Where the body of the request lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct BodyPlace {
+    pub(super) bucket: u32,
+    pub(super) seq: u64,
+}
+
+/// How an event ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct StoryRow {
+    pub(super) outcome: Outcome,
+    pub(super) reason: Reason,
+    pub(super) settled_at: UnixMillis,
+    pub(super) story: Story,
+    /// Who replayed or discarded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) by: Option<String>,
+}
+
+/// What is known of a conversation.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct ConversationRow {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) document: Option<DocumentRef>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) last_queue: Option<VendorQueueId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) channel: Option<Channel>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) work_items: Vec<WorkItem>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) consult: Option<OpenConsult>,
+    /// Unsettled, in order of arrival.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) entries: Vec<EntryRow>,
+    /// The latest events, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) history: Vec<u64>,
+}
+
+/// The state of an unsettled entry; what it says is in its event row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct EntryRow {
+    pub(super) id: EntryId,
+    pub(super) received_at: UnixMillis,
+    pub(super) deadline: UnixMillis,
+    pub(super) due: UnixMillis,
+    pub(super) stage: Stage,
+    pub(super) story: Story,
+    #[serde(flatten)]
+    pub(super) origin: Origin,
+}
+
+/// What the store knows of an unsettled entry beside what decisions need.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Origin {
+    pub(super) source: String,
+    /// Why it waits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) why: Option<Reason>,
+    /// Who replayed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) by: Option<String>,
+}
+
+impl ConversationRow {
+    /// The row's bytes: `L` or `I`, then JSON.
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let mut bytes = vec![if self.entries.is_empty() { b'I' } else { b'L' }];
+        bytes.extend(encode(self));
+        bytes
+    }
+
+    /// Whether calls are owed, without reading the rest.
+    pub(super) fn owes_calls(bytes: &[u8]) -> bool {
+        bytes.first() == Some(&b'L')
+    }
+
+    pub(super) fn decode(key: &[u8], bytes: &[u8]) -> Result<Self, RowError> {
+        decode(key, bytes.get(1..).unwrap_or_default())
+    }
+}
+
+pub(super) fn encode(row: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(row).expect("rows are structs of texts, numbers and lists")
+}
+
+pub(super) fn decode<T: DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T, RowError> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| RowError::Corrupt(format!("{} ({error})", key.escape_ascii())))
+}

@@ -1,0 +1,106 @@
+//! What the writer, its callers and readers share: the ledger, the agenda, the state of health.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::agenda::Agenda;
+use super::ledger::Ledger;
+use super::request::{Failed, Health};
+use super::row::{RowError, Rows};
+
+pub(super) struct Shared {
+    ledger: Mutex<Ledger>,
+    pub(super) agenda: Agenda,
+    failure: watch::Sender<Option<Failed>>,
+    /// Counts starts and ends of commits: odd while one is going on.
+    commits: AtomicU64,
+    /// None once the store is closed.
+    rows: RwLock<Option<Rows>>,
+}
+
+impl Shared {
+    pub(super) fn new(ledger: Ledger, rows: Rows) -> Self {
+        Self {
+            ledger: Mutex::new(ledger),
+            agenda: Agenda::default(),
+            failure: watch::Sender::new(None),
+            commits: AtomicU64::new(0),
+            rows: RwLock::new(Some(rows)),
+        }
+    }
+
+    /// Locks the ledger; to be held for moments only, and never over a read of rows.
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn rows(&self) -> Result<Rows, Failed> {
+        self.rows.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Failed::Closed)
+    }
+
+    /// Lets go of the database; reads fail from now on.
+    pub(super) fn close(&self) {
+        self.rows.write().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
+    /// Notes that the store is of no more use. The first reason stays.
+    pub(super) fn fail(&self, failed: Failed) {
+        self.failure.send_if_modified(|failure| {
+            let first = failure.is_none();
+            if first {
+                tracing::error!(error = %failed, "the store has failed");
+                *failure = Some(failed);
+            }
+            first
+        });
+    }
+
+    pub(super) fn health(&self) -> Health {
+        self.failure.borrow().clone().map_or(Health::Working, Health::Failed)
+    }
+
+    pub(super) fn failure(&self) -> Option<Failed> {
+        self.failure.borrow().clone()
+    }
+
+    /// Waits until the store fails.
+    pub(super) async fn failed(&self) -> Failed {
+        let mut failure = self.failure.subscribe();
+        let failed = failure.wait_for(Option::is_some).await.map(|failed| failed.clone());
+        failed.ok().flatten().unwrap_or(Failed::Closed)
+    }
+
+    pub(super) fn commit_begins_or_ends(&self) {
+        self.commits.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+/// Fails the store when a commit hangs: nothing can be done about a thread that waits for the disk, but nobody else has
+/// to wait with it. Ends when the other end of `stop` is dropped.
+pub(super) fn watch_commits(shared: &Arc<Shared>, limit: Duration, stop: &Receiver<()>) {
+    const LOOKS: u32 = 8;
+    let (mut seen, mut looks) = (0, 0);
+    while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(limit / LOOKS) {
+        let commits = shared.commits.load(Ordering::Acquire);
+        let same = commits == seen && commits % 2 == 1;
+        looks = if same { looks + 1 } else { 0 };
+        seen = commits;
+        if looks >= LOOKS {
+            let ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+            return shared.fail(Failed::TimedOut(ms));
+        }
+    }
+}
+
+impl From<RowError> for Failed {
+    fn from(error: RowError) -> Self {
+        match error {
+            RowError::Read(why) => Self::Write(why),
+            RowError::Corrupt(_) | RowError::Newer(_) => Self::Damaged(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The store from the outside: deliveries in, calls out, and everything again after a restart.
+
+mod accepting;
+mod damage;
+mod failing;
+mod forgetting;
+mod histories;
+mod operators;
+mod reopening;
+mod turns;
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+
+use super::*;
+use crate::routing::{
+    ConversationId, Directory, DocumentJson, EventJson, ExternalId, QueueRow, ReasonRow,
+    RoutingEvent, SysId, VendorAgentId, VendorQueueId,
+};
+
+const NOON: UnixMillis = UnixMillis(1_795_262_400_000);
+const DOCUMENT: &str = "59616aba87bd5210be070d48dabb35e6";
+const AGENT: &str = "11111111111111111111111111111111";
+const WORK_ITEM: &str = "22222222222222222222222222222222";
+
+/// A store in a directory of its own.
+struct Bench {
+    store: Store,
+    directory: tempfile::TempDir,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut settings = settings(&directory.path().join("state.sled"));
+        change(&mut settings);
+        let store = Store::open(settings, mapped(), || NOON).unwrap();
+        Self { store, directory }
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.path().join("state.sled")
+    }
+
+    async fn reopened(self) -> Self {
+        self.store.close().await;
+        let store = Store::open(settings(&self.path()), mapped(), || NOON).unwrap();
+        Self { store, directory: self.directory }
+    }
+
+    /// What a process would find that starts after this one was killed now.
+    fn after_a_kill(&self) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.sled");
+        copy(&self.path(), &path);
+        let store = Store::open(settings(&path), mapped(), || NOON).unwrap();
+        Self { store, directory }
+    }
+
+    async fn accept(&self, events: Vec<RoutingEvent>) -> Vec<Acceptance> {
+        self.store.accept(delivery(events)).await.unwrap()
+    }
+
+    /// Takes what is most urgent and claims it.
+    async fn claim_next(&self) -> (LaneKey, EntryId, Claim) {
+        let (lane, due) = self.store.agenda().take_most_urgent(NOON).expect("something is due");
+        let claim = self.store.claim(lane.clone(), due.entry, Waited::default()).await.unwrap();
+        (lane, due.entry, claim)
+    }
+
+    async fn reply(&self, lane: LaneKey, entry: EntryId, reply: AwaReply) -> Vec<Settled> {
+        let answer = Answer { status: Some(200), message: "ok".to_owned() };
+        self.store.reply(lane, entry, reply, answer, 35, 500).await.unwrap()
+    }
+
+    fn event(&self, id: &str) -> EventRecord {
+        self.store.event("demo", id).unwrap().expect("the event is there")
+    }
+}
+
+struct Fixed(Arc<Rules>);
+
+impl RulesFor for Fixed {
+    fn rules(&self, _: &str) -> Arc<Rules> {
+        Arc::clone(&self.0)
+    }
+}
+
+fn mapped() -> Arc<dyn RulesFor> {
+    let mut directory = Directory::default();
+    assert!(directory.add_queue(QueueRow {
+        queue: VendorQueueId::parse("q").unwrap(),
+        channel: None,
+        external_id: ExternalId::parse("queue-1").unwrap(),
+    }));
+    let agent = VendorAgentId::parse("a").unwrap();
+    assert!(directory.add_agent(agent, SysId::parse(AGENT).unwrap()));
+    assert!(directory.add_reason("*".to_owned(), ReasonRow::DisplayValue("busy".to_owned())));
+    Arc::new(Fixed(Arc::new(Rules { directory: Arc::new(directory), ..Rules::default() })))
+}
+
+fn settings(path: &Path) -> Settings {
+    Settings { path: path.to_owned(), cache_bytes: 8 * 1024 * 1024, ..Settings::default() }
+}
+
+fn delivery(events: Vec<RoutingEvent>) -> Delivery {
+    delivery_at(NOON, events)
+}
+
+fn delivery_at(received_at: UnixMillis, events: Vec<RoutingEvent>) -> Delivery {
+    Delivery {
+        source: "demo".into(),
+        contact_center: "connect".into(),
+        received_at,
+        body: Some(Bytes::from_static(b"{\"from\":\"the vendor\"}")),
+        items: events.into_iter().map(|event| Item::Event(Box::new(event))).collect(),
+    }
+}
+
+fn an_offer(id: &str, conversation: &str) -> RoutingEvent {
+    an_offer_to(id, conversation, "q")
+}
+
+fn an_offer_to(id: &str, conversation: &str, queue: &str) -> RoutingEvent {
+    event(EventJson {
+        queue: Some(queue.to_owned()),
+        agent: Some("a".to_owned()),
+        document: Some(DocumentJson {
+            table: Some("interaction".to_owned()),
+            sys_id: Some(DOCUMENT.to_owned()),
+        }),
+        ..of_kind("offer", id, conversation)
+    })
+}
+
+fn an_accept(id: &str, conversation: &str) -> RoutingEvent {
+    event(EventJson { agent: Some("a".to_owned()), ..of_kind("accept", id, conversation) })
+}
+
+fn a_bind(id: &str, conversation: &str) -> RoutingEvent {
+    event(EventJson { queue: Some("q".to_owned()), ..of_kind("bind", id, conversation) })
+}
+
+fn a_withdraw(id: &str, conversation: &str) -> RoutingEvent {
+    event(of_kind("withdraw", id, conversation))
+}
+
+fn of_kind(kind: &str, id: &str, conversation: &str) -> EventJson {
+    EventJson {
+        id: Some(id.to_owned()),
+        kind: Some(kind.to_owned()),
+        conversation: Some(conversation.to_owned()),
+        ..EventJson::default()
+    }
+}
+
+fn event(json: EventJson) -> RoutingEvent {
+    RoutingEvent::parse(json, NOON).unwrap()
+}
+
+fn unreadable(id: &str) -> Item {
+    Item::Unreadable {
+        id: id.to_owned(),
+        kind: Some("offer".to_owned()),
+        conversation: Some("c".to_owned()),
+        problem: "`agent` is missing".to_owned(),
+    }
+}
+
+fn lane(conversation: &str) -> LaneKey {
+    LaneKey {
+        contact_center: "connect".to_owned(),
+        conversation: ConversationId::parse(conversation).unwrap(),
+    }
+}
+
+fn is_new(acceptance: &Acceptance) -> bool {
+    matches!(acceptance, Acceptance::Accepted { .. })
+}
+
+fn landed() -> AwaReply {
+    AwaReply::Landed { work_item: SysId::parse(WORK_ITEM).ok() }
+}
+
+/// Asks until the answer is yes; every asking makes the writer go round once.
+async fn eventually(store: &Store, mut condition: impl FnMut() -> bool) {
+    for _ in 0..2_000 {
+        if condition() {
+            return;
+        }
+        store.reloaded().await.unwrap();
+    }
+    panic!("it never came true");
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}

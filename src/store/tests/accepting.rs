@@ -1,0 +1,142 @@
+use super::*;
+use crate::routing::Outcome;
+
+#[tokio::test]
+async fn a_new_event_is_accepted_and_the_same_again_is_a_duplicate() {
+    let bench = Bench::new();
+    assert!(is_new(&bench.accept(vec![an_offer("e1", "c")]).await[0]));
+    assert_eq!(bench.accept(vec![an_offer("e1", "c")]).await, [Acceptance::Duplicate]);
+    assert_eq!(bench.store.counts().pending, 1);
+    assert_eq!(bench.store.counts().oldest_received_at, Some(NOON));
+    assert_eq!(bench.event("e1").state, State::Pending);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn forty_parallel_deliveries_of_one_event_are_one_accepted_and_the_rest_duplicates() {
+    let bench = Bench::new();
+    let deliveries: Vec<_> = (0..40)
+        .map(|_| {
+            let store = bench.store.clone();
+            tokio::spawn(async move { store.accept(delivery(vec![an_offer("e1", "c")])).await })
+        })
+        .collect();
+    let mut new = 0;
+    for delivery in deliveries {
+        new += usize::from(is_new(&delivery.await.unwrap().unwrap()[0]));
+    }
+    assert_eq!(new, 1);
+    assert_eq!(bench.store.counts().pending, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_senders_at_once_are_all_answered_and_nothing_is_lost() {
+    let bench = Bench::new();
+    let senders: Vec<_> = (0..64)
+        .map(|sender| {
+            let store = bench.store.clone();
+            tokio::spawn(async move {
+                for number in 0..20 {
+                    let (id, lane) = (format!("{sender}-{number}"), format!("c{}", sender % 7));
+                    let answer = store.accept(delivery(vec![an_offer(&id, &lane)])).await.unwrap();
+                    assert!(is_new(&answer[0]));
+                }
+            })
+        })
+        .collect();
+    for sender in senders {
+        sender.await.unwrap();
+    }
+    assert_eq!(bench.reopened().await.store.counts().pending, 1280);
+}
+
+#[tokio::test]
+async fn an_event_that_stands_twice_in_one_delivery_is_stored_once() {
+    let bench = Bench::new();
+    let answer = bench.accept(vec![an_offer("e1", "c"), an_offer("e1", "c")]).await;
+    assert!(is_new(&answer[0]));
+    assert_eq!(answer[1], Acceptance::Duplicate);
+}
+
+#[tokio::test]
+async fn the_same_id_from_another_source_is_another_event() {
+    let bench = Bench::new();
+    bench.accept(vec![an_offer("e1", "c")]).await;
+    let other = Delivery { source: "other".into(), ..delivery(vec![an_offer("e1", "c")]) };
+    assert!(is_new(&bench.store.accept(other).await.unwrap()[0]));
+    assert_eq!(bench.store.counts().pending, 2);
+}
+
+#[tokio::test]
+async fn a_delivery_that_does_not_fit_is_refused_whole_and_duplicates_still_answered() {
+    let bench = Bench::with(|settings| settings.max_pending = 2);
+    bench.accept(vec![an_offer("e1", "c")]).await;
+    let two = delivery(vec![an_offer("e2", "c"), an_offer("e3", "d")]);
+    let refusal = bench.store.accept(two).await.unwrap_err();
+    assert!(matches!(refusal, Refusal::Full { retry_after_seconds: 1.. }));
+    assert_eq!(bench.store.event("demo", "e2").unwrap(), None);
+    assert_eq!(bench.accept(vec![an_offer("e1", "c")]).await, [Acceptance::Duplicate]);
+    assert!(is_new(&bench.accept(vec![an_offer("e2", "c")]).await[0]));
+    let full = bench.store.accept(delivery(vec![an_offer("e3", "d")])).await;
+    assert!(matches!(full, Err(Refusal::Full { .. })));
+}
+
+#[tokio::test]
+async fn a_bind_is_settled_at_once_and_remembered() {
+    let bench = Bench::new();
+    let answer = bench.accept(vec![a_bind("b", "c")]).await;
+    let Acceptance::Accepted { settled } = &answer[0] else { panic!("it is new") };
+    assert_eq!(settled.len(), 1);
+    assert_eq!(settled[0].outcome, Outcome::Delivered);
+    assert_eq!(settled[0].meta.kind, "bind");
+    assert_eq!(bench.store.counts().pending, 0);
+    assert_eq!(bench.event("b").state, State::Delivered);
+    let conversation = bench.store.conversation("connect", "c").unwrap().unwrap();
+    assert_eq!(conversation.queue.as_deref(), Some("q"));
+    assert_eq!(conversation.events.len(), 1);
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_is_kept_as_a_dead_letter_with_its_body() {
+    let bench = Bench::new();
+    let odd = Delivery { items: vec![unreadable("u1")], ..delivery(vec![]) };
+    let answer = bench.store.accept(odd).await.unwrap();
+    let Acceptance::Accepted { settled } = &answer[0] else { panic!("it is new") };
+    assert_eq!(settled[0].reason.code, "unreadable");
+    let bench = bench.reopened().await;
+    let again = Delivery { items: vec![unreadable("u1")], ..delivery(vec![]) };
+    assert_eq!(bench.store.accept(again).await.unwrap(), [Acceptance::Duplicate]);
+    let record = bench.event("u1");
+    assert_eq!((record.state, record.reason.as_deref()), (State::Dead, Some("unreadable")));
+    assert_eq!(record.detail.as_deref(), Some("`agent` is missing"));
+    assert_eq!(record.event, None);
+    let body = bench.store.body("demo", "u1").unwrap().unwrap();
+    assert_eq!(body, b"{\"from\":\"the vendor\"}");
+    assert_eq!(bench.store.counts().dead, 1);
+}
+
+#[tokio::test]
+async fn bodies_of_any_size_come_back_and_no_blob_file_is_made() {
+    let bench = Bench::new();
+    let sizes = [0, 1, 6_132, 6_133, 6_137, 6_138, 12_274, 16_000, 131_072, 262_144, 700_000];
+    for size in sizes {
+        let id = format!("e{size}");
+        let body: Vec<u8> = (0..size).map(|place| (place % 251) as u8).collect();
+        let mut large = an_offer(&id, "c");
+        if let crate::routing::Action::Offer { .. } = large.action {
+            large.action = crate::routing::Action::Reject {
+                agent: VendorAgentId::parse("a").unwrap(),
+                work_item: None,
+                reason: Some("r".repeat(size)),
+            };
+        }
+        let body = Some(Bytes::from(body));
+        bench.store.accept(Delivery { body, ..delivery(vec![large]) }).await.unwrap();
+    }
+    let bench = bench.reopened().await;
+    for size in sizes {
+        let body = bench.store.body("demo", &format!("e{size}")).unwrap().unwrap();
+        assert_eq!(body.len(), size);
+        assert!(body.iter().enumerate().all(|(place, byte)| *byte == (place % 251) as u8));
+    }
+    assert_eq!(std::fs::read_dir(bench.path().join("blobs")).map_or(0, Iterator::count), 0);
+}

@@ -1,0 +1,50 @@
+use super::reopening::open_raw;
+use super::*;
+
+#[tokio::test]
+async fn a_damaged_event_becomes_a_dead_letter_and_the_others_of_its_lane_go_on() {
+    let bench = Bench::new();
+    bench.accept(vec![an_offer("e1", "c")]).await;
+    bench.accept(vec![an_offer("e2", "c")]).await;
+    bench.store.close().await;
+    damage(&bench.path(), b"e", 0);
+    let store = Store::open(settings(&bench.path()), mapped(), || NOON).unwrap();
+    let bench = Bench { store, directory: bench.directory };
+    let counts = bench.store.counts();
+    assert_eq!((counts.pending, counts.dead, counts.damaged_rows), (1, 1, 1));
+    assert!(matches!(bench.store.event("demo", "e1"), Err(Failed::Damaged(_))));
+    assert!(matches!(
+        bench.store.replay("demo", "e1", false, "me".to_owned()).await,
+        Err(Failed::Damaged(_))
+    ));
+    let (_, _, claim) = bench.claim_next().await;
+    assert!(matches!(claim, Claim::Call { event, .. } if event.id == "e2"));
+}
+
+#[tokio::test]
+async fn the_events_of_a_damaged_conversation_become_dead_letters_that_can_be_replayed() {
+    let bench = Bench::new();
+    bench.accept(vec![an_offer("e1", "c"), an_offer("e2", "d"), a_bind("e3", "c")]).await;
+    bench.store.close().await;
+    damage(&bench.path(), b"c", 0);
+    let store = Store::open(settings(&bench.path()), mapped(), || NOON).unwrap();
+    let bench = Bench { store, directory: bench.directory };
+    assert_eq!((bench.store.counts().pending, bench.store.counts().dead), (1, 1));
+    let record = bench.event("e1");
+    assert_eq!((record.state, record.reason.as_deref()), (State::Dead, Some("damaged_row")));
+    let answer = bench.store.replay("demo", "e1", false, "me".to_owned()).await.unwrap();
+    assert_eq!(answer, ReplayAnswer::Replayed { settled: vec![] });
+    let bench = bench.reopened().await;
+    assert_eq!((bench.store.counts().pending, bench.store.counts().dead), (2, 0));
+    assert_eq!(bench.event("e1").state, State::Pending);
+}
+
+/// Changes the last byte of a row of that kind.
+fn damage(path: &Path, prefix: &[u8], number: usize) {
+    let db = open_raw(path);
+    let (key, value) = db.scan_prefix(prefix).nth(number).unwrap().unwrap();
+    let mut value = value.to_vec();
+    *value.last_mut().unwrap() ^= 1;
+    db.insert(key, value).unwrap();
+    db.flush().unwrap();
+}

@@ -1,0 +1,69 @@
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use super::*;
+use crate::store::layout::{BUCKET_MS, Prefix};
+
+const HOUR: u64 = 3_600_000;
+
+#[tokio::test]
+async fn ids_and_all_that_belongs_to_them_are_forgotten_after_the_retention() {
+    static CLOCK: AtomicI64 = AtomicI64::new(NOON.0);
+    let bench = bench_at(|| UnixMillis(CLOCK.load(Ordering::SeqCst)));
+    for number in 0..150 {
+        bench.accept(vec![a_bind(&format!("e{number}"), &format!("c{}", number % 9))]).await;
+    }
+    bench.accept(vec![an_offer("live", "c-live")]).await;
+    CLOCK.fetch_add(i64::try_from(HOUR + 2 * BUCKET_MS).unwrap(), Ordering::SeqCst);
+    let young = UnixMillis(CLOCK.load(Ordering::SeqCst));
+    bench.store.accept(delivery_at(young, vec![a_bind("young", "c1")])).await.unwrap();
+    eventually(&bench.store, || bench.store.counts().remembered <= 64 + 1).await;
+    assert!(is_new(&bench.accept(vec![a_bind("e0", "c0")]).await[0]));
+    assert!(bench.store.event("demo", "live").unwrap().is_some(), "it is not settled");
+    assert!(bench.store.event("demo", "young").unwrap().is_some());
+    assert!(bench.store.conversation("connect", "c1").unwrap().is_some());
+    assert!(bench.store.conversation("connect", "c-live").unwrap().is_some());
+
+    let (key, due) = bench.store.agenda().take_most_urgent(young).unwrap();
+    let claim = bench.store.claim(key, due.entry, Waited::default()).await.unwrap();
+    assert!(matches!(claim, Claim::Nothing(settled) if settled.len() == 1), "its time is over");
+    CLOCK.fetch_add(i64::try_from(HOUR + 2 * BUCKET_MS).unwrap(), Ordering::SeqCst);
+    eventually(&bench.store, || bench.store.counts().remembered == 0).await;
+    assert_eq!(bench.store.conversation("connect", "c1").unwrap(), None);
+    let rows = bench.store.inner.shared.rows().unwrap();
+    for prefix in [
+        Prefix::Event,
+        Prefix::Story,
+        Prefix::Body,
+        Prefix::Ids,
+        Prefix::Conversation,
+        Prefix::Dead,
+    ] {
+        assert_eq!(rows.scan(prefix).count(), 0, "{prefix:?}");
+    }
+}
+
+#[tokio::test]
+async fn bodies_go_earlier_but_for_those_of_dead_letters() {
+    static CLOCK: AtomicI64 = AtomicI64::new(NOON.0);
+    let bench = bench_at(|| UnixMillis(CLOCK.load(Ordering::SeqCst)));
+    bench.accept(vec![a_bind("bound", "c")]).await;
+    let dead = Delivery { items: vec![unreadable("dead")], ..delivery(vec![]) };
+    bench.store.accept(dead).await.unwrap();
+    assert!(bench.store.body("demo", "bound").unwrap().is_some());
+    CLOCK.fetch_add(i64::try_from(HOUR / 2 + 2 * BUCKET_MS).unwrap(), Ordering::SeqCst);
+    eventually(&bench.store, || bench.store.body("demo", "bound").unwrap().is_none()).await;
+    assert!(bench.store.event("demo", "bound").unwrap().is_some());
+    assert!(bench.store.body("demo", "dead").unwrap().is_some());
+    bench.store.discard("demo", "dead", "me".to_owned()).await.unwrap();
+    assert!(bench.store.body("demo", "dead").unwrap().is_none());
+}
+
+fn bench_at(now: fn() -> UnixMillis) -> Bench {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        retention_ms: HOUR,
+        body_retention_ms: HOUR / 2,
+        ..settings(&directory.path().join("state.sled"))
+    };
+    Bench { store: Store::open(settings, mapped(), now).unwrap(), directory }
+}

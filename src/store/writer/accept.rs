@@ -1,0 +1,155 @@
+//! A delivery comes in: which of its events are new, what they mean, and what is written of them.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::Writer;
+use crate::routing::{
+    ConversationId, EntryId, Input, LaneKey, Outcome, Reason, RoutingEvent, Story, UnixMillis,
+    Waited,
+};
+use crate::store::layout::{self, IdHash};
+use crate::store::request::{Acceptance, Delivery, Failed, Item, Refusal, Settled};
+use crate::store::rows::{BodyPlace, Content, EventRow, Origin, StoryRow, encode};
+
+/// What a sender is told to wait when too much is pending.
+const RETRY_AFTER_SECONDS: u32 = 5;
+
+/// What the events of a delivery have in common.
+struct Sender {
+    source: Arc<str>,
+    contact_center: Arc<str>,
+    received_at: UnixMillis,
+    body: Option<BodyPlace>,
+}
+
+impl Writer {
+    pub(super) fn accept(
+        &mut self,
+        delivery: Delivery,
+    ) -> Result<Result<Vec<Acceptance>, Refusal>, Failed> {
+        let Delivery { source, contact_center, received_at, body, items } = delivery;
+        let hashes: Vec<_> = items.iter().map(|item| layout::hash_of(&source, item.id())).collect();
+        let (fresh, room) = self.fresh_and_room(&hashes);
+        if fresh > room {
+            return Ok(Err(Refusal::Full { retry_after_seconds: RETRY_AFTER_SECONDS }));
+        }
+        let bucket = layout::bucket_of(received_at);
+        let body = body.filter(|_| fresh > 0);
+        let first = self.next_seq;
+        let place = body.as_ref().map(|_| BodyPlace { bucket, seq: first });
+        if let Some(body) = body {
+            let mut content = u32::try_from(fresh).unwrap_or(u32::MAX).to_be_bytes().to_vec();
+            content.extend(body);
+            self.group.changes.put(&layout::body(bucket, first), &content);
+        }
+        let sender = Sender { source, contact_center, received_at, body: place };
+        self.shared.ledger().see_contact_center(&sender.contact_center);
+        let mut accepted = Vec::with_capacity(items.len());
+        for (item, hash) in items.into_iter().zip(hashes) {
+            accepted.push(self.accept_item(&sender, item, hash)?);
+        }
+        Ok(Ok(accepted))
+    }
+
+    /// How many of the ids are new, each counted once, and how many more may be pending.
+    fn fresh_and_room(&self, hashes: &[IdHash]) -> (usize, usize) {
+        let ledger = self.shared.ledger();
+        let fresh: HashSet<_> =
+            hashes.iter().filter(|hash| ledger.seq_of(hash).is_none()).collect();
+        (fresh.len(), self.terms.max_pending.saturating_sub(ledger.live_len()))
+    }
+
+    fn accept_item(
+        &mut self,
+        sender: &Sender,
+        item: Item,
+        hash: IdHash,
+    ) -> Result<Acceptance, Failed> {
+        if self.shared.ledger().seq_of(&hash).is_some() {
+            return Ok(Acceptance::Duplicate);
+        }
+        let seq = self.take_seq();
+        self.shared.ledger().learn(hash, seq);
+        let bucket = layout::bucket_of(sender.received_at);
+        self.block.add(bucket, hash, seq, &mut self.group.changes);
+        let settled = match item {
+            Item::Event(event) => self.accept_event(sender, seq, *event)?,
+            Item::Unreadable { id, kind, conversation, problem } => {
+                let reason = Reason::with("unreadable", &problem);
+                let content = Content::Unreadable { id, kind, conversation, problem };
+                vec![self.accept_unreadable(sender, seq, content, reason)?]
+            }
+        };
+        Ok(Acceptance::Accepted { settled })
+    }
+
+    fn accept_event(
+        &mut self,
+        sender: &Sender,
+        seq: u64,
+        event: RoutingEvent,
+    ) -> Result<Vec<Settled>, Failed> {
+        let lane = sender.lane(event.conversation.clone());
+        let entry = EntryId(seq);
+        let loaded = self.load(&lane)?;
+        loaded.remember(seq);
+        let source = sender.source.to_string();
+        loaded.origins.insert(entry, Origin { source, why: None, by: None });
+        let input = Input::Event { entry, event, at: sender.received_at };
+        let done = self.decide(&lane, input)?;
+        if let Some(event) = done.entered {
+            self.put_event(sender, seq, Content::Event(Box::new(event)));
+        }
+        Ok(done.settled)
+    }
+
+    fn accept_unreadable(
+        &mut self,
+        sender: &Sender,
+        seq: u64,
+        content: Content,
+        reason: Reason,
+    ) -> Result<Settled, Failed> {
+        let settled = Settled {
+            meta: content.meta(&sender.source),
+            outcome: Outcome::Dead,
+            reason,
+            attempts: 0,
+            waited: Waited::default(),
+            received_at: sender.received_at,
+        };
+        if let Some(conversation) = content.conversation() {
+            let lane = sender.lane(conversation);
+            self.load(&lane)?.remember(seq);
+            self.group.changed(&lane);
+        }
+        let row = StoryRow {
+            outcome: settled.outcome,
+            reason: settled.reason.clone(),
+            settled_at: sender.received_at,
+            story: Story::default(),
+            by: None,
+        };
+        self.put_story(seq, &row);
+        self.put_event(sender, seq, content);
+        Ok(settled)
+    }
+
+    fn put_event(&mut self, sender: &Sender, seq: u64, content: Content) {
+        let row = EventRow {
+            source: sender.source.to_string(),
+            contact_center: sender.contact_center.to_string(),
+            received_at: sender.received_at,
+            content,
+            body: sender.body,
+        };
+        self.group.changes.put(&layout::event(seq), &encode(&row));
+    }
+}
+
+impl Sender {
+    fn lane(&self, conversation: ConversationId) -> Arc<LaneKey> {
+        Arc::new(LaneKey { contact_center: self.contact_center.to_string(), conversation })
+    }
+}

@@ -1,0 +1,76 @@
+//! One group commit in the making: what changes, which lanes it touches, who waits for it.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::routing::{Due, LaneKey};
+use crate::store::lane::LaneCache;
+use crate::store::row::Changes;
+
+#[derive(Default)]
+pub(super) struct Group {
+    pub(super) changes: Changes,
+    /// Lanes to be written.
+    dirty: HashSet<Arc<LaneKey>>,
+    /// Lanes whose place on the agenda is to be published.
+    touched: HashSet<Arc<LaneKey>>,
+    answers: Vec<Box<dyn FnOnce() + Send>>,
+}
+
+impl Group {
+    pub(super) fn records(&self) -> usize {
+        self.changes.records() + self.dirty.len()
+    }
+
+    /// Notes that a lane has changed.
+    pub(super) fn changed(&mut self, lane: &Arc<LaneKey>) {
+        self.dirty.insert(Arc::clone(lane));
+    }
+
+    /// Notes that a lane was looked at, so that the agenda has to know of it again.
+    pub(super) fn touched(&mut self, lane: &Arc<LaneKey>) {
+        self.touched.insert(Arc::clone(lane));
+    }
+
+    pub(super) fn is_changing(&self, lane: &Arc<LaneKey>) -> bool {
+        self.dirty.contains(lane)
+    }
+
+    /// Keeps an answer until the commit. Whoever gave up waiting does not get it.
+    pub(super) fn answer<T: Send + 'static>(&mut self, to: oneshot::Sender<T>, answer: T) {
+        self.answers.push(Box::new(move || drop(to.send(answer))));
+    }
+
+    pub(super) fn save_lanes(&mut self, cache: &mut LaneCache) {
+        for key in self.dirty.drain() {
+            if let Some(lane) = cache.get_mut(&key) {
+                lane.save(&key, &mut self.changes);
+            }
+            self.touched.insert(key);
+        }
+    }
+
+    /// All changes, if there are any.
+    pub(super) fn take_batch(&mut self) -> Option<sled::Batch> {
+        let changes = std::mem::take(&mut self.changes);
+        (changes.records() > 0).then(|| changes.into_batch())
+    }
+
+    pub(super) fn take_news(&mut self, cache: &mut LaneCache) -> Vec<(Arc<LaneKey>, Option<Due>)> {
+        self.touched
+            .drain()
+            .map(|key| {
+                let due = cache.get_mut(&key).and_then(|lane| lane.conversation.next_due());
+                (key, due)
+            })
+            .collect()
+    }
+
+    pub(super) fn give_answers(&mut self) {
+        for answer in self.answers.drain(..) {
+            answer();
+        }
+    }
+}

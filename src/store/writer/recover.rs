@@ -1,0 +1,104 @@
+//! What the writer does before it serves: reads lanes, puts calls in doubt that were on the way, and buries what is damaged.
+
+use std::sync::Arc;
+
+use super::Writer;
+use crate::routing::{Entry, Input, LaneKey, Outcome, Reason, Story};
+use crate::store::lane::{Lane, Loaded};
+use crate::store::layout::{self, Prefix};
+use crate::store::request::Failed;
+use crate::store::row::RowError;
+use crate::store::rows::StoryRow;
+
+/// How many lanes or events are looked at between commits.
+const AT_ONCE: usize = 256;
+
+impl Writer {
+    /// Takes up every lane that owes calls. Returns how many calls were on the way when the process stopped.
+    pub(in crate::store) fn recover(&mut self, lanes: &[Arc<LaneKey>]) -> Result<usize, Failed> {
+        let mut in_doubt = 0;
+        for some in lanes.chunks(AT_ONCE) {
+            for lane in some {
+                self.group.touched(lane);
+                let on_the_way: Vec<_> = self
+                    .load(lane)?
+                    .conversation
+                    .entries
+                    .iter()
+                    .filter(|entry| entry.stage.is_on_the_way())
+                    .map(|entry: &Entry| entry.id)
+                    .collect();
+                in_doubt += on_the_way.len();
+                for entry in on_the_way {
+                    let at = (self.terms.now)();
+                    self.decide(lane, Input::Recovered { entry, at })?;
+                }
+            }
+            self.commit()?;
+        }
+        Ok(in_doubt)
+    }
+
+    /// Makes dead letters of the events whose conversation cannot be read. Walks all events.
+    pub(in crate::store) fn bury_orphans(&mut self) -> Result<(), Failed> {
+        let rows = self.rows.clone();
+        for found in rows.scan(Prefix::Event) {
+            let seq = match found {
+                Ok((key, _)) => layout::seq_in(&key),
+                Err(RowError::Read(why)) => return Err(Failed::Write(why)),
+                Err(RowError::Corrupt(_) | RowError::Newer(_)) => None,
+            };
+            let Some(seq) = seq.filter(|seq| !self.shared.ledger().is_live(*seq)) else { continue };
+            if !rows.has(&layout::story(seq))? {
+                let damage = RowError::Corrupt("of its conversation".to_owned());
+                self.bury(seq, Story::default(), &damage);
+            }
+            if self.group.records() >= AT_ONCE {
+                self.commit()?;
+            }
+        }
+        self.commit()
+    }
+
+    /// The lane, read if need be. Damage costs the events that it hits, which become dead letters, and no others.
+    pub(super) fn load(&mut self, key: &Arc<LaneKey>) -> Result<&mut Lane, Failed> {
+        if self.cache.get_mut(key).is_none() {
+            let lane = match Lane::load(&self.rows, key) {
+                Ok(Loaded { lane, lost }) => {
+                    for (seq, story, damage) in lost {
+                        self.bury(seq, story, &damage);
+                        self.group.changed(key);
+                    }
+                    lane
+                }
+                Err(RowError::Read(why)) => return Err(Failed::Write(why)),
+                Err(damage @ (RowError::Corrupt(_) | RowError::Newer(_))) => {
+                    let chunks = self.rows.chunks(&layout::conversation(key))?;
+                    let owed = self.shared.ledger().live_of(key);
+                    for seq in owed {
+                        self.bury(seq, Story::default(), &damage);
+                    }
+                    self.group.changed(key);
+                    Lane::in_place_of(chunks)
+                }
+            };
+            self.cache.insert(Arc::clone(key), lane);
+        }
+        Ok(self.cache.get_mut(key).expect("it was held or has just been inserted"))
+    }
+
+    fn bury(&mut self, seq: u64, story: Story, damage: &RowError) {
+        tracing::error!(entry = seq, error = %damage, "the store holds a damaged row; its event is now a dead letter");
+        let row = StoryRow {
+            outcome: Outcome::Dead,
+            reason: Reason::with("damaged_row", damage),
+            settled_at: (self.terms.now)(),
+            story,
+            by: None,
+        };
+        self.put_story(seq, &row);
+        let mut ledger = self.shared.ledger();
+        ledger.drop_live(seq);
+        ledger.note_damage();
+    }
+}
