@@ -2,10 +2,13 @@
 
 pub mod awa;
 pub mod clock;
+pub mod intake;
 pub mod mapping;
 pub mod metrics;
 pub mod problem;
+pub mod report;
 pub mod routing;
 pub mod sandbox;
+pub mod shutdown;
 pub mod store;
 pub mod vendor;

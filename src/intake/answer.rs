@@ -1,0 +1,183 @@
+//! What a vendor hears: the only place that names the statuses of the intake.
+//!
+//! Errors are RFC 9457 problems without internals; a profile may put its own words in the place of each.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+
+use crate::store::Refusal;
+use crate::vendor::{AnswerPolicy, HandshakeAnswer, Malformed, Reply};
+
+/// An answer of the intake.
+pub type Answer = Response<Full<Bytes>>;
+
+/// When a sender may come again after the store could not write, in seconds: a restart takes about as long.
+const RETRY_AFTER_UNAVAILABLE: u32 = 5;
+
+/// What became of one part of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EventStatus {
+    /// The event's id, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    pub status: Status,
+}
+
+/// The word for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    Accepted,
+    Duplicate,
+    Ignored,
+}
+
+/// How a request ended.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Authentic, read, and stored where it was new.
+    Handled(Vec<EventStatus>),
+    /// The vendor only asked whether somebody is there.
+    Handshake(HandshakeAnswer),
+    /// No source listens at this path.
+    UnknownSource,
+    /// Not a POST.
+    WrongMethod,
+    /// Larger than the limit, in bytes.
+    TooLarge { limit: usize },
+    /// The body did not come in time.
+    TooSlow,
+    /// The body broke off.
+    BrokenOff,
+    /// Not from the vendor, or not provably.
+    Unverified,
+    /// The body is not what it is declared to be.
+    Malformed(Malformed),
+    /// Nothing was stored; the vendor has to come again.
+    Refused(Refusal),
+    /// A defect of the program; nothing is known of what was stored.
+    Defect,
+}
+
+/// Words a verdict as HTTP.
+#[must_use]
+pub fn answer(verdict: Verdict, policy: &AnswerPolicy) -> Answer {
+    match verdict {
+        Verdict::Handled(events) => handled(&events, policy),
+        Verdict::Handshake(answer) => handshake(answer),
+        Verdict::UnknownSource => problem(StatusCode::NOT_FOUND, "no source listens here"),
+        Verdict::WrongMethod => with(
+            problem(StatusCode::METHOD_NOT_ALLOWED, "webhooks are sent by POST"),
+            ALLOW,
+            HeaderValue::from_static("POST"),
+        ),
+        Verdict::TooLarge { limit } => closing(problem(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            &format!("the body is larger than {limit} bytes"),
+        )),
+        Verdict::TooSlow => {
+            closing(problem(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"))
+        }
+        Verdict::BrokenOff => closing(problem(StatusCode::BAD_REQUEST, "the body broke off")),
+        Verdict::Unverified => match &policy.bad_signature {
+            Some(reply) => own(reply),
+            None => with(
+                problem(StatusCode::UNAUTHORIZED, "the request is not proved to be its sender's"),
+                WWW_AUTHENTICATE,
+                HeaderValue::from_static("Basic realm=\"webhooks\""),
+            ),
+        },
+        Verdict::Malformed(malformed) => match (&policy.malformed, malformed) {
+            (Some(reply), Malformed::Syntax(_) | Malformed::ContentType) => own(reply),
+            (None, malformed @ Malformed::Syntax(_)) => {
+                problem(StatusCode::BAD_REQUEST, &malformed.to_string())
+            }
+            (None, malformed @ Malformed::ContentType) => {
+                problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, &malformed.to_string())
+            }
+        },
+        Verdict::Refused(refusal) => refused(refusal, policy),
+        Verdict::Defect => problem(StatusCode::INTERNAL_SERVER_ERROR, "something went wrong here"),
+    }
+}
+
+fn handled(events: &[EventStatus], policy: &AnswerPolicy) -> Answer {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        events: &'a [EventStatus],
+    }
+    let any = |wanted: Status| events.iter().any(|event| event.status == wanted);
+    let (status, reply) = if any(Status::Accepted) {
+        (StatusCode::ACCEPTED, &policy.accepted)
+    } else if any(Status::Duplicate) {
+        (StatusCode::OK, &policy.duplicate)
+    } else {
+        (StatusCode::OK, &policy.ignored)
+    };
+    match reply {
+        Some(reply) => own(reply),
+        None => json(status, "application/json", &Body { events }),
+    }
+}
+
+fn handshake(answer: HandshakeAnswer) -> Answer {
+    let mut response = Response::new(Full::new(answer.body));
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = answer.headers;
+    response
+}
+
+fn refused(refusal: Refusal, policy: &AnswerPolicy) -> Answer {
+    let (seconds, detail) = match refusal {
+        Refusal::Full { retry_after_seconds } => (retry_after_seconds, "too much is pending"),
+        Refusal::Unavailable => (RETRY_AFTER_UNAVAILABLE, "nothing can be stored right now"),
+    };
+    let response = match &policy.overload {
+        Some(reply) => own(reply),
+        None => problem(StatusCode::SERVICE_UNAVAILABLE, detail),
+    };
+    with(response, RETRY_AFTER, HeaderValue::from(seconds))
+}
+
+/// A profile's own words.
+fn own(reply: &Reply) -> Answer {
+    let mut response = Response::new(Full::from(reply.body.clone().unwrap_or_default()));
+    *response.status_mut() = reply.status;
+    match &reply.content_type {
+        Some(content_type) => with(response, CONTENT_TYPE, content_type.clone()),
+        None => response,
+    }
+}
+
+fn problem(status: StatusCode, detail: &str) -> Answer {
+    #[derive(Serialize)]
+    struct Problem<'a> {
+        title: &'a str,
+        status: u16,
+        detail: &'a str,
+    }
+    let title = status.canonical_reason().unwrap_or_default();
+    let body = Problem { title, status: status.as_u16(), detail };
+    json(status, "application/problem+json", &body)
+}
+
+fn json(status: StatusCode, content_type: &'static str, body: &impl Serialize) -> Answer {
+    let text =
+        serde_json::to_vec(body).expect("texts, numbers and arrays of them have a JSON form");
+    let mut response = Response::new(Full::from(text));
+    *response.status_mut() = status;
+    with(response, CONTENT_TYPE, HeaderValue::from_static(content_type))
+}
+
+/// The rest of the request is not read, so the connection cannot go on.
+fn closing(response: Answer) -> Answer {
+    with(response, CONNECTION, HeaderValue::from_static("close"))
+}
+
+fn with(mut response: Answer, name: hyper::header::HeaderName, value: HeaderValue) -> Answer {
+    response.headers_mut().insert(name, value);
+    response
+}

@@ -1,0 +1,21 @@
+//! Where webhooks arrive: the server, the walk of one request, and the answers.
+//!
+//! It verifies before it parses, answers after the flush, and never speaks to ServiceNow or to the dispatcher: what
+//! it takes goes into the store.
+
+mod answer;
+mod desk;
+mod server;
+mod sources;
+mod tls;
+mod webhook;
+
+#[cfg(test)]
+mod tests;
+
+pub use answer::{Answer, EventStatus, Status, Verdict, answer};
+pub use desk::{Desk, Ledger, Receipt};
+pub use server::{ServerLimits, serve};
+pub use sources::Sources;
+pub use tls::{TlsError, acceptor};
+pub use webhook::{BodyLimits, Webhooks};

@@ -1,0 +1,172 @@
+//! A desk that reads one word and an id a line, and a ledger in memory.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use hyper::{HeaderMap, Method, StatusCode};
+use tokio::sync::{Notify, Semaphore};
+
+use crate::intake::{Desk, Ledger, Receipt};
+use crate::routing::{EventJson, RoutingEvent, UnixMillis};
+use crate::store::{Delivery, Item, Refusal};
+use crate::vendor::{AnswerPolicy, HandshakeAnswer, Malformed, Reading, Request, Unverified};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Deed {
+    Handshake,
+    Verify,
+    Read,
+}
+
+#[derive(Default)]
+pub(super) struct FakeDesk {
+    policy: AnswerPolicy,
+    deeds: Mutex<Vec<Deed>>,
+}
+
+impl FakeDesk {
+    pub(super) fn deeds(&self) -> Vec<Deed> {
+        self.deeds.lock().unwrap().clone()
+    }
+
+    fn did(&self, deed: Deed) {
+        self.deeds.lock().unwrap().push(deed);
+    }
+}
+
+impl Desk for FakeDesk {
+    fn contact_center(&self) -> &str {
+        "cc"
+    }
+
+    fn answer_policy(&self) -> &AnswerPolicy {
+        &self.policy
+    }
+
+    fn handshake(&self, request: &Request) -> Option<HandshakeAnswer> {
+        self.did(Deed::Handshake);
+        (request.method == Method::GET).then(|| HandshakeAnswer {
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            body: Bytes::from(request.path_and_query.clone()),
+        })
+    }
+
+    fn verify(&self, request: &Request) -> Result<(), Unverified> {
+        self.did(Deed::Verify);
+        match request.headers.get("x-secret") {
+            Some(secret) if secret == "right" => Ok(()),
+            Some(_) | None => Err(Unverified::Wrong),
+        }
+    }
+
+    fn read(&self, request: &Request) -> Result<Vec<Reading>, Malformed> {
+        self.did(Deed::Read);
+        let text = std::str::from_utf8(&request.body).unwrap();
+        match text {
+            "syntax" => return Err(Malformed::Syntax("JSON".to_owned())),
+            "content type" => return Err(Malformed::ContentType),
+            "panic" => panic!("told to"),
+            _ => {}
+        }
+        Ok(text.lines().map(|line| reading(line.split_once(' ').unwrap_or((line, "")))).collect())
+    }
+}
+
+fn reading((word, id): (&str, &str)) -> Reading {
+    let id = id.to_owned();
+    match word {
+        "event" => Reading::Event(Box::new(withdraw(id))),
+        "ignore" => Reading::Ignored { id: Some(id), why: "told to".to_owned() },
+        "unknown" => Reading::Unknown { event_type: None },
+        _ => Reading::Unreadable {
+            id,
+            kind: None,
+            conversation: None,
+            problem: "is no event".to_owned(),
+        },
+    }
+}
+
+fn withdraw(id: String) -> RoutingEvent {
+    let json = EventJson {
+        id: Some(id),
+        kind: Some("withdraw".to_owned()),
+        conversation: Some("c-1".to_owned()),
+        ..EventJson::default()
+    };
+    RoutingEvent::parse(json, UnixMillis(0)).unwrap()
+}
+
+/// Keeps ids in memory; can be told to refuse, or to take its time.
+pub(super) struct FakeLedger {
+    state: Mutex<State>,
+    asked: Arc<Notify>,
+    gate: Semaphore,
+}
+
+#[derive(Default)]
+struct State {
+    known: BTreeSet<String>,
+    deliveries: Vec<Arc<Delivery>>,
+    refusal: Option<Refusal>,
+    held: bool,
+    finished: usize,
+}
+
+impl FakeLedger {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self { state: Mutex::default(), asked: Arc::default(), gate: Semaphore::new(0) })
+    }
+
+    pub(super) fn refuse(&self, refusal: Refusal) {
+        self.state.lock().unwrap().refusal = Some(refusal);
+    }
+
+    /// Lets the next delivery wait; tells when it has come.
+    pub(super) fn hold(&self) -> Arc<Notify> {
+        self.state.lock().unwrap().held = true;
+        Arc::clone(&self.asked)
+    }
+
+    pub(super) fn release(&self) {
+        self.gate.add_permits(1);
+    }
+
+    pub(super) fn finished(&self) -> usize {
+        self.state.lock().unwrap().finished
+    }
+
+    pub(super) fn deliveries(&self) -> Vec<Arc<Delivery>> {
+        self.state.lock().unwrap().deliveries.clone()
+    }
+
+    fn keep(&self, delivery: Delivery) -> Result<Vec<Receipt>, Refusal> {
+        let mut state = self.state.lock().unwrap();
+        state.finished += 1;
+        if let Some(refusal) = state.refusal {
+            return Err(refusal);
+        }
+        let ids = delivery.items.iter().map(|item| match item {
+            Item::Event(event) => event.id.to_string(),
+            Item::Unreadable { id, .. } => id.clone(),
+        });
+        let receipts = ids
+            .map(|id| if state.known.insert(id) { Receipt::Accepted } else { Receipt::Duplicate })
+            .collect();
+        state.deliveries.push(Arc::new(delivery));
+        Ok(receipts)
+    }
+}
+
+impl Ledger for Arc<FakeLedger> {
+    async fn accept(&self, delivery: Delivery) -> Result<Vec<Receipt>, Refusal> {
+        let held = std::mem::take(&mut self.state.lock().unwrap().held);
+        if held {
+            self.asked.notify_one();
+            self.gate.acquire().await.unwrap().forget();
+        }
+        self.keep(delivery)
+    }
+}

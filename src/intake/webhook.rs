@@ -1,0 +1,308 @@
+//! The walk of one webhook request: source, method, body, handshake, signature, reading, commit, answer.
+//!
+//! Nothing is parsed before it is verified, and a 2xx leaves only after the flush.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Body;
+use hyper::header::HeaderMap;
+use hyper::{Method, Request as HttpRequest, Uri};
+use metrics::{counter, gauge, histogram};
+
+use super::answer::{Answer, EventStatus, Status, Verdict, answer};
+use super::desk::{Desk, Ledger, Receipt};
+use super::sources::Sources;
+use crate::clock;
+use crate::metrics::{
+    EVENTS, INTAKE_ANSWERS, INTAKE_DURATION, INTAKE_EVENTS, INTAKE_PANICS, LAST_EVENT,
+    UNKNOWN_EVENTS,
+};
+use crate::routing::UnixMillis;
+use crate::store::{Delivery, Item, Refusal};
+use crate::vendor::{AnswerPolicy, Reading, Request};
+
+const PATH_PREFIX: &str = "/webhooks/";
+
+/// At most one warning in this many milliseconds: whoever floods the intake shall not flood the log.
+const WARNING_PAUSE: u64 = 5_000;
+
+/// How much of a request is taken, and how long it may take to come.
+#[derive(Debug, Clone, Copy)]
+pub struct BodyLimits {
+    /// In bytes.
+    pub max: usize,
+    /// From the end of the head to the end of the body.
+    pub timeout: Duration,
+}
+
+/// Takes webhook requests; shared by all connections.
+pub struct Webhooks<D, L> {
+    sources: Sources<D>,
+    ledger: L,
+    limits: BodyLimits,
+    warned_at: AtomicI64,
+}
+
+/// A request whose body has come, at the desk of its source.
+struct Arrival<D> {
+    source: Arc<str>,
+    desk: Arc<D>,
+    request: Request,
+}
+
+impl<D: Desk, L: Ledger> Webhooks<D, L> {
+    /// Takes requests for these sources and keeps what they say in `ledger`.
+    pub fn new(sources: Sources<D>, ledger: L, limits: BodyLimits) -> Self {
+        Self { sources, ledger, limits, warned_at: AtomicI64::new(0) }
+    }
+
+    /// Answers one request. Once the body has come, the walk goes on to its end even if the vendor hangs up.
+    pub async fn take<B>(self: Arc<Self>, request: HttpRequest<B>) -> Answer
+    where
+        B: Body<Data = Bytes>,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let received_at = clock::now();
+        let (head, body) = request.into_parts();
+        let Some((source, desk)) = self.source_of(&head.uri) else {
+            return counted("", answer(Verdict::UnknownSource, &AnswerPolicy::default()));
+        };
+        let answered = match self.body(body).await {
+            Err(verdict) => answer(verdict, desk.answer_policy()),
+            Ok(body) => {
+                let request = request_of(head.method, &head.uri, head.headers, body, received_at);
+                let arrival = Arrival { source: Arc::clone(&source), desk, request };
+                Arc::clone(&self).contained(arrival).await
+            }
+        };
+        let seconds = Duration::from_millis(clock::now().since(received_at)).as_secs_f64();
+        histogram!(INTAKE_DURATION, "source" => source.to_string()).record(seconds);
+        counted(&source, answered)
+    }
+
+    fn source_of(&self, uri: &Uri) -> Option<(Arc<str>, Arc<D>)> {
+        let name = uri.path().strip_prefix(PATH_PREFIX)?;
+        let desk = self.sources.find(name)?;
+        Some((name.into(), desk))
+    }
+
+    async fn body<B>(&self, body: B) -> Result<Bytes, Verdict>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        let limit = self.limits.max;
+        // Told by its length, it is not even asked for.
+        if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > limit) {
+            return Err(Verdict::TooLarge { limit });
+        }
+        let collected = Limited::new(body, limit).collect();
+        match tokio::time::timeout(self.limits.timeout, collected).await {
+            Err(_) => Err(Verdict::TooSlow),
+            Ok(Ok(body)) => Ok(body.to_bytes()),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Verdict::TooLarge { limit }),
+            Ok(Err(_)) => Err(Verdict::BrokenOff),
+        }
+    }
+
+    /// Walks in a task of its own, so that a panic costs this request alone and a hang-up costs nothing.
+    async fn contained(self: Arc<Self>, arrival: Arrival<D>) -> Answer {
+        let (source, desk) = (Arc::clone(&arrival.source), Arc::clone(&arrival.desk));
+        let walk = tokio::spawn(async move { self.walk(&arrival).await });
+        let verdict = walk.await.unwrap_or_else(|_| {
+            counter!(INTAKE_PANICS).increment(1);
+            tracing::error!(%source, "a webhook request ended in a panic");
+            Verdict::Defect
+        });
+        answer(verdict, desk.answer_policy())
+    }
+
+    async fn walk(&self, arrival: &Arrival<D>) -> Verdict {
+        let Arrival { source, desk, request } = arrival;
+        if let Some(answer) = desk.handshake(request) {
+            tracing::info!(%source, "answered a handshake");
+            return Verdict::Handshake(answer);
+        }
+        if request.method != Method::POST {
+            return Verdict::WrongMethod;
+        }
+        if let Err(unverified) = desk.verify(request) {
+            if self.may_warn(request.received_at) {
+                tracing::warn!(%source, why = %unverified, "refused a request that is not proved to be its sender's");
+            }
+            return Verdict::Unverified;
+        }
+        match desk.read(request) {
+            Err(malformed) => {
+                tracing::warn!(%source, why = %malformed, "refused an authentic request that cannot be read");
+                Verdict::Malformed(malformed)
+            }
+            Ok(readings) => self.keep(arrival, readings).await,
+        }
+    }
+
+    async fn keep(&self, arrival: &Arrival<D>, readings: Vec<Reading>) -> Verdict {
+        let Arrival { source, desk, request } = arrival;
+        let seconds = Duration::from_millis(request.received_at.since(UnixMillis(0)));
+        gauge!(LAST_EVENT, "source" => source.to_string()).set(seconds.as_secs_f64());
+
+        let (mut statuses, items) = sorted(source, readings);
+        if !items.is_empty() {
+            let stories: Vec<_> = items.iter().map(Story::of).collect();
+            let delivery = Delivery {
+                source: Arc::clone(source),
+                contact_center: desk.contact_center().into(),
+                received_at: request.received_at,
+                body: Some(request.body.clone()),
+                items,
+            };
+            match self.ledger.accept(delivery).await {
+                Ok(receipts) => {
+                    tell(source, &stories, &receipts);
+                    fill_in(&mut statuses, &receipts);
+                }
+                Err(refusal) => {
+                    self.note_refusal(source, refusal, request.received_at);
+                    return Verdict::Refused(refusal);
+                }
+            }
+        }
+        count(source, &statuses);
+        Verdict::Handled(statuses)
+    }
+
+    fn note_refusal(&self, source: &str, refusal: Refusal, at: UnixMillis) {
+        if self.may_warn(at) {
+            tracing::warn!(source, why = %refusal, "turned a request away; its sender has to come again");
+        }
+    }
+
+    fn may_warn(&self, at: UnixMillis) -> bool {
+        let last = self.warned_at.load(Ordering::Relaxed);
+        at.since(UnixMillis(last)) >= WARNING_PAUSE
+            && self
+                .warned_at
+                .compare_exchange(last, at.0, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+    }
+}
+
+fn request_of(
+    method: Method,
+    uri: &Uri,
+    headers: HeaderMap,
+    body: Bytes,
+    received_at: UnixMillis,
+) -> Request {
+    let path_and_query = uri.path_and_query().map_or_else(String::new, ToString::to_string);
+    Request { method, path_and_query, headers, body, received_at }
+}
+
+/// Parts what is to be kept from what is not; the kept ones are `Accepted` until the ledger says otherwise.
+fn sorted(source: &str, readings: Vec<Reading>) -> (Vec<EventStatus>, Vec<Item>) {
+    let mut statuses = Vec::with_capacity(readings.len());
+    let mut items = Vec::with_capacity(readings.len());
+    for reading in readings {
+        let (id, status) = match reading {
+            Reading::Event(event) => {
+                let id = event.id.to_string();
+                items.push(Item::Event(event));
+                (Some(id), Status::Accepted)
+            }
+            Reading::Unreadable { id, kind, conversation, problem } => {
+                let told = Some(id.clone());
+                items.push(Item::Unreadable { id, kind, conversation, problem });
+                (told, Status::Accepted)
+            }
+            Reading::Ignored { id, why } => {
+                tracing::debug!(source, event_id = id, why, "passed an event over");
+                (id, Status::Ignored)
+            }
+            Reading::Unknown { event_type } => {
+                tracing::debug!(source, event_type, "the profile knows nothing about this");
+                counter!(UNKNOWN_EVENTS, "source" => source.to_owned()).increment(1);
+                (None, Status::Ignored)
+            }
+        };
+        statuses.push(EventStatus { id, status });
+    }
+    (statuses, items)
+}
+
+/// What the log says of an item.
+struct Story {
+    id: String,
+    kind: &'static str,
+    conversation: String,
+}
+
+impl Story {
+    fn of(item: &Item) -> Self {
+        match item {
+            Item::Event(event) => Self {
+                id: event.id.to_string(),
+                kind: event.kind().as_str(),
+                conversation: event.conversation.to_string(),
+            },
+            // The sender's own word for the kind would make a label of its own.
+            Item::Unreadable { id, conversation, .. } => Self {
+                id: id.clone(),
+                kind: "unknown",
+                conversation: conversation.clone().unwrap_or_default(),
+            },
+        }
+    }
+}
+
+fn tell(source: &str, stories: &[Story], receipts: &[Receipt]) {
+    for (Story { id, kind, conversation }, receipt) in stories.iter().zip(receipts) {
+        match receipt {
+            Receipt::Accepted => {
+                tracing::info!(
+                    source,
+                    event_id = id,
+                    kind,
+                    conversation,
+                    state = "pending",
+                    "stored an event"
+                );
+                counter!(EVENTS, "source" => source.to_owned(), "kind" => *kind, "state" => "pending")
+                    .increment(1);
+            }
+            Receipt::Duplicate => {
+                tracing::debug!(source, event_id = id, kind, conversation, "knew an event already");
+            }
+        }
+    }
+}
+
+fn fill_in(statuses: &mut [EventStatus], receipts: &[Receipt]) {
+    let kept = statuses.iter_mut().filter(|event| event.status == Status::Accepted);
+    for (event, receipt) in kept.zip(receipts) {
+        event.status = match receipt {
+            Receipt::Accepted => Status::Accepted,
+            Receipt::Duplicate => Status::Duplicate,
+        };
+    }
+}
+
+fn count(source: &str, statuses: &[EventStatus]) {
+    for event in statuses {
+        let result = match event.status {
+            Status::Accepted => "accepted",
+            Status::Duplicate => "duplicate",
+            Status::Ignored => "ignored",
+        };
+        counter!(INTAKE_EVENTS, "source" => source.to_owned(), "result" => result).increment(1);
+    }
+}
+
+fn counted(source: &str, answered: Answer) -> Answer {
+    let status = answered.status().as_str().to_owned();
+    counter!(INTAKE_ANSWERS, "source" => source.to_owned(), "status" => status).increment(1);
+    answered
+}

@@ -1,0 +1,38 @@
+//! One log line and one count per state that an event reaches; called by whoever committed the decision.
+
+use metrics::counter;
+use tracing::{error, info};
+
+use crate::metrics as names;
+use crate::routing::Outcome;
+use crate::store::Settled;
+
+/// Reasons of a dead letter that a person has to act on: nothing heals them by itself.
+const ACT_ON: [&str; 5] = ["misconfigured", "unreadable", "in_doubt", "clock_skew", "damaged_row"];
+
+/// Says how events ended.
+pub fn settled(all: &[Settled]) {
+    for one in all {
+        let Settled { meta, outcome, reason, attempts, waited, received_at: _ } = one;
+        let (source, kind, state) = (meta.source.to_string(), meta.kind, outcome.as_str());
+        counter!(names::EVENTS, "source" => source.clone(), "kind" => kind, "state" => state)
+            .increment(1);
+        if *outcome == Outcome::Expired {
+            counter!(names::EXPIRED, "source" => source.clone()).increment(1);
+        }
+        let (event_id, conversation) = (meta.id.as_str(), meta.conversation.as_str());
+        let detail = reason.detail.as_deref().unwrap_or_default();
+        let (reason, waited_ms) = (reason.code.as_str(), waited.total());
+        if *outcome == Outcome::Dead && ACT_ON.contains(&reason) {
+            error!(
+                source, event_id, kind, conversation, state, reason, detail, attempts, waited_ms,
+                %waited, "A dead letter wants attention: {kind} {event_id} was given up, {reason}: {detail}"
+            );
+        } else {
+            info!(
+                source, event_id, kind, conversation, state, reason, detail, attempts, waited_ms,
+                %waited, "The {kind} {event_id} is {state}: {reason}"
+            );
+        }
+    }
+}
