@@ -2,6 +2,7 @@
 
 pub mod awa;
 pub mod clock;
+pub mod dispatch;
 pub mod intake;
 pub mod mapping;
 pub mod metrics;

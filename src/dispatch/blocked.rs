@@ -1,0 +1,81 @@
+//! Why the loop could not send, and when: so that every entry can tell where its time went.
+
+use std::collections::VecDeque;
+
+use crate::awa::pace::Why;
+use crate::routing::{UnixMillis, Waited};
+
+/// How many stretches are remembered; an entry that waited through more tells the rest as lane time.
+const KEPT: usize = 1_024;
+
+/// Stretches of time in which nothing could be sent, each with its cause.
+#[derive(Debug, Default)]
+pub(super) struct Blocked {
+    past: VecDeque<(UnixMillis, UnixMillis, Why)>,
+    current: Option<(UnixMillis, Why)>,
+}
+
+impl Blocked {
+    /// From now on nothing can be sent, for this cause.
+    pub(super) fn begins(&mut self, why: Why, now: UnixMillis) {
+        match self.current {
+            Some((_, current)) if current == why => {}
+            Some(_) | None => {
+                self.ends(now);
+                self.current = Some((now, why));
+            }
+        }
+    }
+
+    /// From now on it could.
+    pub(super) fn ends(&mut self, now: UnixMillis) {
+        if let Some((since, why)) = self.current.take() {
+            if self.past.len() == KEPT {
+                self.past.pop_front();
+            }
+            self.past.push_back((since, now, why));
+        }
+    }
+
+    /// How much of the time from `from` to `to` was blocked, by cause.
+    pub(super) fn during(&self, from: UnixMillis, to: UnixMillis) -> Waited {
+        let current = self.current.map(|(since, why)| (since, to, why));
+        let mut waited = Waited::default();
+        for (since, until, why) in self.past.iter().copied().chain(current) {
+            let ms = until.min(to).since(since.max(from));
+            match why {
+                Why::RateLimit | Why::Budget => waited.rate_limit += ms,
+                Why::RetryAfter => waited.retry_after += ms,
+                Why::Breaker | Why::Unauthorised => waited.breaker += ms,
+                Why::Concurrency => waited.lane += ms,
+            }
+        }
+        waited
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wait_is_split_over_the_stretches_that_it_crossed() {
+        let mut blocked = Blocked::default();
+        blocked.begins(Why::RateLimit, UnixMillis(100));
+        blocked.begins(Why::RateLimit, UnixMillis(150));
+        blocked.begins(Why::Breaker, UnixMillis(200));
+        blocked.ends(UnixMillis(260));
+        blocked.begins(Why::RetryAfter, UnixMillis(300));
+        let waited = blocked.during(UnixMillis(150), UnixMillis(320));
+        let expected = Waited { rate_limit: 50, breaker: 60, retry_after: 20, ..Waited::default() };
+        assert_eq!(waited, expected);
+    }
+
+    #[test]
+    fn time_before_an_entry_was_due_is_not_its_own() {
+        let mut blocked = Blocked::default();
+        blocked.begins(Why::RateLimit, UnixMillis(0));
+        blocked.ends(UnixMillis(100));
+        assert_eq!(blocked.during(UnixMillis(100), UnixMillis(200)), Waited::default());
+    }
+}

@@ -1,0 +1,143 @@
+//! One errand: claim an entry, send its call or look-up, bring the answer to the store.
+
+use std::sync::Arc;
+
+use metrics::{counter, histogram};
+use tracing::{debug, info, warn};
+
+use super::Dispatch;
+use crate::awa::pace::{Permit, backoff_delay};
+use crate::awa::{Reply, Terms};
+use crate::routing::{AwaReply, CallKind, EntryId, LaneKey, Waited};
+use crate::store::{Claim, EventMeta};
+use crate::{clock, metrics as names, report};
+
+pub(super) struct Errand {
+    dispatch: Arc<Dispatch>,
+    lane: LaneKey,
+    entry: EntryId,
+    waited: Waited,
+    permit: Option<Permit>,
+}
+
+impl Errand {
+    pub(super) fn new(
+        dispatch: &Arc<Dispatch>,
+        lane: LaneKey,
+        entry: EntryId,
+        waited: Waited,
+        permit: Option<Permit>,
+    ) -> Self {
+        Self { dispatch: Arc::clone(dispatch), lane, entry, waited, permit }
+    }
+
+    pub(super) async fn run(self) {
+        let Self { dispatch, lane, entry, waited, permit } = self;
+        histogram!(names::RATE_LIMIT_WAIT).record(seconds(waited.rate_limit));
+        let claim = match dispatch.store.claim(lane.clone(), entry, waited).await {
+            Ok(claim) => claim,
+            Err(error) => {
+                debug!(%error, "An entry could not be claimed");
+                return;
+            }
+        };
+        let (asked, answered) = match &claim {
+            Claim::Nothing(settled) => return report::settled(settled),
+            Claim::Call {
+                event,
+                call,
+                attempt,
+                deadline,
+                received_at,
+                corrected,
+                after_doubt,
+                tries,
+            } => {
+                if *attempt == 1 {
+                    let ms = clock::now().since(*received_at);
+                    histogram!(names::EVENT_TO_CALL, "kind" => event.kind).record(seconds(ms));
+                }
+                let terms = Terms {
+                    deadline: *deadline,
+                    attempt: *attempt,
+                    corrected: *corrected,
+                    after_doubt: *after_doubt,
+                };
+                let asked = Asked { event, call: call.kind(), attempt: *attempt, tries: *tries };
+                (asked, dispatch.client.send(call, terms).await)
+            }
+            Claim::LookUp { event, question, attempt, deadline, received_at: _, tries } => {
+                let call = CallKind::LookUp;
+                let asked = Asked { event, call, attempt: *attempt, tries: *tries };
+                (asked, dispatch.client.look_up(question, *deadline).await)
+            }
+        };
+        dispatch.pace.observe(answered.signal, answered.requests, clock::now());
+        drop(permit);
+        dispatch.freed.notify_one();
+        log(&asked, &answered);
+        let delays = dispatch.delays;
+        let retry_in = backoff_delay(asked.tries, delays.initial, delays.max, rand::random());
+        let Reply { reply, answer, elapsed_ms, signal: _, requests: _ } = answered;
+        match dispatch.store.reply(lane, entry, reply, answer, elapsed_ms, retry_in).await {
+            Ok(settled) => report::settled(&settled),
+            Err(error) => debug!(%error, "An answer could not be recorded"),
+        }
+    }
+}
+
+/// What was asked, for the log.
+struct Asked<'a> {
+    event: &'a EventMeta,
+    call: CallKind,
+    attempt: u32,
+    tries: u32,
+}
+
+/// One line a call: debug where all is well, info where it is repeated, warn where something between here and
+/// ServiceNow is wrong.
+fn log(asked: &Asked<'_>, answered: &Reply) {
+    let EventMeta { source, id: event_id, kind, conversation } = asked.event;
+    let (call, attempt) = (asked.call.as_str(), asked.attempt);
+    let outcome = answered.reply.name();
+    let status = answered.answer.status.unwrap_or_default();
+    let message = answered.answer.message.as_str();
+    let elapsed_ms = answered.elapsed_ms;
+    match &answered.reply {
+        AwaReply::Landed { .. }
+        | AwaReply::AlreadyOurs { .. }
+        | AwaReply::TakenBy { .. }
+        | AwaReply::DocumentClosed
+        | AwaReply::TooLate
+        | AwaReply::Misconfigured { .. } => debug!(
+            %source, event_id, kind, conversation, call, attempt, status, outcome, elapsed_ms,
+            message, "ServiceNow answered the {call}: {outcome}"
+        ),
+        AwaReply::AgentUnavailable
+        | AwaReply::ClockSkew
+        | AwaReply::Busy { .. }
+        | AwaReply::NotLanded => {
+            counter!(names::RETRIES, "why" => outcome).increment(1);
+            info!(
+                %source, event_id, kind, conversation, call, attempt, status, outcome, elapsed_ms,
+                message, "The {call} is made again if its time allows: {outcome}"
+            );
+        }
+        AwaReply::NotSent { .. }
+        | AwaReply::InDoubt { .. }
+        | AwaReply::LookUpForbidden
+        | AwaReply::Unauthorised { .. }
+        | AwaReply::NotServiceNow { .. } => {
+            counter!(names::RETRIES, "why" => outcome).increment(1);
+            warn!(
+                %source, event_id, kind, conversation, call, attempt, status, outcome, elapsed_ms,
+                message, "The {call} has no good answer yet: {outcome}"
+            );
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a histogram has no use for more than 52 bits")]
+fn seconds(ms: u64) -> f64 {
+    ms as f64 / 1000.0
+}

@@ -1,0 +1,118 @@
+//! The loop that carries owed calls out: it picks the most urgent entry that is due, waits for pace, has the store
+//! claim it, sends, and brings the answer back to the store.
+//!
+//! It decides nothing: what a claim or an answer leads to is `routing::decide`'s, made durable by the store. One loop
+//! asks the rate limiter, so that the order of work is ours and no waiter starves.
+
+mod blocked;
+mod errand;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use crate::awa::Client;
+use crate::awa::pace::{NotNow, Pace};
+use crate::clock;
+use crate::routing::UnixMillis;
+use crate::shutdown::Shutdown;
+use crate::store::Store;
+use blocked::Blocked;
+use errand::Errand;
+
+/// How many errands (claims, calls, answers) may be under way, whatever the number of calls at once.
+const MAX_ERRANDS: usize = 256;
+/// How long the loop sleeps at most, so that a watchdog sees it alive.
+const MAX_SLEEP_MS: u64 = 1_000;
+
+/// Delays between tries, in milliseconds.
+#[derive(Debug, Clone, Copy)]
+pub struct Delays {
+    pub initial: u64,
+    pub max: u64,
+}
+
+/// What the loop works with.
+pub struct Dispatch {
+    pub store: Store,
+    pub client: Arc<Client>,
+    pub pace: Arc<Pace>,
+    pub delays: Delays,
+    /// Told whenever a place for a call is free again.
+    pub freed: Notify,
+    /// While it says true, nothing is sent; what is over still expires.
+    pub held: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Called on every turn of the loop, for the watchdog.
+    pub beat: Box<dyn Fn() + Send + Sync>,
+}
+
+impl Dispatch {
+    /// Works until shutdown is asked for, then waits for calls under way at most `drain`. What is not finished by then
+    /// is found again at the next start, as in doubt.
+    pub async fn run(self, shutdown: Shutdown, drain: Duration) {
+        let mut errands = JoinSet::new();
+        let mut blocked = Blocked::default();
+        let this = Arc::new(self);
+        loop {
+            (this.beat)();
+            let wake_at = this.start_what_is_due(clock::now(), &mut blocked, &mut errands);
+            let sleep = wake_at.since(clock::now()).min(MAX_SLEEP_MS);
+            tokio::select! {
+                () = shutdown.requested() => break,
+                () = this.store.agenda().changed().notified() => {}
+                () = this.freed.notified() => {}
+                () = tokio::time::sleep(Duration::from_millis(sleep)) => {}
+                Some(_) = errands.join_next(), if !errands.is_empty() => {}
+            }
+        }
+        let finished = async { while errands.join_next().await.is_some() {} };
+        tokio::select! {
+            () = finished => {}
+            () = tokio::time::sleep(drain) => tracing::warn!(
+                drain_ms = u64::try_from(drain.as_millis()).unwrap_or(u64::MAX),
+                "Calls were still under way when the time to finish was over; they are looked up at the next start"
+            ),
+            () = shutdown.hurried() => {}
+        }
+    }
+
+    /// Starts every errand that may start now; the moment at which to look again.
+    fn start_what_is_due(
+        self: &Arc<Self>,
+        now: UnixMillis,
+        blocked: &mut Blocked,
+        errands: &mut JoinSet<()>,
+    ) -> UnixMillis {
+        let agenda = self.store.agenda();
+        while errands.len() < MAX_ERRANDS {
+            if let Some((lane, due)) = agenda.take_expired(now) {
+                let waited = blocked.during(due.at, now);
+                let (entry, _) = due.expires;
+                errands.spawn(Errand::new(self, lane, entry, waited, None).run());
+                continue;
+            }
+            let Some(due) = agenda.most_urgent(now) else {
+                blocked.ends(now);
+                return agenda.next_at().unwrap_or(UnixMillis::MAX);
+            };
+            if (self.held)() {
+                return agenda.next_deadline().unwrap_or(UnixMillis::MAX);
+            }
+            match self.pace.permit(due.urgency, now) {
+                Ok(permit) => {
+                    let Some((lane, due)) = agenda.take_most_urgent(now) else { continue };
+                    let waited = blocked.during(due.at, now);
+                    errands.spawn(Errand::new(self, lane, due.entry, waited, Some(permit)).run());
+                }
+                Err(NotNow { until, why }) => {
+                    blocked.begins(why, now);
+                    let deadline = agenda.next_deadline().unwrap_or(UnixMillis::MAX);
+                    return until.min(deadline).max(now.plus(1));
+                }
+            }
+        }
+        now.plus(MAX_SLEEP_MS)
+    }
+}
