@@ -2,8 +2,10 @@
 
 pub mod awa;
 pub mod clock;
+pub mod config;
 pub mod dispatch;
 pub mod intake;
+pub mod logging;
 pub mod mapping;
 pub mod metrics;
 pub mod problem;

@@ -1,0 +1,147 @@
+//! The sections about the daemon itself: `[intake]`, `[admin]`, `[store]`, `[mappings]` and `[log]`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+
+use super::secret::{key_file, secret};
+use super::section::Section;
+use super::values::{BaseUrl, address, duration, path, public_url, text, whole};
+use super::{Secret, limits};
+
+/// `[intake]`: where webhooks arrive, and how much of them is taken.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    pub listen: SocketAddr,
+    /// What vendors call; needed where a signature covers the URL.
+    pub public_url: Option<BaseUrl>,
+    /// In bytes.
+    pub max_body: usize,
+    pub max_connections: usize,
+    /// Unsettled events past which nothing more is taken.
+    pub max_pending: usize,
+    /// For a request's head, and for an idle connection.
+    pub header_timeout: Duration,
+    /// For a request's body.
+    pub body_timeout: Duration,
+    /// None: plain HTTP, for a proxy in front.
+    pub tls: Option<KeyPair>,
+}
+
+/// A certificate chain and its private key, both PEM files.
+#[derive(Debug, Clone)]
+pub struct KeyPair {
+    pub certificate: PathBuf,
+    /// The file itself, or where it is kept; its revealed text is PEM.
+    pub key: Secret,
+}
+
+/// `[admin]`: the operators' address.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    pub listen: SocketAddr,
+    /// Needed on any address but loopback.
+    pub token: Option<Secret>,
+}
+
+/// `[store]`: where events are kept, and how long.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub path: PathBuf,
+    /// How long an event's id is remembered.
+    pub retention: Duration,
+    /// How long the raw body of a settled event is kept.
+    pub body_retention: Duration,
+}
+
+impl Intake {
+    pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
+        let listen = section.need("listen", address);
+        let public_url = section.wish("public_url", public_url);
+        let max_body = section.need("max_body", whole(limits::BODY));
+        let max_connections = section.need("max_connections", whole(limits::CONNECTIONS));
+        let max_pending = section.need("max_pending", whole(limits::PENDING));
+        let header_timeout = section.need("header_timeout", duration(limits::READ_TIMEOUT));
+        let body_timeout = section.need("body_timeout", duration(limits::READ_TIMEOUT));
+        let tls = match section.table("tls").map(KeyPair::read) {
+            None => Some(None),
+            Some(None) => None,
+            Some(pair) => Some(pair),
+        };
+        section.close();
+        Some(Self {
+            listen: listen?,
+            public_url: public_url?,
+            max_body: max_body?,
+            max_connections: max_connections?,
+            max_pending: max_pending?,
+            header_timeout: header_timeout?,
+            body_timeout: body_timeout?,
+            tls: tls?,
+        })
+    }
+}
+
+impl KeyPair {
+    pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
+        let certificate = section.need("certificate", path);
+        let key = section.need("key", key_file);
+        section.close();
+        Some(Self { certificate: certificate?, key: key? })
+    }
+}
+
+impl Admin {
+    pub(super) fn read(mut section: Section<'_>, intake: Option<SocketAddr>) -> Option<Self> {
+        let listen = section.need("listen", address);
+        let token = section.wish("token", secret);
+        if let (Some(listen), Some(token)) = (listen, &token) {
+            if !listen.ip().is_loopback() && token.is_none() {
+                let text = "is missing, and `listen` is not a loopback address; set a token or listen on 127.0.0.1";
+                section.complain("token", text);
+            }
+            if intake == Some(listen) && listen.port() != 0 {
+                section.complain("listen", "is the address of the intake too; give them two ports");
+            }
+        }
+        section.close();
+        Some(Self { listen: listen?, token: token? })
+    }
+}
+
+impl Store {
+    pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
+        let path = section.need("path", path);
+        let retention = section.need("retention", duration(limits::RETENTION));
+        let body_retention = section.need("body_retention", duration(limits::RETENTION));
+        section.close();
+        let (retention, body_retention) = (retention?, body_retention?);
+        // A body goes with its event at the latest.
+        let body_retention = body_retention.min(retention);
+        Some(Self { path: path?, retention, body_retention })
+    }
+}
+
+/// Reads `[mappings]`: the folder with profiles and tables.
+pub(super) fn read_mappings(mut section: Section<'_>) -> Option<PathBuf> {
+    let directory = section.need("directory", path);
+    section.close();
+    directory
+}
+
+/// Reads `[log]`: what is logged, in tracing-subscriber's words.
+pub(super) fn read_log(mut section: Section<'_>) -> Option<String> {
+    let filter = section.need("filter", |given| {
+        let filter = text(given)?;
+        match EnvFilter::builder().parse(&filter) {
+            Ok(_) => Ok(filter),
+            Err(error) => Err(format!(
+                "is {filter:?} ({error}); write a level or targets, such as \"info\" or \"info,awa_bridge::awa=debug\""
+            )),
+        }
+    });
+    section.close();
+    filter
+}

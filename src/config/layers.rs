@@ -1,0 +1,249 @@
+//! Reads the three layers (compiled-in defaults, file, environment) with figment and remembers where each value came from.
+//!
+//! It does not judge values. An environment variable stays text until its key is known, so that a secret of digits
+//! keeps every digit.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use figment::providers::{Env, Format, Toml};
+use figment::util::nest;
+use figment::value::{Dict, Map, Tag, Value};
+use figment::{Figment, Metadata, Profile, Provider};
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use toml::Spanned;
+
+use super::{Problem, limits};
+
+/// What every environment variable of the program starts with.
+pub const ENV_PREFIX: &str = "AWA_BRIDGE_";
+
+const ENVIRONMENT: &str = "environment";
+const DEFAULTS: &str = include_str!("defaults.toml");
+
+/// The merged values, and the places that they came from.
+pub(super) struct Layers {
+    figment: Figment,
+    file: Option<PathBuf>,
+    lines: Lines,
+}
+
+impl Layers {
+    /// Merges defaults, the file if one is given, and the environment.
+    pub(super) fn of_file(path: Option<&Path>) -> Result<(Dict, Self), Problem> {
+        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        let mut lines = Lines::default();
+        if let Some(path) = path {
+            lines = Lines::of(&read(path)?, path)?;
+            figment = figment.merge(Toml::file_exact(path));
+        }
+        Self { figment: figment.merge(Environment), file: path.map(Path::to_owned), lines }.merged()
+    }
+
+    /// Merges defaults and a text; the environment is left out.
+    pub(super) fn of_text(text: &str, name: &Path) -> Result<(Dict, Self), Problem> {
+        let lines = Lines::of(text, name)?;
+        let figment = Figment::from(Toml::string(DEFAULTS)).merge(Text(text));
+        Self { figment, file: Some(name.to_owned()), lines }.merged()
+    }
+
+    fn merged(self) -> Result<(Dict, Self), Problem> {
+        // The error's own text may quote a value, so it is left out.
+        let mut profiles = self.figment.data().map_err(|_| Problem {
+            place: self.file.as_ref().map(|file| file.display().to_string()),
+            key: String::new(),
+            text: "changed while it was being read; try again".to_owned(),
+        })?;
+        Ok((profiles.remove(&Profile::Default).unwrap_or_default(), self))
+    }
+
+    /// Whether a value came from the environment.
+    pub(super) fn is_environment(&self, tag: Tag) -> bool {
+        self.figment.get_metadata(tag).is_some_and(|metadata| metadata.name == ENVIRONMENT)
+    }
+
+    /// The file and line, or the variable, that a value came from.
+    pub(super) fn place(&self, tag: Tag, path: &[String]) -> Option<String> {
+        if self.is_environment(tag) {
+            return Some(format!("{ENV_PREFIX}{}", path.join("__").to_ascii_uppercase()));
+        }
+        let metadata = self.figment.get_metadata(tag)?;
+        let in_file = metadata.source.as_ref().is_some_and(|source| source.file_path().is_some())
+            || metadata.name == Text::NAME;
+        if in_file { self.nearest(path) } else { None }
+    }
+
+    /// The file, and the line of the nearest table around a key, which need not be there itself.
+    pub(super) fn nearest(&self, path: &[String]) -> Option<String> {
+        let file = self.file.as_ref()?.display();
+        Some(match self.lines.nearest(path) {
+            Some(line) => format!("{file}:{line}"),
+            None => file.to_string(),
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<String, Problem> {
+    let problem = |text: String| Problem {
+        place: Some(path.display().to_string()),
+        key: String::new(),
+        text,
+    };
+    let file = fs::File::open(path).map_err(|error| {
+        problem(format!("cannot be opened ({error}); name one with --config FILE"))
+    })?;
+    let mut text = String::new();
+    file.take(limits::FILE + 1)
+        .read_to_string(&mut text)
+        .map_err(|error| problem(format!("cannot be read ({error}); it must be UTF-8 text")))?;
+    if u64::try_from(text.len()).is_ok_and(|length| length > limits::FILE) {
+        return Err(problem(format!(
+            "is larger than {} bytes; is it the right file?",
+            limits::FILE
+        )));
+    }
+    Ok(text)
+}
+
+/// The environment as figment's `Env` splits it, but with every value left as it was written.
+struct Environment;
+
+impl Provider for Environment {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(ENVIRONMENT)
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let mut values = Dict::new();
+        for (key, text) in Env::prefixed(ENV_PREFIX).split("__").iter() {
+            if let Some(nested) = nest(key.as_str(), Value::from(text)).into_dict() {
+                merge(&mut values, nested);
+            }
+        }
+        Ok(Profile::Default.collect(values))
+    }
+}
+
+fn merge(into: &mut Dict, from: Dict) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(Value::Dict(_, inner)), Value::Dict(_, more)) => merge(inner, more),
+            (_, value) => {
+                into.insert(key, value);
+            }
+        }
+    }
+}
+
+/// A text that stands for the file.
+struct Text<'a>(&'a str);
+
+impl Text<'_> {
+    const NAME: &'static str = "text";
+}
+
+impl Provider for Text<'_> {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(Self::NAME)
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Toml::string(self.0).data()
+    }
+}
+
+/// The line of each key of a TOML text.
+#[derive(Debug, Default)]
+struct Lines {
+    /// Where each line ends, as an offset.
+    ends: Vec<usize>,
+    keys: Keys,
+}
+
+impl Lines {
+    /// Fails if the text is not TOML; the text itself is kept out of the problem.
+    fn of(text: &str, name: &Path) -> Result<Self, Problem> {
+        let ends: Vec<usize> = text.match_indices('\n').map(|(offset, _)| offset).collect();
+        if let Err(error) = toml::from_str::<IgnoredAny>(text) {
+            let line = error.span().map(|span| line_of(&ends, span.start));
+            return Err(Problem {
+                place: Some(match line {
+                    Some(line) => format!("{}:{line}", name.display()),
+                    None => name.display().to_string(),
+                }),
+                key: String::new(),
+                text: format!("is not TOML: {}", error.message().replace('\n', ", ")),
+            });
+        }
+        // A text with dates has no lines: none of the keys takes one.
+        Ok(Self { ends, keys: toml::from_str(text).unwrap_or_default() })
+    }
+
+    fn nearest(&self, path: &[String]) -> Option<usize> {
+        let mut keys = &self.keys;
+        let mut found = None;
+        for key in path {
+            let Some((offset, inner)) = keys.0.get(key) else { break };
+            found = Some(line_of(&self.ends, *offset));
+            keys = inner;
+        }
+        found
+    }
+}
+
+fn line_of(ends: &[usize], offset: usize) -> usize {
+    ends.partition_point(|end| *end < offset) + 1
+}
+
+/// The keys of a table with their offsets, and theirs in turn.
+#[derive(Debug, Default)]
+struct Keys(BTreeMap<String, (usize, Self)>);
+
+impl<'de> Deserialize<'de> for Keys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(KeysVisitor)
+    }
+}
+
+struct KeysVisitor;
+
+impl<'de> Visitor<'de> for KeysVisitor {
+    type Value = Keys;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
+        let mut keys = BTreeMap::new();
+        while let Some(key) = map.next_key::<Spanned<String>>()? {
+            let offset = key.span().start;
+            keys.insert(key.into_inner(), (offset, map.next_value()?));
+        }
+        Ok(Keys(keys))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Keys, A::Error> {
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Keys::default())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Keys, E> {
+        Ok(Keys::default())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Keys, E> {
+        Ok(Keys::default())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Keys, E> {
+        Ok(Keys::default())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Keys, E> {
+        Ok(Keys::default())
+    }
+}

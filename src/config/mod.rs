@@ -1,0 +1,211 @@
+//! The configuration: compiled-in defaults, then the file, then the environment, checked into [`Settings`].
+//!
+//! Every problem is reported at once with its place and its key. Reading settings opens nothing but the file itself:
+//! secrets are only read when [`Secret::reveal`] or [`Settings::check_secrets`] asks for them.
+
+mod daemon;
+mod layers;
+pub mod limits;
+mod problem;
+mod secret;
+mod section;
+mod servicenow;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use figment::value::Dict;
+
+use crate::routing::{Directory, OfferDefaults, Rules};
+
+pub use daemon::{Admin, Intake, KeyPair, Store};
+pub use layers::ENV_PREFIX;
+pub use problem::{Problem, Problems};
+pub use secret::Secret;
+pub use servicenow::{Auth, Grant, OAuth, RateLimit, Retry, ServiceNow, TokenUrl, Withdraw};
+pub use sources::Source;
+pub use values::BaseUrl;
+
+use layers::Layers;
+use section::{Report, Section};
+
+/// Where the file is looked for if none is named, in this order.
+pub const SEARCHED: [&str; 2] = ["config.toml", "/etc/awa-bridge/config.toml"];
+
+/// The whole configuration, checked. Relative paths are relative to the working directory.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The file that was read; none if there was none.
+    pub file: Option<PathBuf>,
+    pub intake: Intake,
+    pub admin: Admin,
+    pub servicenow: ServiceNow,
+    pub rate_limit: RateLimit,
+    pub retry: Retry,
+    pub offer: OfferDefaults,
+    pub withdraw: Withdraw,
+    pub store: Store,
+    /// The folder with profiles and tables.
+    pub mappings: PathBuf,
+    /// What is logged, in tracing-subscriber's words.
+    pub log_filter: String,
+    /// By name.
+    pub sources: BTreeMap<String, Source>,
+}
+
+/// Which secrets a command needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All of them.
+    Everything,
+    /// All but ServiceNow's: a sandbox takes its place.
+    WithoutServiceNow,
+}
+
+impl Settings {
+    /// Reads the named file, else the first of [`SEARCHED`] that is there, else none; then the environment.
+    ///
+    /// # Errors
+    /// All problems of all layers. A named file that is not there is one.
+    pub fn load(path: Option<&Path>) -> Result<Self, Problems> {
+        let found = match path {
+            Some(path) => Some(path.to_owned()),
+            None => SEARCHED.map(PathBuf::from).into_iter().find(|path| path.exists()),
+        };
+        let (values, layers) = Layers::of_file(found.as_deref())?;
+        Self::read(found, values, layers)
+    }
+
+    /// Reads a text in place of the file and leaves the environment out; problems name it `name`.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn parse(text: &str, name: &str) -> Result<Self, Problems> {
+        let (values, layers) = Layers::of_text(text, Path::new(name))?;
+        Self::read(None, values, layers)
+    }
+
+    fn read(file: Option<PathBuf>, values: Dict, layers: Layers) -> Result<Self, Problems> {
+        let report = Report::new(layers);
+        let settings = Self::sections(Section::root(&report, values), file);
+        let problems = report.into_problems();
+        match settings {
+            Some(settings) if problems.is_empty() => Ok(settings),
+            Some(_) | None => Err(Problems::from(problems)),
+        }
+    }
+
+    fn sections(mut root: Section<'_>, file: Option<PathBuf>) -> Option<Self> {
+        let intake = Intake::read(root.section("intake"));
+        let admin = Admin::read(root.section("admin"), intake.as_ref().map(|intake| intake.listen));
+        let servicenow = ServiceNow::read(root.section("servicenow"));
+        let rate_limit = RateLimit::read(root.section("rate_limit"));
+        let retry = Retry::read(root.section("retry"));
+        let offer = servicenow::read_offer(root.section("offer"));
+        let withdraw = Withdraw::read(root.section("withdraw"));
+        let store = Store::read(root.section("store"));
+        let mappings = daemon::read_mappings(root.section("mappings"));
+        let log_filter = daemon::read_log(root.section("log"));
+        let mut sources = BTreeMap::new();
+        for (name, section) in root.tables("sources") {
+            if let Some(source) = Source::read(name.clone(), section) {
+                sources.insert(name, source);
+            }
+        }
+        root.close();
+        Some(Self {
+            file,
+            intake: intake?,
+            admin: admin?,
+            servicenow: servicenow?,
+            rate_limit: rate_limit?,
+            retry: retry?,
+            offer: offer?,
+            withdraw: withdraw?,
+            store: store?,
+            mappings: mappings?,
+            log_filter: log_filter?,
+            sources,
+        })
+    }
+
+    /// The instance to call, and how to prove oneself to it; `None` for the latter means by client certificate alone.
+    ///
+    /// # Errors
+    /// A command that calls ServiceNow cannot start without them.
+    pub fn instance(&self) -> Result<(&BaseUrl, Option<&Auth>), Problems> {
+        let missing = |key: &str, text: &str| Problem {
+            place: self.file.as_ref().map(|file| file.display().to_string()),
+            key: format!("servicenow.{key}"),
+            text: text.to_owned(),
+        };
+        let mut problems = Vec::new();
+        if self.servicenow.instance.is_none() {
+            let text = "is missing; write \"https://NAME.service-now.com\", or run with --sandbox";
+            problems.push(missing("instance", text));
+        }
+        if self.servicenow.auth.is_none() && self.servicenow.client_certificate.is_none() {
+            let text = "is missing; write { kind = \"basic\" | \"oauth\" | \"api_key\", … }";
+            problems.push(missing("auth", text));
+        }
+        match &self.servicenow.instance {
+            Some(instance) if problems.is_empty() => Ok((instance, self.servicenow.auth.as_ref())),
+            Some(_) | None => Err(Problems::from(problems)),
+        }
+    }
+
+    /// Reads every secret once to see that it is there; keeps none.
+    ///
+    /// # Errors
+    /// Every one that could not be read.
+    pub fn check_secrets(&self, scope: Scope) -> Result<(), Problems> {
+        let tls = self.intake.tls.iter().map(|pair| &pair.key);
+        let sources = self.sources.values().flat_map(|source| &source.secrets);
+        let servicenow = match scope {
+            Scope::WithoutServiceNow => Vec::new(),
+            Scope::Everything => {
+                let certificate = self.servicenow.client_certificate.as_ref().map(|pair| &pair.key);
+                let auth = self.servicenow.auth.as_ref().map(Auth::secrets).unwrap_or_default();
+                auth.into_iter().chain(certificate).collect()
+            }
+        };
+        let problems = (self.admin.token.iter())
+            .chain(tls)
+            .chain(sources)
+            .chain(servicenow)
+            .filter_map(|secret| secret.reveal().err())
+            .collect();
+        Problems::none_of(problems)
+    }
+
+    /// The names of all contact centres: each has its own tables.
+    #[must_use]
+    pub fn contact_centers(&self) -> BTreeSet<&str> {
+        self.sources.values().map(|source| source.contact_center.as_str()).collect()
+    }
+
+    /// The rules of one contact centre, whose tables are given.
+    #[must_use]
+    pub fn rules(&self, directory: Arc<Directory>) -> Rules {
+        Rules {
+            directory,
+            offer: self.offer,
+            give_up_after: millis(self.retry.give_up_after),
+            hold: millis(self.retry.hold),
+            unavailable_pauses: self.retry.agent_unavailable.iter().copied().map(millis).collect(),
+            doubt: self.servicenow.in_doubt,
+            withdraw: self.withdraw.action,
+            withdraw_ends_consult: self.withdraw.end_consult,
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

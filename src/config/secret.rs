@@ -1,0 +1,195 @@
+//! Secrets: where each is kept, and the one step that reads it. Their values never reach an error, a log or Debug.
+
+use std::env;
+use std::fmt;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use figment::value::{Dict, Value};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::section::{Given, parsed};
+use super::values::array;
+use super::{Problem, limits};
+
+/// A secret as the configuration gives it: the text itself, or where it is kept.
+#[derive(Clone)]
+pub struct Secret {
+    kept: Kept,
+    place: Option<String>,
+    key: String,
+}
+
+#[derive(Clone)]
+enum Kept {
+    Here(SecretString),
+    Variable(String),
+    File(PathBuf),
+    Credential(String),
+}
+
+impl Secret {
+    /// A secret that is at hand, for parts that are started without a configuration file.
+    #[must_use]
+    pub fn of(text: impl Into<String>) -> Self {
+        let text: String = text.into();
+        Self { kept: Kept::Here(text.into()), place: None, key: String::new() }
+    }
+
+    /// Reads the secret from where it is kept; the line ends of a file's last line are cut off.
+    ///
+    /// # Errors
+    /// The variable or file is not there, is empty, too large or not UTF-8. Names the place, never the content.
+    pub fn reveal(&self) -> Result<SecretString, Problem> {
+        let revealed = match &self.kept {
+            Kept::Here(text) => Ok(text.clone()),
+            Kept::Variable(name) => {
+                env::var(name).map(SecretString::from).map_err(|error| match error {
+                    env::VarError::NotPresent => {
+                        format!("names the variable {name}, which is not set")
+                    }
+                    env::VarError::NotUnicode(_) => {
+                        format!("names the variable {name}, which is not UTF-8")
+                    }
+                })
+            }
+            Kept::File(path) => from_file(path),
+            Kept::Credential(name) => credential(name).and_then(|path| from_file(&path)),
+        };
+        revealed
+            .and_then(|secret| match secret.expose_secret().is_empty() {
+                true => Err(format!("is empty ({self:?})")),
+                false => Ok(secret),
+            })
+            .map_err(|text| Problem { place: self.place.clone(), key: self.key.clone(), text })
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.kept {
+            Kept::Here(_) => f.write_str("Secret(redacted)"),
+            Kept::Variable(name) => write!(f, "Secret(env {name})"),
+            Kept::File(path) => write!(f, "Secret(file {})", path.display()),
+            Kept::Credential(name) => write!(f, "Secret(credential {name})"),
+        }
+    }
+}
+
+fn credential(name: &str) -> Result<PathBuf, String> {
+    match env::var_os("CREDENTIALS_DIRECTORY") {
+        Some(directory) => Ok(Path::new(&directory).join(name)),
+        None => Err(format!(
+            "names the credential {name}, but CREDENTIALS_DIRECTORY is not set; give it to the systemd unit with \
+             LoadCredential={name}:PATH, or use {{ file = \"PATH\" }}"
+        )),
+    }
+}
+
+fn from_file(path: &Path) -> Result<SecretString, String> {
+    let failed =
+        |error: std::io::Error| format!("cannot be read from {} ({error})", path.display());
+    let mut text = String::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(limits::SECRET_FILE + 1).read_to_string(&mut text))
+        .map_err(failed)?;
+    if u64::try_from(text.len()).is_ok_and(|length| length > limits::SECRET_FILE) {
+        return Err(format!("is larger than {} bytes in {}", limits::SECRET_FILE, path.display()));
+    }
+    text.truncate(text.trim_end_matches(['\r', '\n']).len());
+    Ok(text.into())
+}
+
+/// Reads a secret: a text (or a whole number or a flag, taken as its text), or a table that says where it is kept.
+pub(super) fn secret(given: Given) -> Result<Secret, String> {
+    let (place, key) = (given.place.clone(), given.key.clone());
+    let kept = kept(given.value, given.environment)?;
+    Ok(Secret { kept, place, key })
+}
+
+/// Reads an array of secrets, or a single one.
+pub(super) fn secrets(given: Given) -> Result<Vec<Secret>, String> {
+    let (place, key) = (given.place.clone(), given.key.clone());
+    let several = match &given.value {
+        Value::Array(..) => true,
+        Value::String(_, text) => given.environment && text.trim_start().starts_with('['),
+        _ => false,
+    };
+    if !several {
+        return Ok(vec![secret(given)?]);
+    }
+    let elements = array(given).map_err(|_| "is not an array; write [\"…\", \"…\"]".to_owned())?;
+    if elements.len() > limits::SECRETS {
+        return Err(format!(
+            "has {} elements; at most {} are taken",
+            elements.len(),
+            limits::SECRETS
+        ));
+    }
+    let one = |(index, element)| {
+        let kept = kept(element, false).map_err(|text| format!("[{index}] {text}"))?;
+        Ok(Secret { kept, place: place.clone(), key: format!("{key}[{index}]") })
+    };
+    elements.into_iter().enumerate().map(one).collect()
+}
+
+/// Reads where a PEM file is: here a plain text is its path.
+pub(super) fn key_file(given: Given) -> Result<Secret, String> {
+    let secret = secret(given)?;
+    let kept = match secret.kept {
+        Kept::Here(path) => Kept::File(PathBuf::from(path.expose_secret())),
+        kept @ (Kept::Variable(_) | Kept::File(_) | Kept::Credential(_)) => kept,
+    };
+    Ok(Secret { kept, ..secret })
+}
+
+const WANTED: &str =
+    "write a text in quotes, { env = \"NAME\" }, { file = \"PATH\" } or { credential = \"NAME\" }";
+
+fn kept(value: Value, environment: bool) -> Result<Kept, String> {
+    let value = match value {
+        Value::String(_, text) if environment && text.starts_with('{') => match parsed(&text) {
+            table @ Value::Dict(..) => table,
+            _ => Value::from(text),
+        },
+        other => other,
+    };
+    let text = match value {
+        Value::String(_, text) => text,
+        Value::Char(_, char) => char.to_string(),
+        Value::Bool(_, flag) => flag.to_string(),
+        Value::Num(_, number) => match (number.to_i128(), number.to_u128()) {
+            (Some(number), _) => number.to_string(),
+            (None, Some(number)) => number.to_string(),
+            (None, None) => {
+                return Err("is a number with a fraction; write it in quotes".to_owned());
+            }
+        },
+        Value::Dict(_, entries) => return kept_elsewhere(&entries),
+        Value::Empty(..) | Value::Array(..) => return Err(format!("is not a secret; {WANTED}")),
+    };
+    if text.is_empty() {
+        return Err(format!("is empty; {WANTED}"));
+    }
+    Ok(Kept::Here(text.into()))
+}
+
+fn kept_elsewhere(entries: &Dict) -> Result<Kept, String> {
+    let mut entries = entries.iter();
+    let (Some((word, Value::String(_, name))), None) = (entries.next(), entries.next()) else {
+        return Err(format!("is a table, but not one with a single text in it; {WANTED}"));
+    };
+    if name.is_empty() {
+        return Err(format!("names nothing; {WANTED}"));
+    }
+    match word.as_str() {
+        "env" => Ok(Kept::Variable(name.clone())),
+        "file" => Ok(Kept::File(PathBuf::from(name))),
+        "credential" if name.contains('/') || name.starts_with('.') => {
+            Err("names a credential that is no plain file name".to_owned())
+        }
+        "credential" => Ok(Kept::Credential(name.clone())),
+        _ => Err(format!("is a table with another key than env, file or credential; {WANTED}")),
+    }
+}

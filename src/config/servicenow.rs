@@ -1,0 +1,372 @@
+//! The sections about the calls to ServiceNow: `[servicenow]`, `[rate_limit]`, `[retry]`, `[offer]` and `[withdraw]`.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::secret::{key_file, secret};
+use super::section::Section;
+use super::values::{
+    BaseUrl, ShownDuration, choice, duration, durations, flag, instance_url, sealed_url, share,
+    sys_id, sys_id_or_empty, text, whole,
+};
+use super::{KeyPair, Secret, limits};
+use crate::routing::{DisplayOption, Doubt, OfferDefaults, SysId, WithdrawAction};
+
+/// `[servicenow]`: which instance, as whom, and how much at once.
+#[derive(Debug, Clone)]
+pub struct ServiceNow {
+    /// Not needed where a sandbox takes its place; see [`super::Settings::instance`].
+    pub instance: Option<BaseUrl>,
+    /// From the start of a call to the end of its answer.
+    pub request_timeout: Duration,
+    /// Calls on the way at the same time.
+    pub max_in_flight: usize,
+    /// Not needed where a sandbox takes the instance's place, or where the client certificate is enough.
+    pub auth: Option<Auth>,
+    /// Shown to the instance in the TLS handshake.
+    pub client_certificate: Option<KeyPair>,
+    /// What becomes of a call in doubt that may not be looked up.
+    pub in_doubt: Doubt,
+    /// Vendor channels and their `awa_service_channel` records.
+    pub channels: BTreeMap<String, SysId>,
+}
+
+impl ServiceNow {
+    /// Puts a sandbox on this machine in the instance's place, with credentials of its own.
+    ///
+    /// # Errors
+    /// The address is no URL.
+    pub fn point_to(&mut self, sandbox: &str) -> Result<(), String> {
+        self.instance = Some(BaseUrl::parse(sandbox)?);
+        let password = Secret::of("sandbox");
+        self.auth = Some(Auth::Basic { username: "bridge".to_owned(), password });
+        self.client_certificate = None;
+        Ok(())
+    }
+}
+
+/// How the bridge proves itself to the instance.
+#[derive(Debug, Clone)]
+pub enum Auth {
+    /// A user's name and password with each call.
+    Basic { username: String, password: Secret },
+    /// An access token from the instance.
+    OAuth(Box<OAuth>),
+    /// The header `x-sn-apikey`.
+    ApiKey { key: Secret },
+}
+
+/// `auth = { kind = "oauth" }`.
+#[derive(Debug, Clone)]
+pub struct OAuth {
+    pub client_id: String,
+    /// Needed by every grant but `jwt_bearer`.
+    pub client_secret: Option<Secret>,
+    pub token_url: TokenUrl,
+    pub grant: Grant,
+}
+
+/// What is shown for a token.
+#[derive(Debug, Clone)]
+pub enum Grant {
+    /// The client alone; needs "OAuth Application User" on the instance.
+    ClientCredentials,
+    /// A user's name and password.
+    Password { username: String, password: Secret },
+    /// A signed assertion (RFC 7523).
+    JwtBearer {
+        /// A private key in PEM.
+        key_file: Secret,
+        /// The `kid` of the assertion's header.
+        key_id: Option<String>,
+        issuer: String,
+        audience: String,
+        /// The user, by the field that the instance is set to.
+        subject: String,
+    },
+}
+
+/// Where tokens are fetched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TokenUrl {
+    /// A path on the instance.
+    Path(String),
+    /// Another server.
+    Elsewhere(BaseUrl),
+}
+
+impl TokenUrl {
+    /// The whole URL.
+    #[must_use]
+    pub fn on(&self, instance: &BaseUrl) -> String {
+        match self {
+            Self::Path(path) => format!("{instance}{path}"),
+            Self::Elsewhere(url) => url.to_string(),
+        }
+    }
+}
+
+/// `[rate_limit]`, for all calls to the instance together.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RateLimit {
+    pub per_second: NonZeroU32,
+    pub burst: NonZeroU32,
+    /// 0 = no hourly budget.
+    pub per_hour: u32,
+    /// The share of the budget that only accept, reject and transfer may use: 0 to less than 1.
+    pub reserve: f64,
+}
+
+/// `[retry]`: pauses and patience.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Retry {
+    pub initial: Duration,
+    pub max: Duration,
+    /// For events without a deadline of their own, from their receipt.
+    pub give_up_after: Duration,
+    /// How long an event waits for a document or a work item that another feed may still bring.
+    pub hold: Duration,
+    /// Pauses after "agent is not available"; when they are used up the offer is given up.
+    pub agent_unavailable: Vec<Duration>,
+}
+
+/// `[withdraw]`: what is done about work that has been sent already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Withdraw {
+    pub action: WithdrawAction,
+    /// Also ends an open consult.
+    pub end_consult: bool,
+}
+
+impl ServiceNow {
+    pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
+        const DOUBT: &[(&str, Doubt)] = &[("repeat", Doubt::Repeat), ("dead", Doubt::Dead)];
+        let instance = section.wish("instance", instance_url);
+        let request_timeout = section.need("request_timeout", duration(limits::REQUEST_TIMEOUT));
+        let max_in_flight = section.need("max_in_flight", whole(limits::IN_FLIGHT));
+        let in_doubt = section.need("in_doubt", choice(DOUBT));
+        let auth = section.table("auth").map(Auth::read);
+        let client_certificate = section.table("client_certificate").map(KeyPair::read);
+        let channels = section.entries("channels", sys_id);
+        section.close();
+        Some(Self {
+            instance: instance?,
+            request_timeout: request_timeout?,
+            max_in_flight: max_in_flight?,
+            auth: required_if_there(auth)?,
+            client_certificate: required_if_there(client_certificate)?,
+            in_doubt: in_doubt?,
+            channels: channels?,
+        })
+    }
+}
+
+/// A table that is not there is fine, one that could not be read is not.
+fn required_if_there<T>(table: Option<Option<T>>) -> Option<Option<T>> {
+    match table {
+        None => Some(None),
+        Some(None) => None,
+        Some(read) => Some(read),
+    }
+}
+
+#[derive(Clone, Copy)]
+enum AuthKind {
+    Basic,
+    OAuth,
+    ApiKey,
+}
+
+#[derive(Clone, Copy)]
+enum GrantKind {
+    ClientCredentials,
+    Password,
+    JwtBearer,
+}
+
+impl Auth {
+    fn read(mut section: Section<'_>) -> Option<Self> {
+        const KINDS: &[(&str, AuthKind)] = &[
+            ("basic", AuthKind::Basic),
+            ("oauth", AuthKind::OAuth),
+            ("api_key", AuthKind::ApiKey),
+        ];
+        match section.need("kind", choice(KINDS))? {
+            AuthKind::Basic => {
+                let username = section.need("username", text);
+                let password = section.need("password", secret);
+                section.close();
+                Some(Self::Basic { username: username?, password: password? })
+            }
+            AuthKind::OAuth => OAuth::read(section).map(|oauth| Self::OAuth(Box::new(oauth))),
+            AuthKind::ApiKey => {
+                let key = section.need("key", secret);
+                section.close();
+                Some(Self::ApiKey { key: key? })
+            }
+        }
+    }
+
+    /// Every secret in it.
+    pub(super) fn secrets(&self) -> Vec<&Secret> {
+        match self {
+            Self::Basic { password, .. } => vec![password],
+            Self::ApiKey { key } => vec![key],
+            Self::OAuth(oauth) => {
+                let of_grant = match &oauth.grant {
+                    Grant::ClientCredentials => None,
+                    Grant::Password { password, .. } => Some(password),
+                    Grant::JwtBearer { key_file, .. } => Some(key_file),
+                };
+                oauth.client_secret.iter().chain(of_grant).collect()
+            }
+        }
+    }
+}
+
+impl OAuth {
+    fn read(mut section: Section<'_>) -> Option<Self> {
+        const GRANTS: &[(&str, GrantKind)] = &[
+            ("client_credentials", GrantKind::ClientCredentials),
+            ("password", GrantKind::Password),
+            ("jwt_bearer", GrantKind::JwtBearer),
+        ];
+        let grant = section.need("grant", choice(GRANTS));
+        let client_id = section.need("client_id", text);
+        let token_url = section.wish("token_url", |given| {
+            if matches!(given.value.as_str(), Some(path) if path.starts_with('/')) {
+                return text(given).map(TokenUrl::Path);
+            }
+            sealed_url(given).map(TokenUrl::Elsewhere)
+        });
+        let grant = grant?;
+        let client_secret = match grant {
+            GrantKind::JwtBearer => section.wish("client_secret", secret),
+            GrantKind::ClientCredentials | GrantKind::Password => {
+                section.need("client_secret", secret).map(Some)
+            }
+        };
+        let grant = match grant {
+            GrantKind::ClientCredentials => Some(Grant::ClientCredentials),
+            GrantKind::Password => {
+                let username = section.need("username", text);
+                let password = section.need("password", secret);
+                username
+                    .zip(password)
+                    .map(|(username, password)| Grant::Password { username, password })
+            }
+            GrantKind::JwtBearer => read_jwt_bearer(&mut section),
+        };
+        section.close();
+        Some(Self {
+            client_id: client_id?,
+            client_secret: client_secret?,
+            token_url: token_url?.unwrap_or_else(|| TokenUrl::Path("/oauth_token.do".to_owned())),
+            grant: grant?,
+        })
+    }
+}
+
+fn read_jwt_bearer(section: &mut Section<'_>) -> Option<Grant> {
+    let key_file = section.need("key_file", key_file);
+    let key_id = section.wish("key_id", text);
+    let issuer = section.need("issuer", text);
+    let audience = section.need("audience", text);
+    let subject = section.need("subject", text);
+    Some(Grant::JwtBearer {
+        key_file: key_file?,
+        key_id: key_id?,
+        issuer: issuer?,
+        audience: audience?,
+        subject: subject?,
+    })
+}
+
+impl RateLimit {
+    pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
+        let per_second = section.need("per_second", whole(limits::RATE));
+        let burst = section.need("burst", whole(limits::RATE));
+        let per_hour = section.need("per_hour", whole(limits::HOURLY));
+        let reserve = section.need("reserve", share);
+        section.close();
+        Some(Self {
+            per_second: NonZeroU32::new(per_second?)?,
+            burst: NonZeroU32::new(burst?)?,
+            per_hour: per_hour?,
+            reserve: reserve?,
+        })
+    }
+}
+
+impl Retry {
+    pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
+        let initial = section.need("initial", duration(limits::PAUSE));
+        let max = section.need("max", duration(limits::PAUSE));
+        let give_up_after = section.need("give_up_after", duration(limits::GIVE_UP));
+        let hold = section.need("hold", duration(limits::HOLD));
+        let pauses = durations(limits::PAUSE, limits::UNAVAILABLE_PAUSES);
+        let agent_unavailable = section.need("agent_unavailable", pauses);
+        if let (Some(initial), Some(max)) = (initial, max)
+            && initial > max
+        {
+            let max = ShownDuration(max);
+            section.complain("initial", format!("is longer than `max` ({max}); make it shorter"));
+        }
+        if let (Some(hold), Some(limit)) = (hold, give_up_after)
+            && hold >= limit
+        {
+            let limit = ShownDuration(limit);
+            section.complain("hold", format!("must be shorter than `give_up_after` ({limit})"));
+        }
+        section.close();
+        Some(Self {
+            initial: initial?,
+            max: max?,
+            give_up_after: give_up_after?,
+            hold: hold?,
+            agent_unavailable: agent_unavailable?,
+        })
+    }
+}
+
+/// Reads `[offer]`.
+pub(super) fn read_offer(mut section: Section<'_>) -> Option<OfferDefaults> {
+    const SHOWN: &[(&str, DisplayOption)] = &[
+        (DisplayOption::CardOnly.as_str(), DisplayOption::CardOnly),
+        (DisplayOption::CardAndTab.as_str(), DisplayOption::CardAndTab),
+    ];
+    let timeout = section.need("timeout", |given| {
+        let timeout = duration(limits::RING)(given)?;
+        match u32::try_from(timeout.as_secs()) {
+            Ok(seconds) if timeout.subsec_millis() == 0 => Ok(seconds),
+            Ok(_) | Err(_) => Err("has a part of a second; ServiceNow takes whole ones".to_owned()),
+        }
+    });
+    let allowed_to_decline = section.need("allowed_to_decline", flag);
+    let enable_auto_assign = section.need("enable_auto_assign", flag);
+    let display_option = section.need("display_option", choice(SHOWN));
+    let after_timeout_presence = section.need("after_timeout_presence", sys_id_or_empty);
+    section.close();
+    Some(OfferDefaults {
+        timeout_seconds: timeout?,
+        allowed_to_decline: allowed_to_decline?,
+        enable_auto_assign: enable_auto_assign?,
+        display_option: display_option?,
+        after_timeout_presence: after_timeout_presence?,
+    })
+}
+
+impl Withdraw {
+    pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
+        const ACTIONS: &[(&str, WithdrawAction)] = &[
+            ("none", WithdrawAction::None),
+            ("reject", WithdrawAction::Reject),
+            ("close_document", WithdrawAction::CloseDocument),
+        ];
+        let action = section.need("action", choice(ACTIONS));
+        let end_consult = section.need("end_consult", flag);
+        section.close();
+        Some(Self { action: action?, end_consult: end_consult? })
+    }
+}

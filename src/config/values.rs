@@ -1,0 +1,321 @@
+//! Readers for the kinds of value that keys take: each says what is wrong as the end of a sentence that starts with the key.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use figment::value::Value;
+use hyper::Uri;
+
+use super::section::{Given, parsed};
+use crate::routing::SysId;
+
+/// Reads a duration such as `250ms`, `10s`, `10m`, `72h` or `3d`, within limits.
+pub(super) fn duration(
+    limits: RangeInclusive<Duration>,
+) -> impl Fn(Given) -> Result<Duration, String> {
+    move |given| duration_of(&given.value, &limits)
+}
+
+/// Reads an array of durations, each within limits.
+pub(super) fn durations(
+    limits: RangeInclusive<Duration>,
+    most: usize,
+) -> impl Fn(Given) -> Result<Vec<Duration>, String> {
+    move |given| {
+        let elements = array(given)?;
+        if elements.len() > most {
+            return Err(format!("has {} elements; at most {most} are taken", elements.len()));
+        }
+        elements.iter().map(|element| duration_of(element, &limits)).collect()
+    }
+}
+
+fn duration_of(value: &Value, limits: &RangeInclusive<Duration>) -> Result<Duration, String> {
+    let Value::String(_, text) = value else {
+        return Err(format!("is {}; write a duration with its unit, such as \"10s\"", what(value)));
+    };
+    let duration = parse_duration(text).ok_or_else(|| {
+        format!(
+            "is {text:?}, not a duration; write a whole number and ms, s, m, h or d, such as \"10s\""
+        )
+    })?;
+    if limits.contains(&duration) {
+        return Ok(duration);
+    }
+    let (least, most) = (ShownDuration(*limits.start()), ShownDuration(*limits.end()));
+    Err(format!("is {text:?}; write a duration from {least} to {most}"))
+}
+
+fn parse_duration(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (count, unit) = text.split_at(digits);
+    let count: u64 = count.parse().ok()?;
+    let millis = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    Some(Duration::from_millis(count.checked_mul(millis)?))
+}
+
+/// A duration as it would be written in the configuration.
+pub(super) struct ShownDuration(pub(super) Duration);
+
+impl fmt::Display for ShownDuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.0.as_millis();
+        let units = [("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
+        match units.iter().find(|(_, size)| millis > 0 && millis.is_multiple_of(*size)) {
+            Some((unit, size)) => write!(f, "{}{unit}", millis / size),
+            None => write!(f, "{millis}ms"),
+        }
+    }
+}
+
+/// Reads a whole number within limits.
+pub(super) fn whole<T: TryFrom<u64>>(
+    limits: RangeInclusive<u64>,
+) -> impl Fn(Given) -> Result<T, String> {
+    move |given| {
+        let range = || format!("write a whole number from {} to {}", limits.start(), limits.end());
+        let value = plain(given);
+        let Value::Num(_, number) = &value else {
+            return Err(format!("is {}; {}", what(&value), range()));
+        };
+        let number = match (number.to_i128(), number.to_u128()) {
+            (Some(number), _) => u64::try_from(number).ok(),
+            (None, Some(number)) => u64::try_from(number).ok(),
+            (None, None) => None,
+        };
+        number
+            .filter(|number| limits.contains(number))
+            .and_then(|number| T::try_from(number).ok())
+            .ok_or_else(|| format!("is {}; {}", what(&value), range()))
+    }
+}
+
+/// Reads a share: 0 or more, less than 1.
+pub(super) fn share(given: Given) -> Result<f64, String> {
+    let value = plain(given);
+    let number = match &value {
+        Value::Num(_, number) => match (number.to_i128(), number.to_u128()) {
+            (Some(0), _) | (None, Some(0)) => Some(0.0),
+            _ => number.to_f64(),
+        },
+        _ => None,
+    };
+    number.filter(|share| (0.0..1.0).contains(share)).ok_or_else(|| {
+        format!("is {}; write a share from 0 to less than 1, such as 0.2", what(&value))
+    })
+}
+
+/// Reads `true` or `false`.
+pub(super) fn flag(given: Given) -> Result<bool, String> {
+    match plain(given) {
+        Value::Bool(_, flag) => Ok(flag),
+        other => Err(format!("is {}; write true or false", what(&other))),
+    }
+}
+
+/// Reads a text that is not empty.
+pub(super) fn text(given: Given) -> Result<String, String> {
+    match given.value {
+        Value::String(_, text) if text.trim().is_empty() => Err("is empty".to_owned()),
+        Value::String(_, text) => Ok(text),
+        other => Err(format!("is {}; write a text in quotes", what(&other))),
+    }
+}
+
+/// Reads the path of a file or folder.
+pub(super) fn path(given: Given) -> Result<PathBuf, String> {
+    text(given).map(PathBuf::from)
+}
+
+/// Reads an address to listen on: an IP address and a port, port 0 for any free one.
+pub(super) fn address(given: Given) -> Result<SocketAddr, String> {
+    let text = text(given)?;
+    text.parse().map_err(|_| {
+        format!("is {text:?}; write an IP address and a port, such as \"127.0.0.1:8080\"")
+    })
+}
+
+/// Reads one of a few words.
+pub(super) fn choice<T: Copy>(
+    words: &'static [(&'static str, T)],
+) -> impl Fn(Given) -> Result<T, String> {
+    move |given| {
+        let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
+        let Value::String(_, text) = given.value else {
+            return Err(format!("is {}; write one of {}", what(&given.value), names.join(", ")));
+        };
+        words
+            .iter()
+            .find(|(word, _)| *word == text)
+            .map(|(_, meaning)| *meaning)
+            .ok_or_else(|| format!("is {text:?}; write one of {}", names.join(", ")))
+    }
+}
+
+/// Reads the sys_id of a ServiceNow record.
+pub(super) fn sys_id(given: Given) -> Result<SysId, String> {
+    let text = text(given)?;
+    SysId::parse(&text).map_err(|error| format!("{error}: {text:?}"))
+}
+
+/// Reads a sys_id, or an empty text for none.
+pub(super) fn sys_id_or_empty(given: Given) -> Result<Option<SysId>, String> {
+    match &given.value {
+        Value::String(_, text) if text.is_empty() => Ok(None),
+        _ => sys_id(given).map(Some),
+    }
+}
+
+/// Reads a name of `[a-z0-9_-]+`: it stands in paths of URLs and files.
+pub(super) fn name(given: Given) -> Result<String, String> {
+    let text = text(given)?;
+    check_name(&text)?;
+    Ok(text)
+}
+
+pub(super) fn check_name(text: &str) -> Result<(), String> {
+    let fits = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    if text.is_empty() || text.len() > 64 || !text.bytes().all(fits) {
+        return Err(format!("is {text:?}; write 1 to 64 of a-z, 0-9, _ and -"));
+    }
+    Ok(())
+}
+
+/// An http or https URL without credentials, query or fragment, and without a slash at its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseUrl {
+    text: String,
+    https: bool,
+    loopback: bool,
+    path: bool,
+}
+
+impl BaseUrl {
+    /// Takes `http://` or `https://`, a host, and maybe a port and a path.
+    ///
+    /// # Errors
+    /// Says what is wrong, without repeating what may be a password.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        const WANTED: &str = "write a URL such as \"https://example.service-now.com\"";
+        let uri: Uri = text.parse().map_err(|_| format!("is not a URL; {WANTED}"))?;
+        let https = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            Some(_) | None => return Err(format!("does not start with https://; {WANTED}")),
+        };
+        let authority = uri.authority().ok_or_else(|| format!("names no host; {WANTED}"))?;
+        if authority.as_str().contains('@') {
+            return Err("holds a user name or password; those go into `auth`".to_owned());
+        }
+        if uri.query().is_some() || text.contains('#') {
+            return Err("has a query or fragment; leave it out".to_owned());
+        }
+        let path = uri.path().trim_end_matches('/');
+        let scheme = if https { "https" } else { "http" };
+        Ok(Self {
+            text: format!("{scheme}://{authority}{path}"),
+            https,
+            loopback: is_loopback(authority.host()),
+            path: !path.is_empty(),
+        })
+    }
+
+    /// The URL, to which a path that starts with a slash can be added.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it is encrypted.
+    #[must_use]
+    pub const fn is_https(&self) -> bool {
+        self.https
+    }
+
+    /// Whether its host is this machine.
+    #[must_use]
+    pub const fn is_loopback(&self) -> bool {
+        self.loopback
+    }
+}
+
+impl fmt::Display for BaseUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Reads the URL that vendors call; it may have a path, put there by a proxy.
+pub(super) fn public_url(given: Given) -> Result<BaseUrl, String> {
+    BaseUrl::parse(&text(given)?)
+}
+
+/// Reads ServiceNow's address: https, or http on this machine, and no path.
+pub(super) fn instance_url(given: Given) -> Result<BaseUrl, String> {
+    let url = sealed_url(given)?;
+    if url.path {
+        return Err(
+            "has a path; write the instance alone, \"https://example.service-now.com\"".to_owned()
+        );
+    }
+    Ok(url)
+}
+
+/// Reads a URL that secrets are sent to: https, or http on this machine.
+pub(super) fn sealed_url(given: Given) -> Result<BaseUrl, String> {
+    let url = BaseUrl::parse(&text(given)?)?;
+    if !url.https && !url.loopback {
+        return Err("is http, which is allowed for loopback only; write https://".to_owned());
+    }
+    Ok(url)
+}
+
+/// The elements of an array.
+pub(super) fn array(given: Given) -> Result<Vec<Value>, String> {
+    match plain(given) {
+        Value::Array(_, elements) => Ok(elements),
+        other => Err(format!("is {}; write an array, [\"…\", \"…\"]", what(&other))),
+    }
+}
+
+/// The value, an environment variable's text read as what it looks like.
+pub(super) fn plain(given: Given) -> Value {
+    match given.value {
+        Value::String(_, text) if given.environment => parsed(&text),
+        other => other,
+    }
+}
+
+/// Names a value that is not a secret.
+fn what(value: &Value) -> String {
+    match value {
+        Value::String(_, text) => format!("{text:?}"),
+        Value::Char(_, char) => format!("{char:?}"),
+        Value::Bool(_, flag) => flag.to_string(),
+        Value::Num(_, number) => match (number.to_i128(), number.to_u128(), number.to_f64()) {
+            (Some(number), _, _) => number.to_string(),
+            (None, Some(number), _) => number.to_string(),
+            (None, None, Some(number)) => number.to_string(),
+            (None, None, None) => "a number".to_owned(),
+        },
+        Value::Empty(..) => "empty".to_owned(),
+        Value::Dict(..) => "a table".to_owned(),
+        Value::Array(..) => "an array".to_owned(),
+    }
+}

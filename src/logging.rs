@@ -1,0 +1,140 @@
+//! The log: one event a line on stdout, as JSON or for people, by tracing-subscriber. What is logged can be changed
+//! while the program runs. It never decides what a line says: no bodies, no secrets is the writers' duty.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::OnceLock;
+
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::FormatTime;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
+
+use crate::clock;
+
+/// How a line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// One object a line, the event's fields beside `timestamp`, `level`, `target` and `message`.
+    #[default]
+    Json,
+    /// For people at a terminal.
+    Pretty,
+}
+
+impl FromStr for LogFormat {
+    type Err = LogError;
+
+    fn from_str(text: &str) -> Result<Self, LogError> {
+        match text {
+            "json" => Ok(Self::Json),
+            "pretty" => Ok(Self::Pretty),
+            other => Err(LogError::Format(other.to_owned())),
+        }
+    }
+}
+
+/// Why the log could not be set up or changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogError {
+    /// Neither `json` nor `pretty`.
+    Format(String),
+    /// A filter that tracing-subscriber does not take, and its words for that.
+    Filter { filter: String, problem: String },
+    /// Another part of the process has set up a log of its own.
+    Taken,
+}
+
+impl fmt::Display for LogError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Format(format) => write!(f, "log format {format:?} is neither json nor pretty"),
+            Self::Filter { filter, problem } => {
+                write!(
+                    f,
+                    "log.filter {filter:?} is not a filter ({problem}); write one such as \"info\""
+                )
+            }
+            Self::Taken => write!(f, "another log is installed in this process"),
+        }
+    }
+}
+
+impl std::error::Error for LogError {}
+
+/// The process's log. There is one; later calls of [`Logging::init`] get the same.
+#[derive(Clone)]
+pub struct Logging {
+    filter: reload::Handle<EnvFilter, Registry>,
+}
+
+static INSTALLED: OnceLock<Result<Logging, LogError>> = OnceLock::new();
+
+impl Logging {
+    /// Sets up the log, or, if there is one already, changes its filter and keeps its format.
+    ///
+    /// # Errors
+    /// The filter is not one, or somebody else's log is installed.
+    pub fn init(format: LogFormat, filter: &str) -> Result<Self, LogError> {
+        let first = parse(filter)?;
+        let logging = INSTALLED.get_or_init(|| Self::install(format, first)).clone()?;
+        logging.set_filter(filter)?;
+        Ok(logging)
+    }
+
+    /// Changes what is logged, such as `info,awa_bridge::awa=debug`.
+    ///
+    /// # Errors
+    /// The filter is not one; the old one stays.
+    pub fn set_filter(&self, filter: &str) -> Result<(), LogError> {
+        self.filter.reload(parse(filter)?).map_err(|error| LogError::Filter {
+            filter: filter.to_owned(),
+            problem: error.to_string(),
+        })
+    }
+
+    fn install(format: LogFormat, filter: EnvFilter) -> Result<Self, LogError> {
+        let (filter, handle) = reload::Layer::new(filter);
+        tracing_subscriber::registry()
+            .with(filter)
+            .with(lines(format))
+            .try_init()
+            .map_err(|_| LogError::Taken)?;
+        Ok(Self { filter: handle })
+    }
+}
+
+type Filtered = tracing_subscriber::layer::Layered<reload::Layer<EnvFilter, Registry>, Registry>;
+
+fn lines(format: LogFormat) -> Box<dyn Layer<Filtered> + Send + Sync> {
+    match format {
+        LogFormat::Json => tracing_subscriber::fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_span_list(false)
+            .with_timer(UtcMillis)
+            .boxed(),
+        LogFormat::Pretty => {
+            tracing_subscriber::fmt::layer().with_timer(UtcMillis).with_target(false).boxed()
+        }
+    }
+}
+
+fn parse(filter: &str) -> Result<EnvFilter, LogError> {
+    EnvFilter::builder()
+        .parse(filter)
+        .map_err(|error| LogError::Filter { filter: filter.to_owned(), problem: error.to_string() })
+}
+
+/// RFC 3339, UTC, milliseconds.
+struct UtcMillis;
+
+impl FormatTime for UtcMillis {
+    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        write!(writer, "{}", clock::now())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,298 @@
+//! The configuration through the process's environment and working directory: alone, because both belong to the process.
+
+#![expect(clippy::result_large_err, reason = "the jail fixes its stories' error")]
+
+use std::path::Path;
+
+use awa_bridge::config::{Auth, Problems, Scope, Secret, Settings};
+use figment::Jail;
+use secrecy::ExposeSecret;
+
+const MINIMAL: &str = r#"
+    [servicenow]
+    instance = "https://example.service-now.com"
+    auth = { kind = "basic", username = "bridge", password = "from the file" }
+
+    [sources.demo]
+    vendor = "native"
+    secrets = ["whsec_one"]
+"#;
+
+#[test]
+fn the_file_overrides_the_defaults_and_the_environment_overrides_the_file() {
+    in_jail(|jail| {
+        jail.create_file(
+            "config.toml",
+            &format!("{MINIMAL}\n[rate_limit]\nburst = 7\nreserve = 0.5"),
+        )?;
+        jail.set_env("AWA_BRIDGE_RATE_LIMIT__RESERVE", "0");
+        jail.set_env("AWA_BRIDGE_SERVICENOW__MAX_IN_FLIGHT", "8");
+        jail.set_env("AWA_BRIDGE_RETRY__AGENT_UNAVAILABLE", r#"["1s", "2s"]"#);
+
+        let settings = Settings::load(None).unwrap();
+
+        assert_eq!(settings.rate_limit.per_second.get(), 20);
+        assert_eq!(settings.rate_limit.burst.get(), 7);
+        assert_eq!(settings.rate_limit.reserve, 0.0);
+        assert_eq!(settings.servicenow.max_in_flight, 8);
+        assert_eq!(settings.retry.agent_unavailable.len(), 2);
+        assert_eq!(settings.file.as_deref(), Some(Path::new("config.toml")));
+        Ok(())
+    });
+}
+
+#[test]
+fn the_environment_alone_is_a_configuration() {
+    in_jail(|jail| {
+        jail.set_env("AWA_BRIDGE_SERVICENOW__INSTANCE", "https://example.service-now.com");
+        jail.set_env("AWA_BRIDGE_SERVICENOW__AUTH__KIND", "api_key");
+        jail.set_env("AWA_BRIDGE_SERVICENOW__AUTH__KEY", "k");
+        jail.set_env("AWA_BRIDGE_SOURCES__DEMO__VENDOR", "native");
+        jail.set_env("AWA_BRIDGE_SOURCES__DEMO__SECRETS", r#"["whsec_new", {file = "old"}]"#);
+        jail.set_env("AWA_BRIDGE_SOURCES__DEMO__OPTIONS__TIMEOUT_SECONDS", "20");
+        jail.create_file("old", "whsec_old\n")?;
+
+        let settings = Settings::load(None).unwrap();
+
+        let demo = &settings.sources["demo"];
+        let secrets = demo.reveal_secrets().unwrap();
+        assert_eq!(
+            secrets.iter().map(ExposeSecret::expose_secret).collect::<Vec<_>>(),
+            ["whsec_new", "whsec_old"]
+        );
+        assert_eq!(demo.options["timeout_seconds"], 20);
+        assert!(settings.instance().is_ok());
+        Ok(())
+    });
+}
+
+#[test]
+fn a_secret_from_the_environment_keeps_every_character() {
+    for text in
+        ["12345", "007", "1.50", "1e9", "true", " padded ", "\"quoted\"", "[a", "{a=b", "a=b#c"]
+    {
+        in_jail(|jail| {
+            jail.create_file("config.toml", MINIMAL)?;
+            jail.set_env("AWA_BRIDGE_SERVICENOW__AUTH__PASSWORD", text);
+
+            let settings = Settings::load(None).unwrap();
+
+            assert_eq!(reveal(password(&settings)), text);
+            Ok(())
+        });
+    }
+}
+
+#[test]
+fn a_secret_may_be_kept_in_a_variable_a_file_or_a_credential() {
+    in_jail(|jail| {
+        jail.create_file("config.toml", MINIMAL)?;
+        jail.create_dir("credentials")?;
+        jail.create_file("credentials/sn", "from the credential\r\n\n")?;
+        jail.create_file("secret", "from a file \n")?;
+        jail.set_env("CREDENTIALS_DIRECTORY", "credentials");
+        jail.set_env("ELSEWHERE", "from a variable");
+        for (kept, expected) in [
+            (r#"{ credential = "sn" }"#, "from the credential"),
+            (r#"{ file = "secret" }"#, "from a file "),
+            (r#"{ env = "ELSEWHERE" }"#, "from a variable"),
+        ] {
+            jail.set_env("AWA_BRIDGE_SERVICENOW__AUTH__PASSWORD", kept);
+            let settings = Settings::load(None).unwrap();
+            assert_eq!(reveal(password(&settings)), expected);
+            settings.check_secrets(Scope::Everything).unwrap();
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn secrets_that_are_not_there_are_all_named_and_a_sandbox_needs_only_its_own() {
+    in_jail(|jail| {
+        jail.create_file(
+            "config.toml",
+            r#"
+            servicenow.auth = { kind = "api_key", key = { env = "NOT_SET" } }
+            [admin]
+            token = { file = "nowhere" }
+            [sources.demo]
+            vendor = "native"
+            secrets = ["here", { credential = "absent" }]
+            "#,
+        )?;
+        let settings = Settings::load(None).unwrap();
+
+        let told = settings.check_secrets(Scope::Everything).unwrap_err().to_string();
+        assert_eq!(told.lines().count(), 3, "{told}");
+        assert!(
+            told.contains("config.toml:2: servicenow.auth.key: names the variable NOT_SET"),
+            "{told}"
+        );
+        assert!(told.contains("config.toml:4: admin.token: cannot be read from nowhere"), "{told}");
+        assert!(
+            told.contains("config.toml:7: sources.demo.secrets[1]: names the credential absent"),
+            "{told}"
+        );
+
+        let told = settings.check_secrets(Scope::WithoutServiceNow).unwrap_err().to_string();
+        assert!(!told.contains("servicenow"), "{told}");
+        Ok(())
+    });
+}
+
+#[test]
+fn misspelt_names_are_told_with_their_file_and_line_or_their_variable() {
+    in_jail(|jail| {
+        jail.create_file(
+            "config.toml",
+            &format!("{MINIMAL}\n[intake]\nmax_boby = 1\n\n[rate_limits]\nburst = 1\n"),
+        )?;
+        jail.set_env("AWA_BRIDGE_SERVICENOW__MAX_INFLIGHT", "8");
+        jail.set_env("AWA_BRIDGE_OFFRE__TIMEOUT", "8s");
+
+        let told = problems();
+
+        assert_eq!(told.lines().count(), 4, "{told}");
+        assert!(
+            told.contains(
+                "config.toml:11: intake.max_boby: is not a key of [intake]; known are listen, "
+            ),
+            "{told}"
+        );
+        assert!(
+            told.contains(
+                "config.toml:13: rate_limits: is not a section; known are intake, admin, "
+            ),
+            "{told}"
+        );
+        assert!(
+            told.contains(
+                "AWA_BRIDGE_SERVICENOW__MAX_INFLIGHT: servicenow.max_inflight: is not a key"
+            ),
+            "{told}"
+        );
+        assert!(told.contains("AWA_BRIDGE_OFFRE__TIMEOUT: offre: is not a section"), "{told}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_wrong_value_is_told_where_it_stands_though_the_other_layer_has_the_key_too() {
+    in_jail(|jail| {
+        jail.create_file("config.toml", &format!("{MINIMAL}\n[retry]\ninitial = '5s'\n"))?;
+        jail.set_env("AWA_BRIDGE_RETRY__INITIAL", "30s");
+        let told = problems();
+        assert!(
+            told.starts_with(
+                "AWA_BRIDGE_RETRY__INITIAL: retry.initial: is longer than `max` (10s)"
+            ),
+            "{told}"
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn no_secret_stands_in_a_problem_or_in_debug() {
+    in_jail(|jail| {
+        jail.create_file(
+            "config.toml",
+            r#"
+            [admin]
+            token = { filee = "PRIVATE" }
+            [servicenow]
+            instance = "https://user:PRIVATE@example.service-now.com"
+            auth = { kind = "basic", username = "bridge", passwort = "PRIVATE", password = ["PRIVATE"] }
+            [sources.demo]
+            vendor = "native"
+            secret = ["PRIVATE"]
+            secrets = [["PRIVATE"]]
+            "#,
+        )?;
+        jail.set_env("AWA_BRIDGE_SOURCES__OTHER__SECRETS", r#"["PRIVATE", 1.5]"#);
+        let told = problems();
+        assert_eq!(told.lines().count(), 8, "{told}");
+        assert!(!told.contains("PRIVATE"), "{told}");
+
+        jail.create_file("config.toml", &MINIMAL.replace("from the file", "PRIVATE"))?;
+        jail.set_env("AWA_BRIDGE_SOURCES__OTHER__VENDOR", "native");
+        jail.set_env("AWA_BRIDGE_SOURCES__OTHER__SECRETS", "PRIVATE");
+        let settings = Settings::load(None).unwrap();
+        assert_eq!(reveal(password(&settings)), "PRIVATE");
+        assert!(!format!("{settings:?}").contains("PRIVATE"));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_broken_file_is_told_by_its_line_without_quoting_it() {
+    in_jail(|jail| {
+        jail.create_file("broken.toml", "[servicenow]\nauth = { password = \"PRIVATE }\n")?;
+        let told = Settings::load(Some(Path::new("broken.toml"))).unwrap_err().to_string();
+        assert!(told.starts_with("broken.toml:2: is not TOML: "), "{told}");
+        assert!(!told.contains("PRIVATE"), "{told}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_named_file_that_is_not_there_is_a_problem_and_an_unnamed_one_is_not() {
+    in_jail(|_| {
+        let told = Settings::load(Some(Path::new("absent.toml"))).unwrap_err().to_string();
+        assert!(told.starts_with("absent.toml: cannot be opened (No such file"), "{told}");
+        assert_eq!(Settings::load(None).unwrap().file, None);
+        Ok(())
+    });
+}
+
+#[test]
+fn the_shipped_file_is_a_configuration_and_says_what_the_defaults_are() {
+    let shipped =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/config.toml")).unwrap();
+    in_jail(|jail| {
+        jail.create_file("config.toml", &shipped)?;
+        let settings = Settings::load(None).unwrap();
+        settings.check_secrets(Scope::Everything).unwrap();
+        settings.instance().unwrap();
+        assert_eq!(settings.sources.len(), 1);
+
+        let defaults = Settings::parse("", "nothing").unwrap();
+        assert_eq!(format!("{:?}", settings.intake), format!("{:?}", defaults.intake));
+        assert_eq!(format!("{:?}", settings.store), format!("{:?}", defaults.store));
+        assert_eq!((settings.rate_limit, settings.offer), (defaults.rate_limit, defaults.offer));
+        assert_eq!((&settings.retry, settings.withdraw), (&defaults.retry, defaults.withdraw));
+        assert_eq!(settings.servicenow.request_timeout, defaults.servicenow.request_timeout);
+        assert_eq!(settings.servicenow.in_doubt, defaults.servicenow.in_doubt);
+        assert_eq!(settings.servicenow.max_in_flight, defaults.servicenow.max_in_flight);
+        assert_eq!(
+            (&settings.mappings, &settings.log_filter),
+            (&defaults.mappings, &defaults.log_filter)
+        );
+        Ok(())
+    });
+}
+
+/// Runs in a folder of its own without variables of the program's.
+fn in_jail(story: impl FnOnce(&mut Jail) -> figment::Result<()>) {
+    Jail::expect_with(|jail| {
+        jail.clear_env();
+        story(jail)
+    });
+}
+
+fn problems() -> String {
+    Settings::load(None)
+        .map_err(|problems: Problems| problems.to_string())
+        .expect_err("there are problems")
+}
+
+fn password(settings: &Settings) -> &Secret {
+    let Some(Auth::Basic { password, .. }) = &settings.servicenow.auth else {
+        panic!("{:?} is not basic", settings.servicenow.auth)
+    };
+    password
+}
+
+fn reveal(secret: &Secret) -> String {
+    secret.reveal().expect("it is there").expose_secret().to_owned()
+}
