@@ -1,5 +1,6 @@
 //! awa-bridge carries a contact centre's routing events to ServiceNow Advanced Work Assignment.
 
+pub mod admin;
 pub mod awa;
 pub mod clock;
 pub mod config;
@@ -8,6 +9,7 @@ pub mod intake;
 pub mod logging;
 pub mod mapping;
 pub mod metrics;
+pub mod notify;
 pub mod problem;
 pub mod report;
 pub mod routing;

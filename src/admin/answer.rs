@@ -1,0 +1,47 @@
+//! Answers of the admin address: JSON, text and RFC 9457 problems.
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::header::CONTENT_TYPE;
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+
+/// The body of every admin answer.
+pub(super) type Body = Full<Bytes>;
+
+/// JSON with this status.
+pub(super) fn json(status: u16, value: &impl Serialize) -> Response<Body> {
+    match serde_json::to_vec(value) {
+        Ok(body) => response(status, "application/json", body),
+        Err(_) => problem(500, "The answer cannot be written as JSON"),
+    }
+}
+
+/// A plain text.
+pub(super) fn text(status: u16, content_type: &'static str, text: String) -> Response<Body> {
+    response(status, content_type, text.into_bytes())
+}
+
+/// What is wrong, in a sentence.
+pub(super) fn problem(status: u16, title: &str) -> Response<Body> {
+    let body = serde_json::json!({ "type": "about:blank", "status": status, "title": title });
+    response(status, "application/problem+json", body.to_string().into_bytes())
+}
+
+/// What is wrong, with every single problem.
+pub(super) fn problems(status: u16, title: &str, problems: &[String]) -> Response<Body> {
+    let body = serde_json::json!({
+        "type": "about:blank", "status": status, "title": title, "problems": problems,
+    });
+    response(status, "application/problem+json", body.to_string().into_bytes())
+}
+
+fn response(status: u16, content_type: &'static str, body: Vec<u8>) -> Response<Body> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(content_type));
+    response
+}

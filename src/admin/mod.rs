@@ -1,0 +1,94 @@
+//! The admin address: health, metrics and the record of events, over hyper on loopback. Reads only, but for replay,
+//! discard and reload, which a person asks for.
+
+mod answer;
+mod routes;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::Limited;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::store::Store;
+use answer::Body;
+
+/// How long a client of the admin address may take for its request's head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// No admin request has a body worth more.
+const MAX_BODY: usize = 64 * 1024;
+
+/// What the admin address shows and sets off, beside the store.
+pub struct Admin {
+    pub store: Store,
+    /// What keeps the bridge from being ready; empty = ready.
+    pub not_ready: Box<dyn Fn() -> Vec<String> + Send + Sync>,
+    /// The metrics page.
+    pub metrics: Box<dyn Fn() -> String + Send + Sync>,
+    pub reload: Reload,
+    /// Asked of every request but the health checks, where set.
+    pub token: Option<SecretString>,
+    /// The names of all sources.
+    pub sources: Box<dyn Fn() -> Vec<String> + Send + Sync>,
+    /// The contact centre of a source, by the source's name.
+    pub contact_center: ContactCenterOf,
+}
+
+/// From a source's name to its contact centre.
+pub type ContactCenterOf = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+/// Re-reads the files: what changed, or every problem found.
+pub type Reload = Box<dyn Fn() -> ReloadFuture + Send + Sync>;
+/// See [`Reload`].
+pub type ReloadFuture = Pin<Box<dyn Future<Output = Result<Vec<String>, Vec<String>>> + Send>>;
+
+/// Serves until `stop` resolves; requests under way are then dropped, they only read.
+pub async fn serve(listener: TcpListener, admin: Arc<Admin>, stop: impl Future<Output = ()>) {
+    let mut connections = JoinSet::new();
+    tokio::pin!(stop);
+    loop {
+        let accepted = tokio::select! {
+            () = &mut stop => return,
+            accepted = listener.accept() => accepted,
+            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
+        };
+        let Ok((stream, _)) = accepted else {
+            // Out of file descriptors, most likely: give others time to close some.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
+        };
+        let admin = Arc::clone(&admin);
+        connections.spawn(async move {
+            let service = service_fn(move |request| respond(Arc::clone(&admin), request));
+            let served = hyper::server::conn::http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_TIMEOUT)
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+            if let Err(error) = served {
+                tracing::debug!(%error, "An admin connection broke off");
+            }
+        });
+    }
+}
+
+async fn respond(
+    admin: Arc<Admin>,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, std::convert::Infallible> {
+    let (parts, body) = request.into_parts();
+    let body = http_body_util::BodyExt::collect(Limited::new(body, MAX_BODY));
+    let response = match tokio::time::timeout(HEAD_TIMEOUT, body).await {
+        Ok(Ok(_)) => routes::respond(&admin, &parts).await,
+        Ok(Err(_)) => answer::problem(413, "The request's body is too large"),
+        Err(_) => answer::problem(408, "The request's body did not come in time"),
+    };
+    Ok(response)
+}

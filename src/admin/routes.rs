@@ -1,0 +1,210 @@
+//! Paths of the admin address and what they answer.
+
+use std::collections::HashMap;
+
+use hyper::header::AUTHORIZATION;
+use hyper::http::request::Parts;
+use hyper::{Method, Response};
+use percent_encoding::percent_decode_str;
+use secrecy::ExposeSecret;
+use serde_json::json;
+use subtle::ConstantTimeEq;
+
+use super::Admin;
+use super::answer::{self, Body};
+use crate::report;
+use crate::store::{DiscardAnswer, Failed, Filter, ReplayAnswer, Settled, State};
+
+/// How many events one page has where the request does not say.
+const PAGE: usize = 100;
+/// How many it has at most.
+const MAX_PAGE: usize = 1_000;
+
+pub(super) async fn respond(admin: &Admin, request: &Parts) -> Response<Body> {
+    let segments: Vec<String> = request
+        .uri
+        .path()
+        .trim_matches('/')
+        .split('/')
+        .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
+        .collect();
+    let path: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let open = matches!(path.as_slice(), ["livez" | "readyz"]);
+    if !open && !authorised(admin, request) {
+        return answer::problem(401, "The admin token is missing or wrong");
+    }
+    let get = request.method == Method::GET || request.method == Method::HEAD;
+    let post = request.method == Method::POST;
+    let query = query(request);
+    match path.as_slice() {
+        ["livez"] if get => answer::text(200, "text/plain", "ok\n".to_owned()),
+        ["readyz"] if get => readiness(admin),
+        ["metrics"] if get => {
+            answer::text(200, "text/plain; version=0.0.4; charset=utf-8", (admin.metrics)())
+        }
+        ["v1", "events"] if get => list(admin, &query),
+        ["v1", "events", source, id] if get => show(admin, source, id),
+        ["v1", "events", source, id, "replay"] if post => {
+            let force = query.get("force").is_some_and(|force| force == "true" || force == "1");
+            let by = query.get("by").cloned().unwrap_or_default();
+            let answer = admin.store.replay(source, id, force, by).await;
+            replayed(admin, source, id, answer)
+        }
+        ["v1", "events", source, id, "discard"] if post => {
+            let by = query.get("by").cloned().unwrap_or_default();
+            let answer = admin.store.discard(source, id, by).await;
+            discarded(admin, source, id, answer)
+        }
+        ["v1", "conversations", source, conversation] if get => {
+            conversation_of(admin, source, conversation)
+        }
+        ["v1", "reload"] if post => match (admin.reload)().await {
+            Ok(changes) => answer::json(200, &json!({ "reloaded": true, "changes": changes })),
+            Err(problems) => answer::problems(
+                422,
+                "The files were not taken over; what was in force stays in force",
+                &problems,
+            ),
+        },
+        ["livez" | "readyz" | "metrics"]
+        | ["v1", "events" | "reload"]
+        | ["v1", "events" | "conversations", _, _]
+        | ["v1", "events", _, _, "replay" | "discard"] => {
+            answer::problem(405, "This method is not for this path")
+        }
+        _ => answer::problem(404, "There is nothing at this path"),
+    }
+}
+
+fn authorised(admin: &Admin, request: &Parts) -> bool {
+    let Some(token) = &admin.token else { return true };
+    let given = request.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    given.as_bytes().ct_eq(token.expose_secret().as_bytes()).into()
+}
+
+fn query(request: &Parts) -> HashMap<String, String> {
+    let query = request.uri.query().unwrap_or_default();
+    form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+}
+
+fn readiness(admin: &Admin) -> Response<Body> {
+    let reasons = (admin.not_ready)();
+    let status = if reasons.is_empty() { 200 } else { 503 };
+    answer::json(status, &json!({ "ready": reasons.is_empty(), "reasons": reasons }))
+}
+
+fn list(admin: &Admin, query: &HashMap<String, String>) -> Response<Body> {
+    let text = |key: &str| query.get(key).filter(|value| !value.is_empty()).cloned();
+    let limit = match text("limit").map(|limit| limit.parse::<usize>()) {
+        None => PAGE,
+        Some(Ok(limit)) => limit.clamp(1, MAX_PAGE),
+        Some(Err(_)) => return answer::problem(400, "`limit` is not a whole number"),
+    };
+    if let Some(id) = text("id") {
+        return of_id(admin, &id);
+    }
+    let state = match text("state").map(|state| State::from_name(&state)) {
+        None => None,
+        Some(Some(state)) => Some(state),
+        Some(None) => {
+            return answer::problem(
+                400,
+                "`state` is not pending, parked, delivered, expired, superseded, dead or discarded",
+            );
+        }
+    };
+    let filter = Filter {
+        state,
+        source: text("source"),
+        conversation: text("conversation"),
+        reason: text("reason"),
+        limit,
+        cursor: text("cursor"),
+    };
+    match admin.store.events(&filter) {
+        Ok(page) => answer::json(200, &page),
+        Err(error) => answer::problem(503, &error.to_string()),
+    }
+}
+
+/// The event of that id in every source that has one.
+fn of_id(admin: &Admin, id: &str) -> Response<Body> {
+    let mut events = Vec::new();
+    for source in (admin.sources)() {
+        match admin.store.event(&source, id) {
+            Ok(found) => events.extend(found),
+            Err(error) => return answer::problem(503, &error.to_string()),
+        }
+    }
+    answer::json(200, &json!({ "events": events, "next_cursor": null }))
+}
+
+fn show(admin: &Admin, source: &str, id: &str) -> Response<Body> {
+    match admin.store.event(source, id) {
+        Ok(Some(event)) => answer::json(200, &event),
+        Ok(None) => not_found(),
+        Err(error) => answer::problem(503, &error.to_string()),
+    }
+}
+
+fn conversation_of(admin: &Admin, source: &str, conversation: &str) -> Response<Body> {
+    let contact_center = (admin.contact_center)(source).unwrap_or_else(|| source.to_owned());
+    match admin.store.conversation(&contact_center, conversation) {
+        Ok(Some(record)) => answer::json(200, &record),
+        Ok(None) => answer::problem(404, "No such conversation is known for this source"),
+        Err(error) => answer::problem(503, &error.to_string()),
+    }
+}
+
+fn replayed(
+    admin: &Admin,
+    source: &str,
+    id: &str,
+    answer: Result<ReplayAnswer, Failed>,
+) -> Response<Body> {
+    let refused = |title: &str| answer::problem(409, title);
+    match answer {
+        Ok(ReplayAnswer::Replayed { settled }) => operated(admin, source, id, &settled),
+        Ok(ReplayAnswer::Unknown) => not_found(),
+        Ok(ReplayAnswer::NotSettled) => {
+            refused("The event is not settled yet: there is nothing to replay")
+        }
+        Ok(ReplayAnswer::NeedsForce(why)) => refused(&format!(
+            "Replaying cannot help: {why}; force=true (--force) does it all the same"
+        )),
+        Ok(ReplayAnswer::Unreadable) => refused(
+            "The event was never understood; mend the profile and have the vendor send it again",
+        ),
+        Err(error) => answer::problem(503, &error.to_string()),
+    }
+}
+
+fn discarded(
+    admin: &Admin,
+    source: &str,
+    id: &str,
+    answer: Result<DiscardAnswer, Failed>,
+) -> Response<Body> {
+    match answer {
+        Ok(DiscardAnswer::Discarded { settled }) => operated(admin, source, id, &settled),
+        Ok(DiscardAnswer::Unknown) => not_found(),
+        Ok(DiscardAnswer::OnTheWay) => answer::problem(
+            409,
+            "A call is on its way for the event; try again when it is answered",
+        ),
+        Ok(DiscardAnswer::Settled(outcome)) => {
+            answer::problem(409, &format!("The event is {outcome} already"))
+        }
+        Err(error) => answer::problem(503, &error.to_string()),
+    }
+}
+
+fn operated(admin: &Admin, source: &str, id: &str, settled: &[Settled]) -> Response<Body> {
+    report::settled(settled);
+    show(admin, source, id)
+}
+
+fn not_found() -> Response<Body> {
+    answer::problem(404, "No such event is known for this source")
+}
