@@ -1,7 +1,9 @@
 //! awa-bridge carries a contact centre's routing events to ServiceNow Advanced Work Assignment.
 
 pub mod admin;
+pub mod app;
 pub mod awa;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod dispatch;

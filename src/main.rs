@@ -1,3 +1,10 @@
 //! Arguments to command to exit code; no logic.
 
-fn main() {}
+use std::process::ExitCode;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    awa_bridge::cli::main()
+}

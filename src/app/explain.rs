@@ -1,0 +1,179 @@
+//! The dry run: which routing events a vendor's request is, and which AWA requests they would become. Sends and stores
+//! nothing.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use hyper::Method;
+use hyper::header::{CONTENT_TYPE, HeaderValue};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::files::Files;
+use crate::awa::wire;
+use crate::config::Settings;
+use crate::routing::{
+    Action, Answer, AwaReply, Conversation, ConversationId, Effect, EntryId, Input, RoutingEvent,
+    Rules, SysId, UnixMillis, Waited, decide,
+};
+use crate::vendor::{Malformed, Reading, Request, Source, samples};
+
+/// What becomes of one event.
+#[derive(Debug, Serialize)]
+pub struct Explained {
+    /// The routing event, or null where the profile made none.
+    pub event: Option<Value>,
+    /// The request to AWA, or null where none would be sent.
+    pub request: Option<Asked>,
+    /// Why none would be sent, or what the request depends on.
+    pub reason: Option<String>,
+}
+
+/// A request to AWA.
+#[derive(Debug, Serialize)]
+pub struct Asked {
+    pub method: String,
+    pub path: String,
+    pub body: Option<Value>,
+}
+
+/// One source, ready to explain requests. Conversations live on from one request to the next, as they would in the
+/// daemon, so that an accept finds its offer.
+pub struct Explainer {
+    source: Arc<Source>,
+    rules: Arc<Rules>,
+    conversations: HashMap<ConversationId, Conversation>,
+    entries: u64,
+}
+
+impl Explainer {
+    /// Takes a source by its name.
+    ///
+    /// # Errors
+    /// Names the sources that there are.
+    pub fn new(settings: &Settings, files: &Files, source: &str) -> Result<Self, String> {
+        let Some(built) = files.sources.get(source) else {
+            let known: Vec<_> = settings.sources.keys().map(String::as_str).collect();
+            let known = known.join(", ");
+            return Err(format!("no source is called `{source}`; the configuration has: {known}"));
+        };
+        let directory = files.directories.get(built.contact_center()).cloned().unwrap_or_default();
+        Ok(Self {
+            source: Arc::clone(built),
+            rules: Arc::new(settings.rules(directory)),
+            conversations: HashMap::new(),
+            entries: 0,
+        })
+    }
+
+    /// The request that a file holds: a sample of the profile's as it would be sent, anything else as the body.
+    #[must_use]
+    pub fn request(&self, file: &Path, body: Vec<u8>, received_at: UnixMillis) -> Request {
+        let profile = self.source.profile();
+        let path = format!("/webhooks/{}", self.source.name());
+        if let Some(sample) = sample(file) {
+            return sample.request(profile, &path, received_at);
+        }
+        let content_type = HeaderValue::from_str(profile.content_type());
+        let headers = content_type.map(|value| (CONTENT_TYPE, value)).into_iter().collect();
+        let method = Method::POST;
+        Request { method, path_and_query: path, headers, body: body.into(), received_at }
+    }
+
+    /// Reads a request as the intake would, but for its signature, and follows each event to its call.
+    ///
+    /// # Errors
+    /// Where the intake would answer 400 or 415.
+    pub fn explain(&mut self, request: &Request) -> Result<Vec<Explained>, Malformed> {
+        let readings = self.source.read(request)?;
+        Ok(readings.into_iter().map(|reading| self.follow(reading, request.received_at)).collect())
+    }
+
+    fn follow(&mut self, reading: Reading, received_at: UnixMillis) -> Explained {
+        let nothing =
+            |reason: String| Explained { event: None, request: None, reason: Some(reason) };
+        match reading {
+            Reading::Ignored { why, .. } => nothing(format!("ignored by the profile: {why}")),
+            Reading::Unknown { event_type } => nothing(match event_type {
+                Some(event_type) => format!("not known to the profile: {event_type}"),
+                None => "not known to the profile".to_owned(),
+            }),
+            Reading::Unreadable { problem, .. } => {
+                nothing(format!("cannot be read and would be kept as a dead letter: {problem}"))
+            }
+            Reading::Event(event) => self.follow_event(*event, received_at),
+        }
+    }
+
+    /// Lets the event happen at the moment that it tells, so that old samples are not simply late.
+    fn follow_event(&mut self, event: RoutingEvent, received_at: UnixMillis) -> Explained {
+        let json = serde_json::to_value(event.to_json()).ok();
+        let at = event.occurred_at.min(received_at);
+        let key = event.conversation.clone();
+        let teaches = matches!(event.action, Action::Bind | Action::Withdraw);
+        self.entries += 1;
+        let entry = EntryId(self.entries);
+        let conversation = self.conversations.remove(&key);
+        let decision = decide(conversation, Input::Event { entry, event, at }, &self.rules);
+        let mut conversation = decision.conversation;
+        let mut explained = explain_effects(&decision.effects);
+        if explained.is_none() {
+            let due = Input::Due { entry, waited: Waited::default(), at };
+            let decision = decide(Some(conversation), due, &self.rules);
+            conversation = decision.conversation;
+            explained = explain_effects(&decision.effects);
+            conversation = self.answer(conversation, entry, at);
+        }
+        self.conversations.insert(key, conversation);
+        let (request, reason) = explained.unwrap_or_else(|| {
+            let why = if teaches { "nothing is sent for it" } else { "nothing would be sent" };
+            (None, Some(why.to_owned()))
+        });
+        Explained { event: json, request, reason }
+    }
+
+    /// Plays ServiceNow: every call lands, and an offer gets a work item of zeros. What waits is given up, for nothing
+    /// else will come.
+    fn answer(&self, conversation: Conversation, entry: EntryId, at: UnixMillis) -> Conversation {
+        let work_item = SysId::parse(&"0".repeat(32)).ok();
+        let landed = Input::Reply {
+            entry,
+            reply: AwaReply::Landed { work_item },
+            answer: Answer::default(),
+            elapsed_ms: 0,
+            retry_in: 0,
+            at,
+        };
+        let conversation = decide(Some(conversation), landed, &self.rules).conversation;
+        decide(Some(conversation), Input::Discard { entry, at }, &self.rules).conversation
+    }
+}
+
+/// The first effect that says what is sent, or why nothing is.
+fn explain_effects(effects: &[Effect]) -> Option<(Option<Asked>, Option<String>)> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Call { call, .. } => {
+            let request = wire::request(call, None);
+            let asked = Asked {
+                method: request.method.to_string(),
+                path: request.path,
+                body: request.body,
+            };
+            Some((Some(asked), None))
+        }
+        Effect::Park { missing, .. } => Some((None, Some(format!("parked: {missing}")))),
+        Effect::Reschedule { why, .. } => Some((None, Some(format!("would wait: {why}")))),
+        Effect::Settle { outcome, reason, .. } => {
+            Some((None, Some(format!("{outcome}: {reason}"))))
+        }
+        Effect::Enqueue { .. } | Effect::LookUp { .. } | Effect::Resume { .. } => None,
+    })
+}
+
+/// The sample of a profile that the file is, if it lies in a profile's `samples/`.
+fn sample(file: &Path) -> Option<samples::Sample> {
+    let folder = file.parent().filter(|folder| folder.ends_with("samples"))?;
+    let all = samples::load(folder.parent()?).ok()?;
+    all.into_iter().find(|sample| sample.file.file_name() == file.file_name())
+}

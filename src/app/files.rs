@@ -1,0 +1,143 @@
+//! Everything that comes from files and may change under a running daemon: profiles, sources with their secrets,
+//! tables. Loaded all or nothing.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use crate::config::{self, Settings};
+use crate::mapping;
+use crate::problem::Problem;
+use crate::routing::{Directory, Rules};
+use crate::store::RulesFor;
+use crate::vendor::{Profile, Source, SourceSpec};
+
+/// What the files say, whole.
+pub struct Files {
+    /// By name.
+    pub sources: HashMap<String, Arc<Source>>,
+    /// By contact centre.
+    pub directories: BTreeMap<String, Arc<Directory>>,
+}
+
+impl Files {
+    /// Reads profiles, secrets and tables.
+    ///
+    /// # Errors
+    /// Every problem of every file.
+    pub fn load(settings: &Settings) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let profiles = profiles(settings, &mut problems);
+        let mut sources = HashMap::new();
+        for source in settings.sources.values() {
+            let Some(profile) = profiles.get(&source.vendor) else { continue };
+            match build(settings, source, Arc::clone(profile)) {
+                Ok(built) => {
+                    sources.insert(source.name.clone(), Arc::new(built));
+                }
+                Err(found) => problems.extend(found),
+            }
+        }
+        let mut directories = BTreeMap::new();
+        for contact_center in settings.contact_centers() {
+            let pass_through = settings.sources.values().any(|source| {
+                source.contact_center == contact_center && source.pass_through_queues
+            });
+            match mapping::load(&settings.mappings, contact_center, pass_through) {
+                Ok(directory) => {
+                    directories.insert(contact_center.to_owned(), Arc::new(directory));
+                }
+                Err(found) => problems.extend(found),
+            }
+        }
+        if problems.is_empty() { Ok(Self { sources, directories }) } else { Err(problems) }
+    }
+}
+
+/// The profile of every vendor that a source names, each read once.
+fn profiles(settings: &Settings, problems: &mut Vec<Problem>) -> BTreeMap<String, Arc<Profile>> {
+    let mut profiles = BTreeMap::new();
+    for source in settings.sources.values() {
+        if profiles.contains_key(&source.vendor) {
+            continue;
+        }
+        let folder = settings.mappings.join("vendors");
+        match Profile::load(&folder.join(&source.vendor)) {
+            Ok(profile) => {
+                profiles.insert(source.vendor.clone(), Arc::new(profile));
+            }
+            Err(found) => {
+                for problem in found {
+                    if !problems.contains(&problem) {
+                        problems.push(problem);
+                    }
+                }
+            }
+        }
+    }
+    profiles
+}
+
+fn build(
+    settings: &Settings,
+    source: &config::Source,
+    profile: Arc<Profile>,
+) -> Result<Source, Vec<Problem>> {
+    let secrets = source.reveal_secrets().map_err(|problems| {
+        problems.iter().map(|problem| of_config(settings, problem.to_string())).collect::<Vec<_>>()
+    })?;
+    let spec = SourceSpec {
+        name: source.name.clone(),
+        contact_center: source.contact_center.clone(),
+        vendor: source.vendor.clone(),
+        secrets,
+        verify: source.verify.clone().map(serde_json::Value::Object),
+        options: source.options.clone(),
+        public_url: settings.intake.public_url.as_ref().map(ToString::to_string),
+        loopback: settings.intake.listen.ip().is_loopback(),
+    };
+    Source::build(profile, spec)
+}
+
+/// A problem with the configuration file as a whole.
+pub fn of_config(settings: &Settings, message: String) -> Problem {
+    let file = settings.file.clone().unwrap_or_else(|| Path::new("configuration").to_owned());
+    Problem::in_file(&file, message)
+}
+
+/// The rules in force, by contact centre; a reload swaps them.
+pub struct RulesInForce {
+    by_contact_center: RwLock<HashMap<String, Arc<Rules>>>,
+    fallback: Arc<Rules>,
+}
+
+impl RulesInForce {
+    /// The rules that settings and tables make.
+    #[must_use]
+    pub fn new(settings: &Settings, files: &Files) -> Self {
+        let fallback = Arc::new(settings.rules(Arc::default()));
+        let this = Self { by_contact_center: RwLock::default(), fallback };
+        this.replace(settings, files);
+        this
+    }
+
+    /// Takes new ones over.
+    pub fn replace(&self, settings: &Settings, files: &Files) {
+        let rules = files
+            .directories
+            .iter()
+            .map(|(name, directory)| {
+                (name.clone(), Arc::new(settings.rules(Arc::clone(directory))))
+            })
+            .collect();
+        *self.by_contact_center.write().unwrap_or_else(PoisonError::into_inner) = rules;
+    }
+}
+
+impl RulesFor for RulesInForce {
+    fn rules(&self, contact_center: &str) -> Arc<Rules> {
+        let all = self.by_contact_center.read().unwrap_or_else(PoisonError::into_inner);
+        // A source that was taken out of the configuration may still have events: their tables are empty then.
+        all.get(contact_center).cloned().unwrap_or_else(|| Arc::clone(&self.fallback))
+    }
+}

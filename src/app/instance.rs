@@ -1,0 +1,119 @@
+//! From the configuration to the client of the instance: addresses, credentials with their secrets read, limits.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Failure;
+use super::files;
+use crate::awa::pace;
+use crate::awa::{self, Client};
+use crate::config::{self, Settings};
+
+/// How long the assertion of a JWT bearer is good for.
+const ASSERTION_LIFETIME: Duration = Duration::from_secs(300);
+
+/// Builds the client; nothing is sent.
+pub(super) fn client(settings: &Settings) -> Result<Client, Failure> {
+    let wrong = |text: String| Failure::Configuration(vec![files::of_config(settings, text)]);
+    let awa_settings = awa_settings(settings).map_err(|problems| {
+        let problems = problems.iter();
+        Failure::Configuration(
+            problems.map(|problem| files::of_config(settings, problem.to_string())).collect(),
+        )
+    })?;
+    Client::new(awa_settings).map_err(|error| wrong(error.to_string()))
+}
+
+/// The client's settings with all secrets read.
+fn awa_settings(settings: &Settings) -> Result<awa::Settings, config::Problems> {
+    let (instance, auth) = settings.instance()?;
+    let servicenow = &settings.servicenow;
+    Ok(awa::Settings {
+        base_url: instance.to_string(),
+        request_timeout: servicenow.request_timeout,
+        auth: match auth {
+            None => awa::Auth::None,
+            Some(config::Auth::Basic { username, password }) => {
+                awa::Auth::Basic { username: username.clone(), password: password.reveal()? }
+            }
+            Some(config::Auth::ApiKey { key }) => awa::Auth::ApiKey { key: key.reveal()? },
+            Some(config::Auth::OAuth(oauth)) => awa::Auth::OAuth {
+                client_id: oauth.client_id.clone(),
+                client_secret: oauth
+                    .client_secret
+                    .as_ref()
+                    .map(config::Secret::reveal)
+                    .transpose()?,
+                grant: grant(&oauth.grant)?,
+            },
+        },
+        client_certificate: servicenow
+            .client_certificate
+            .as_ref()
+            .map(certificate_with_key)
+            .transpose()?,
+        roots: None,
+        channels: servicenow
+            .channels
+            .iter()
+            .map(|(channel, sys_id)| (channel.clone(), sys_id.to_string()))
+            .collect(),
+    })
+}
+
+fn grant(grant: &config::Grant) -> Result<awa::Grant, config::Problems> {
+    Ok(match grant {
+        config::Grant::ClientCredentials => awa::Grant::ClientCredentials,
+        config::Grant::Password { username, password } => {
+            awa::Grant::Password { username: username.clone(), password: password.reveal()? }
+        }
+        config::Grant::JwtBearer { key_file, key_id, issuer, audience, subject } => {
+            awa::Grant::JwtBearer {
+                key: key_file.reveal()?,
+                issuer: issuer.clone(),
+                audience: audience.clone(),
+                subject: subject.clone(),
+                key_id: key_id.clone(),
+                jti: true,
+                lifetime: ASSERTION_LIFETIME,
+            }
+        }
+    })
+}
+
+/// Both as one PEM text.
+fn certificate_with_key(pair: &config::KeyPair) -> Result<SecretString, config::Problems> {
+    let certificate =
+        std::fs::read_to_string(&pair.certificate).map_err(|error| config::Problem {
+            place: None,
+            key: "servicenow.client_certificate.certificate".to_owned(),
+            text: format!("{} cannot be read: {error}", pair.certificate.display()),
+        })?;
+    let key = pair.key.reveal()?;
+    Ok(format!("{certificate}\n{}", key.expose_secret()).into())
+}
+
+/// What the configuration allows.
+pub(super) fn limits(settings: &Settings) -> pace::Limits {
+    pace::Limits {
+        per_second: settings.rate_limit.per_second.get(),
+        burst: settings.rate_limit.burst.get(),
+        per_hour: settings.rate_limit.per_hour,
+        reserve: settings.rate_limit.reserve,
+        max_in_flight: u32::try_from(settings.servicenow.max_in_flight).unwrap_or(u32::MAX),
+    }
+}
+
+/// What keeps calls from leaving, for `/readyz`.
+pub(super) fn problem(standing: &pace::Standing) -> Option<String> {
+    if let Some(until) = standing.unauthorised {
+        return Some(format!(
+            "ServiceNow refuses the credentials; calls are held, the next try is at {until}"
+        ));
+    }
+    let until = standing.breaker?;
+    Some(format!(
+        "ServiceNow does not answer as it should; calls are held, the next try is at {until}"
+    ))
+}

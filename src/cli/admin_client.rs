@@ -1,0 +1,88 @@
+//! Asks the running daemon over its admin address.
+
+use std::path::Path;
+use std::time::Duration;
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::Method;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::Value;
+
+use super::Exit;
+use crate::config::Settings;
+
+/// How long the daemon may take for an answer.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The daemon's admin address, as the configuration names it.
+pub(super) struct AdminClient {
+    client: reqwest::Client,
+    base: String,
+    token: Option<SecretString>,
+}
+
+impl AdminClient {
+    /// Reads the address and the token from the configuration.
+    pub(super) fn new(config: Option<&Path>) -> Result<Self, Exit> {
+        let settings = Settings::load(config).map_err(|problems| {
+            Exit::Usage(format!("the configuration does not hold:\n{problems}"))
+        })?;
+        let token = settings.admin.token.as_ref().map(crate::config::Secret::reveal).transpose();
+        let token = token.map_err(|problem| Exit::Usage(problem.to_string()))?;
+        // Fails only if a provider is there already, which is as good.
+        drop(rustls::crypto::ring::default_provider().install_default());
+        let client = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .no_proxy()
+            .build()
+            .map_err(|error| Exit::Failed(format!("cannot make an HTTP client: {error}")))?;
+        Ok(Self { client, base: format!("http://{}", settings.admin.listen), token })
+    }
+
+    /// GET, with its status.
+    pub(super) async fn get(&self, path: &str) -> Result<(u16, Value), Exit> {
+        self.ask(Method::GET, path).await
+    }
+
+    /// POST without a body, with its status.
+    pub(super) async fn post(&self, path: &str) -> Result<(u16, Value), Exit> {
+        self.ask(Method::POST, path).await
+    }
+
+    async fn ask(&self, method: Method, path: &str) -> Result<(u16, Value), Exit> {
+        let mut request = self.client.request(method, format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.header("authorization", format!("Bearer {}", token.expose_secret()));
+        }
+        let gone = |error: reqwest::Error| {
+            let base = &self.base;
+            Exit::Failed(format!(
+                "the daemon does not answer on {base}: {}; is it running with this configuration?",
+                error.without_url()
+            ))
+        };
+        let response = request.send().await.map_err(gone)?;
+        let status = response.status().as_u16();
+        let body = response.bytes().await.map_err(gone)?;
+        Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+    }
+}
+
+/// A segment of a path, escaped.
+pub(super) fn segment(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+/// What a problem answer says.
+pub(super) fn title(body: &Value) -> String {
+    body.get("title").and_then(Value::as_str).unwrap_or("no reason given").to_owned()
+}
+
+/// A member as text: strings bare, null as nothing.
+pub(super) fn text(value: &Value, member: &str) -> String {
+    match value.get(member) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}

@@ -1,0 +1,128 @@
+//! What may be said on the command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::logging::LogFormat;
+
+/// Carries a contact centre's routing events to ServiceNow Advanced Work Assignment.
+#[derive(Debug, Parser)]
+#[command(name = "awa-bridge", version, about, max_term_width = 100)]
+pub(super) struct Arguments {
+    /// Configuration file [default: ./config.toml, else /etc/awa-bridge/config.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// How log lines look [default: json; `demo` and a terminal: pretty]
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub(super) log_format: Option<LogFormat>,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run the daemon
+    Run {
+        /// Put an AWA sandbox in the same process in place of ServiceNow
+        #[arg(long)]
+        sandbox: bool,
+    },
+    /// Play vendor events through a bridge and a sandbox, and show what becomes of each
+    Demo,
+    /// Check configuration, profiles, filters, samples and tables; list all problems
+    Check {
+        /// Also ask ServiceNow whether queues, agents, roles and reject reasons are there
+        #[arg(long)]
+        online: bool,
+    },
+    /// Show which routing events and AWA requests vendor request bodies would become; sends and stores nothing
+    Explain {
+        /// The source of the configuration whose profile, options and tables are used
+        #[arg(long, value_name = "NAME")]
+        source: String,
+        /// One line of JSON an event
+        #[arg(long)]
+        json: bool,
+        /// Files with one request body each, or profile samples; `-` = stdin
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// List, show, replay or discard events of the running daemon
+    Events {
+        #[command(subcommand)]
+        command: EventsCommand,
+    },
+    /// Tell the whole story of one conversation in time order
+    Trace {
+        /// The vendor's conversation id
+        conversation: String,
+        /// Its source or contact centre, where several have a conversation of that id
+        #[arg(long, value_name = "NAME")]
+        source: Option<String>,
+        /// JSON for machines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Run the AWA sandbox alone
+    Sandbox {
+        /// Where it listens
+        #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
+        listen: SocketAddr,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum EventsCommand {
+    /// List events, newest first
+    List {
+        /// Only of this state: pending, parked, delivered, expired, superseded, dead, discarded
+        #[arg(long)]
+        state: Option<String>,
+        /// Only of this source
+        #[arg(long)]
+        source: Option<String>,
+        /// Only of this conversation
+        #[arg(long)]
+        conversation: Option<String>,
+        /// At most so many
+        #[arg(long, default_value_t = 50)]
+        limit: usize,
+        /// JSON for machines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show all that is known of one event
+    Show {
+        /// Its id, or SOURCE/ID where several sources have it
+        id: String,
+        /// JSON for machines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Do dead events again
+    Replay {
+        /// Ids, or SOURCE/ID
+        #[arg(required_unless_present = "reason")]
+        ids: Vec<String>,
+        /// All dead events with this reason
+        #[arg(long, conflicts_with = "ids")]
+        reason: Option<String>,
+        /// Also what cannot help, such as an offer whose time is over
+        #[arg(long)]
+        force: bool,
+        /// JSON for machines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Give events up for good
+    Discard {
+        /// Ids, or SOURCE/ID
+        #[arg(required = true)]
+        ids: Vec<String>,
+        /// JSON for machines
+        #[arg(long)]
+        json: bool,
+    },
+}

@@ -1,0 +1,78 @@
+//! `demo`: the first thing that anybody sees. Every line says what came in, what was called, what came back.
+
+use super::table::table;
+use super::{Exit, runtime, say};
+use crate::app::demo::{Demo, Shown};
+
+pub(super) fn run() -> Exit {
+    match runtime() {
+        Ok(runtime) => runtime.block_on(play()),
+        Err(exit) => exit,
+    }
+}
+
+async fn play() -> Exit {
+    let demo = match Demo::start().await {
+        Ok(demo) => demo,
+        Err(failure) => return Exit::Failed(failure.to_string()),
+    };
+    let (sandbox, intake, admin) = demo.addresses();
+    say(&format!(
+        "A sandbox of ServiceNow AWA on {sandbox}, a bridge over it: webhooks on {intake}, operators on {admin}.\n"
+    ));
+    let played = demo.play(|shown| say(&told(shown))).await;
+    let stopped = demo.stop().await;
+    let shown = match played {
+        Ok(shown) => shown,
+        Err(failure) => return Exit::Failed(failure.to_string()),
+    };
+    if let Err(failure) = stopped {
+        return Exit::Failed(failure.to_string());
+    }
+    say(&summary(&shown));
+    let odd = shown.iter().filter(|shown| !shown.expected).count();
+    if odd > 0 {
+        return Exit::Failed(format!("{odd} of {} steps did not end as expected", shown.len()));
+    }
+    say(&format!("\nAll {} steps ended as expected.", shown.len()));
+    say(
+        "Next: `awa-bridge run --sandbox` keeps such a pair running; README.md has a request to send to it.",
+    );
+    Exit::Done
+}
+
+fn told(shown: &Shown) -> String {
+    let mut lines = vec![format!("{:>2}. {}", shown.number, shown.title)];
+    lines.push(format!("      in    {} → {}", shown.source, shown.answer));
+    lines.extend(shown.calls.iter().map(|call| format!("      call  {call}")));
+    for event in &shown.events {
+        lines.push(format!(
+            "      =     {} {} is {}: {}",
+            event.kind, event.id, event.state, event.reason
+        ));
+    }
+    if !shown.expected {
+        lines.push("      !     this is not what was expected".to_owned());
+    }
+    lines.join("\n") + "\n"
+}
+
+fn summary(shown: &[Shown]) -> String {
+    let rows: Vec<_> = shown
+        .iter()
+        .map(|shown| {
+            let states: Vec<_> = shown.events.iter().map(|event| event.state.as_str()).collect();
+            let states = if states.is_empty() { "ignored".to_owned() } else { states.join(", ") };
+            let verdict = if shown.expected { "as expected" } else { "NOT AS EXPECTED" };
+            vec![
+                shown.number.to_string(),
+                shown.source.clone(),
+                shown.title.clone(),
+                shown.calls.len().to_string(),
+                states,
+                verdict.to_owned(),
+            ]
+        })
+        .collect();
+    table(&["", "SOURCE", "WHAT CAME IN", "CALLS", "ENDED", ""], &rows)
+}

@@ -1,0 +1,81 @@
+//! `explain`: what a vendor's request bodies would become.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::{Exit, say};
+use crate::app::Failure;
+use crate::app::explain::{Explained, Explainer};
+use crate::app::files::Files;
+use crate::clock;
+use crate::config::Settings;
+
+pub(super) fn run(config: Option<&Path>, source: &str, json: bool, files: &[PathBuf]) -> Exit {
+    let settings = match Settings::load(config) {
+        Ok(settings) => settings,
+        Err(problems) => {
+            return Exit::Usage(format!("the configuration does not hold:\n{problems}"));
+        }
+    };
+    let loaded = match Files::load(&settings) {
+        Ok(files) => files,
+        Err(problems) => return Exit::Usage(Failure::Configuration(problems).to_string()),
+    };
+    let mut explainer = match Explainer::new(&settings, &loaded, source) {
+        Ok(explainer) => explainer,
+        Err(text) => return Exit::Usage(text),
+    };
+    let mut failed = false;
+    for file in files {
+        let body = match read(file) {
+            Ok(body) => body,
+            Err(error) => return Exit::Usage(format!("{}: {error}", file.display())),
+        };
+        let request = explainer.request(file, body, clock::now());
+        match explainer.explain(&request) {
+            Ok(explained) if explained.is_empty() => show(&nothing(), file, json),
+            Ok(explained) => explained.iter().for_each(|one| show(one, file, json)),
+            Err(malformed) => {
+                failed = true;
+                let reason = format!("the webhook would be refused: {malformed}");
+                show(&Explained { event: None, request: None, reason: Some(reason) }, file, json);
+            }
+        }
+    }
+    if failed { Exit::Failed(String::new()) } else { Exit::Done }
+}
+
+fn nothing() -> Explained {
+    let reason = "the filter yields nothing: the profile does not know this event".to_owned();
+    Explained { event: None, request: None, reason: Some(reason) }
+}
+
+fn read(file: &Path) -> std::io::Result<Vec<u8>> {
+    if file == Path::new("-") {
+        let mut body = Vec::new();
+        std::io::stdin().lock().read_to_end(&mut body)?;
+        return Ok(body);
+    }
+    std::fs::read(file)
+}
+
+fn show(explained: &Explained, file: &Path, json: bool) {
+    if json {
+        say(&serde_json::to_string(explained).unwrap_or_default());
+        return;
+    }
+    say(&format!("# {}", file.display()));
+    if let Some(event) = &explained.event {
+        say(&format!("event    {event}"));
+    }
+    if let Some(request) = &explained.request {
+        say(&format!("request  {} {}", request.method, request.path));
+        if let Some(body) = &request.body {
+            say(&serde_json::to_string_pretty(body).unwrap_or_default());
+        }
+    }
+    if let Some(reason) = &explained.reason {
+        say(&format!("reason   {reason}"));
+    }
+    say("");
+}

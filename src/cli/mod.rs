@@ -1,0 +1,105 @@
+//! The command line: one file per command, and the exit codes that scripts and systemd rely on.
+
+mod admin_client;
+mod arguments;
+mod check;
+mod demo;
+mod events;
+mod explain;
+pub mod generate;
+mod run;
+mod sandbox;
+mod table;
+mod trace;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+
+/// How a command ends.
+#[derive(Debug)]
+pub enum Exit {
+    /// It did what it was asked.
+    Done,
+    /// It failed while running; the text says at what.
+    Failed(String),
+    /// The configuration or the command line is wrong; systemd must not start it again.
+    Usage(String),
+}
+
+impl Exit {
+    const fn code(&self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed(_) => 1,
+            Self::Usage(_) => 64,
+        }
+    }
+}
+
+/// Parses the arguments, runs the command and says how it ended.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let wrong = error.use_stderr();
+            // Nothing can be done where the terminal is gone.
+            drop(error.print());
+            return ExitCode::from(if wrong { 64 } else { 0 });
+        }
+    };
+    let exit = dispatch(arguments);
+    match &exit {
+        Exit::Done => {}
+        Exit::Failed(text) | Exit::Usage(text) => {
+            if !text.is_empty() {
+                drop(writeln!(std::io::stderr(), "awa-bridge: {text}"));
+            }
+        }
+    }
+    ExitCode::from(exit.code())
+}
+
+fn dispatch(arguments: Arguments) -> Exit {
+    let Arguments { config, log_format, command } = arguments;
+    match command {
+        Command::Run { sandbox } => run::run(config.as_deref(), log_format, sandbox),
+        Command::Demo => demo::run(),
+        Command::Check { online } => check::run(config.as_deref(), online),
+        Command::Explain { source, json, files } => {
+            explain::run(config.as_deref(), &source, json, &files)
+        }
+        Command::Events { command } => events::run(config.as_deref(), command),
+        Command::Trace { conversation, source, json } => {
+            trace::run(config.as_deref(), &conversation, source.as_deref(), json)
+        }
+        Command::Sandbox { listen } => sandbox::run(listen, log_format),
+    }
+}
+
+/// Asks ServiceNow what the tables name.
+fn check_online(_settings: &crate::config::Settings, _files: &crate::app::files::Files) -> Exit {
+    Exit::Failed("to come".to_owned())
+}
+
+/// Writes to stdout. A reader that went away (`| head`) is no fault of the command.
+fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    drop(
+        out.write_all(text.as_bytes())
+            .and_then(|()| out.write_all(b"\n"))
+            .and_then(|()| out.flush()),
+    );
+}
+
+/// A runtime for commands that talk.
+fn runtime() -> Result<tokio::runtime::Runtime, Exit> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Exit::Failed(format!("cannot start the runtime: {error}")))
+}
