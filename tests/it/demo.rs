@@ -1,0 +1,20 @@
+//! What a stranger sees first: `demo` ends well and quickly, wherever it is started.
+
+use std::time::Duration;
+
+use super::support::program::{program, run};
+
+#[test]
+fn the_demonstration_ends_as_expected_in_under_ten_seconds_anywhere() {
+    let elsewhere = tempfile::tempdir().expect("a temporary directory");
+    let started = awa_bridge::clock::instant();
+    let (code, shown, errors) = run(program().arg("demo").current_dir(elsewhere.path()));
+    assert_eq!(code, 0, "{shown}\n{errors}");
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    for word in ["delivered", "expired", "parked", "dead", "duplicate", "204", "no answer"] {
+        assert!(shown.contains(word), "{word} is not shown:\n{shown}");
+    }
+    assert!(!shown.contains("NOT AS EXPECTED"), "{shown}");
+    let left = std::fs::read_dir(elsewhere.path()).expect("the folder").count();
+    assert_eq!(left, 0, "nothing is left behind");
+}

@@ -1,0 +1,192 @@
+//! The house rules that a compiler does not keep: who may use whom, module docs, the length of files.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Rooms that anyone but `routing` may use: they name things or tell the time, and know nobody.
+const COMMON: [&str; 3] = ["clock", "metrics", "problem"];
+
+/// DESIGN's table of who may use whom. `app` may use everything.
+const MAY_USE: [(&str, &[&str]); 17] = [
+    ("routing", &[]),
+    ("vendor", &["routing"]),
+    ("mapping", &["routing"]),
+    ("awa", &["routing"]),
+    ("store", &["routing"]),
+    ("sandbox", &["routing"]),
+    ("intake", &["vendor", "store", "routing", "report", "shutdown"]),
+    ("dispatch", &["awa", "store", "routing", "report", "shutdown"]),
+    ("admin", &["store", "routing", "report"]),
+    ("report", &["store", "routing"]),
+    ("config", &["routing"]),
+    ("cli", &["app", "config", "logging", "routing", "sandbox", "shutdown"]),
+    ("logging", &[]),
+    ("notify", &[]),
+    ("shutdown", &[]),
+    ("metrics", &[]),
+    ("clock", &["routing"]),
+];
+
+/// Files that may be longer than 400 lines, each with the reason.
+const LONGER: [(&str, &str); 0] = [];
+
+#[test]
+fn rooms_use_only_the_rooms_that_they_may() {
+    let allowed: BTreeMap<&str, &[&str]> = MAY_USE.into_iter().collect();
+    let mut breaches = Vec::new();
+    for file in sources("src") {
+        let room = room_of(&file);
+        let Some(allowed) = allowed.get(room.as_str()) else { continue };
+        for used in rooms_used(&production(&file)) {
+            let common = room != "routing" && COMMON.contains(&used.as_str());
+            if used != room && !common && !allowed.contains(&used.as_str()) {
+                breaches.push(format!("{}: `{room}` may not use `{used}`", file.display()));
+            }
+        }
+    }
+    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+}
+
+#[test]
+fn every_room_is_in_the_table() {
+    let listed: BTreeSet<String> = MAY_USE.iter().map(|(room, _)| (*room).to_owned()).collect();
+    let free = ["app", "lib", "main", "problem"].map(str::to_owned);
+    let rooms: BTreeSet<String> = sources("src").iter().map(|file| room_of(file)).collect();
+    let unlisted: Vec<_> =
+        rooms.iter().filter(|room| !listed.contains(*room) && !free.contains(room)).collect();
+    assert!(unlisted.is_empty(), "rooms without a line in MAY_USE: {unlisted:?}");
+}
+
+#[test]
+fn routing_reads_no_clock_throws_no_dice_and_does_no_io() {
+    let banned = [
+        "tokio",
+        "hyper",
+        "reqwest",
+        "sled",
+        "rand::",
+        "std::fs",
+        "std::net",
+        "SystemTime",
+        "Instant",
+        "serde_json",
+    ];
+    let mut breaches = Vec::new();
+    for file in sources("src/routing") {
+        let text = production(&file);
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            if let Some(word) = banned.iter().find(|word| line.contains(**word)) {
+                breaches.push(format!("{}: {word}: {line}", file.display()));
+            }
+        }
+    }
+    assert!(breaches.is_empty(), "{}", breaches.join("\n"));
+}
+
+#[test]
+fn every_module_opens_with_what_it_is_for() {
+    let mut silent = Vec::new();
+    for file in sources("src").into_iter().chain(sources("tests")) {
+        if is_unit_test(&file) {
+            continue;
+        }
+        let text = fs::read_to_string(&file).expect("the file was just listed");
+        if !text.starts_with("//!") {
+            silent.push(file.display().to_string());
+        }
+    }
+    assert!(silent.is_empty(), "no module doc: {}", silent.join(", "));
+}
+
+#[test]
+fn files_stay_under_400_lines() {
+    let mut long = Vec::new();
+    for file in sources("src").into_iter().chain(sources("tests")) {
+        let lines = fs::read_to_string(&file).expect("the file was just listed").lines().count();
+        let name = file.display().to_string();
+        if lines > 400 && !LONGER.iter().any(|(longer, _)| name.ends_with(longer)) {
+            long.push(format!("{name}: {lines}"));
+        }
+    }
+    assert!(long.is_empty(), "over 400 lines: {}", long.join(", "));
+}
+
+/// All Rust files under a folder of the crate.
+fn sources(folder: &str) -> Vec<PathBuf> {
+    fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("a folder of the crate") {
+            let path = entry.expect("an entry of a folder of the crate").path();
+            if path.is_dir() {
+                walk(&path, files);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    let mut files = Vec::new();
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut files);
+    files.sort();
+    files
+}
+
+/// `src/store/layout.rs` -> `store`, `src/clock.rs` -> `clock`.
+fn room_of(file: &Path) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let inside = file.strip_prefix(root).expect("a file under src");
+    let first = inside.components().next().expect("a file has a name");
+    first.as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned()
+}
+
+/// Whether the file holds the tests of a module.
+fn is_unit_test(file: &Path) -> bool {
+    let inside = file.strip_prefix(env!("CARGO_MANIFEST_DIR")).expect("a file of the crate");
+    inside.starts_with("src")
+        && (inside.components().any(|part| part.as_os_str() == "tests")
+            || file.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("tests")))
+}
+
+/// The file's text without tests: empty for test files, up to an inline test module else.
+fn production(file: &Path) -> String {
+    if is_unit_test(file) {
+        return String::new();
+    }
+    let text = fs::read_to_string(file).expect("the file was just listed");
+    match text.find("#[cfg(test)]\nmod tests {") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+/// The first path segment behind every `crate::`, also in a braced list.
+fn rooms_used(text: &str) -> BTreeSet<String> {
+    let mut used = BTreeSet::new();
+    let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code = code.collect::<Vec<_>>().join("\n");
+    for behind in code.split("crate::").skip(1) {
+        if let Some(list) = behind.strip_prefix('{') {
+            let list = list.split(';').next().unwrap_or_default();
+            let mut depth = 0_usize;
+            let mut name = String::new();
+            for letter in list.chars() {
+                match letter {
+                    '{' => depth += 1,
+                    '}' => depth = depth.saturating_sub(1),
+                    ',' if depth == 0 => {
+                        used.insert(std::mem::take(&mut name));
+                    }
+                    letter if depth == 0 => name.push(letter),
+                    _ => {}
+                }
+            }
+            used.insert(name);
+        } else {
+            used.insert(behind.to_owned());
+        }
+    }
+    let first_word = |path: &String| {
+        let path = path.trim();
+        path.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect()
+    };
+    used.iter().map(first_word).filter(|word: &String| !word.is_empty()).collect()
+}

@@ -1,0 +1,17 @@
+//! The integration tests: one binary (one link), a file per story. Each story boots the daemon on port 0 with a store on
+//! disk against the AWA sandbox, or starts the built program itself.
+
+mod support;
+
+mod awa_calls;
+mod command_line;
+mod dead_letters;
+mod demo;
+mod duplicates;
+mod house;
+mod intake_answers;
+mod lanes;
+mod native_bodies;
+mod operators;
+mod restart;
+mod vendors;

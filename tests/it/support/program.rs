@@ -1,0 +1,192 @@
+//! The built program as a process of its own: started, asked, killed.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use reqwest::Client;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::bridge::{Setup, config, http_client, write_mappings};
+use super::eventually;
+use super::sign::{NATIVE_SECRET, standard_webhooks};
+
+/// The program's command line.
+pub(crate) fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_awa-bridge"));
+    command.env_remove("RUST_LOG");
+    command
+}
+
+/// A folder with a configuration, tables and a store, for the program to run in.
+pub(crate) struct Home {
+    pub(crate) directory: TempDir,
+    intake: u16,
+    admin: u16,
+}
+
+impl Home {
+    /// A home whose daemon speaks to that instance.
+    pub(crate) fn new(instance: &str, setup: &Setup) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        write_mappings(directory.path(), setup);
+        let (intake, admin) = (free_port(), free_port());
+        let ports = format!(
+            "[intake]\nlisten = \"127.0.0.1:{intake}\"\n[admin]\nlisten = \"127.0.0.1:{admin}\"\n{}",
+            setup.config
+        );
+        let text = config(directory.path(), instance, &ports);
+        std::fs::write(directory.path().join("config.toml"), text).expect("the configuration");
+        Self { directory, intake, admin }
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.directory.path().join("config.toml")
+    }
+
+    /// A command of the program with this home's configuration.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = program();
+        command
+            .arg("--config")
+            .arg(self.config())
+            .args(arguments)
+            .current_dir(self.directory.path());
+        command
+    }
+
+    /// Starts the daemon and waits until it listens.
+    pub(crate) async fn start(&self) -> Daemon {
+        let mut child = self
+            .command(&["run"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let log = Arc::new(Mutex::new(String::new()));
+        follow(child.stdout.take().expect("its stdout"), Arc::clone(&log));
+        follow(child.stderr.take().expect("its stderr"), Arc::clone(&log));
+        let daemon = Daemon {
+            child,
+            log,
+            http: http_client(),
+            intake: format!("http://127.0.0.1:{}", self.intake),
+            admin: format!("http://127.0.0.1:{}", self.admin),
+        };
+        eventually("the daemon to listen", async || {
+            daemon.http.get(format!("{}/livez", daemon.admin)).send().await.ok().map(drop)
+        })
+        .await;
+        daemon
+    }
+}
+
+/// The running daemon; killed when it is dropped.
+pub(crate) struct Daemon {
+    child: Child,
+    log: Arc<Mutex<String>>,
+    http: Client,
+    pub(crate) intake: String,
+    pub(crate) admin: String,
+}
+
+impl Daemon {
+    /// SIGKILL, and waits until it is gone.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("it ends");
+    }
+
+    /// Sends a signal by name, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");
+        assert!(sent.success());
+    }
+
+    /// The exit code, once it has ended.
+    pub(crate) async fn ended(&mut self) -> Option<i32> {
+        let child = Mutex::new(&mut self.child);
+        eventually("the daemon to end", async || {
+            child.lock().expect("no panic").try_wait().expect("it can be waited for")
+        })
+        .await
+        .code()
+    }
+
+    /// Everything that it has said so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().expect("no panic").clone()
+    }
+
+    /// Posts an event to `native`; none if no answer came.
+    pub(crate) async fn post(&self, body: &Value) -> Option<u16> {
+        let id = format!("msg_{}", hex::encode(rand::random::<[u8; 8]>()));
+        let timestamp = awa_bridge::clock::now().0 / 1000;
+        let body = body.to_string();
+        let signature = standard_webhooks(NATIVE_SECRET, &id, timestamp, body.as_bytes());
+        let response = self
+            .http
+            .post(format!("{}/webhooks/native", self.intake))
+            .header("content-type", "application/json")
+            .header("webhook-id", &id)
+            .header("webhook-timestamp", timestamp.to_string())
+            .header("webhook-signature", signature)
+            .body(body)
+            .send()
+            .await
+            .ok()?;
+        Some(response.status().as_u16())
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Value {
+        let response = self.http.get(format!("{}{path}", self.admin)).send().await;
+        let text = response.expect("the admin address answers").text().await.expect("an answer");
+        serde_json::from_str(&text).unwrap_or(Value::String(text))
+    }
+
+    /// The event once it has ended.
+    pub(crate) async fn settled(&self, id: &str) -> Value {
+        eventually(&format!("event {id} to be settled"), async || {
+            let event = self.get(&format!("/v1/events/native/{id}")).await;
+            event.get("settled_at").is_some_and(Value::is_string).then_some(event)
+        })
+        .await
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// What a command printed, and its exit code.
+pub(crate) fn run(command: &mut Command) -> (i32, String, String) {
+    let output = command.stdin(Stdio::null()).output().expect("the program runs");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the program prints text");
+    (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
+}
+
+/// The repository's root.
+pub(crate) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
+
+fn follow(stream: impl Read + Send + 'static, log: Arc<Mutex<String>>) {
+    std::thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            let mut log = log.lock().expect("no panic");
+            log.push_str(&line);
+            log.push('\n');
+        }
+    });
+}
