@@ -1,21 +1,50 @@
-//! awa-bridge carries a contact centre's routing events to ServiceNow Advanced Work Assignment.
+//! awa-bridge carries a contact centre's routing events to ServiceNow Advanced Work Assignment (AWA): durable, in order, once.
+//!
+//! # The walk of an event
+//!
+//! Inbound, inside the vendor's request: [`intake`] takes the request and finds its source; [`vendor`] verifies the raw
+//! bytes, decodes them and lets the vendor's jq filter make routing events of them; [`store`] recognises duplicates, asks
+//! [`routing::decide`] and writes all rows of the decision; after the flush the vendor is answered.
+//!
+//! Outbound, in the background: [`dispatch`] picks the most urgent entry that is due and asks [`awa::pace`] for the right
+//! to send; [`store`] claims the entry, and `decide` looks once more at deadline, supersession and mapping; [`awa::wire`]
+//! writes the request in ServiceNow's words, [`awa::client`] sends it once and says what the answer means; [`store`]
+//! commits what `decide` makes of the answer: settle, try again, look up first, dead letter.
+//!
+//! At start, entries whose call was on the way go on as *in doubt*: they are looked up before anything is repeated.
+//!
+//! # What holds everywhere
+//!
+//! - No decision outside [`routing`], and no clock, dice or IO inside it.
+//! - No deed without a row that is on the disk: neither an answer to a vendor nor a call to ServiceNow.
+//! - One call on the way for a conversation. No call after its deadline. No repeat of a call in doubt without a look-up.
+//! - Vendors' words stay in [`vendor`] and `mappings/`, ServiceNow's in [`awa`]; they meet in [`routing`]'s types.
+//! - Bodies, secrets and callers' data reach no log.
 
-pub mod admin;
-pub mod app;
+pub mod routing;
+
+pub mod mapping;
+pub mod problem;
+pub mod vendor;
+
 pub mod awa;
-pub mod cli;
-pub mod clock;
-pub mod config;
+
+pub mod store;
+
 pub mod dispatch;
 pub mod intake;
+
+pub mod admin;
+pub mod report;
+
+pub mod app;
+pub mod cli;
+pub mod config;
+
+pub mod clock;
 pub mod logging;
-pub mod mapping;
 pub mod metrics;
 pub mod notify;
-pub mod problem;
-pub mod report;
-pub mod routing;
-pub mod sandbox;
 pub mod shutdown;
-pub mod store;
-pub mod vendor;
+
+pub mod sandbox;
