@@ -7,14 +7,13 @@ mod script;
 use std::path::Path;
 use std::time::Duration;
 
-use include_dir::{Dir, include_dir};
 use reqwest::Client;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use super::files::Files;
-use super::{Bridge, Failure, Listeners, sandbox_world};
+use super::{Bridge, Failure, Listeners, sandbox_world, shipped};
 use crate::clock;
 use crate::config::{BaseUrl, Settings};
 use crate::routing::SysId;
@@ -22,9 +21,6 @@ use crate::sandbox::{RecordedCall, Sandbox, Switches, World};
 use crate::shutdown::Shutdown;
 use crate::vendor::{Reading, Request, samples};
 use script::{Origin, Step};
-
-/// The shipped profiles, samples and tables, so that the demonstration runs anywhere.
-static MAPPINGS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/mappings");
 
 /// How long an event of the demonstration may take to get where it should.
 const PATIENCE: Duration = Duration::from_secs(6);
@@ -76,7 +72,7 @@ impl Demo {
             tempfile::tempdir().map_err(|error| broken("no temporary directory", &error))?;
         let mappings = directory.path().join("mappings");
         std::fs::create_dir(&mappings)
-            .and_then(|()| MAPPINGS.extract(&mappings))
+            .and_then(|()| shipped::unpack(&mappings))
             .map_err(|error| broken("the profiles cannot be unpacked", &error))?;
         let listeners = Listeners { intake: free_port().await?, admin: free_port().await? };
         let intake = listeners.intake.local_addr().map_err(|error| broken("no address", &error))?;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::shipped;
 use crate::config::{self, Settings};
 use crate::mapping;
 use crate::problem::Problem;
@@ -61,8 +62,7 @@ fn profiles(settings: &Settings, problems: &mut Vec<Problem>) -> BTreeMap<String
         if profiles.contains_key(&source.vendor) {
             continue;
         }
-        let folder = settings.mappings.join("vendors");
-        match Profile::load(&folder.join(&source.vendor)) {
+        match profile(&settings.mappings.join("vendors").join(&source.vendor), &source.vendor) {
             Ok(profile) => {
                 profiles.insert(source.vendor.clone(), Arc::new(profile));
             }
@@ -76,6 +76,12 @@ fn profiles(settings: &Settings, problems: &mut Vec<Problem>) -> BTreeMap<String
         }
     }
     profiles
+}
+
+/// The profile in the mappings folder; where there is no such folder, the one that is compiled in.
+fn profile(folder: &Path, vendor: &str) -> Result<Profile, Vec<Problem>> {
+    let shipped = if folder.exists() { None } else { shipped::profile(vendor, folder) };
+    shipped.unwrap_or_else(|| Profile::load(folder))
 }
 
 fn build(

@@ -10,6 +10,7 @@ pub mod files;
 mod gauges;
 mod instance;
 mod reload;
+mod shipped;
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -1,0 +1,28 @@
+//! The profiles, samples and tables that are compiled into the program, so that it runs anywhere and a folder of tables
+//! is enough to start.
+
+use std::path::Path;
+
+use include_dir::{Dir, include_dir};
+
+use crate::problem::Problem;
+use crate::vendor::Profile;
+
+static MAPPINGS: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/mappings");
+
+/// Writes all of it into a folder that is there.
+///
+/// # Errors
+/// A file could not be written.
+pub(super) fn unpack(folder: &Path) -> std::io::Result<()> {
+    MAPPINGS.extract(folder)
+}
+
+/// The shipped profile of a vendor; none if none is shipped. `folder` is where it would lie, for messages.
+///
+/// # Errors
+/// Every problem of the profile.
+pub(super) fn profile(vendor: &str, folder: &Path) -> Option<Result<Profile, Vec<Problem>>> {
+    let text = |file: &str| MAPPINGS.get_file(format!("vendors/{vendor}/{file}"))?.contents_utf8();
+    Some(Profile::parse(vendor, folder, text("vendor.toml")?, text("events.jq")?))
+}
