@@ -29,8 +29,8 @@ pub struct RoutingEvent {
 /// The event's kind with what that kind needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
+    /// To the event's queue, else the conversation's last one.
     Offer {
-        queue: VendorQueueId,
         agent: VendorAgentId,
         timeout_seconds: Option<u32>,
         assignment: AssignmentWish,

@@ -121,12 +121,7 @@ impl RoutingEvent {
             checked("agent", VendorAgentId::parse(&agent))
         };
         let action = match kind {
-            Kind::Offer => Action::Offer {
-                queue: required("queue", queue.clone())?,
-                agent: agent()?,
-                timeout_seconds,
-                assignment,
-            },
+            Kind::Offer => Action::Offer { agent: agent()?, timeout_seconds, assignment },
             Kind::Transfer => transfer(required("transfer", json.transfer)?)?,
             Kind::Assign => {
                 Action::Assign { agent: agent()?, work_item, timeout_seconds, assignment }
@@ -189,8 +184,7 @@ impl RoutingEvent {
             ..EventJson::default()
         };
         match &self.action {
-            Action::Offer { queue, agent, timeout_seconds, assignment } => {
-                json.queue = Some(queue.to_string());
+            Action::Offer { agent, timeout_seconds, assignment } => {
                 json.agent = Some(agent.to_string());
                 json.timeout_seconds = timeout_seconds.map(i64::from);
                 json.assignment =

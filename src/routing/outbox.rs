@@ -128,9 +128,9 @@ pub struct Brought {
     pub document: Option<DocumentRef>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub channel: Option<Channel>,
-    /// The queue that a transfer leaves.
+    /// The queue of an offer, or the one that a transfer leaves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source_queue: Option<VendorQueueId>,
+    pub queue: Option<VendorQueueId>,
 }
 
 /// Why an entry was told to wait, and for how long.

@@ -1,8 +1,9 @@
 //! A vendor's jq filter: compiled once, run over each decoded request.
 //!
-//! A run yields at most [`MAX_OUTPUTS`] values, and it cannot see the environment, the clock, the disk or the process.
-//! jaq offers no way to interrupt a filter that loops without yielding, so a filter is trusted as configuration is;
-//! `check` runs it over its samples first.
+//! A run yields at most [`MAX_OUTPUTS`] values over an input of limited size and depth, it cannot see the environment, the
+//! clock, the disk or the process, and jq's own endless loops are not there. jaq offers no way to interrupt a filter, so
+//! one that recurs for ever by itself, or builds an endless array, still hangs: a filter is trusted as configuration is,
+//! and `check` runs it over its samples first.
 
 use std::path::Path;
 
@@ -30,6 +31,9 @@ const VARIABLES: [&str; 4] = ["$headers", "$query", "$options", "$received_at"];
 const CAGED: [&str; 8] =
     ["env", "now", "halt", "debug_empty", "stderr_empty", "localtime", "strflocaltime", "fromjson"];
 
+/// jq's definitions that loop until something holds: a mapping that uses one hangs as soon as it does not hold.
+const ENDLESS: [&str; 4] = ["repeat", "while", "until", "combinations"];
+
 type Data = JustLut<Val>;
 
 /// A compiled filter; any thread may run it.
@@ -51,8 +55,11 @@ impl Filter {
     pub(super) fn compile(path: &Path, code: &str) -> Result<Self, Vec<Problem>> {
         let prelude = load::parse(PRELUDE, |parser| parser.defs())
             .expect("the prelude is part of the program and is compiled by every test");
-        let definitions =
-            jaq_core::defs().chain(jaq_std::defs()).chain(jaq_json::defs()).chain(prelude);
+        let definitions = jaq_core::defs()
+            .filter(|definition| !ENDLESS.contains(&definition.name))
+            .chain(jaq_std::defs())
+            .chain(jaq_json::defs())
+            .chain(prelude);
         let arena = Arena::default();
         let modules = Loader::new(definitions)
             .load(&arena, File { code, path: () })
@@ -114,6 +121,7 @@ fn natives() -> impl Iterator<Item = Fun<Data>> {
             let parsed = parse_json(text.as_bytes());
             bome(parsed.map_err(|_| jaq_core::Error::str("a text is not JSON")))
         })),
+        run::<Data>(("lower_keys", v(0), |(_, input)| bome(Ok(lower_keys(&input))))),
         run::<Data>(("from_epoch_ms", v(0), |(_, input)| bome(Ok(time(&input))))),
     ];
     jq.chain(ours)
@@ -121,6 +129,22 @@ fn natives() -> impl Iterator<Item = Fun<Data>> {
 
 fn no_access<'a>() -> jaq_core::ValXs<'a, Val> {
     bome(Err(jaq_core::Error::str("a profile has no access to this")))
+}
+
+/// All keys in lower case, at every depth; of two that become one the later wins.
+fn lower_keys(value: &Val) -> Val {
+    match value {
+        Val::Arr(elements) => elements.iter().map(lower_keys).collect(),
+        Val::Obj(fields) => {
+            let lower = |key: &Val| match key {
+                Val::TStr(text) => Val::utf8_str(text.to_ascii_lowercase()),
+                other => other.clone(),
+            };
+            let lowered = fields.iter().map(|(key, value)| (lower(key), lower_keys(value)));
+            Val::obj(lowered.collect())
+        }
+        Val::Null | Val::Bool(_) | Val::Num(_) | Val::BStr(_) | Val::TStr(_) => value.clone(),
+    }
 }
 
 /// Milliseconds since 1970, as a number or as digits, as RFC 3339; null if they are neither.

@@ -6,7 +6,7 @@ use jaq_json::Val;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::decode::to_json;
+use super::decode::{string_val, to_json};
 use super::filter::Output;
 use super::shortened;
 use crate::routing::{ConversationId, EventId, EventJson, RoutingEvent, UnixMillis};
@@ -61,20 +61,21 @@ impl Ids<'_> {
 
 /// Reads a run's outputs. Ids that stand in for missing ones count only what is an event or unreadable.
 pub(super) fn read(outputs: Vec<Output>, ids: &Ids<'_>, received_at: UnixMillis) -> Vec<Reading> {
-    let values: Vec<Result<Value, String>> =
-        outputs.into_iter().map(|output| output.map(|value| to_json(&value))).collect();
-    let ignored =
-        |value: &Result<Value, String>| value.as_ref().is_ok_and(|v| why_ignored(v).is_some());
-    let count = values.iter().filter(|value| !ignored(value)).count();
+    let count = outputs.iter().filter(|output| !is_ignored(output)).count();
     let mut n = 0;
-    let mut readings = Vec::with_capacity(values.len());
-    for value in values {
-        if let Some(why) = value.as_ref().ok().and_then(why_ignored) {
-            let id = value.as_ref().ok().and_then(own_id);
-            readings.push(Reading::Ignored { id, why });
+    let mut readings = Vec::with_capacity(outputs.len());
+    // One after the other: a value may hold the whole input, and there may be many.
+    for output in outputs {
+        let ignored = is_ignored(&output);
+        let value = output.map(|value| to_json(&value));
+        let own = value.as_ref().ok().and_then(own_id);
+        if ignored {
+            let why = value.as_ref().ok().and_then(|value| value["ignore"].as_str());
+            let why = shortened(why.unwrap_or("ignored"), 100);
+            readings.push(Reading::Ignored { id: own, why });
             continue;
         }
-        let id = value.as_ref().ok().and_then(own_id).unwrap_or_else(|| ids.of(n, count));
+        let id = own.unwrap_or_else(|| ids.of(n, count));
         n += 1;
         readings.push(match value {
             Ok(value) => event(value, id, received_at),
@@ -84,10 +85,12 @@ pub(super) fn read(outputs: Vec<Output>, ids: &Ids<'_>, received_at: UnixMillis)
     readings
 }
 
-fn why_ignored(value: &Value) -> Option<String> {
-    let fields = value.as_object()?;
-    let why = fields.get("ignore").filter(|_| !fields.contains_key("kind"))?;
-    Some(shortened(why.as_str().unwrap_or("ignored"), 100))
+fn is_ignored(output: &Output) -> bool {
+    let has = |key: &str| match output {
+        Ok(Val::Obj(fields)) => fields.contains_key(&string_val(key)),
+        Ok(_) | Err(_) => false,
+    };
+    has("ignore") && !has("kind")
 }
 
 /// The value's own id, if it can be one: text or digits, 1 to 256 bytes, no control characters.

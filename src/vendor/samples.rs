@@ -1,12 +1,15 @@
 //! A profile's samples: requests as the vendor sends them, with the routing events that they have to become.
 //!
 //! In a sample's texts `{{now}}`, `{{now_s}}` and `{{now_ms}}` stand for the time of receipt, and the string
-//! `"{{#now_s}}"` or `"{{#now_ms}}"` for the bare number, so that the same samples serve a demonstration.
+//! `"{{#now_s}}"` or `"{{#now_ms}}"` for the bare number, so that the same samples serve a demonstration. An object
+//! with the only key `"{{base64}}"` stands for the base64 of what is in it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method};
 use serde::Deserialize;
@@ -21,6 +24,9 @@ use crate::routing::UnixMillis;
 
 /// When samples are received if nothing says otherwise: 2026-11-21T17:00:01Z.
 pub const RECEIVED_AT: UnixMillis = UnixMillis(1_795_280_401_000);
+
+/// The key of an object that stands for base64.
+const BASE64: &str = "{{base64}}";
 
 /// One file of `samples/`.
 #[derive(Debug, Clone)]
@@ -120,6 +126,11 @@ impl Sample {
                 if fields.len() == 1 && fields.get("form").is_some_and(Value::is_object) =>
             {
                 form(&fields["form"])
+            }
+            Value::Object(fields)
+                if fields.len() == 1 && fields.get("jwt").is_some_and(Value::is_object) =>
+            {
+                unsigned_jwt(&fields["jwt"])
             }
             other => other.to_string(),
         };
@@ -307,6 +318,12 @@ fn form(fields: &Value) -> String {
     out.finish()
 }
 
+/// A token with these claims; a source that signs makes a signed one of it.
+fn unsigned_jwt(claims: &Value) -> String {
+    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#);
+    format!("{header}.{}.", URL_SAFE_NO_PAD.encode(claims.to_string()))
+}
+
 fn with_times(value: &Value, at: UnixMillis) -> Value {
     let seconds = at.0.div_euclid(1_000);
     match value {
@@ -320,6 +337,13 @@ fn with_times(value: &Value, at: UnixMillis) -> Value {
                 .into(),
         },
         Value::Array(elements) => elements.iter().map(|value| with_times(value, at)).collect(),
+        Value::Object(fields) if fields.len() == 1 && fields.contains_key(BASE64) => {
+            let inner = match with_times(&fields[BASE64], at) {
+                Value::String(text) => text,
+                other => other.to_string(),
+            };
+            STANDARD.encode(inner).into()
+        }
         Value::Object(fields) => {
             let filled = fields.iter().map(|(key, value)| (key.clone(), with_times(value, at)));
             Value::Object(filled.collect())

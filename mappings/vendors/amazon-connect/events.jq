@@ -1,5 +1,11 @@
-# Conversation = the first contact of the chain, segment = the contact. AWS's own samples differ in case, so every key is
-# read in lower case; times that are not set are 1970; ids are the last segments of ARNs.
+# Amazon Connect contact events. Sources: Amazon Connect admin guide, contact events; EventBridge user guide [D].
+# Conversation = the first contact of the chain, segment = the contact, ids = the last parts of ARNs. AWS's own samples differ
+# in case, so every key is read in lower case; times that are not set are 1970.
+#
+# [D] no ringing and no decline are told: the first event with an agent is CONNECTED_TO_AGENT. A hand-over is a new contact
+#     with TRANSFER or QUEUE_TRANSFER; contact attributes are not in these events, tags and segment attributes are.
+# [I] a contact that ends without agentInfo was abandoned; consult cannot be told from blind.
+# A hand-over is told when the new agent has it: its QUEUED, which comes before, would be a second work request.
 
 # The attribute is sought in tags, then in segment attributes, whose values are { valuestring }.
 def carried:
@@ -28,14 +34,14 @@ lower_keys
 | (.detail.eventtype | text // "" | ascii_upcase) as $type
 | (.detail.initiationmethod | text // "" | ascii_upcase) as $method
 | (.detail.agentinfo.agentarn | last_segment) as $agent
-| (($method == "TRANSFER" or $method == "QUEUE_TRANSFER") and (.detail.previouscontactid | text) != null) as $transfer
+| ($method == "TRANSFER" or $method == "QUEUE_TRANSFER") as $transfer
 | if $method == "MONITOR" then ignored("a supervisor listens in")
-  elif $type == "CONNECTED_TO_AGENT" then
+  elif $type == "CONNECTED_TO_AGENT" and $options.offers then
     base(if $transfer then "transfer" else "offer" end) as $event
     | (.detail.agentinfo.connectedtoagenttimestamp | time_or_null) as $since
     | if $transfer then
         $event + { transfer: { type: "blind", target: { agent: $agent } } }
-      elif $event.queue == null then ignored("a contact without a queue: outbound")
+      elif $event.queue == null or $method == "OUTBOUND" or $method == "EXTERNAL_OUTBOUND" then ignored("outbound")
       else
         # The agent has it already: one call is the offer and its acceptance.
         $event + { agent: $agent, timeout_seconds: ring_seconds, assignment: { enable_auto_assign: true } }
@@ -43,13 +49,11 @@ lower_keys
     | if has("kind") then .occurred_at = ($since // .occurred_at) else . end
   elif $type == "DISCONNECTED" then
     if $agent == null then base("withdraw") else ignored("the contact has ended") end
-  elif $type == "QUEUED" and ($transfer | not) then
-    base("bind")
-    | .occurred_at as $at
-    | . + { segment: null, occurred_at: $at }
-  elif (["INITIATED", "CONNECTED_TO_SYSTEM", "CONTACT_DATA_UPDATED", "QUEUED"] | any(. == $type)) then
+  elif $type == "QUEUED" and ($transfer | not) and (.detail.queueinfo.queuearn | text) != null then
+    base("bind") + { segment: null }
+  elif ($type | IN("INITIATED", "CONNECTED_TO_SYSTEM", "CONTACT_DATA_UPDATED", "QUEUED", "CONNECTED_TO_AGENT")) then
     # The new queue of a transfer is not bound: the transfer still needs the queue that it comes from.
     if (.detail | carried) == null then ignored($type)
     else base("bind") + { segment: null } | if $transfer then .queue = null else . end end
-  elif (["PAUSED", "RESUMED", "COMPLETED", "AMD_DISABLED", "WEBRTC_API"] | any(. == $type)) then ignored($type)
+  elif ($type | IN("PAUSED", "RESUMED", "COMPLETED", "AMD_DISABLED", "WEBRTC_API")) then ignored($type)
   else empty end

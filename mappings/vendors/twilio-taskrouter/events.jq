@@ -1,4 +1,8 @@
+# Twilio TaskRouter / Flex. Sources: Twilio's TaskRouter event callback reference [D]; Sid, TimestampMs, TransferMode and
+# TransferInitiatingReservationSid from public code [C].
 # Conversation = the task, segment = the reservation, agent = the worker. Form values are all text.
+# [I] TransferTo: the spelling, and that the reservation which a transfer to a worker makes carries it too.
+# Not found: the ring time, which is not in the callback.
 
 # Where the task's attributes are not JSON there is no document in them.
 def attributes: .TaskAttributes | if type == "object" then . else {} end;
@@ -15,6 +19,8 @@ def base($kind):
     channel: (.TaskChannelUniqueName | channel)
   };
 
+def warm: (.TransferMode | text // "" | ascii_upcase) == "WARM";
+
 # A transfer that names its target is the offer to that worker too.
 def to_worker: (.TransferTo | text // "") | startswith("WK");
 
@@ -22,18 +28,19 @@ def transferred:
   (.TransferTo | text) as $to
   | if $to == null then { ignore: "a transfer that does not say where to", id: .Sid }
     else
+      # Without a segment: the reservation of the receiving worker is not known yet.
       base("transfer")
       + {
-          segment: (.TransferSid // .ReservationSid),
+          segment: null,
           transfer: {
-            type: (if .TransferMode == "WARM" then "consult" else "blind" end),
+            type: (if warm then "consult" else "blind" end),
             target: (if to_worker then { agent: $to } else { queue: $to } end)
           }
         }
     end;
 
 def consult_ended($hand_over):
-  if .TransferMode == "WARM" then base("consult_end") + { hand_over: $hand_over }
+  if warm then base("consult_end") + { hand_over: $hand_over }
   else { ignore: "the end of a cold transfer", id: .Sid } end;
 
 .EventType as $type
@@ -48,9 +55,9 @@ def consult_ended($hand_over):
   elif $type == "task.transfer-initiated" then transferred
   elif $type == "task.transfer-completed" then consult_ended(true)
   elif $type == "task.transfer-canceled" or $type == "task.transfer-failed" then consult_ended(false)
-  elif ($type == "task.created" or $type == "task.updated" or $type == "task-queue.entered")
+  elif ($type | IN("task.created", "task.updated", "task-queue.entered", "task-queue.moved"))
     and ((attributes | document) != null or (.TaskQueueSid | text) != null) then
     base("bind") | del(.segment)
-  elif ($type | text // "") | test("^(task|task-queue|reservation|worker|workflow|workspace|activity)\\.") then
+  elif ($type | text // "" | split(".")[0]) | IN("task", "task-queue", "reservation", "worker", "workflow", "workspace", "activity") then
     { ignore: $type, id: .Sid }
   else empty end

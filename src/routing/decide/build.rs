@@ -23,6 +23,7 @@ pub(super) enum Ready {
 pub(super) enum Need {
     Document,
     WorkItem,
+    Queue,
     SourceQueue,
     /// An unsettled offer of the lane may bring the work item.
     OfferOwed,
@@ -33,6 +34,7 @@ impl Need {
         match self {
             Self::Document => "no_document",
             Self::WorkItem | Self::OfferOwed => "no_work_item",
+            Self::Queue => "no_queue",
             Self::SourceQueue => "no_source_queue",
         }
     }
@@ -45,6 +47,7 @@ impl Need {
             Self::WorkItem | Self::OfferOwed => {
                 "no offer of the conversation brought a work item for this agent, and the event names none"
             }
+            Self::Queue => "neither the event nor an earlier one of the conversation names a queue",
             Self::SourceQueue => {
                 "neither the event nor an earlier one of the conversation names the queue it comes from"
             }
@@ -69,11 +72,20 @@ pub(super) fn brought(conversation: &Conversation, entry: &Entry) -> Brought {
         return brought.clone();
     }
     let event = &entry.event;
-    let leaves_unsaid_queue = matches!(event.action, Action::Transfer { source_queue: None, .. });
+    let leaves_queue_unsaid = match &event.action {
+        Action::Offer { .. } => event.queue.is_none(),
+        Action::Transfer { source_queue, .. } => source_queue.is_none(),
+        Action::Assign { .. }
+        | Action::Accept { .. }
+        | Action::Reject { .. }
+        | Action::ConsultEnd { .. }
+        | Action::Withdraw
+        | Action::Bind => false,
+    };
     Brought {
         document: conversation.document.clone().filter(|_| event.document.is_none()),
         channel: conversation.channel.clone().filter(|_| event.channel.is_none()),
-        source_queue: conversation.last_queue.clone().filter(|_| leaves_unsaid_queue),
+        queue: conversation.last_queue.clone().filter(|_| leaves_queue_unsaid),
     }
 }
 
@@ -98,10 +110,10 @@ impl Build<'_> {
         let event = &self.entry.event;
         let segment = event.segment.clone();
         Ok(Ready::Call(match &event.action {
-            Action::Offer { queue, agent, timeout_seconds, assignment } => AwaCall::Offer {
+            Action::Offer { agent, timeout_seconds, assignment } => AwaCall::Offer {
                 document: self.document()?,
                 segment,
-                queue: self.queue(queue)?,
+                queue: self.own_or_last_queue(event.queue.as_ref(), Need::Queue)?,
                 agent: self.agent(agent)?,
                 window: window(event.occurred_at, *timeout_seconds, self.rules),
                 assignment: self.rules.offer.assignment(assignment),
@@ -109,7 +121,7 @@ impl Build<'_> {
             Action::Transfer { kind, source_queue, target } => AwaCall::Transfer {
                 document: self.document()?,
                 segment,
-                source_queue: self.source_queue(source_queue.as_ref())?,
+                source_queue: self.own_or_last_queue(source_queue.as_ref(), Need::SourceQueue)?,
                 kind: *kind,
                 target: match target {
                     VendorTarget::Agent(agent) => TransferTarget::Agent(self.agent(agent)?),
@@ -167,9 +179,13 @@ impl Build<'_> {
         })
     }
 
-    fn source_queue(&self, named: Option<&VendorQueueId>) -> Result<ExternalId, Ready> {
-        let queue = named.or(self.brought.source_queue.as_ref());
-        self.queue(queue.ok_or(Ready::Unknown(Need::SourceQueue))?)
+    fn own_or_last_queue(
+        &self,
+        own: Option<&VendorQueueId>,
+        need: Need,
+    ) -> Result<ExternalId, Ready> {
+        let queue = own.or(self.brought.queue.as_ref());
+        self.queue(queue.ok_or(Ready::Unknown(need))?)
     }
 
     fn agent(&self, agent: &VendorAgentId) -> Result<SysId, Ready> {

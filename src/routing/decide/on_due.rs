@@ -116,7 +116,7 @@ fn hold(lane: &mut Lane, position: usize, need: Need, at: UnixMillis, rules: &Ru
     let id = entry.id;
     let until = match need {
         Need::OfferOwed => entry.deadline,
-        Need::Document | Need::WorkItem | Need::SourceQueue => {
+        Need::Document | Need::WorkItem | Need::Queue | Need::SourceQueue => {
             entry.received_at.plus(rules.hold).min(entry.deadline)
         }
     };

@@ -104,6 +104,11 @@ fn fill_in(conversation: &Conversation, event: &mut RoutingEvent) {
     if event.channel.is_none() {
         event.channel.clone_from(&conversation.channel);
     }
+    if let Action::Offer { .. } = &event.action
+        && event.queue.is_none()
+    {
+        event.queue.clone_from(&conversation.last_queue);
+    }
     if let Action::Transfer { source_queue, .. } = &mut event.action
         && source_queue.is_none()
     {

@@ -143,6 +143,24 @@ fn a_transfer_event_of_an_unknown_conversation_comes_from_its_own_queue() {
 }
 
 #[test]
+fn an_offer_without_a_queue_is_from_the_queue_that_the_conversation_is_in() {
+    let mut scene = Scene::new();
+    let bare = || {
+        let mut offer = an_offer("e1");
+        offer.queue = None;
+        offer
+    };
+    scene.arrives(0, bare()).so_far();
+    scene.due(0, 1).said(["reschedule 1 +2000 no_queue"]);
+    scene.arrives(9, a_bind("e2").in_queue("sales")).due(9, 1);
+    let AwaCall::Offer { queue, .. } = scene.call() else { panic!("an offer") };
+    assert_eq!(queue.as_str(), "x-sales");
+    let mut scene = Scene::new();
+    scene.arrives(0, bare()).due(0, 1).so_far();
+    scene.due(2_000, 1).said(["settle 1 dead no_queue"]);
+}
+
+#[test]
 fn the_look_up_of_an_accept_asks_about_the_work_item_that_was_accepted() {
     let mut scene = Scene::new();
     scene.arrives(0, an_offer("e1").of_leg("s1")).lands(0, 1, Some(sys_id('1')));

@@ -71,23 +71,13 @@ pub(super) fn rules() -> Rules {
 }
 
 fn event(id: &str, action: Action) -> RoutingEvent {
-    let queue = match &action {
-        Action::Offer { queue, .. } => Some(queue.clone()),
-        Action::Transfer { .. }
-        | Action::Assign { .. }
-        | Action::Accept { .. }
-        | Action::Reject { .. }
-        | Action::ConsultEnd { .. }
-        | Action::Withdraw
-        | Action::Bind => None,
-    };
     RoutingEvent {
         id: EventId::parse(id).unwrap(),
         conversation: ConversationId::parse("c-1").unwrap(),
         segment: None,
         occurred_at: START,
         document: Some(document()),
-        queue,
+        queue: None,
         channel: None,
         action,
     }
@@ -95,15 +85,9 @@ fn event(id: &str, action: Action) -> RoutingEvent {
 
 /// An offer of the document to anna from the queue sales, ringing for 30 s from the start.
 pub(super) fn an_offer(id: &str) -> RoutingEvent {
-    event(
-        id,
-        Action::Offer {
-            queue: queue("sales"),
-            agent: agent("anna"),
-            timeout_seconds: None,
-            assignment: AssignmentWish::default(),
-        },
-    )
+    let assignment = AssignmentWish::default();
+    event(id, Action::Offer { agent: agent("anna"), timeout_seconds: None, assignment })
+        .in_queue("sales")
 }
 
 /// A transfer without a source queue of its own.
@@ -177,9 +161,6 @@ impl But for RoutingEvent {
     }
 
     fn in_queue(mut self, name: &str) -> RoutingEvent {
-        if let Action::Offer { queue: from, .. } = &mut self.action {
-            *from = queue(name);
-        }
         self.queue = Some(queue(name));
         self
     }

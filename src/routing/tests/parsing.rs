@@ -16,9 +16,8 @@ fn parse(value: Value) -> Result<RoutingEvent, String> {
 fn least(kind: &str) -> Value {
     let mut event = json!({"id": "e", "kind": kind, "conversation": "c"});
     let needs = match kind {
-        "offer" => json!({"queue": "q", "agent": "a"}),
         "transfer" => json!({"transfer": {"type": "blind", "target": {"agent": "a"}}}),
-        "assign" | "accept" | "reject" => json!({"agent": "a"}),
+        "offer" | "assign" | "accept" | "reject" => json!({"agent": "a"}),
         "consult_end" => json!({"hand_over": false}),
         "bind" => json!({"queue": "q"}),
         _ => json!({}),
@@ -55,7 +54,6 @@ fn every_field_says_what_is_wrong_with_it() {
         ("offer", json!({"id": long}), "`id` is longer than 256 bytes"),
         ("offer", json!({"conversation": "a\nb"}), "`conversation` holds a control character"),
         ("offer", json!({"segment": "\u{7f}"}), "`segment` holds a control character"),
-        ("offer", json!({"queue": ""}), "`queue` is missing"),
         ("offer", json!({"channel": long}), "`channel` is longer than 256 bytes"),
         ("offer", json!({"agent": ""}), "`agent` is empty"),
         ("offer", json!({"agent": null}), "`agent` is missing"),
@@ -162,8 +160,8 @@ fn numbers_that_name_things_are_kept_digit_for_digit() {
     let event = parse(serde_json::from_str(event).unwrap()).unwrap();
     assert_eq!(event.id.as_str(), "18446744073709551615");
     assert_eq!(event.conversation.as_str(), "-7");
-    let Action::Offer { queue, agent, .. } = event.action else { panic!("an offer") };
-    assert_eq!((queue.as_str(), agent.as_str()), ("9007199254740993", "42"));
+    let Action::Offer { agent, .. } = event.action else { panic!("an offer") };
+    assert_eq!((event.queue, agent.as_str()), (Some(queue("9007199254740993")), "42"));
 }
 
 #[test]
@@ -211,7 +209,6 @@ fn any_event() -> impl Strategy<Value = RoutingEvent> {
     (head, place, any_action()).prop_map(
         |((id, conversation, leg, ms), (document, queue, channel), action)| {
             let queue = match (&action, queue) {
-                (Action::Offer { queue, .. }, _) => Some(queue.clone()),
                 (Action::Bind, None) if document.is_none() => Some(super::queue("q")),
                 (_, queue) => queue.as_deref().map(super::queue),
             };
@@ -247,7 +244,7 @@ fn any_action() -> impl Strategy<Value = Action> {
     );
     (0usize..9, shared).prop_map(
         |(which, (agent, work_item, timeout_seconds, assignment, yes, text))| match which {
-            0 => Action::Offer { queue: queue("q-1"), agent, timeout_seconds, assignment },
+            0 => Action::Offer { agent, timeout_seconds, assignment },
             1 | 2 => Action::Transfer {
                 kind: if yes { TransferKind::Blind } else { TransferKind::Consult },
                 source_queue: text.as_deref().map(queue),

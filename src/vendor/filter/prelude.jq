@@ -35,9 +35,5 @@ def channel:
   text as $own
   | ($options.channel | text) // (if $own == null then null else $own | ascii_downcase end);
 
-# All keys in lower case, at every depth.
-def lower_keys:
-  if type == "object" then
-    to_entries | map({ (.key | ascii_downcase): (.value | lower_keys) }) | add + {}
-  elif type == "array" then map(lower_keys)
-  else . end;
+# Whether the input is one of the values.
+def IN(values): . as $it | any(values; . == $it);

@@ -76,11 +76,27 @@ fn one_part_that_fails_leaves_the_others() {
 
 #[test]
 fn a_filter_that_explodes_is_stopped() {
-    let outputs = run("repeat(1)", json!(null));
+    let outputs = run("def again: 1, again; again", json!(null));
     assert_eq!(outputs.len(), MAX_OUTPUTS + 1);
     assert_eq!(outputs[MAX_OUTPUTS], Err("the filter yields more than 1000 values".to_owned()));
-    let errors = run("repeat(error(\"x\"))", json!(null));
+    let errors = run("def again: error(\"x\"), again; again", json!(null));
     assert_eq!(errors.len(), MAX_OUTPUTS + 1);
+}
+
+#[test]
+fn the_loops_of_jq_that_may_never_end_are_not_there() {
+    for code in ["repeat(1)", "[.] | while(true; .)", "until(false; .)", "[[1]] | combinations"] {
+        let problems = Filter::compile(Path::new("events.jq"), code).err().unwrap();
+        assert!(problems[0].to_string().contains("is not a filter"), "{}", problems[0]);
+    }
+    assert_eq!(value("[limit(3; range(9))] | [..] | length", json!(null)), "4");
+}
+
+#[test]
+fn keys_are_lowered_at_every_depth_and_one_of_several_is_found() {
+    let input = json!({"A": [{"Bc": "Bc"}], "D": 1, "d": 2});
+    assert_eq!(value("lower_keys", input), r#"{"a":[{"bc":"Bc"}],"d":2}"#);
+    assert_eq!(value(r#"[.[] | IN("a", "b")]"#, json!(["a", "c"])), "[true,false]");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::vendor::SourceSpec;
 
 fn vendors() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings/vendors")
@@ -11,7 +12,7 @@ fn every_shipped_profile_does_with_its_samples_what_they_say() {
     for entry in fs::read_dir(vendors()).unwrap() {
         let folder = entry.unwrap().path();
         profiles += 1;
-        assert!(load(&folder).is_ok_and(|samples| samples.len() >= 4), "{}", folder.display());
+        assert!(load(&folder).is_ok_and(|samples| samples.len() >= 7), "{}", folder.display());
         problems.extend(run(&folder));
     }
     let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
@@ -25,6 +26,38 @@ fn every_shipped_profile_has_the_three_common_options() {
         assert_eq!(profile.options["document_attribute"], "servicenow_document");
         assert!(profile.options["timeout_seconds"].is_u64(), "{}", profile.vendor());
         assert!(profile.options["channel"].is_string(), "{}", profile.vendor());
+    }
+}
+
+#[test]
+fn every_sample_that_can_be_signed_here_is_taken_for_its_vendors_and_forged_it_is_not() {
+    for (vendor, profile) in super::super::load_profiles(&vendors()).unwrap() {
+        let source = |secret: &str, options: &Map<String, Value>| {
+            let spec = SourceSpec {
+                name: "signed".to_owned(),
+                contact_center: "signed".to_owned(),
+                vendor: vendor.clone(),
+                secrets: vec![secret.into()],
+                verify: None,
+                options: options.clone(),
+                public_url: Some("https://bridge.example.com".to_owned()),
+                loopback: false,
+            };
+            Source::build(Arc::clone(&profile), spec)
+        };
+        for sample in load(&vendors().join(&vendor)).unwrap() {
+            // Base64, so that it is a key of every scheme; public keys are not.
+            let Ok(signing) = source("c2VjcmV0", &sample.options) else { continue };
+            let forging = source("b3RoZXIh", &sample.options).unwrap();
+            let file = sample.file.display();
+            let mut request = sample.request(&profile, "/webhooks/signed", RECEIVED_AT);
+            if signing.sign(&mut request).is_err() || sample.is_handshake() {
+                continue;
+            }
+            assert_eq!(signing.verify(&request), Ok(()), "{file}");
+            assert!(forging.verify(&request).is_err(), "{file}");
+            assert!(signing.read(&request).is_ok(), "{file}");
+        }
     }
 }
 
@@ -74,6 +107,19 @@ fn times_are_filled_in() {
         told(json!({"description": "d", "body": body, "expect": expect})),
         Vec::<String>::new()
     );
+}
+
+#[test]
+fn base64_and_tokens_are_made_of_what_they_hold() {
+    let body = json!({"id": {"{{base64}}": {"at": "{{#now_s}}"}}, "kind": "withdraw", "conversation": {"{{base64}}": "c"}});
+    let expect = json!([{"id": "eyJhdCI6MTc5NTI4MDQwMX0=", "conversation": "Yw=="}]);
+    let sample = json!({"description": "d", "body": body, "expect": expect});
+    assert_eq!(told(sample), Vec::<String>::new());
+    let token = json!({"description": "d", "body": {"jwt": {"a": 1}}, "expect": []});
+    let folder = folder(&token.to_string());
+    let profile = Profile::load(folder.path()).unwrap();
+    let request = load(folder.path()).unwrap()[0].request(&profile, "/", RECEIVED_AT);
+    assert_eq!(&request.body[..], b"eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJhIjoxfQ.");
 }
 
 #[test]

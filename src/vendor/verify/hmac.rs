@@ -9,7 +9,7 @@ use super::super::decode::{parse_json, pointer, string_of};
 use super::super::duration::Span;
 use super::super::request::Request;
 use super::header::checked_name;
-use super::mac::{self, Algorithm, Key, same};
+use super::mac::{self, Algorithm, Key, KeyForm, same};
 use super::{Unsignable, Unverified, set_header};
 use crate::routing::UnixMillis;
 
@@ -28,6 +28,9 @@ pub(in super::super) struct HmacSpec {
     message: String,
     /// The header with the time of signing.
     timestamp: Option<String>,
+    /// A JSON pointer to the time of signing in the signed body, where the body has one. The `timestamp` header is then
+    /// not needed, but may say nothing else.
+    timestamp_pointer: Option<String>,
     /// In a header such as `t=1,v1=abc`: the name before the signature, and the one before the time.
     signature_key: Option<String>,
     timestamp_key: Option<String>,
@@ -38,7 +41,7 @@ pub(in super::super) struct HmacSpec {
     /// How a secret becomes a key.
     #[serde(default)]
     key: KeyForm,
-    /// A JSON pointer: the last path segment there chooses among secrets written `key=secret`.
+    /// A JSON pointer: the last path segment there chooses among secrets written `key=secret`; one without a key fits all.
     secret_by: Option<String>,
 }
 
@@ -53,15 +56,6 @@ const fn five_minutes() -> Span {
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Encoding {
-    Hex,
-    Base64,
-}
-
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum KeyForm {
-    #[default]
-    Text,
     Hex,
     Base64,
 }
@@ -95,6 +89,7 @@ pub(in super::super) struct Hmac {
     prefix: String,
     message: Vec<Part>,
     timestamp: Option<String>,
+    timestamp_pointer: Option<String>,
     signature_key: Option<String>,
     timestamp_key: Option<String>,
     unit: Unit,
@@ -120,6 +115,9 @@ impl Hmac {
         if spec.timestamp_key.is_some() && spec.signature_key.is_none() {
             problems.push("`timestamp_key` needs `signature_key`".to_owned());
         }
+        if spec.timestamp_pointer.is_some() && spec.timestamp_key.is_some() {
+            problems.push("`timestamp_pointer` and `timestamp_key` exclude each other".to_owned());
+        }
         if spec.timestamp.is_some() && spec.timestamp_key.is_some() {
             problems.push("`timestamp` and `timestamp_key` exclude each other".to_owned());
         }
@@ -140,6 +138,7 @@ impl Hmac {
             prefix: spec.prefix.clone(),
             message,
             timestamp,
+            timestamp_pointer: spec.timestamp_pointer.clone(),
             signature_key: spec.signature_key.clone(),
             timestamp_key: spec.timestamp_key.clone(),
             unit: spec.unit,
@@ -164,7 +163,7 @@ impl Hmac {
         let message = self.signed(request, timestamp.as_deref())?;
         let mut fitting = None;
         for (place, key) in self.keys.iter().enumerate() {
-            if chosen.is_some() && key.name != chosen {
+            if !key.may_be(chosen.as_deref()) {
                 continue;
             }
             let expected = mac::hmac(self.algorithm, &key.key, &message);
@@ -176,13 +175,19 @@ impl Hmac {
     }
 
     pub(super) fn sign(&self, request: &mut Request) -> Result<(), Unsignable> {
-        let timestamp = self.unit.write(request.received_at);
-        if let Some(name) = &self.timestamp {
+        let timestamp = match &self.timestamp_pointer {
+            None => self.unit.write(request.received_at),
+            Some(_) => {
+                request.headers.remove(self.timestamp.as_deref().unwrap_or_default());
+                self.timestamp_in_body(request).map_err(|_| Unsignable)?.unwrap_or_default()
+            }
+        };
+        if let Some(name) = self.timestamp.as_deref().filter(|_| !timestamp.is_empty()) {
             set_header(request, name, &timestamp)?;
         }
         let message = self.signed(request, Some(&timestamp)).map_err(|_| Unsignable)?;
         let chosen = self.chosen_name(request).map_err(|_| Unsignable)?;
-        let key = self.keys.iter().find(|key| chosen.is_none() || key.name == chosen);
+        let key = self.keys.iter().find(|key| key.may_be(chosen.as_deref()));
         let mac = mac::hmac(self.algorithm, &key.ok_or(Unsignable)?.key, &message);
         let signature = format!("{}{}", self.prefix, self.encoding.write(&mac));
         let value = match (&self.signature_key, &self.timestamp_key) {
@@ -221,6 +226,7 @@ impl Hmac {
             return Err(Unverified::Unreadable(self.header.clone()));
         }
         let timestamp = match (&self.timestamp, &self.timestamp_key) {
+            _ if self.timestamp_pointer.is_some() => self.timestamp_in_body(request)?,
             (Some(name), _) => Some(request.header(name).ok_or_else(|| missing(name))?.to_owned()),
             (None, Some(name)) => {
                 Some((*listed(name).first().ok_or_else(|| missing(name))?).to_owned())
@@ -228,6 +234,19 @@ impl Hmac {
             (None, None) => None,
         };
         Ok((signatures, timestamp))
+    }
+
+    /// The body's own time, if it has one; where a header tells it too, both have to agree.
+    fn timestamp_in_body(&self, request: &Request) -> Result<Option<String>, Unverified> {
+        let Some(place) = &self.timestamp_pointer else { return Ok(None) };
+        let body = parse_json(&request.body).map_err(|_| Unverified::Unreadable(place.clone()))?;
+        let own = pointer(&body, place).and_then(string_of);
+        let told = self.timestamp.as_deref().and_then(|name| request.headers.get(name));
+        match (&own, told) {
+            (Some(own), Some(told)) if own.as_bytes() != told.as_bytes() => Err(Unverified::Wrong),
+            (None, Some(_)) => Err(Unverified::Missing(place.clone())),
+            (Some(_) | None, _) => Ok(own),
+        }
     }
 
     fn signed<'a>(
@@ -256,7 +275,7 @@ impl Hmac {
             .and_then(string_of)
             .ok_or_else(|| Unverified::Missing(place.clone()))?;
         let name = text.rsplit('/').next().unwrap_or_default().to_owned();
-        let known = self.keys.iter().any(|key| key.name.as_ref() == Some(&name));
+        let known = self.keys.iter().any(|key| key.may_be(Some(&name)));
         if known { Ok(Some(name)) } else { Err(Unverified::UnknownKey) }
     }
 }
@@ -295,18 +314,23 @@ impl Unit {
     }
 }
 
+impl NamedKey {
+    fn may_be(&self, chosen: Option<&str>) -> bool {
+        match (self.name.as_deref(), chosen) {
+            (Some(name), Some(chosen)) => name == chosen,
+            (None, _) | (_, None) => true,
+        }
+    }
+}
+
 fn named_key(secret: &str, spec: &HmacSpec) -> Result<NamedKey, &'static str> {
-    let (name, secret) = match (&spec.secret_by, secret.split_once('=')) {
-        (None, _) => (None, secret),
+    // A `=` at the end is base64's and divides nothing.
+    let named = secret.split_once('=').filter(|(_, secret)| !secret.trim_matches('=').is_empty());
+    let (name, secret) = match (&spec.secret_by, named) {
         (Some(_), Some((name, secret))) => (Some(name.to_owned()), secret),
-        (Some(_), None) => return Err("is not `key=secret`, as `secret_by` needs it"),
+        (Some(_), None) | (None, _) => (None, secret),
     };
-    let key = match spec.key {
-        KeyForm::Text => secret.as_bytes().to_vec(),
-        KeyForm::Hex => hex::decode(secret).map_err(|_| "is not hex")?,
-        KeyForm::Base64 => STANDARD.decode(secret).map_err(|_| "is not base64")?,
-    };
-    Ok(NamedKey { name, key: key.into() })
+    Ok(NamedKey { name, key: spec.key.key(secret)? })
 }
 
 fn parts(template: &str) -> Result<Vec<Part>, String> {

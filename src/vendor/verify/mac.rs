@@ -1,7 +1,9 @@
 //! Keyed hashes and comparisons that take the same time whatever they find.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use secrecy::{ExposeSecret as _, SecretSlice};
+use secrecy::{ExposeSecret as _, SecretSlice, SecretString};
 use serde::Deserialize;
 use sha1::Sha1;
 use sha2::{Sha256, Sha512};
@@ -17,6 +19,42 @@ pub(in super::super) enum Algorithm {
     Sha1,
     Sha256,
     Sha512,
+}
+
+/// How a secret becomes a key.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum KeyForm {
+    #[default]
+    Text,
+    Hex,
+    Base64,
+}
+
+impl KeyForm {
+    /// The key of a secret; what the secret is not, where it has none.
+    pub(super) fn key(self, secret: &str) -> Result<Key, &'static str> {
+        let engines = [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD];
+        let base64 = || engines.iter().find_map(|engine| engine.decode(secret.trim()).ok());
+        let bytes = match self {
+            Self::Text => secret.as_bytes().to_vec(),
+            Self::Hex => hex::decode(secret.trim()).map_err(|_| "is not hex")?,
+            Self::Base64 => base64().ok_or("is not base64")?,
+        };
+        Ok(bytes.into())
+    }
+
+    /// The keys of all secrets; names those that have none by their places.
+    pub(super) fn keys(self, secrets: &[SecretString], problems: &mut Vec<String>) -> Vec<Key> {
+        let mut keys = Vec::new();
+        for (place, secret) in secrets.iter().enumerate() {
+            match self.key(secret.expose_secret()) {
+                Ok(key) => keys.push(key),
+                Err(problem) => problems.push(format!("secret {} {problem}", place + 1)),
+            }
+        }
+        keys
+    }
 }
 
 /// The HMAC over several parts as if they were one.

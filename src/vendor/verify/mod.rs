@@ -1,11 +1,14 @@
 //! Whether a request really comes from its vendor: a file per scheme, over the raw bytes, in constant time.
 //!
-//! Nothing here parses a body, but the two schemes whose secret or signature is inside it. Several secrets = any that
+//! Nothing here parses a body, but the schemes whose secret or signature is inside it. Several secrets = any that
 //! fits is good. No secret and no signature ever stands in an error.
 
+mod ecdsa;
 mod field;
 mod header;
 mod hmac;
+mod jws;
+mod jwt;
 pub(super) mod mac;
 mod standard_webhooks;
 mod twilio;
@@ -71,6 +74,10 @@ pub(super) enum VerifySpec {
     Hmac(Box<hmac::HmacSpec>),
     StandardWebhooks(standard_webhooks::StandardWebhooksSpec),
     Twilio(NoKeys),
+    JwtHeader(jwt::JwtHeaderSpec),
+    JwtBody(jwt::JwtBodySpec),
+    JwsDetached(jws::JwsDetachedSpec),
+    Ecdsa(ecdsa::EcdsaSpec),
 }
 
 /// A scheme without keys of its own.
@@ -95,6 +102,10 @@ pub(super) enum Verifier {
     Hmac(hmac::Hmac),
     StandardWebhooks(standard_webhooks::StandardWebhooks),
     Twilio(twilio::Twilio),
+    JwtHeader(jwt::JwtHeader),
+    JwtBody(jwt::JwtBody),
+    JwsDetached(jws::JwsDetached),
+    Ecdsa(ecdsa::Ecdsa),
 }
 
 impl Verifier {
@@ -132,6 +143,16 @@ impl Verifier {
             VerifySpec::Twilio(_) => {
                 twilio::Twilio::build(ground.public_url, ground.secrets).map(Self::Twilio)
             }
+            VerifySpec::JwtHeader(spec) => {
+                jwt::JwtHeader::build(spec, ground.secrets).map(Self::JwtHeader)
+            }
+            VerifySpec::JwtBody(spec) => {
+                jwt::JwtBody::build(spec, ground.secrets).map(Self::JwtBody)
+            }
+            VerifySpec::JwsDetached(spec) => {
+                jws::JwsDetached::build(spec, ground.secrets).map(Self::JwsDetached)
+            }
+            VerifySpec::Ecdsa(spec) => ecdsa::Ecdsa::build(spec, ground.secrets).map(Self::Ecdsa),
         };
         match built {
             Ok(verifier) if problems.is_empty() => Ok(verifier),
@@ -150,6 +171,10 @@ impl Verifier {
             Self::Hmac(hmac) => hmac.verify(request),
             Self::StandardWebhooks(standard) => standard.verify(request),
             Self::Twilio(twilio) => twilio.verify(request),
+            Self::JwtHeader(jwt) => jwt.verify(request),
+            Self::JwtBody(jwt) => jwt.verify(request),
+            Self::JwsDetached(jws) => jws.verify(request),
+            Self::Ecdsa(ecdsa) => ecdsa.verify(request),
         }
     }
 
@@ -159,10 +184,12 @@ impl Verifier {
             Self::None => Ok(()),
             Self::Header(header) => header.sign(request),
             Self::Basic(basic) => basic.sign(request),
-            Self::Field(_) => Err(Unsignable),
+            Self::Field(_) | Self::JwsDetached(_) | Self::Ecdsa(_) => Err(Unsignable),
             Self::Hmac(hmac) => hmac.sign(request),
             Self::StandardWebhooks(standard) => standard.sign(request),
             Self::Twilio(twilio) => twilio.sign(request),
+            Self::JwtHeader(jwt) => jwt.sign(request),
+            Self::JwtBody(jwt) => jwt.sign(request),
         }
     }
 
@@ -175,7 +202,11 @@ impl Verifier {
             | Self::Basic(_)
             | Self::Field(_)
             | Self::Hmac(_)
-            | Self::Twilio(_) => None,
+            | Self::Twilio(_)
+            | Self::JwtHeader(_)
+            | Self::JwtBody(_)
+            | Self::JwsDetached(_)
+            | Self::Ecdsa(_) => None,
         }
     }
 }

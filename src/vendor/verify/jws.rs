@@ -1,0 +1,133 @@
+//! `jws_detached`: a JWS whose payload is the body itself (RFC 7515, appendix F), also unencoded (RFC 7797).
+//!
+//! The keys are public ones. Each is only ever used as what it is, so a token cannot turn it into an HMAC's secret,
+//! and `none` has no key at all. ES512 cannot be verified here.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::{Algorithm, DecodingKey, crypto};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Deserialize;
+
+use super::super::request::Request;
+use super::Unverified;
+use super::header::checked_name;
+use super::mac::which;
+
+/// Where the signature is; the secrets are public keys as PEM.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in super::super) struct JwsDetachedSpec {
+    header: String,
+}
+
+/// The parts of a JOSE header that decide.
+#[derive(Deserialize)]
+struct JoseHeader {
+    alg: Algorithm,
+    #[serde(default = "encoded")]
+    b64: bool,
+    #[serde(default)]
+    crit: Vec<String>,
+}
+
+const fn encoded() -> bool {
+    true
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Family {
+    Rsa,
+    Ec,
+    Ed,
+}
+
+/// The scheme with its keys.
+pub(in super::super) struct JwsDetached {
+    header: String,
+    keys: Vec<(Family, DecodingKey)>,
+}
+
+impl JwsDetached {
+    pub(super) fn build(
+        spec: &JwsDetachedSpec,
+        secrets: &[SecretString],
+    ) -> Result<Self, Vec<String>> {
+        let mut problems = Vec::new();
+        let header = checked_name(&spec.header).unwrap_or_else(|problem| {
+            problems.push(problem);
+            String::new()
+        });
+        let mut keys = Vec::new();
+        for (place, secret) in secrets.iter().enumerate() {
+            match key(secret.expose_secret()) {
+                Some(key) => keys.push(key),
+                None => problems.push(format!(
+                    "secret {} is not a public key as PEM (RSA, P-256, P-384 or Ed25519)",
+                    place + 1
+                )),
+            }
+        }
+        if problems.is_empty() { Ok(Self { header, keys }) } else { Err(problems) }
+    }
+
+    pub(super) fn verify(&self, request: &Request) -> Result<usize, Unverified> {
+        let unreadable = || Unverified::Unreadable(self.header.clone());
+        let value = request
+            .headers
+            .get(&self.header)
+            .ok_or_else(|| Unverified::Missing(self.header.clone()))?;
+        let text = value.to_str().map_err(|_| unreadable())?.trim();
+        let mut parts = text.split('.');
+        let (Some(protected), Some(payload), Some(signature), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(unreadable());
+        };
+        let jose = URL_SAFE_NO_PAD.decode(protected).map_err(|_| unreadable())?;
+        // An `alg` that is not known, such as `none`, cannot be read into the header.
+        let jose: JoseHeader = serde_json::from_slice(&jose).map_err(|_| Unverified::Wrong)?;
+        let understood = jose.crit.iter().all(|name| name == "b64");
+        let family = family(jose.alg).filter(|_| understood).ok_or(Unverified::Wrong)?;
+        let written = if jose.b64 {
+            URL_SAFE_NO_PAD.encode(&request.body).into_bytes()
+        } else {
+            request.body.to_vec()
+        };
+        if !payload.is_empty() && payload.as_bytes() != written {
+            return Err(Unverified::Wrong);
+        }
+        let message = [protected.as_bytes(), b".", &written].concat();
+        let fits = |(of, key): &(Family, DecodingKey)| {
+            *of == family
+                && crypto::verify(signature, &message, key, jose.alg).is_ok_and(|fits| fits)
+        };
+        which(&self.keys, fits).ok_or(Unverified::Wrong)
+    }
+}
+
+/// Which keys an algorithm goes with; none for those with a shared secret.
+const fn family(algorithm: Algorithm) -> Option<Family> {
+    match algorithm {
+        Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => None,
+        Algorithm::RS256
+        | Algorithm::RS384
+        | Algorithm::RS512
+        | Algorithm::PS256
+        | Algorithm::PS384
+        | Algorithm::PS512 => Some(Family::Rsa),
+        Algorithm::ES256 | Algorithm::ES384 => Some(Family::Ec),
+        Algorithm::EdDSA => Some(Family::Ed),
+    }
+}
+
+fn key(pem: &str) -> Option<(Family, DecodingKey)> {
+    if pem.contains("PRIVATE KEY") {
+        return None;
+    }
+    let pem = pem.as_bytes();
+    let rsa = || DecodingKey::from_rsa_pem(pem).map(|key| (Family::Rsa, key));
+    let ec = || DecodingKey::from_ec_pem(pem).map(|key| (Family::Ec, key));
+    let ed = || DecodingKey::from_ed_pem(pem).map(|key| (Family::Ed, key));
+    ec().or_else(|_| ed()).or_else(|_| rsa()).ok()
+}

@@ -1,0 +1,162 @@
+use super::*;
+
+pub(super) fn zoom() -> Value {
+    json!({ "scheme": "hmac", "header": "x-zm-signature", "algorithm": "sha256", "encoding": "hex",
+        "prefix": "v0=", "message": "v0:{header:x-zm-request-timestamp}:{body}",
+        "timestamp": "x-zm-request-timestamp", "unit": "s" })
+}
+
+fn zoom_request() -> Request {
+    request(
+        &[
+            ("x-zm-request-timestamp", "1795280400"),
+            (
+                "x-zm-signature",
+                "v0=045b4acb70321c3d75141fc65e1902f99a00a2bf3df56e822f186c421b427a25",
+            ),
+        ],
+        r#"{"a":1}"#,
+    )
+}
+
+#[test]
+fn zooms_known_answer_fits_and_any_of_several_secrets_will_do() {
+    assert_eq!(source(zoom(), &["zoom-secret"]).verify(&zoom_request()), Ok(()));
+    assert_eq!(source(zoom(), &["new-secret", "zoom-secret"]).verify(&zoom_request()), Ok(()));
+}
+
+#[test]
+fn an_hmac_of_another_body_secret_or_time_is_refused() {
+    let (zoomed, signed) = (source(zoom(), &["zoom-secret"]), zoom_request());
+    assert_eq!(zoomed.verify(&tampered(&signed)), Err(Unverified::Wrong));
+    assert_eq!(source(zoom(), &["other"]).verify(&signed), Err(Unverified::Wrong));
+    assert_eq!(zoomed.verify(&at(&signed, NOW.0 + 300_001)), Err(Unverified::Stale));
+    assert_eq!(zoomed.verify(&at(&signed, NOW.0 - 300_001)), Err(Unverified::Stale));
+    assert_eq!(zoomed.verify(&at(&signed, NOW.0 + 300_000)), Ok(()));
+    for header in ["x-zm-signature", "x-zm-request-timestamp"] {
+        let missing = zoomed.verify(&without(&signed, header));
+        assert_eq!(missing, Err(Unverified::Missing(header.to_owned())));
+    }
+    let mut unreadable = signed.clone();
+    unreadable.headers.insert("x-zm-signature", "v0=nothex".parse().unwrap());
+    assert_eq!(
+        zoomed.verify(&unreadable),
+        Err(Unverified::Unreadable("x-zm-signature".to_owned()))
+    );
+    let mut newer = signed;
+    newer.headers.insert("x-zm-request-timestamp", "1795280401".parse().unwrap());
+    assert_eq!(zoomed.verify(&newer), Err(Unverified::Wrong), "the time is signed too");
+}
+
+#[test]
+fn a_signature_that_breaks_off_is_refused() {
+    let source = source(zoom(), &["zoom-secret"]);
+    let mut short = zoom_request();
+    short.headers.insert("x-zm-signature", "v0=045b4acb".parse().unwrap());
+    assert_eq!(source.verify(&short), Err(Unverified::Wrong));
+    short.headers.insert("x-zm-signature", "v0=".parse().unwrap());
+    assert_eq!(source.verify(&short), Err(Unverified::Wrong));
+}
+
+#[test]
+fn webexs_known_answer_fits_and_its_secret_is_chosen_by_the_subscription() {
+    let secret = "0123456789abcdef0123456789abcdef";
+    let verify = json!({ "scheme": "hmac", "header": "X-WebexCC-Signature", "algorithm": "sha256", "encoding": "hex" });
+    let signature = "f0546246da9e2349100c845a8561214788d75d900f3c086a72fcfa03bb1f42ab";
+    let signed = request(&[("x-webexcc-signature", signature)], r#"{"a":1}"#);
+    assert_eq!(source(verify, &[secret]).verify(&signed), Ok(()));
+
+    let by = json!({ "scheme": "hmac", "header": "x-s", "algorithm": "sha256", "encoding": "hex", "secret_by": "/source" });
+    let by_subscription = source(by.clone(), &["sub-1=first", "sub-2=second"]);
+    let mut second = request(&[], r#"{"source":"/com/cisco/wxcc/sub-2"}"#);
+    by_subscription.sign(&mut second).unwrap();
+    assert_eq!(by_subscription.verify(&second), Ok(()));
+    let swapped = source(by.clone(), &["sub-1=second", "sub-2=first"]);
+    assert_eq!(swapped.verify(&second), Err(Unverified::Wrong));
+    let unknown = request(&[("x-s", "00")], r#"{"source":"/com/cisco/wxcc/sub-3"}"#);
+    assert_eq!(by_subscription.verify(&unknown), Err(Unverified::UnknownKey));
+    for nameless in ["second", "c2Vjb25kISE=", "c2Vjb25kIQ=="] {
+        let one_for_all = source(by.clone(), &["sub-1=first", nameless]);
+        let mut third = unknown.clone();
+        one_for_all.sign(&mut third).unwrap();
+        assert_eq!(one_for_all.verify(&third), Ok(()));
+        assert_eq!(by_subscription.verify(&third), Err(Unverified::UnknownKey));
+    }
+}
+
+#[test]
+fn zendesks_known_answer_fits() {
+    let verify = json!({ "scheme": "hmac", "header": "x-zendesk-webhook-signature", "algorithm": "sha256", "encoding": "base64",
+        "message": "{timestamp}{body}", "timestamp": "x-zendesk-webhook-signature-timestamp", "unit": "rfc3339" });
+    let zendesk = source(verify, &["dGVzdC1zZWNyZXQ="]);
+    let signed = request(
+        &[
+            ("x-zendesk-webhook-signature-timestamp", "2026-11-21T17:00:00Z"),
+            ("x-zendesk-webhook-signature", "23oB/mGv7YTW+bjZLX9Cqwh2VZsBVqL8HW1xiL19Cbs="),
+        ],
+        r#"{"a":1}"#,
+    );
+    assert_eq!(zendesk.verify(&signed), Ok(()));
+    assert_eq!(zendesk.verify(&tampered(&signed)), Err(Unverified::Wrong));
+    assert_eq!(zendesk.verify(&at(&signed, NOW.0 + 600_000)), Err(Unverified::Stale));
+}
+
+#[test]
+fn a_signature_header_may_be_a_list_with_the_time_in_it() {
+    let verify = json!({ "scheme": "hmac", "header": "stripe-signature", "algorithm": "sha256", "encoding": "hex",
+        "message": "{timestamp}.{body}", "signature_key": "v1", "timestamp_key": "t" });
+    let stripe = source(verify, &["s"]);
+    let mut signed = request(&[], r#"{"a":1}"#);
+    stripe.sign(&mut signed).unwrap();
+    assert_eq!(stripe.verify(&signed), Ok(()));
+    let value = signed.headers["stripe-signature"].to_str().unwrap().to_owned();
+    assert!(value.starts_with("t=1795280400,v1="), "{value}");
+    let rotated = value.replace("v1=", "v1=00ff, v0=aa, v1=");
+    signed.headers.insert("stripe-signature", rotated.parse().unwrap());
+    assert_eq!(stripe.verify(&signed), Ok(()), "any of several signatures");
+    let moved = value.replace("1795280400", "1795280401");
+    signed.headers.insert("stripe-signature", moved.parse().unwrap());
+    assert_eq!(stripe.verify(&signed), Err(Unverified::Wrong));
+}
+
+#[test]
+fn an_hmac_spec_that_cannot_work_is_refused_with_everything_that_is_wrong() {
+    let verify = json!({ "scheme": "hmac", "header": "bad header", "algorithm": "sha1", "encoding": "hex", "message": "{timestamp}{x}" });
+    let told = refused(verify, &["s"]);
+    assert!(told.contains("`bad header` is not a header name"), "{told}");
+    assert!(told.contains("`{x}`"), "{told}");
+    let bodyless = json!({ "scheme": "hmac", "header": "h", "algorithm": "sha512", "encoding": "hex", "message": "x" });
+    assert!(refused(bodyless, &["s"]).contains("`{body}`"));
+    let unknown = json!({ "scheme": "hmac", "header": "h", "algorithm": "sha512", "encoding": "hex", "mesage": "x" });
+    assert!(refused(unknown, &["s"]).contains("mesage"));
+    let md5 = json!({ "scheme": "hmac", "header": "h", "algorithm": "md5", "encoding": "hex" });
+    assert!(refused(md5, &["s"]).contains("md5"));
+}
+
+fn webex() -> Value {
+    json!({ "scheme": "hmac", "header": "x-webexcc-signature", "algorithm": "sha256", "encoding": "hex", "unit": "ms",
+        "timestamp": "x-webexcc-timestamp", "timestamp_pointer": "/comciscotimestamp" })
+}
+
+#[test]
+fn a_time_in_the_signed_body_is_checked_and_no_header_may_contradict_or_replace_it() {
+    let webex = source(webex(), &["s"]);
+    for time in ["1795280400250", "\"1795280400250\""] {
+        let mut second = request(&[], &format!("{{\"comciscotimestamp\":{time}}}"));
+        webex.sign(&mut second).unwrap();
+        assert_eq!(second.header("x-webexcc-timestamp"), Some("1795280400250"));
+        assert_eq!(webex.verify(&second), Ok(()));
+        assert_eq!(webex.verify(&at(&second, NOW.0 + 301_000)), Err(Unverified::Stale));
+        let stripped = without(&second, "x-webexcc-timestamp");
+        assert_eq!(webex.verify(&at(&stripped, NOW.0 + 301_000)), Err(Unverified::Stale));
+        let mut moved = second.clone();
+        moved.headers.insert("x-webexcc-timestamp", "1795280700250".parse().unwrap());
+        assert_eq!(webex.verify(&moved), Err(Unverified::Wrong));
+    }
+    let mut first = request(&[], r#"{"id":"version 1 has no time"}"#);
+    webex.sign(&mut first).unwrap();
+    assert_eq!(webex.verify(&first), Ok(()));
+    first.headers.insert("x-webexcc-timestamp", "1795280400250".parse().unwrap());
+    let missing = Unverified::Missing("/comciscotimestamp".to_owned());
+    assert_eq!(webex.verify(&first), Err(missing));
+}

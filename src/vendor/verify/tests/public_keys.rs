@@ -1,0 +1,101 @@
+//! Signatures made once by another implementation, over the body of `SIGNED`.
+
+use super::*;
+
+const SIGNED: &str = r#"{"a":1}"#;
+const RSA_PEM: &str = "-----BEGIN PUBLIC KEY-----\nMIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAo1NgVotDSy3LgJ8wYqk0\n9pcq0GM7732vWfmfB/3UGBz+N5X3oo18OlQCq9V2FA1PNR/0vu8cUO0ZbjpIdg+Z\n0eiii+vnqKW+v5//V+he8fUl9oxW1/x9bX0Djqu0WYd8PPMCtqZ+4Ia+ATfgGOPv\n7Bo8C8t0fQ959kFqXOFf9NFzv1q2kmE0hcVxrtbf9CDymKH5PLmu/MEiKbddpqfR\n4eSfSWYo/DrGJ6uw4wdwGIW4ewmgTJYWYj6Qw6hRF3S4mR+P36652h7npywJFrFm\n9WpBACb4SV1HBbLWn24jGP59xxsZpsJlHzgU141nDf1OA/Ni9JRnpqO6SfM92Vd5\nxwIDAQAB\n-----END PUBLIC KEY-----\n";
+const P256_PEM: &str = "-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEwiWBrdQkY5nEqG6BvjfJCkttOcIY\nfpM/WbfxzE5PRCalkmwyfkn7Ru3C7NJBQ/Yib1tY560KNx6rgih7nknB3Q==\n-----END PUBLIC KEY-----\n";
+const P384_PEM: &str = "-----BEGIN PUBLIC KEY-----\nMHYwEAYHKoZIzj0CAQYFK4EEACIDYgAENc0Z8zyRo+la2zT9S1cR8DT0SahayGlG\nHQn7XVHoGs+eUS+zoYBYCSZzczZ9AN3n1rP0b/81eb9ToObXuiytZWx9CzoKhXD/\naT5A7scryC9ExgSCIx4swY/GR05uEhaK\n-----END PUBLIC KEY-----\n";
+const RS256: &str = "eyJhbGciOiJSUzI1NiJ9..WgeQsqo6vF-f4RHwCAH93RynWC02qnQ-Avzx6FSpsm9uQ1aiyuNFvwQCOCHDiflClSoayHSiEBvR49Mwj2hh1YCGYxDqZ4rQ0nBfPn9yZZVwI8PqHB6cvyxKxpPf42NmUGAPg_KejDNuMvFTxmb_1tnRPMy89B3ItBYjyh6w2z8UYiHnbsLzgxT5uCE_Is8_S9IHhgHWyjH5h0K-TWu2-kvNaPIq6pLXDFNv7AA4RWaRaI7H16ZhVGqyPhHvf4IlrzBo5i6Fu2S7_imq-nuMJMaNGmEmiKEVCJnp6iDCAKIe9CmQGydnJjssTOXP9GdStcmlWduyc63aAZj-kbUJSg";
+const PS256: &str = "eyJhbGciOiJQUzI1NiJ9..BGQ61wg7bf2M1WkEpOeFk19V-DR01MLI0oF6ooOrve_qI44yicKBbtlabYdJ9beFPhe7jC86QXvyWZkPVO4ZNuLMi7BrUHg7z0qB01aABx0xh7AZ1fibP6mJwOfmJospj3Uzr1U23EGI2Nx9FN6KKqcmR2s6bMv7z8tbXvp3uMgFmu_v_PHMXMgm3rL1maka5neJ32ZCf7OkNX1pFA1Yc29uiM9IlNlClH9-lbFCXpSRXXeJAKrQnS19RcvRzG5-peLkl0BDsror2Ql7FMUJvziWFc4-ldovlZHRSxrkNy8PBZQWyYpX7oVuFNA5oO3Y-YuIkSfJlxFx-bwqQdT7uQ";
+const ES256: &str = "eyJhbGciOiJFUzI1NiJ9..CrrhInJH3S6d-TN6OzjY65EIjBGo30HwldD_YmmVQc9m9HxFp4sQwtdIq9bmfRxJ-Jt8JNlc8XLOMr3Ft0-fSw";
+const ES384: &str = "eyJhbGciOiJFUzM4NCJ9..LnRZ7tf4yGcgQUa1xhi7LSk0zw-3vuCay4rm3I-wuyyTJGBqICndkinnAbP-hi9HjI14ZP2sEFLqpWhtuq8l0R5tuUY8gPbWjFHcUugyGbbckgefojOPeGfOhe9yHuxm";
+const ES256_UNENCODED: &str = "eyJhbGciOiJFUzI1NiIsImI2NCI6ZmFsc2UsImNyaXQiOlsiYjY0Il19..YccwkdC4xMq20CGoplbfjdA8lmxxypBioKI3_0NY5L7Asw_JjG-Id3RKi7K1Im4QdfpyvRfHD7HtMZZ9Atx3ZQ";
+const ES256_CRITICAL: &str = "eyJhbGciOiJFUzI1NiIsImNyaXQiOlsiZXhwIl0sImV4cCI6MX0..aBtK3DQEAVOwIbXPpAZkvoStxaMbVDKE3m_hWXqqzGHff8c-pBp0ScWJHZoykAEx9l8Uyi19jrs7THwFxBdDfg";
+const NONE: &str = "eyJhbGciOiJub25lIn0..";
+const HS256_OF_RSA_PEM: &str = "eyJhbGciOiJIUzI1NiJ9..T8WPQx6N-PwwX3PbAEchWgyOMnPIEqlEIyCLGTYV76o";
+const HS256_OF_P256_PEM: &str = "eyJhbGciOiJIUzI1NiJ9..RZUyDst0G408sxjKZelMhbfN_kldH-k79cpjTQRTBTI";
+const P256_SHA512_DER: &str = "3046022100b7501e1b7486ed328212ed990c4be7beedb602667b36d91d13712c3dec4b856f022100ca7167ba41cba6896fbec6f4328fd63c3fbc316c7475daef9c12e960cfcd7093";
+const P256_SHA512_FIXED: &str = "b7501e1b7486ed328212ed990c4be7beedb602667b36d91d13712c3dec4b856fca7167ba41cba6896fbec6f4328fd63c3fbc316c7475daef9c12e960cfcd7093";
+const P384_SHA512_DER: &str = "3065023100a3f366190d00e370610dba21375373418ae83165a4c7260770f4e65710b4439de09ff2d99d78ba683846ab0bfc327b6302300abbae84f14c9aa68b24d8cf81f643b6fc8691755dc3a8720d90bc696d41bd2bacfa8823ba7d76f61fbd8cb6d7389f3e";
+const P256_SHA256_BASE64: &str = "MEQCIAt1zSdQDrzQ+pj3vSN/qdINQ2FKsL4FPSqKzAFztAI7AiA4T7fnrWNPrupy9diBmBooh00ZErpBSZaYo56UXHlP0Q==";
+
+fn jws() -> Value {
+    json!({ "scheme": "jws_detached", "header": "x-8x8-signature" })
+}
+
+fn under(header: &str, signature: &str) -> Request {
+    request(&[(header, signature)], SIGNED)
+}
+
+#[test]
+fn a_detached_jws_fits_under_every_asymmetric_algorithm_and_any_of_several_keys() {
+    let source = source(jws(), &[P384_PEM, RSA_PEM, P256_PEM]);
+    for signature in [RS256, PS256, ES256, ES384, ES256_UNENCODED] {
+        let signed = under("x-8x8-signature", signature);
+        assert_eq!(source.verify(&signed), Ok(()), "{signature}");
+        assert_eq!(source.verify(&tampered(&signed)), Err(Unverified::Wrong), "{signature}");
+    }
+    let missing = Unverified::Missing("x-8x8-signature".to_owned());
+    assert_eq!(source.verify(&request(&[], SIGNED)), Err(missing));
+}
+
+#[test]
+fn a_detached_jws_never_becomes_an_hmac_nor_none_nor_what_its_key_is_not() {
+    let source = source(jws(), &[RSA_PEM, P256_PEM]);
+    for wrong in [NONE, HS256_OF_RSA_PEM, HS256_OF_P256_PEM, ES256_CRITICAL, ES384] {
+        let refused = source.verify(&under("x-8x8-signature", wrong));
+        assert_eq!(refused, Err(Unverified::Wrong), "{wrong}");
+    }
+    let only_rsa = verified_source(jws(), &[RSA_PEM]).unwrap();
+    assert_eq!(only_rsa.verify(&under("x-8x8-signature", ES256)), Err(Unverified::Wrong));
+    for unreadable in ["", "a.b", "a.b.c.d", "!..AAAA"] {
+        let told = source.verify(&under("x-8x8-signature", unreadable));
+        assert_eq!(told, Err(Unverified::Unreadable("x-8x8-signature".to_owned())));
+    }
+}
+
+#[test]
+fn a_jws_that_brings_its_payload_has_to_bring_the_body() {
+    let source = source(jws(), &[P256_PEM]);
+    let with = |payload: &str| ES256.replacen("..", &format!(".{payload}."), 1);
+    assert_eq!(source.verify(&under("x-8x8-signature", &with("eyJhIjoxfQ"))), Ok(()));
+    let other = source.verify(&under("x-8x8-signature", &with("eyJhIjoyfQ")));
+    assert_eq!(other, Err(Unverified::Wrong));
+}
+
+#[test]
+fn ecdsa_over_sha512_fits_as_der_and_as_two_numbers_on_both_curves() {
+    let verify = json!({ "scheme": "ecdsa", "header": "x-hub-ecdsa-signature" });
+    let source = source(verify, &[P384_PEM, P256_PEM]);
+    for signature in [P256_SHA512_DER, P256_SHA512_FIXED, P384_SHA512_DER] {
+        let signed = under("x-hub-ecdsa-signature", signature);
+        assert_eq!(source.verify(&signed), Ok(()), "{signature}");
+        assert_eq!(source.verify(&tampered(&signed)), Err(Unverified::Wrong));
+    }
+    let truncated = under("x-hub-ecdsa-signature", &P256_SHA512_DER[..40]);
+    assert_eq!(source.verify(&truncated), Err(Unverified::Wrong));
+    let unreadable = Unverified::Unreadable("x-hub-ecdsa-signature".to_owned());
+    assert_eq!(source.verify(&under("x-hub-ecdsa-signature", "xyz")), Err(unreadable));
+    assert_eq!(source.sign(&mut under("x", "y")), Err(Unsignable));
+}
+
+#[test]
+fn ecdsa_takes_another_hash_encoding_and_prefix() {
+    let verify = json!({ "scheme": "ecdsa", "header": "x-s", "algorithm": "sha256", "encoding": "base64", "prefix": "v1=" });
+    let source = source(verify, &[P256_PEM]);
+    let signed = under("x-s", &format!("v1={P256_SHA256_BASE64}"));
+    assert_eq!(source.verify(&signed), Ok(()));
+}
+
+#[test]
+fn what_is_no_public_key_is_told_by_its_place_only() {
+    let private = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+    for verify in [jws(), json!({ "scheme": "ecdsa", "header": "x" })] {
+        for wrong in ["not-a-key", private] {
+            let told = refused(verify.clone(), &[P256_PEM, wrong]);
+            assert!(told.contains("secret 2 is not a public key"), "{told}");
+            assert!(!told.contains("AAAA") && !told.contains("not-a-key"), "{told}");
+        }
+    }
+}
