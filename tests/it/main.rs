@@ -11,6 +11,7 @@ mod duplicates;
 mod house;
 mod intake_answers;
 mod lanes;
+mod made_up_vendor;
 mod native_bodies;
 mod operators;
 mod restart;
