@@ -43,6 +43,10 @@ pub const MAPPING_ROWS: &str = "awa_bridge_mapping_rows";
 pub const LAST_EVENT: &str = "awa_bridge_last_event_timestamp_seconds";
 /// ServiceNow's clock less ours.
 pub const CLOCK_OFFSET: &str = "awa_bridge_clock_offset_seconds";
+/// Requests an hour that a rate limit rule of ServiceNow's allows this user. Label: `rule`, its sys_id.
+pub const RATE_RULE_LIMIT: &str = "awa_bridge_servicenow_rate_limit_requests";
+/// When that hour ends, in seconds since 1970. Label: `rule`.
+pub const RATE_RULE_RESET: &str = "awa_bridge_servicenow_rate_limit_reset_timestamp_seconds";
 /// From a commit's first record to the end of its flush.
 pub const STORE_COMMIT_DURATION: &str = "awa_bridge_store_commit_duration_seconds";
 /// Events read from webhook requests. Labels: `source`, `result` (accepted, duplicate, ignored, unreadable).
@@ -73,7 +77,7 @@ const COUNTERS: [(&str, &str); 8] = [
     (INTAKE_PANICS, "Webhook requests that ended in a defect of the program"),
 ];
 
-const GAUGES: [(&str, Unit, &str); 12] = [
+const GAUGES: [(&str, Unit, &str); 14] = [
     (PENDING_EVENTS, Unit::Count, "Unsettled events"),
     (PARKED_EVENTS, Unit::Count, "Unsettled events that wait for a mapping"),
     (DEAD_EVENTS, Unit::Count, "Dead letters that nobody has replayed or discarded"),
@@ -89,6 +93,8 @@ const GAUGES: [(&str, Unit, &str); 12] = [
     (MAPPING_ROWS, Unit::Count, "Rows of the mapping tables in force"),
     (LAST_EVENT, Unit::Seconds, "When the last authentic event of a source came, since 1970"),
     (CLOCK_OFFSET, Unit::Seconds, "ServiceNow's clock less this machine's"),
+    (RATE_RULE_LIMIT, Unit::Count, "Requests an hour that ServiceNow's rate limit rule allows"),
+    (RATE_RULE_RESET, Unit::Seconds, "When the hour of that rule ends, since 1970"),
     (INTAKE_CONNECTIONS, Unit::Count, "Open connections of the intake"),
 ];
 

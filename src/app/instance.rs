@@ -32,6 +32,7 @@ fn awa_settings(settings: &Settings) -> Result<awa::Settings, config::Problems> 
     Ok(awa::Settings {
         base_url: instance.to_string(),
         request_timeout: servicenow.request_timeout,
+        per_second: settings.rate_limit.per_second.get(),
         auth: match auth {
             None => awa::Auth::None,
             Some(config::Auth::Basic { username, password }) => {
@@ -39,6 +40,7 @@ fn awa_settings(settings: &Settings) -> Result<awa::Settings, config::Problems> 
             }
             Some(config::Auth::ApiKey { key }) => awa::Auth::ApiKey { key: key.reveal()? },
             Some(config::Auth::OAuth(oauth)) => awa::Auth::OAuth {
+                token_url: Some(oauth.token_url.on(instance)),
                 client_id: oauth.client_id.clone(),
                 client_secret: oauth
                     .client_secret
@@ -113,7 +115,22 @@ pub(super) fn problem(standing: &pace::Standing) -> Option<String> {
         ));
     }
     let until = standing.breaker?;
-    Some(format!(
-        "ServiceNow does not answer as it should; calls are held, the next try is at {until}"
-    ))
+    let what = match standing.trouble {
+        Some(pace::Signal::Hibernating) => {
+            "The ServiceNow instance is hibernating: wake it at developer.servicenow.com"
+        }
+        Some(pace::Signal::Foreign) => {
+            "Something that is not ServiceNow's API answers, such as a login page: check servicenow.instance"
+        }
+        Some(
+            pace::Signal::Silent
+            | pace::Signal::Nothing
+            | pace::Signal::Answered
+            | pace::Signal::Overloaded
+            | pace::Signal::Told { .. }
+            | pace::Signal::Unauthorised,
+        )
+        | None => "ServiceNow does not answer",
+    };
+    Some(format!("{what}; calls are held, the next try is at {until}"))
 }

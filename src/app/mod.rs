@@ -9,6 +9,7 @@ pub mod explain;
 pub mod files;
 mod gauges;
 mod instance;
+pub mod online;
 mod reload;
 mod shipped;
 
@@ -202,6 +203,8 @@ impl Parts {
     async fn run(self, listeners: Listeners, shutdown: Shutdown) -> Result<(), Failure> {
         let Self { settings, store, client, pace, sources, admin, reloader } = self;
         let stopped = Shutdown::new();
+        let probe = online::warn_if_forbidden(Arc::clone(&client), settings.servicenow.in_doubt);
+        let probe = tokio::spawn(probe);
         let dispatch = Dispatch {
             store: store.clone(),
             client,
@@ -252,6 +255,7 @@ impl Parts {
         drop(dispatch.await);
         drop(admin.await);
         hang_ups.abort();
+        probe.abort();
         store.close().await;
         info!("Stopped");
         outcome

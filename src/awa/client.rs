@@ -8,7 +8,8 @@ use reqwest::Method;
 use tokio::sync::Mutex;
 
 use super::classify::{self, Verdict};
-use super::lookup;
+use super::hold::{Holds, Offer};
+use super::lookup::{self, Probed};
 use super::pace::Signal;
 use super::reasons::Reasons;
 use super::settings::{Settings, SettingsError};
@@ -25,7 +26,11 @@ pub struct Client {
     pub(super) transport: Transport,
     pub(super) queues: Mutex<HashMap<ExternalId, Vec<String>>>,
     reasons: Reasons,
+    holds: Holds,
 }
+
+/// Time for a probe, in milliseconds; the client's request time is the nearer bound.
+const PROBE_PATIENCE: u64 = 60_000;
 
 /// How a call is to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,7 +75,12 @@ impl Client {
     /// Names the setting that is wrong and what to do about it.
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
         let (transport, channels) = Transport::new(settings)?;
-        Ok(Self { transport, queues: Mutex::default(), reasons: Reasons::new(channels) })
+        Ok(Self {
+            transport,
+            queues: Mutex::default(),
+            reasons: Reasons::new(channels),
+            holds: Holds::default(),
+        })
     }
 
     /// Sends a call, once.
@@ -88,6 +98,17 @@ impl Client {
         let allowance = self.transport.allowance(deadline);
         let verdict = lookup::look_up(self, question, &allowance).await;
         reply(CallKind::LookUp, 1, verdict, &allowance)
+    }
+
+    /// Asks one harmless question: whether the instance is there, and whether calls in doubt could be looked up.
+    pub async fn probe(&self) -> Probed {
+        let allowance = self.transport.allowance(clock::now().plus(PROBE_PATIENCE));
+        lookup::probe(self, &allowance).await
+    }
+
+    /// Takes a new limit of requests in any second; 0 = none.
+    pub fn set_per_second(&self, per_second: u32) {
+        self.transport.set_per_second(per_second);
     }
 
     /// ServiceNow's clock less ours in milliseconds; none before the first answer.
@@ -127,9 +148,13 @@ impl Client {
     }
 
     fn clock_hold(&self, call: &AwaCall, corrected: bool) -> Option<UnixMillis> {
-        let window = match call {
-            AwaCall::Offer { window, .. } => Some(*window),
-            AwaCall::Assign { window, .. } => *window,
+        let (window, of, agent) = match call {
+            AwaCall::Offer { window, document, agent, .. } => {
+                Some((*window, document.sys_id, *agent))
+            }
+            AwaCall::Assign { window, work_item, agent, .. } => {
+                window.map(|window| (window, *work_item, *agent))
+            }
             AwaCall::Transfer { .. }
             | AwaCall::Accept { .. }
             | AwaCall::Reject { .. }
@@ -137,7 +162,14 @@ impl Client {
             | AwaCall::CloseDocument { .. } => None,
         }?;
         let (offset, now) = (self.transport.offset(), clock::now());
-        if corrected { Some(offset.corrected(now)) } else { offset.hold(window.offered_on, now) }
+        let offer = Offer { of, agent, window, corrected };
+        self.holds.of(offer, now, || {
+            if corrected {
+                Some(offset.corrected(now))
+            } else {
+                offset.hold(window.offered_on, now)
+            }
+        })
     }
 }
 
@@ -173,6 +205,7 @@ pub const fn outcome(reply: &AwaReply) -> &'static str {
         AwaReply::DocumentClosed => "document_closed",
         AwaReply::TooLate => "too_late",
         AwaReply::ClockSkew => "clock_skew",
+        AwaReply::Conflict { .. } => "conflict",
         AwaReply::Misconfigured { .. } => "misconfigured",
         AwaReply::Busy { .. } => "busy",
         AwaReply::NotSent { .. } => "not_sent",

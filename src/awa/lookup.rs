@@ -1,5 +1,7 @@
 //! Clears doubt: asks ServiceNow's work items what became of a call. Only reads.
 
+mod allowed;
+
 use super::classify::{Verdict, failure, read};
 use super::client::Client;
 use super::pace::Signal;
@@ -8,6 +10,9 @@ use super::transport::{Allowance, Outgoing};
 use super::work_item::{self, FIELDS, Row, text};
 use crate::clock;
 use crate::routing::{AwaCall, AwaReply, ExternalId, LookUp, SysId, TransferTarget, UnixMillis};
+
+pub(super) use allowed::probe;
+pub use allowed::{LookUps, Probed};
 
 const CALL: &str = "look_up";
 
@@ -49,8 +54,11 @@ pub(super) async fn look_up(client: &Client, question: &LookUp, allowance: &Allo
 
 /// A look-up that fails leaves the doubt as it was, whatever the failure would mean for a call.
 fn in_doubt(verdict: Verdict) -> Verdict {
+    // A page in a browser's words, but with a client error's status: the Table API is not there for us.
+    let refused = verdict.status.is_some_and(|status| (400..=499).contains(&status));
     let reply = match verdict.reply {
         AwaReply::Misconfigured { .. } => AwaReply::LookUpForbidden,
+        AwaReply::NotServiceNow { .. } if refused => AwaReply::LookUpForbidden,
         AwaReply::NotSent { why } => AwaReply::InDoubt { why },
         reply @ (AwaReply::Unauthorised { .. }
         | AwaReply::NotServiceNow { .. }
@@ -64,6 +72,7 @@ fn in_doubt(verdict: Verdict) -> Verdict {
         | AwaReply::DocumentClosed
         | AwaReply::TooLate
         | AwaReply::ClockSkew
+        | AwaReply::Conflict { .. }
         | AwaReply::NotLanded => AwaReply::InDoubt { why: verdict.message.clone() },
     };
     Verdict { reply, ..verdict }

@@ -6,6 +6,7 @@
 
 mod classify;
 pub mod client;
+mod hold;
 mod lookup;
 mod offset;
 pub mod online;
@@ -15,6 +16,7 @@ mod received;
 mod settings;
 mod token;
 mod transport;
+mod turnstile;
 pub mod wire;
 mod work_item;
 
@@ -24,5 +26,6 @@ mod peer;
 mod samples;
 
 pub use client::{Client, Reply, Terms};
-pub use pace::{Limits, NotNow, Pace, Permit, Signal, Standing, Why, backoff_delay};
+pub use lookup::{LookUps, Probed};
+pub use pace::{Limits, NotNow, Pace, Permit, Signal, Standing, Turn, Why, backoff_delay};
 pub use settings::{Auth, Grant, Settings, SettingsError};

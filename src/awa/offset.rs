@@ -8,7 +8,9 @@ use crate::routing::UnixMillis;
 /// How far a held moment stays behind ServiceNow's clock, in milliseconds.
 const MARGIN: u64 = 250;
 /// The same after ServiceNow has refused a moment as ahead of its clock.
-const CORRECTED_MARGIN: u64 = 2_000;
+const CORRECTED_MARGIN: u64 = 500;
+/// The same where nothing is known of ServiceNow's clock.
+const UNKNOWN_MARGIN: u64 = 2_000;
 /// One millisecond of widening for so many milliseconds of age: 500 ppm.
 const DRIFT: u64 = 2_000;
 
@@ -44,16 +46,17 @@ impl Offset {
         self.known.map(|known| known.aged(now)).map(|known| (known.low + known.high) / 2)
     }
 
-    /// What to write in place of a moment that lies ahead of ServiceNow's clock; none where it does not, or nothing
-    /// is known of that clock.
+    /// What to write in place of a moment that surely lies ahead of ServiceNow's clock; none where it may not, or
+    /// nothing is known of that clock: an honest moment must not be bent for a clock that is known to the second.
     pub(super) fn hold(&self, moment: UnixMillis, now: UnixMillis) -> Option<UnixMillis> {
-        let ahead = moment.0 > now.0 + self.likely(now)?;
+        let ahead = moment.0 > now.0 + self.known?.aged(now).high;
         ahead.then(|| self.surely_past(now).minus(MARGIN))
     }
 
     /// A moment well in ServiceNow's past, for the repeat of a call refused for its clock.
     pub(super) fn corrected(&self, now: UnixMillis) -> UnixMillis {
-        self.surely_past(now).minus(CORRECTED_MARGIN)
+        let margin = if self.known.is_some() { CORRECTED_MARGIN } else { UNKNOWN_MARGIN };
+        self.surely_past(now).minus(margin)
     }
 
     /// A moment of ours on ServiceNow's clock, by the likeliest offset.

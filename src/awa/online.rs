@@ -133,6 +133,8 @@ async fn ask(client: &Client, path: &str, query: &[(&str, &str)]) -> Result<Vec<
     Ok(value["result"].as_array().cloned().unwrap_or_default())
 }
 
+const QUEUE_FIELDS: &str = "sys_id,external_id,name,active,service_channel.name";
+
 async fn queues(client: &Client, wanted: &[ExternalId]) -> Vec<Finding> {
     let (ids, external): (Vec<_>, Vec<_>) =
         wanted.iter().map(ToString::to_string).partition(|id| SysId::parse(id).is_ok());
@@ -152,9 +154,7 @@ async fn queues(client: &Client, wanted: &[ExternalId]) -> Vec<Finding> {
         })
         .collect();
     for (field, values) in [("sys_id", ids), ("external_id", external)] {
-        let answers =
-            rows_of(client, "awa_queue", field, &values, "", "sys_id,external_id,name,active")
-                .await;
+        let answers = rows_of(client, "awa_queue", field, &values, "", QUEUE_FIELDS).await;
         for (batch, answer) in answers {
             match answer {
                 Ok(rows) => findings.extend(batch.iter().map(|id| queue(field, id, &rows))),
@@ -179,9 +179,14 @@ fn queue(field: &str, id: &str, rows: &[Value]) -> Finding {
         }
         [row] => finding(Found::Ok, &name(row)),
         several => {
-            let names = several.iter().map(|row| name(row)).collect::<Vec<_>>().join(", ");
+            let named = |row: &&Value| {
+                let channel = text(&row["service_channel.name"]).unwrap_or_default();
+                let parts = [name(row), channel, text(&row["sys_id"]).unwrap_or_default()];
+                parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
+            };
+            let named = several.iter().map(named).collect::<Vec<_>>().join(", ");
             let detail = format!(
-                "{} queues share it ({names}): put the sys_id of the one for the channel into queues.csv",
+                "{} queues share it ({named}): put the sys_id of the one for the channel into queues.csv",
                 several.len()
             );
             finding(Found::Ambiguous, &detail)

@@ -77,6 +77,7 @@ impl Peer {
         Settings {
             base_url: format!("http://{}", self.address),
             request_timeout: Duration::from_secs(2),
+            per_second: 0,
             auth: Auth::Basic {
                 username: "bridge".into(),
                 password: SecretString::from("hunter2"),

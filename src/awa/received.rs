@@ -3,7 +3,7 @@
 use reqwest::header::{self, HeaderMap};
 use serde_json::Value;
 
-use crate::routing::UnixMillis;
+use crate::routing::{SysId, UnixMillis};
 
 /// The longest text of ServiceNow's that is kept, in characters.
 const KEPT: usize = 300;
@@ -21,6 +21,8 @@ pub(super) struct Received {
     pub(super) mfa: bool,
     /// How many rows a Table API query matched before access rules hid any.
     pub(super) total: Option<u64>,
+    /// The rate limit rule that the request counted for.
+    pub(super) rate_rule: Option<RateRule>,
     pub(super) body: Vec<u8>,
     /// False where the body broke off.
     pub(super) complete: bool,
@@ -43,6 +45,7 @@ impl Received {
             date: text(header::DATE.as_str()).and_then(|date| http_date(&date)),
             mfa: text("x-mfa_token").is_some(),
             total: text("x-total-count").and_then(|count| count.parse().ok()),
+            rate_rule: RateRule::read(text),
             body: Vec::new(),
             complete: false,
         }
@@ -81,6 +84,29 @@ impl Received {
         // The query of a login redirect carries tokens: only what stands before it is shown.
         let shown = location.split(['?', '#']).next().unwrap_or_default();
         Page::Redirect(tidy(shown))
+    }
+}
+
+/// A rate limit rule, as ServiceNow shows it with every answer that counts for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RateRule {
+    /// Requests an hour.
+    pub(super) limit: u64,
+    /// When the hour ends, in seconds since 1970.
+    pub(super) reset: Option<u64>,
+    /// The rule's sys_id; empty where none is said.
+    pub(super) rule: String,
+}
+
+impl RateRule {
+    fn read(header: impl Fn(&str) -> Option<String>) -> Option<Self> {
+        let number = |name: &str| header(name)?.parse().ok();
+        let rule = header("x-ratelimit-rule").and_then(|rule| SysId::parse(&rule).ok());
+        Some(Self {
+            limit: number("x-ratelimit-limit")?,
+            reset: number("x-ratelimit-reset"),
+            rule: rule.map(|rule| rule.to_string()).unwrap_or_default(),
+        })
     }
 }
 
@@ -212,9 +238,12 @@ impl Words {
 pub(super) fn success(result: &Value) -> Option<bool> {
     match &result["success"] {
         Value::Bool(success) => Some(*success),
-        Value::String(word) if word.eq_ignore_ascii_case("true") => Some(true),
-        Value::String(word) if word.eq_ignore_ascii_case("false") => Some(false),
-        _ => None,
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+        word => match word.to_string().trim_matches('"').to_ascii_lowercase().as_str() {
+            "true" | "yes" | "1" => Some(true),
+            "false" | "no" | "0" => Some(false),
+            _ => None,
+        },
     }
 }
 

@@ -13,6 +13,8 @@ pub struct Settings {
     pub base_url: String,
     /// The longest that one call may take, look-ups and tokens included.
     pub request_timeout: Duration,
+    /// Requests in any second, of every kind; 0 = no limit.
+    pub per_second: u32,
     pub auth: Auth,
     /// A client certificate with its private key, as PEM.
     pub client_certificate: Option<SecretString>,
@@ -31,8 +33,10 @@ pub enum Auth {
         username: String,
         password: SecretString,
     },
-    /// A token from `/oauth_token.do`.
+    /// A token from the token endpoint.
     OAuth {
+        /// The endpoint's URL; none = `/oauth_token.do` of the instance.
+        token_url: Option<String>,
         client_id: String,
         client_secret: Option<SecretString>,
         grant: Grant,

@@ -4,21 +4,23 @@
 
 use std::error::Error as _;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, Url, header, redirect, retry};
 use secrecy::ExposeSecret;
 use serde_json::Value;
+use tokio::time::timeout;
 
 use super::classify::{Failure, Verdict};
 use super::offset::Offset;
 use super::pace::Signal;
-use super::received::Received;
+use super::received::{RateRule, Received};
 use super::settings::{Settings, SettingsError};
 use super::token::Identity;
-use crate::clock;
+use super::turnstile::{Pass, Turnstile};
 use crate::routing::{AwaReply, UnixMillis};
+use crate::{clock, metrics as names};
 
 /// The largest answer that is read.
 const MAX_BODY: usize = 1024 * 1024;
@@ -35,7 +37,10 @@ pub(super) struct Transport {
     base: Url,
     request_timeout: Duration,
     identity: Identity,
+    turnstile: Arc<Turnstile>,
     offset: Mutex<Offset>,
+    /// The rule that was shown last.
+    rate_rule: Mutex<Option<RateRule>>,
 }
 
 /// The time that one call may take, and the requests that it took.
@@ -96,19 +101,27 @@ impl Transport {
     ) -> Result<(Self, std::collections::HashMap<String, String>), SettingsError> {
         let base = base(&settings.base_url)?;
         let http = http(&base, &settings)?;
-        let identity = Identity::new(settings.auth, http.clone(), &base)?;
+        let turnstile = Arc::new(Turnstile::new(settings.per_second));
+        let identity = Identity::new(settings.auth, http.clone(), &base, Arc::clone(&turnstile))?;
         let transport = Self {
             http,
             base,
             request_timeout: settings.request_timeout,
             identity,
+            turnstile,
             offset: Mutex::default(),
+            rate_rule: Mutex::default(),
         };
         Ok((transport, settings.channels))
     }
 
     pub(super) fn allowance(&self, deadline: UnixMillis) -> Allowance {
         Allowance::until(deadline, self.request_timeout)
+    }
+
+    /// Takes a new limit of requests in any second; 0 = none.
+    pub(super) fn set_per_second(&self, per_second: u32) {
+        self.turnstile.set(per_second);
     }
 
     /// ServiceNow's clock, as far as it is known.
@@ -139,6 +152,8 @@ impl Transport {
         allowance: &Allowance,
     ) -> Result<Received, Failure> {
         let left = allowance.left().ok_or_else(out_of_time)?;
+        let pass = timeout(left, self.turnstile.pass()).await.map_err(|_| out_of_time())?;
+        let left = allowance.left().ok_or_else(out_of_time)?;
         let mut request = self
             .http
             .request(outgoing.method.clone(), self.url(outgoing))
@@ -153,7 +168,7 @@ impl Transport {
         }
         allowance.requests.fetch_add(1, Ordering::Relaxed);
         let (start, began) = (clock::now(), clock::instant());
-        let outcome = self.converse(request, start).await;
+        let outcome = self.converse(request, pass, start).await;
         count(outgoing.call, outcome.as_ref().map(|received| received.status), began.elapsed());
         outcome
     }
@@ -161,10 +176,15 @@ impl Transport {
     async fn converse(
         &self,
         request: reqwest::RequestBuilder,
+        pass: Pass<'_>,
         start: UnixMillis,
     ) -> Result<Received, Failure> {
         let response = request.send().await.map_err(failed)?;
+        pass.answered();
         let mut received = Received::new(response.status().as_u16(), response.headers());
+        if let Some(rule) = &received.rate_rule {
+            self.show(rule);
+        }
         if let Some(date) = received.date {
             self.measure(date, start, clock::now());
         }
@@ -177,8 +197,29 @@ impl Transport {
         offset.measure(date, start, end);
         if let Some(likely) = offset.likely(end) {
             #[expect(clippy::cast_precision_loss, reason = "an offset is far below 2^52 ms")]
-            metrics::gauge!("awa_bridge_clock_offset_seconds").set(likely as f64 / 1000.0);
+            metrics::gauge!(names::CLOCK_OFFSET).set(likely as f64 / 1000.0);
         }
+    }
+
+    /// Shows a rate limit rule in the metrics, and in the log where it is new.
+    #[expect(clippy::cast_precision_loss, reason = "neither comes near 2^52")]
+    fn show(&self, rule: &RateRule) {
+        let RateRule { limit, reset, rule: id } = rule;
+        metrics::gauge!(names::RATE_RULE_LIMIT, "rule" => id.clone()).set(*limit as f64);
+        if let Some(reset) = reset {
+            metrics::gauge!(names::RATE_RULE_RESET, "rule" => id.clone()).set(*reset as f64);
+        }
+        let mut shown = self.rate_rule.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = shown.as_ref().is_some_and(|shown| (shown.limit, &shown.rule) == (*limit, id));
+        if !known {
+            tracing::info!(
+                limit,
+                reset,
+                rule = id,
+                "ServiceNow limits this user to {limit} requests an hour; see rate_limit.per_hour"
+            );
+        }
+        *shown = Some(rule.clone());
     }
 
     fn url(&self, outgoing: &Outgoing<'_>) -> Url {
@@ -246,6 +287,16 @@ pub(super) fn count(call: &'static str, status: Result<u16, &Failure>, took: Dur
 
 fn base(text: &str) -> Result<Url, SettingsError> {
     let error = |problem: &str| SettingsError::new("instance", problem);
+    let url = sealed("instance", text)?;
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(error("must be the bare address, without a path"));
+    }
+    Ok(url)
+}
+
+/// A URL over which credentials may go.
+pub(super) fn sealed(key: &'static str, text: &str) -> Result<Url, SettingsError> {
+    let error = |problem: &str| SettingsError::new(key, problem);
     let url = Url::parse(text).map_err(|why| {
         error(&format!("is not a URL ({why}): write https://NAME.service-now.com"))
     })?;
@@ -259,9 +310,6 @@ fn base(text: &str) -> Result<Url, SettingsError> {
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(error("must not hold credentials: put them under servicenow.auth"));
-    }
-    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(error("must be the bare address, without a path"));
     }
     Ok(url)
 }

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use super::{Exit, say};
+use super::table::table;
+use super::{Exit, runtime, say};
+use crate::app::files::Files;
+use crate::app::online::Line;
 use crate::app::{self, Failure};
 use crate::config::Settings;
 
@@ -25,5 +28,28 @@ pub(super) fn run(config: Option<&Path>, online: bool) -> Exit {
         say(line);
     }
     say("All files hold.");
-    if online { super::check_online(&settings, &checked.files) } else { Exit::Done }
+    if online { ask(&settings, &checked.files) } else { Exit::Done }
+}
+
+/// Asks ServiceNow for what configuration and tables name, and shows a table.
+fn ask(settings: &Settings, files: &Files) -> Exit {
+    let asked = match runtime() {
+        Ok(runtime) => runtime.block_on(app::online::check(settings, files)),
+        Err(exit) => return exit,
+    };
+    let asked = match asked {
+        Ok(asked) => asked,
+        Err(failure) => return Exit::Usage(failure.to_string()),
+    };
+    let row = |line: &Line| {
+        vec![line.found.to_owned(), line.what.to_owned(), line.name.clone(), line.detail.clone()]
+    };
+    let rows: Vec<_> = asked.lines.iter().map(row).collect();
+    say("");
+    say(&table(&["FOUND", "WHAT", "NAME", "DETAIL"], &rows));
+    if asked.fit {
+        say("ServiceNow has all that could be asked for.");
+        return Exit::Done;
+    }
+    Exit::Failed("ServiceNow lacks something, or does not let the bridge call it".to_owned())
 }

@@ -81,11 +81,6 @@ fn dispatch(arguments: Arguments) -> Exit {
     }
 }
 
-/// Asks ServiceNow what the tables name.
-fn check_online(_settings: &crate::config::Settings, _files: &crate::app::files::Files) -> Exit {
-    Exit::Failed("to come".to_owned())
-}
-
 /// Writes to stdout. A reader that went away (`| head`) is no fault of the command.
 fn say(text: &str) {
     let mut out = std::io::stdout().lock();

@@ -6,6 +6,7 @@ use metrics::{counter, histogram};
 use tracing::{debug, info, warn};
 
 use super::Dispatch;
+use super::probe::tell;
 use crate::awa::pace::{Permit, backoff_delay};
 use crate::awa::{Reply, Terms};
 use crate::routing::{AwaReply, CallKind, EntryId, LaneKey, Waited};
@@ -72,10 +73,11 @@ impl Errand {
                 (asked, dispatch.client.look_up(question, *deadline).await)
             }
         };
-        dispatch.pace.observe(answered.signal, answered.requests, clock::now());
+        let turn = dispatch.pace.observe(answered.signal, answered.requests, clock::now());
         drop(permit);
         dispatch.freed.notify_one();
         log(&asked, &answered);
+        tell(turn, why(&answered));
         let delays = dispatch.delays;
         let retry_in = backoff_delay(asked.tries, delays.initial, delays.max, rand::random());
         let Reply { reply, answer, elapsed_ms, signal: _, requests: _ } = answered;
@@ -83,6 +85,28 @@ impl Errand {
             Ok(settled) => report::settled(&settled),
             Err(error) => debug!(%error, "An answer could not be recorded"),
         }
+    }
+}
+
+/// What stands in the way, at its most explicit.
+fn why(answered: &Reply) -> &str {
+    match &answered.reply {
+        AwaReply::Unauthorised { why } => why,
+        AwaReply::NotServiceNow { what } => what,
+        AwaReply::Landed { .. }
+        | AwaReply::AlreadyOurs { .. }
+        | AwaReply::TakenBy { .. }
+        | AwaReply::AgentUnavailable
+        | AwaReply::DocumentClosed
+        | AwaReply::TooLate
+        | AwaReply::ClockSkew
+        | AwaReply::Conflict { .. }
+        | AwaReply::Misconfigured { .. }
+        | AwaReply::Busy { .. }
+        | AwaReply::NotSent { .. }
+        | AwaReply::InDoubt { .. }
+        | AwaReply::NotLanded
+        | AwaReply::LookUpForbidden => &answered.answer.message,
     }
 }
 
@@ -115,6 +139,7 @@ fn log(asked: &Asked<'_>, answered: &Reply) {
         ),
         AwaReply::AgentUnavailable
         | AwaReply::ClockSkew
+        | AwaReply::Conflict { .. }
         | AwaReply::Busy { .. }
         | AwaReply::NotLanded => {
             counter!(names::RETRIES, "why" => outcome).increment(1);

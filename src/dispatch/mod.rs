@@ -6,6 +6,7 @@
 
 mod blocked;
 mod errand;
+mod probe;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,6 +96,9 @@ impl Dispatch {
             }
             let Some(due) = agenda.most_urgent(now) else {
                 blocked.ends(now);
+                if let Some(permit) = self.pace.probe(now) {
+                    errands.spawn(probe::probe(Arc::clone(self), permit));
+                }
                 return agenda.next_at().unwrap_or(UnixMillis::MAX);
             };
             if (self.held)() {

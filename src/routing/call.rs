@@ -196,6 +196,8 @@ pub enum AwaReply {
     TooLate,
     /// `offered_on` lies ahead of ServiceNow's clock.
     ClockSkew,
+    /// Refused for the work item's state, which may be as wanted all the same: look first. `why` is ServiceNow's text.
+    Conflict { why: String },
     /// Repeating cannot help; `what` says what a person has to change.
     Misconfigured { what: String },
     /// The instance is alive and turned the call away for now.
@@ -226,6 +228,7 @@ impl AwaReply {
             Self::DocumentClosed => "document_closed",
             Self::TooLate => "too_late",
             Self::ClockSkew => "clock_skew",
+            Self::Conflict { .. } => "conflict",
             Self::Misconfigured { .. } => "misconfigured",
             Self::Busy { .. } => "busy",
             Self::NotSent { .. } => "not_sent",

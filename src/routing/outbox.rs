@@ -111,6 +111,29 @@ impl Story {
         self.calls.last().and_then(|call| call.meaning.as_deref()).unwrap_or("no_answer")
     }
 
+    /// What the answer to the last call, look-ups aside, was taken to mean; none where there was no answer to take.
+    #[must_use]
+    pub fn last_call_meaning(&self) -> Option<&str> {
+        self.meanings().next_back().flatten()
+    }
+
+    /// How many of the calls that are kept were answered so.
+    #[must_use]
+    pub fn answered_so(&self, meaning: &str) -> usize {
+        self.meanings().filter(|answer| *answer == Some(meaning)).count()
+    }
+
+    /// Whether a call that is kept may have been carried out without our being told.
+    #[must_use]
+    pub fn was_in_doubt(&self) -> bool {
+        self.meanings().any(|answer| matches!(answer, None | Some("in_doubt" | "not_servicenow")))
+    }
+
+    fn meanings(&self) -> impl DoubleEndedIterator<Item = Option<&str>> {
+        let calls = self.calls.iter().filter(|attempt| attempt.call != CallKind::LookUp);
+        calls.map(|attempt| attempt.meaning.as_deref())
+    }
+
     /// Adds a call, forgetting the oldest past [`Story::KEPT`].
     pub fn record(&mut self, attempt: Attempt) {
         if self.calls.len() == Self::KEPT {

@@ -5,8 +5,10 @@
 pub(super) enum Meaning<'a> {
     /// A person has to change something; says what.
     Misconfigured(&'static str),
-    /// The work item's state decides what became of the call.
+    /// The call may have been carried out all the same.
     LookFirst,
+    /// Refused, for what the work item's state is: whether it is as wanted, a look tells.
+    Conflict,
     AgentUnavailable,
     DocumentClosed,
     TooLate,
@@ -49,11 +51,11 @@ const TABLE: &[(&str, Meaning<'static>)] = &[
     ("agent is not available", Meaning::AgentUnavailable),
     ("couldn't blind transfer to agent", Meaning::AgentUnavailable),
     ("could not blind transfer to agent", Meaning::AgentUnavailable),
-    ("can not be assigned", Meaning::LookFirst),
-    ("cannot be assigned", Meaning::LookFirst),
-    ("not in pending accept state", Meaning::LookFirst),
-    ("isn't in pending accept state", Meaning::LookFirst),
-    ("assigned to a different agent", Meaning::LookFirst),
+    ("can not be assigned", Meaning::Conflict),
+    ("cannot be assigned", Meaning::Conflict),
+    ("not in pending accept state", Meaning::Conflict),
+    ("isn't in pending accept state", Meaning::Conflict),
+    ("assigned to a different agent", Meaning::Conflict),
     ("maximum execution time exceeded", Meaning::LookFirst),
     ("transaction cancelled", Meaning::LookFirst),
     ("cannot find the work item for document", Meaning::NoConsult),

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::pace::Signal;
 use super::received::{Page, Received, Shape, Words, http_date, success};
+use super::work_item::text as field;
 use crate::routing::{AwaCall, AwaReply, SysId, UnixMillis, Wait};
 use message::Meaning;
 
@@ -120,26 +121,31 @@ pub(super) fn json_of(received: &Received, now: UnixMillis) -> Result<Value, Ver
 fn busy(received: &Received, shape: &Shape, now: UnixMillis) -> Verdict {
     let words =
         if let Shape::Json(value) = shape { Words::of(value).verbatim() } else { String::new() };
-    let told = received
-        .retry_after
-        .as_deref()
-        .and_then(|text| retry_after(text, received.date.unwrap_or(now)));
+    let told = told(received, now);
     let message = if words.is_empty() { "too many requests".to_owned() } else { words };
     match told {
         Some(ms) => {
-            let message = format!("{message} (Retry-After {} s)", ms / 1000);
+            let message = format!("{message} (Retry-After {} s)", ms.div_ceil(1000));
             Verdict::new(AwaReply::Busy { wait: Wait::Told(ms) }, message, Signal::Told { ms })
         }
         None => Verdict::new(AwaReply::Busy { wait: Wait::BackOff }, message, Signal::Overloaded),
     }
 }
 
+/// How long ServiceNow wants to be left alone, in milliseconds.
+fn told(received: &Received, now: UnixMillis) -> Option<u64> {
+    let text = received.retry_after.as_deref()?;
+    retry_after(text, received.date.unwrap_or(now))
+}
+
 /// Reads `Retry-After`, seconds or an HTTP date, as milliseconds from `at`.
 fn retry_after(text: &str, at: UnixMillis) -> Option<u64> {
-    if let Ok(seconds) = text.parse::<u64>() {
-        return Some(seconds.saturating_mul(1000));
-    }
-    http_date(text).map(|until| until.since(at))
+    let ms = match text.parse::<u64>() {
+        Ok(seconds) => seconds.saturating_mul(1000),
+        Err(_) => http_date(text)?.since(at),
+    };
+    // No time at all is no answer to the question of how long: back off.
+    (ms > 0).then_some(ms)
 }
 
 fn not_servicenow(page: &Page, signal: Signal) -> Verdict {
@@ -188,7 +194,7 @@ fn landed(call: &AwaCall, value: &Value, words: &Words) -> Option<Verdict> {
         AwaCall::Offer { .. } | AwaCall::Transfer { .. } => {
             success(result)?;
             let work_item =
-                result["work_item"]["sys_id"].as_str().and_then(|id| SysId::parse(id).ok());
+                field(&result["work_item"]["sys_id"]).and_then(|id| SysId::parse(&id).ok());
             AwaReply::Landed { work_item }
         }
         AwaCall::Assign { work_item, .. } => {
@@ -242,6 +248,7 @@ fn worded(asked: Option<(&AwaCall, bool)>, received: &Received, words: &Words) -
             AwaReply::Misconfigured { what: format!("{text} ({what})") }
         }
         Meaning::LookFirst => AwaReply::InDoubt { why: text.clone() },
+        Meaning::Conflict => AwaReply::Conflict { why: text.clone() },
         Meaning::AgentUnavailable => AwaReply::AgentUnavailable,
         Meaning::DocumentClosed => AwaReply::DocumentClosed,
         Meaning::TooLate => AwaReply::TooLate,
@@ -272,8 +279,8 @@ fn wordless_json(received: &Received) -> Verdict {
 fn assigned_to(call: Option<&AwaCall>, agent: &str) -> AwaReply {
     let ours = call.and_then(agent_of).map(|agent| agent.to_string());
     match ours {
-        _ if agent.is_empty() => AwaReply::InDoubt {
-            why: "already assigned, to an agent that the answer does not name".into(),
+        _ if SysId::parse(&agent.to_ascii_lowercase()).is_err() => AwaReply::Conflict {
+            why: "already assigned, to an agent whose sys_id the answer does not say".into(),
         },
         Some(ours) if ours.eq_ignore_ascii_case(agent) => {
             AwaReply::AlreadyOurs { work_item: call.and_then(work_item_of) }
@@ -336,7 +343,10 @@ fn by_status(received: &Received, text: &str) -> Verdict {
             "the document, work item, queue or route is not there, or access rules hide it",
         ),
         408 => Verdict::doubt(text, Signal::Answered),
-        502..=504 => Verdict::doubt(text, Signal::Silent),
+        502..=504 => {
+            let told = told(received, received.date.unwrap_or(UnixMillis::MAX));
+            Verdict::doubt(text, told.map_or(Signal::Silent, |ms| Signal::Told { ms }))
+        }
         400..=499 => misconfigured(&format!("status {}", received.status)),
         200..=299 => misconfigured("refused"),
         _ => Verdict::doubt(text, Signal::Answered),

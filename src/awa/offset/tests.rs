@@ -49,7 +49,19 @@ fn a_corrected_moment_is_surely_past_even_without_a_measurement() {
     assert_eq!(Offset::default().corrected(T), T.minus(2_000));
     let (offset, now) = measured(800);
     let corrected = offset.corrected(now);
-    assert!(corrected < now.plus(800).minus(1_900));
+    assert!(corrected < now.plus(800).minus(500));
+    assert!(corrected > now.plus(800).minus(700));
+}
+
+#[test]
+fn after_a_single_header_an_honest_moment_is_not_bent() {
+    for within in [0, 250, 500, 750, 999] {
+        let mut offset = Offset::default();
+        let start = T.plus(within);
+        offset.measure(header(start, 0), start, start.plus(5));
+        assert_eq!(offset.hold(start.plus(4), start.plus(5)), None, "{within}");
+        assert!(offset.hold(start.plus(5_000), start.plus(5)).is_some(), "{within}");
+    }
 }
 
 #[test]

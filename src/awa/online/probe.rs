@@ -95,6 +95,7 @@ fn finding(name: &str, answer: Result<(), Verdict>) -> Finding {
         | AwaReply::DocumentClosed
         | AwaReply::TooLate
         | AwaReply::ClockSkew
+        | AwaReply::Conflict { .. }
         | AwaReply::NotLanded
         | AwaReply::LookUpForbidden => api(Found::Ok, &verdict.message),
     }

@@ -90,7 +90,12 @@ async fn everything_is_asked_for_and_told_apart() {
         ("api", "Manual Assignment", Found::Ok, ""),
         ("api", "Agent Consult", Found::Ok, ""),
         ("queue", "vip", Found::Ok, "VIP"),
-        ("queue", "both", Found::Ambiguous, "2 queues share it (Voice, Chat)"),
+        (
+            "queue",
+            "both",
+            Found::Ambiguous,
+            "2 queues share it (Voice 0d584509c323120095ccd02422d3ae5b, Chat",
+        ),
         ("queue", "old", Found::Unfit, "not active"),
         ("queue", "none", Found::Missing, "queues.csv"),
         ("queue", "a^b", Found::Unknown, "sys_id"),

@@ -7,6 +7,7 @@ mod backoff;
 mod budget;
 mod gate;
 mod rate;
+mod window;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -15,11 +16,12 @@ pub use backoff::backoff_delay;
 use budget::Budget;
 use gate::Gate;
 use rate::Rate;
+use window::Window;
 
 /// Failures in a row that open the breaker.
 const OUTAGE: u32 = 5;
-/// The breaker's pauses, in milliseconds: short enough that a ring is not missed by much.
-const BREAKER: (u64, u64) = (500, 5_000);
+/// The breaker's pauses, in milliseconds: short enough that a ring of a few seconds is still served after an outage.
+const BREAKER: (u64, u64) = (500, 2_000);
 /// Pauses between probes while the credentials are refused, in milliseconds.
 const UNAUTHORISED: (u64, u64) = (5_000, 60_000);
 /// Answers without a complaint that let concurrency grow by one.
@@ -34,7 +36,9 @@ const LONGEST_TOLD: u64 = 3_600_000;
 /// What the configuration allows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
+    /// Requests in any second.
     pub per_second: u32,
+    /// How many of them may leave at once.
     pub burst: u32,
     /// Requests in any hour; 0 = no budget.
     pub per_hour: u32,
@@ -109,10 +113,20 @@ pub struct Standing {
     pub breaker: Option<UnixMillis>,
     /// While the credentials are refused: when they are, or were, tried again.
     pub unauthorised: Option<UnixMillis>,
+    /// What shut the breaker, or says that the credentials are refused.
+    pub trouble: Option<Signal>,
     /// While ServiceNow's Retry-After lasts.
     pub retry_after: Option<UnixMillis>,
     /// Requests of the last hour, counted where there is a budget.
     pub used: u32,
+}
+
+/// Calls are held from now on, or no longer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// For this trouble; one call at a time still finds out whether it is over.
+    Held(Signal),
+    Released,
 }
 
 /// The pace of all calls to one instance.
@@ -125,6 +139,7 @@ pub struct Pace {
 struct State {
     limits: Limits,
     rate: Rate,
+    window: Window,
     budget: Budget,
     blocked_until: UnixMillis,
     in_flight: u32,
@@ -134,6 +149,7 @@ struct State {
     failures: u32,
     breaker: Gate,
     unauthorised: Gate,
+    trouble: Option<Signal>,
 }
 
 /// The right to send one call; gives its place back when it is dropped.
@@ -157,6 +173,7 @@ impl Pace {
         let state = State {
             limits,
             rate: Rate::new(limits.per_second, limits.burst),
+            window: Window::new(limits.per_second),
             budget: Budget::default(),
             blocked_until: UnixMillis::default(),
             in_flight: 0,
@@ -166,6 +183,7 @@ impl Pace {
             failures: 0,
             breaker: Gate::new(BREAKER),
             unauthorised: Gate::new(UNAUTHORISED),
+            trouble: None,
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -175,6 +193,7 @@ impl Pace {
         let mut state = lock(&self.state);
         if (limits.per_second, limits.burst) != (state.limits.per_second, state.limits.burst) {
             state.rate = Rate::new(limits.per_second, limits.burst);
+            state.window = Window::new(limits.per_second);
         }
         if limits.max_in_flight != state.limits.max_in_flight {
             state.concurrency = limits.max_in_flight.max(1);
@@ -202,13 +221,38 @@ impl Pace {
         Ok(Permit { state: Arc::clone(&self.state), probe })
     }
 
-    /// Takes in what an exchange said about the instance and how many requests it took. Call it before the permit is
-    /// dropped.
-    pub fn observe(&self, signal: Signal, requests: u32, now: UnixMillis) {
+    /// The right to ask the instance whether it is back, where calls are held and it is time for a probe. For when no
+    /// call is due that could be the probe.
+    #[must_use]
+    pub fn probe(&self, now: UnixMillis) -> Option<Permit> {
+        let held = {
+            let state = lock(&self.state);
+            state.breaker.is_shut() || state.unauthorised.is_shut()
+        };
+        if held { self.permit(Urgency::Live(now), now).ok() } else { None }
+    }
+
+    /// Takes in what an exchange said about the instance and how many requests it took; says whether calls are held
+    /// from now on or no longer. Call it before the permit is dropped.
+    pub fn observe(&self, signal: Signal, requests: u32, now: UnixMillis) -> Option<Turn> {
         let mut state = lock(&self.state);
         // One was charged with the permit.
-        state.budget.charge(requests.saturating_sub(1), now);
+        let further = requests.saturating_sub(1);
+        state.budget.charge(further, now);
+        state.window.add(further, now);
+        let held = |state: &State| (state.breaker.is_shut(), state.unauthorised.is_shut());
+        let before = held(&state);
         state.observe(signal, now);
+        let after = held(&state);
+        if after == (false, false) {
+            state.trouble = None;
+            return (before != after).then_some(Turn::Released);
+        }
+        if before == after {
+            return None;
+        }
+        state.trouble = Some(signal);
+        Some(Turn::Held(signal))
     }
 
     /// How things stand.
@@ -220,6 +264,7 @@ impl Pace {
             concurrency: state.concurrency,
             breaker: state.breaker.shut_until(),
             unauthorised: state.unauthorised.shut_until(),
+            trouble: state.trouble,
             retry_after: (state.blocked_until > now).then_some(state.blocked_until),
             used: state.budget.used(now),
         }
@@ -247,10 +292,14 @@ impl State {
         if let Some(until) = self.budget.full_until(self.allowed(urgency), now) {
             return not(until, Why::Budget);
         }
-        match self.rate.take(now) {
-            Ok(()) => Ok(Probe { breaker, unauthorised }),
-            Err(until) => not(until, Why::RateLimit),
+        if let Some(until) = self.window.full_until(now) {
+            return not(until, Why::RateLimit);
         }
+        if let Err(until) = self.rate.take(now) {
+            return not(until, Why::RateLimit);
+        }
+        self.window.add(1, now);
+        Ok(Probe { breaker, unauthorised })
     }
 
     /// Requests in an hour that a call of this urgency may fill up to; none = no budget.

@@ -5,6 +5,7 @@
 mod grant;
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -18,13 +19,16 @@ use tokio::time::timeout;
 use super::classify::{Failure, Verdict, failure};
 use super::received::Received;
 use super::settings::{Auth, SettingsError};
-use super::transport::{Allowance, count, failed, out_of_time, read_body};
+use super::transport::{Allowance, count, failed, out_of_time, read_body, sealed};
+use super::turnstile::{Pass, Turnstile};
 use crate::clock;
 use crate::routing::AwaReply;
 use grant::{Granted, Registered, Way};
 
 /// A token is renewed so long before it ends.
 const EARLY: Duration = Duration::from_secs(90);
+/// ServiceNow's token endpoint.
+const TOKEN_PATH: &str = "/oauth_token.do";
 
 /// The credentials, ready for use.
 pub(super) enum Identity {
@@ -46,6 +50,7 @@ pub(super) struct Tokens {
     http: reqwest::Client,
     endpoint: Url,
     registered: Registered,
+    turnstile: Arc<Turnstile>,
     held: Mutex<Held>,
 }
 
@@ -73,6 +78,7 @@ impl Identity {
         auth: Auth,
         http: reqwest::Client,
         base: &Url,
+        turnstile: Arc<Turnstile>,
     ) -> Result<Self, SettingsError> {
         match auth {
             Auth::None => Ok(Self::Fixed(None)),
@@ -83,12 +89,15 @@ impl Identity {
             Auth::ApiKey { key } => {
                 fixed(HeaderName::from_static("x-sn-apikey"), key.expose_secret())
             }
-            Auth::OAuth { client_id, client_secret, grant } => {
+            Auth::OAuth { token_url, client_id, client_secret, grant } => {
                 let registered = Registered::new(client_id, client_secret, grant)?;
-                let mut endpoint = base.clone();
-                endpoint.set_path("/oauth_token.do");
+                let endpoint = match token_url {
+                    Some(url) => sealed("auth.token_url", &url)?,
+                    None => base.join(TOKEN_PATH).unwrap_or_else(|_| base.clone()),
+                };
                 let held = Mutex::default();
-                Ok(Self::Tokens(Box::new(Tokens { http, endpoint, registered, held })))
+                let tokens = Tokens { http, endpoint, registered, turnstile, held };
+                Ok(Self::Tokens(Box::new(tokens)))
             }
         }
     }
@@ -164,7 +173,10 @@ impl Tokens {
 
     async fn fetch(&self, way: &Way<'_>, allowance: &Allowance) -> Result<Granted, Verdict> {
         let form = self.registered.form(way, clock::now())?;
-        let left = allowance.left().ok_or_else(|| failure(out_of_time()))?;
+        let late = || failure(out_of_time());
+        let left = allowance.left().ok_or_else(late)?;
+        let pass = timeout(left, self.turnstile.pass()).await.map_err(|_| late())?;
+        let left = allowance.left().ok_or_else(late)?;
         let request = self
             .http
             .post(self.endpoint.clone())
@@ -173,14 +185,15 @@ impl Tokens {
             .timeout(left)
             .body(form);
         let began = clock::instant();
-        let outcome = converse(request).await;
+        let outcome = converse(request, pass).await;
         count("token", outcome.as_ref().map(|received| received.status), began.elapsed());
         self.registered.read(&outcome.map_err(failure)?, clock::now())
     }
 }
 
-async fn converse(request: RequestBuilder) -> Result<Received, Failure> {
+async fn converse(request: RequestBuilder, pass: Pass<'_>) -> Result<Received, Failure> {
     let response = request.send().await.map_err(failed)?;
+    pass.answered();
     let mut received = Received::new(response.status().as_u16(), response.headers());
     read_body(response, &mut received).await;
     Ok(received)

@@ -51,7 +51,7 @@ fn form(asked: &Asked) -> HashMap<String, String> {
 fn client(peer: &Peer, grant: Grant) -> Client {
     let mut settings = peer.settings();
     let client_secret = Some(SecretString::from("s3cret&"));
-    settings.auth = Auth::OAuth { client_id: "app".into(), client_secret, grant };
+    settings.auth = Auth::OAuth { token_url: None, client_id: "app".into(), client_secret, grant };
     Client::new(settings).unwrap()
 }
 
@@ -199,7 +199,7 @@ async fn without_a_token(grant: Grant, act: Act) -> (Reply, usize) {
     let mut settings = peer.settings();
     settings.request_timeout = Duration::from_millis(600);
     let client_secret = Some(SecretString::from("s3cret&"));
-    settings.auth = Auth::OAuth { client_id: "app".into(), client_secret, grant };
+    settings.auth = Auth::OAuth { token_url: None, client_id: "app".into(), client_secret, grant };
     let reply = Client::new(settings).unwrap().send(&call(), terms()).await;
     (reply, counts(&peer).1)
 }
@@ -289,6 +289,11 @@ async fn secrets_that_cannot_be_used_are_named_and_not_shown() {
         jti,
         lifetime,
     };
-    let pem = problem(Auth::OAuth { client_id: "app".into(), client_secret: None, grant: broken });
+    let pem = problem(Auth::OAuth {
+        token_url: None,
+        client_id: "app".into(),
+        client_secret: None,
+        grant: broken,
+    });
     assert!(pem.starts_with("servicenow.auth.key ") && !pem.contains("b-secret"), "{pem}");
 }

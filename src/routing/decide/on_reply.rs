@@ -16,6 +16,10 @@ pub(super) struct Answered {
     pub(super) at: UnixMillis,
 }
 
+/// The meanings, as stories keep them, that the answer to a look-up is seen in the light of.
+const ALREADY_OURS: &str = "already_ours";
+const CONFLICT: &str = "conflict";
+
 /// What to do after an answer that settles nothing.
 enum Again {
     /// The call, certain not to have landed.
@@ -44,10 +48,22 @@ pub(super) fn reply(lane: &mut Lane, id: EntryId, answered: Answered, rules: &Ru
     let back_off = Pause { cause: PauseCause::BackOff, ms: retry_in };
     let at_once = Pause { cause: PauseCause::BackOff, ms: 0 };
     let dead = |code: &str, detail: &str| (Outcome::Dead, Reason::with(code, detail));
+    if looked_up && entry.story.last_call_meaning() == Some(ALREADY_OURS) {
+        // It is done whatever the look-up says: that was only asked for the work item.
+        let work_item = if let AwaReply::Landed { work_item } = reply { work_item } else { None };
+        return landed(lane, id, work_item, "already_in_place", at, rules);
+    }
+    let brings_work_item = entry.brings_work_item();
+    let conflicts = entry.story.answered_so(CONFLICT);
+    let in_conflict = looked_up && entry.story.last_call_meaning() == Some(CONFLICT);
+    let presumed = rules.doubt == Doubt::Repeat && entry.story.was_in_doubt();
     let end = match reply {
         AwaReply::Landed { work_item } => {
             let code = if looked_up { "found_by_look_up" } else { "confirmed" };
             return landed(lane, id, work_item, code, at, rules);
+        }
+        AwaReply::AlreadyOurs { work_item: None } if !looked_up && brings_work_item => {
+            return again(lane, id, &Again::LookUp, at_once, at);
         }
         AwaReply::AlreadyOurs { work_item } => {
             return landed(lane, id, work_item, "already_in_place", at, rules);
@@ -56,12 +72,19 @@ pub(super) fn reply(lane: &mut Lane, id: EntryId, answered: Answered, rules: &Ru
             return landed(lane, id, None, "taken_by_another", at, rules);
         }
         AwaReply::TakenBy { agent } => dead("taken_by_another", &agent),
-        AwaReply::AgentUnavailable | AwaReply::ClockSkew if looked_up => {
+        AwaReply::AgentUnavailable | AwaReply::ClockSkew | AwaReply::Conflict { .. }
+            if looked_up =>
+        {
             return again(lane, id, &Again::LookUp, back_off, at);
         }
         AwaReply::NotLanded | AwaReply::LookUpForbidden if !looked_up => {
             return again(lane, id, &Again::LookUp, back_off, at);
         }
+        AwaReply::NotLanded if in_conflict && conflicts > 1 => lane.refused(id),
+        AwaReply::LookUpForbidden if in_conflict && (presumed || lane.is_withdraw(id)) => {
+            return landed(lane, id, None, "presumed_in_place", at, rules);
+        }
+        AwaReply::LookUpForbidden if in_conflict => lane.refused(id),
         AwaReply::AgentUnavailable => return unavailable(lane, id, at, rules),
         AwaReply::DocumentClosed if lane.is_withdraw(id) => {
             return landed(lane, id, None, "already_in_place", at, rules);
@@ -79,7 +102,9 @@ pub(super) fn reply(lane: &mut Lane, id: EntryId, answered: Answered, rules: &Ru
         | AwaReply::NotSent { .. }
         | AwaReply::Unauthorised { .. } => return again(lane, id, &doubtful, back_off, at),
         AwaReply::InDoubt { .. } if looked_up => return again(lane, id, &doubtful, back_off, at),
-        AwaReply::InDoubt { .. } => return again(lane, id, &Again::LookUp, at_once, at),
+        AwaReply::InDoubt { .. } | AwaReply::Conflict { .. } => {
+            return again(lane, id, &Again::LookUp, at_once, at);
+        }
         AwaReply::NotServiceNow { .. } => return again(lane, id, &Again::LookUp, back_off, at),
         AwaReply::NotLanded => return again(lane, id, &Again::Call, back_off, at),
         AwaReply::LookUpForbidden => match rules.doubt {
@@ -262,7 +287,33 @@ impl Conversation {
     }
 }
 
+impl Lane {
+    /// ServiceNow refuses the call for the work item's state, and no look-up shows a state to refuse it for.
+    fn refused(&self, id: EntryId) -> (Outcome, Reason) {
+        let calls = self.conversation.entry(id).map(|entry| entry.story.calls.as_slice());
+        let mut calls = calls.unwrap_or_default().iter().rev();
+        let call = calls.find(|attempt| attempt.meaning.as_deref() == Some(CONFLICT));
+        let message = call.and_then(|call| call.message.as_deref()).unwrap_or_default();
+        (Outcome::Dead, Reason::with("refused", message))
+    }
+}
+
 impl Entry {
+    /// Whether its answer is to bring a work item that is not known yet.
+    fn brings_work_item(&self) -> bool {
+        let offers = match &self.event.action {
+            Action::Offer { .. } | Action::Transfer { target: VendorTarget::Agent(_), .. } => true,
+            Action::Transfer { target: VendorTarget::Queue(_), .. }
+            | Action::Assign { .. }
+            | Action::Accept { .. }
+            | Action::Reject { .. }
+            | Action::ConsultEnd { .. }
+            | Action::Withdraw
+            | Action::Bind => false,
+        };
+        offers && self.story.work_item.is_none()
+    }
+
     fn account_for_answer(&mut self, at: UnixMillis) {
         let open = at.since(self.received_at).saturating_sub(self.story.waited.total());
         self.story.waited.answer += open;

@@ -1,5 +1,6 @@
 //! The tests of routing: builders, and a [`Scene`] in which a story is told and checked to the last effect.
 
+mod conflicts;
 mod defects;
 mod directory;
 mod histories;

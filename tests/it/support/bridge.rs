@@ -76,10 +76,11 @@ impl Bridge {
             config,
         };
         bridge.run().await;
+        bridge.sandbox.forget_calls();
         bridge
     }
 
-    /// Starts the daemon over the store that is there.
+    /// Starts the daemon over the store that is there, and waits until it has asked whether it may look up.
     async fn run(&mut self) {
         let settings =
             Settings::parse(&self.config, "test.toml").expect("the test's configuration");
@@ -90,6 +91,14 @@ impl Bridge {
         self.intake = format!("http://{}", running.intake);
         self.admin = format!("http://{}", running.admin);
         self.running = Some(running);
+        let reads = || self.sandbox.calls_to(Endpoint::TableRead);
+        let before = reads().len();
+        if before == 0 {
+            eventually("the question whether look-ups are allowed", async || {
+                reads().iter().any(|call| call.status.is_some()).then_some(())
+            })
+            .await;
+        }
     }
 
     /// Stops the daemon in order and starts it again over the same store.

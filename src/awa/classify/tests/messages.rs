@@ -13,7 +13,7 @@ fn every_message_of_offer_work_has_its_meaning() {
             "Caller 6816f79cc0a8016401c5a33be04be441 does not have the awa_manager or awa_integration_user role",
             "misconfigured",
         ),
-        ("Work Item accepted can not be assigned", "in_doubt"),
+        ("Work Item accepted can not be assigned", "conflict"),
         ("0d584509c323120095ccd02422d3ae5b is not a valid agent", "misconfigured"),
         ("Transfer failed - couldn't blind transfer to agent", "agent_unavailable"),
         ("Work Item is already assigned to 0d584509c323120095ccd02422d3ae5b", "already_ours"),
@@ -49,7 +49,7 @@ fn every_message_of_manual_assignment_has_its_meaning() {
     let ours = format!("already_ours {WORK_ITEM}");
     for (message, expected) in [
         ("bfa3a27e87bd5210be070d48dabb3588 is not a valid work item", "misconfigured"),
-        ("Work item bfa3a27e87bd5210be070d48dabb3588 cannot be assigned", "in_doubt"),
+        ("Work item bfa3a27e87bd5210be070d48dabb3588 cannot be assigned", "conflict"),
         ("Work Item is already assigned to 0d584509c323120095ccd02422d3ae5b", ours.as_str()),
         ("Work Item is already assigned to 46d44a23a9fe19810012d100cca80666", taken.as_str()),
         ("Agent is not available", "agent_unavailable"),
@@ -74,9 +74,9 @@ fn every_message_of_the_inbox_actions_has_its_meaning() {
         ("Missing work item ID", "misconfigured"),
         ("Missing reject reason item ID", "misconfigured"),
         ("Missing reject reason ID", "misconfigured"),
-        ("Work item is assigned to a different agent", "in_doubt"),
+        ("Work item is assigned to a different agent", "conflict"),
         ("Wrong work item ID", "misconfigured"),
-        ("Work item is not in pending accept state", "in_doubt"),
+        ("Work item is not in pending accept state", "conflict"),
         (
             "There is no record for awa_reject_reason : 31e3fa29b38023002e7b6e5f26a8dc17",
             "misconfigured",
@@ -113,9 +113,12 @@ fn the_agent_of_already_assigned_is_read_with_and_without_a_full_stop() {
             format!("taken_by {OTHER}")
         );
     }
-    let nobody =
-        json!({ "result": { "success": false, "message": "Work Item is already assigned to" } });
-    assert_eq!(told(&meaning_of(&offer_at(NOW), &json_answer(409, &nobody))), "in_doubt");
+    for nameless in
+        ["Work Item is already assigned to", "Work Item is already assigned to Ada Lovelace"]
+    {
+        let body = json!({ "result": { "success": false, "message": nameless } });
+        assert_eq!(told(&meaning_of(&offer_at(NOW), &json_answer(409, &body))), "conflict");
+    }
 }
 
 #[test]

@@ -201,9 +201,9 @@ fn too_many_requests_wait_as_they_are_told_or_back_off() {
     let date = http_date("Sat, 21 Nov 2026 16:00:00 GMT");
     for (retry_after, date, wait) in [
         (Some("417"), None, Wait::Told(417_000)),
-        (Some("0"), None, Wait::Told(0)),
+        (Some("0"), None, Wait::BackOff),
         (Some("Sat, 21 Nov 2026 16:00:30 GMT"), date, Wait::Told(30_000)),
-        (Some("Sat, 21 Nov 2026 15:00:00 GMT"), date, Wait::Told(0)),
+        (Some("Sat, 21 Nov 2026 15:00:00 GMT"), date, Wait::BackOff),
         (Some("soon"), None, Wait::BackOff),
         (None, None, Wait::BackOff),
     ] {
@@ -214,6 +214,20 @@ fn too_many_requests_wait_as_they_are_told_or_back_off() {
             let verdict = meaning_of(&offer_at(NOW), &answer);
             assert_eq!(verdict.reply, AwaReply::Busy { wait }, "{retry_after:?} {body}");
         }
+    }
+}
+
+#[test]
+fn an_instance_in_maintenance_that_says_for_how_long_is_left_alone_so_long() {
+    for (status, retry_after, signal) in [
+        (503, Some("120"), Signal::Told { ms: 120_000 }),
+        (503, None, Signal::Silent),
+        (500, Some("120"), Signal::Answered),
+    ] {
+        let retry_after = retry_after.map(str::to_owned);
+        let answer = Received { retry_after, ..received(status, "text/html", "<html>busy</html>") };
+        let verdict = meaning_of(&offer_at(NOW), &answer);
+        assert_eq!((told(&verdict).as_str(), verdict.signal), ("in_doubt", signal));
     }
 }
 

@@ -1,0 +1,148 @@
+//! What only ServiceNow can tell: whether everything that configuration and tables name is there, and whether calls in
+//! doubt can be looked up.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use tracing::{debug, warn};
+
+use super::files::Files;
+use super::{Failure, instance};
+use crate::awa::online::{Finding, Found, Wanted};
+use crate::awa::{Client, LookUps};
+use crate::config::Settings;
+use crate::routing::{Doubt, ReasonRow, RejectReason};
+
+/// What would let calls in doubt be looked up.
+const REMEDY: &str = "give the integration user read access (a role or an ACL) to awa_work_item with its fields sys_id, \
+                      state, assigned_to, document_id and queue";
+
+/// What ServiceNow said about everything.
+pub struct Asked {
+    /// In the order in which it was asked for.
+    pub lines: Vec<Line>,
+    /// Whether the bridge can work with what is there.
+    pub fit: bool,
+}
+
+/// What it said about one thing.
+pub struct Line {
+    /// The sort of thing, such as `queue`.
+    pub what: &'static str,
+    /// ServiceNow's name for it, and the contact centre's where there is one.
+    pub name: String,
+    /// `ok`, `missing`, `ambiguous`, `unfit`, `unknown` or `forbidden`.
+    pub found: &'static str,
+    /// What is wrong and what to do.
+    pub detail: String,
+}
+
+/// Asks the instance for everything that the configuration and the tables name.
+///
+/// # Errors
+/// The configuration does not say how to speak to the instance.
+pub async fn check(settings: &Settings, files: &Files) -> Result<Asked, Failure> {
+    let client = instance::client(settings)?;
+    let findings = client.check_online(&wanted(settings, files)).await;
+    let instance_answers =
+        !findings.iter().any(|finding| finding.what == "api" && finding.name == "instance");
+    let fit = instance_answers
+        && findings.iter().any(|finding| finding.found == Found::Ok)
+        && findings.iter().all(|finding| matches!(finding.found, Found::Ok | Found::Unknown));
+    let names = names(files);
+    let mut lines: Vec<Line> = findings.into_iter().map(|finding| line(finding, &names)).collect();
+    if instance_answers {
+        lines.push(look_ups(&client, settings.servicenow.in_doubt).await);
+    }
+    Ok(Asked { lines, fit })
+}
+
+fn wanted(settings: &Settings, files: &Files) -> Wanted {
+    let tables = || files.directories.values();
+    let queues: BTreeSet<_> =
+        tables().flat_map(|tables| tables.external_ids()).map(|(_, _, id)| id.clone()).collect();
+    let agents: BTreeSet<_> =
+        tables().flat_map(|tables| tables.agents()).map(|(_, sys_id)| sys_id).collect();
+    let reasons: BTreeSet<_> = tables()
+        .flat_map(|tables| tables.reasons())
+        .map(|(_, row)| match row {
+            ReasonRow::SysId(sys_id) => RejectReason::SysId(*sys_id),
+            ReasonRow::DisplayValue(text) => {
+                RejectReason::DisplayValue { text: text.clone(), channel: None }
+            }
+        })
+        .collect();
+    let channels = settings.servicenow.channels.iter();
+    Wanted {
+        queues: queues.into_iter().collect(),
+        agents: agents.into_iter().collect(),
+        reasons: reasons.into_iter().collect(),
+        channels: channels.map(|(name, sys_id)| (name.clone(), sys_id.to_string())).collect(),
+    }
+}
+
+/// The contact centres' names of queues and agents, by ServiceNow's.
+fn names(files: &Files) -> BTreeMap<(&'static str, String), BTreeSet<String>> {
+    let mut names: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
+    for tables in files.directories.values() {
+        for (queue, channel, id) in tables.external_ids() {
+            let name = match channel {
+                Some(channel) => format!("{queue} {channel}"),
+                None => queue.to_string(),
+            };
+            names.entry(("queue", id.to_string())).or_default().insert(name);
+        }
+        for (agent, sys_id) in tables.agents() {
+            names.entry(("agent", sys_id.to_string())).or_default().insert(agent.to_string());
+        }
+    }
+    names
+}
+
+fn line(finding: Finding, names: &BTreeMap<(&'static str, String), BTreeSet<String>>) -> Line {
+    let Finding { what, name, found, detail } = finding;
+    let theirs = names.get(&(what, name.clone()));
+    let theirs = theirs.map(|names| names.iter().cloned().collect::<Vec<_>>().join(", "));
+    let name = match theirs {
+        Some(theirs) if theirs != name => format!("{name} ({theirs})"),
+        Some(_) | None => name,
+    };
+    Line { what, name, found: found.as_str(), detail }
+}
+
+/// That the look-up is forbidden is a policy that the bridge can live with.
+async fn look_ups(client: &Client, policy: Doubt) -> Line {
+    let (found, detail) = match client.probe().await.look_ups {
+        LookUps::Allowed => ("ok", String::new()),
+        LookUps::Forbidden(why) => {
+            ("forbidden", format!("{why}; until then {}: {REMEDY}", in_force(policy)))
+        }
+        LookUps::Unknown(why) => ("unknown", why),
+    };
+    Line { what: "look-up", name: "awa_work_item".to_owned(), found, detail }
+}
+
+const fn in_force(policy: Doubt) -> &'static str {
+    match policy {
+        Doubt::Repeat => {
+            "calls in doubt are repeated and may ring an agent twice (servicenow.in_doubt = \"repeat\")"
+        }
+        Doubt::Dead => "calls in doubt become dead letters (servicenow.in_doubt = \"dead\")",
+    }
+}
+
+/// Finds out once whether calls in doubt can be looked up, and warns if they cannot. Whatever it finds, the daemon runs.
+pub(super) async fn warn_if_forbidden(client: Arc<Client>, policy: Doubt) {
+    match client.probe().await.look_ups {
+        LookUps::Allowed => {}
+        LookUps::Forbidden(reason) => warn!(
+            reason,
+            policy = in_force(policy),
+            "ServiceNow does not let the bridge read awa_work_item, so {}; {REMEDY}",
+            in_force(policy)
+        ),
+        LookUps::Unknown(reason) => {
+            debug!(reason, "Whether calls in doubt can be looked up is not known")
+        }
+    }
+}

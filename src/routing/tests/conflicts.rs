@@ -1,0 +1,76 @@
+//! Refusals that only the work item's state explains, and offers that are in place but name no work item.
+
+use super::*;
+
+const fn conflict() -> AwaReply {
+    AwaReply::Conflict { why: String::new() }
+}
+
+const fn lost() -> AwaReply {
+    AwaReply::InDoubt { why: String::new() }
+}
+
+fn sent() -> Scene {
+    let mut scene = Scene::new();
+    scene.arrives(0, an_offer("e1")).due(0, 1).so_far();
+    scene
+}
+
+#[test]
+fn a_conflict_is_looked_up_before_anything_else() {
+    let mut scene = sent();
+    scene.answers(10, 1, conflict()).said(["reschedule 1 +10 conflict"]);
+    scene.stands(["1 in doubt +10"]).due(10, 1).so_far();
+    scene.answers(20, 1, AwaReply::Landed { work_item: Some(sys_id('1')) });
+    scene.said(["settle 1 delivered found_by_look_up"]);
+}
+
+#[test]
+fn a_conflict_that_no_look_up_explains_is_called_once_more_and_then_given_up() {
+    let mut scene = sent();
+    scene.answers(10, 1, conflict()).due(10, 1).so_far();
+    scene.answers(20, 1, AwaReply::NotLanded).said(["reschedule 1 +720 not_landed"]);
+    scene.due(720, 1).answers(730, 1, conflict()).due(730, 1).so_far();
+    scene.answers(740, 1, AwaReply::NotLanded).said(["settle 1 dead refused"]);
+}
+
+#[test]
+fn a_conflict_that_may_not_be_looked_up_is_given_up_at_once() {
+    let mut scene = sent();
+    scene.answers(10, 1, conflict()).due(10, 1).so_far();
+    scene.answers(20, 1, AwaReply::LookUpForbidden).said(["settle 1 dead refused"]);
+}
+
+#[test]
+fn a_conflict_after_a_lost_answer_that_may_not_be_looked_up_is_taken_for_its_deed() {
+    for (policy, end) in [
+        (Doubt::Repeat, "settle 1 delivered presumed_in_place"),
+        (Doubt::Dead, "settle 1 dead in_doubt"),
+    ] {
+        let mut scene = sent();
+        scene.rules.doubt = policy;
+        scene.answers(10, 1, lost()).due(10, 1).so_far();
+        scene.answers(20, 1, AwaReply::LookUpForbidden);
+        if policy == Doubt::Repeat {
+            scene.due(720, 1).answers(730, 1, conflict()).due(730, 1).so_far();
+            scene.answers(740, 1, AwaReply::LookUpForbidden);
+        }
+        scene.said([end]);
+    }
+}
+
+#[test]
+fn an_offer_in_place_is_looked_up_once_for_its_work_item_and_is_done_whatever_that_brings() {
+    for (found, item) in [
+        (AwaReply::Landed { work_item: Some(sys_id('1')) }, Some(sys_id('1'))),
+        (AwaReply::NotLanded, None),
+        (AwaReply::LookUpForbidden, None),
+        (lost(), None),
+    ] {
+        let mut scene = sent();
+        scene.answers(10, 1, AwaReply::AlreadyOurs { work_item: None });
+        scene.said(["reschedule 1 +10 already_ours"]).due(10, 1).so_far();
+        scene.answers(20, 1, found).said(["settle 1 delivered already_in_place"]);
+        assert_eq!(scene.conversation.work_items.last().map(|item| item.sys_id), item);
+    }
+}
