@@ -17,6 +17,10 @@ pub const OLDEST_PENDING: &str = "awa_bridge_oldest_pending_seconds";
 pub const PARKED_EVENTS: &str = "awa_bridge_parked_events";
 /// Dead letters that nobody has replayed or discarded.
 pub const DEAD_EVENTS: &str = "awa_bridge_dead_events";
+/// 1 while an operator holds all sending.
+pub const HELD: &str = "awa_bridge_held";
+/// Always 1. Label: `version`.
+pub const BUILD_INFO: &str = "awa_bridge_build_info";
 /// 1 while the store cannot write.
 pub const STORE_FAILED: &str = "awa_bridge_store_failed";
 /// 1 while the last reload was refused and the old files are in force.
@@ -77,7 +81,9 @@ const COUNTERS: [(&str, &str); 8] = [
     (INTAKE_PANICS, "Webhook requests that ended in a defect of the program"),
 ];
 
-const GAUGES: [(&str, Unit, &str); 14] = [
+const GAUGES: [(&str, Unit, &str); 16] = [
+    (BUILD_INFO, Unit::Count, "Always 1; the label says which version runs"),
+    (HELD, Unit::Count, "1 while an operator holds all sending"),
     (PENDING_EVENTS, Unit::Count, "Unsettled events"),
     (PARKED_EVENTS, Unit::Count, "Unsettled events that wait for a mapping"),
     (DEAD_EVENTS, Unit::Count, "Dead letters that nobody has replayed or discarded"),
@@ -91,7 +97,11 @@ const GAUGES: [(&str, Unit, &str); 14] = [
     (UNAUTHORISED, Unit::Count, "1 while ServiceNow refuses the bridge's credentials"),
     (OLDEST_PENDING, Unit::Seconds, "Age of the oldest unsettled event"),
     (MAPPING_ROWS, Unit::Count, "Rows of the mapping tables in force"),
-    (LAST_EVENT, Unit::Seconds, "When the last authentic event of a source came, since 1970"),
+    (
+        LAST_EVENT,
+        Unit::Seconds,
+        "When the last authentic event of a source came, since 1970; the start where none is known",
+    ),
     (CLOCK_OFFSET, Unit::Seconds, "ServiceNow's clock less this machine's"),
     (RATE_RULE_LIMIT, Unit::Count, "Requests an hour that ServiceNow's rate limit rule allows"),
     (RATE_RULE_RESET, Unit::Seconds, "When the hour of that rule ends, since 1970"),

@@ -22,6 +22,11 @@ pub(super) fn text(status: u16, content_type: &'static str, text: String) -> Res
     response(status, content_type, text.into_bytes())
 }
 
+/// Bytes of which nothing is known.
+pub(super) fn bytes(bytes: Vec<u8>) -> Response<Body> {
+    response(200, "application/octet-stream", bytes)
+}
+
 /// What is wrong, in a sentence.
 pub(super) fn problem(status: u16, title: &str) -> Response<Body> {
     let body = serde_json::json!({ "type": "about:blank", "status": status, "title": title });

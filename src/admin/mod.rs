@@ -1,5 +1,5 @@
 //! The admin address: health, metrics and the record of events, over hyper on loopback. Reads only, but for replay,
-//! discard and reload, which a person asks for.
+//! discard, hold and reload, which a person asks for.
 
 mod answer;
 mod routes;
@@ -29,8 +29,10 @@ const MAX_BODY: usize = 64 * 1024;
 /// What the admin address shows and sets off, beside the store.
 pub struct Admin {
     pub store: Store,
-    /// What keeps the bridge from being ready; empty = ready.
-    pub not_ready: Box<dyn Fn() -> Vec<String> + Send + Sync>,
+    /// How things stand: `ready` and its `reasons`, `held`, and all that `GET /v1/status` shows beside.
+    pub status: Box<dyn Fn() -> serde_json::Value + Send + Sync>,
+    /// Holds all sending (true) or lets it go on (false), for whom; whether that changed anything.
+    pub hold: Box<dyn Fn(bool, &str) -> bool + Send + Sync>,
     /// The metrics page.
     pub metrics: Box<dyn Fn() -> String + Send + Sync>,
     pub reload: Reload,

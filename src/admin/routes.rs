@@ -12,13 +12,16 @@ use subtle::ConstantTimeEq;
 
 use super::Admin;
 use super::answer::{self, Body};
-use crate::report;
 use crate::store::{DiscardAnswer, Failed, Filter, ReplayAnswer, Settled, State};
+use crate::{clock, report};
 
 /// How many events one page has where the request does not say.
 const PAGE: usize = 100;
 /// How many it has at most.
 const MAX_PAGE: usize = 1_000;
+
+/// How many deeds of operators an event's record keeps.
+const DEEDS_KEPT: usize = 8;
 
 pub(super) async fn respond(admin: &Admin, request: &Parts) -> Response<Body> {
     let segments: Vec<String> = request
@@ -46,17 +49,25 @@ pub(super) async fn respond(admin: &Admin, request: &Parts) -> Response<Body> {
         ["v1", "events", source, id] if get => show(admin, source, id),
         ["v1", "events", source, id, "replay"] if post => {
             let force = query.get("force").is_some_and(|force| force == "true" || force == "1");
-            let by = query.get("by").cloned().unwrap_or_default();
+            let verb = if force { "replayed by force" } else { "replayed" };
+            let by = who_did(admin, source, id, &query, verb);
             let answer = admin.store.replay(source, id, force, by).await;
             replayed(admin, source, id, answer)
         }
         ["v1", "events", source, id, "discard"] if post => {
-            let by = query.get("by").cloned().unwrap_or_default();
+            let by = who_did(admin, source, id, &query, "discarded");
             let answer = admin.store.discard(source, id, by).await;
             discarded(admin, source, id, answer)
         }
         ["v1", "conversations", source, conversation] if get => {
             conversation_of(admin, source, conversation)
+        }
+        ["v1", "events", source, id, "body"] if get => body(admin, source, id, &query),
+        ["v1", "status"] if get => answer::json(200, &(admin.status)()),
+        ["v1", what @ ("hold" | "resume")] if post => {
+            let by = query.get("by").map_or("", String::as_str);
+            let changed = (admin.hold)(*what == "hold", by);
+            answer::json(200, &json!({ "changed": changed, "status": (admin.status)() }))
         }
         ["v1", "reload"] if post => match (admin.reload)().await {
             Ok(changes) => answer::json(200, &json!({ "reloaded": true, "changes": changes })),
@@ -67,9 +78,9 @@ pub(super) async fn respond(admin: &Admin, request: &Parts) -> Response<Body> {
             ),
         },
         ["livez" | "readyz" | "metrics"]
-        | ["v1", "events" | "reload"]
+        | ["v1", "events" | "reload" | "status" | "hold" | "resume"]
         | ["v1", "events" | "conversations", _, _]
-        | ["v1", "events", _, _, "replay" | "discard"] => {
+        | ["v1", "events", _, _, "replay" | "discard" | "body"] => {
             answer::problem(405, "This method is not for this path")
         }
         _ => answer::problem(404, "There is nothing at this path"),
@@ -89,9 +100,11 @@ fn query(request: &Parts) -> HashMap<String, String> {
 }
 
 fn readiness(admin: &Admin) -> Response<Body> {
-    let reasons = (admin.not_ready)();
-    let status = if reasons.is_empty() { 200 } else { 503 };
-    answer::json(status, &json!({ "ready": reasons.is_empty(), "reasons": reasons }))
+    let status = (admin.status)();
+    let ready = status["ready"] == true;
+    // A hold is what an operator wants: it is said, and is no reason against.
+    let shown = json!({ "ready": ready, "reasons": status["reasons"], "held": status["held"] });
+    answer::json(if ready { 200 } else { 503 }, &shown)
 }
 
 fn list(admin: &Admin, query: &HashMap<String, String>) -> Response<Body> {
@@ -148,6 +161,21 @@ fn show(admin: &Admin, source: &str, id: &str) -> Response<Body> {
     }
 }
 
+/// The vendor's body as it came: personal data, so whoever looks at it is named in the log.
+fn body(admin: &Admin, source: &str, id: &str, query: &HashMap<String, String>) -> Response<Body> {
+    match admin.store.body(source, id) {
+        Ok(Some(body)) => {
+            let by = query.get("by").map_or("", String::as_str);
+            tracing::info!(source, event_id = id, by, "An operator looks at the vendor's body");
+            answer::bytes(body)
+        }
+        Ok(None) => {
+            answer::problem(404, "No body is kept for this event; they are erased with time")
+        }
+        Err(error) => answer::problem(503, &error.to_string()),
+    }
+}
+
 fn conversation_of(admin: &Admin, source: &str, conversation: &str) -> Response<Body> {
     let contact_center = (admin.contact_center)(source).unwrap_or_else(|| source.to_owned());
     match admin.store.conversation(&contact_center, conversation) {
@@ -155,6 +183,23 @@ fn conversation_of(admin: &Admin, source: &str, conversation: &str) -> Response<
         Ok(None) => answer::problem(404, "No such conversation is known for this source"),
         Err(error) => answer::problem(503, &error.to_string()),
     }
+}
+
+/// Who does what to an event and when, after what was done to it before: `root replayed at …; anna discarded at …`.
+fn who_did(
+    admin: &Admin,
+    source: &str,
+    id: &str,
+    query: &HashMap<String, String>,
+    verb: &str,
+) -> String {
+    let who = query.get("by").filter(|by| !by.is_empty()).map_or("somebody", String::as_str);
+    let now = format!("{who} {verb} at {}", clock::now());
+    let before = admin.store.event(source, id).ok().flatten().and_then(|event| event.by);
+    let before = before.unwrap_or_default();
+    let mut all: Vec<&str> = before.split("; ").filter(|one| !one.is_empty()).collect();
+    all.push(&now);
+    all[all.len().saturating_sub(DEEDS_KEPT)..].join("; ")
 }
 
 fn replayed(

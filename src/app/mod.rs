@@ -3,15 +3,22 @@
 //! Nothing is bound before the whole configuration holds. Parts are stopped in the order of the walk: no new webhooks,
 //! then no new calls, then the store is closed, so that all that was answered is on the disk.
 
+mod changes;
 pub mod check;
+mod counters;
 pub mod demo;
 pub mod explain;
 pub mod files;
-mod gauges;
+mod hold;
+mod host;
 mod instance;
 pub mod online;
+mod parts;
 mod reload;
 mod shipped;
+mod tls;
+mod upkeep;
+mod vitals;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -20,27 +27,25 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tracing::{error, info};
+use tracing::info;
 
-use crate::admin::{self, Admin};
-use crate::awa::Client;
 use crate::awa::pace::Pace;
 use crate::clock;
-use crate::config::{self, Settings};
-use crate::dispatch::{Delays, Dispatch};
-use crate::intake::{self, BodyLimits, ServerLimits, Sources, Webhooks};
+use crate::config::Settings;
+use crate::intake::Tls;
 use crate::metrics::Metrics;
+use crate::notify::sockets::{self, HandedSockets};
 use crate::problem::Problem;
 use crate::routing::ReasonRow;
 use crate::sandbox::World;
 use crate::shutdown::Shutdown;
 use crate::store::{self, Store};
-use crate::vendor::Source;
 use files::{Files, RulesInForce};
-use reload::Reloader;
+pub use host::Host;
+use parts::Parts;
 
-/// How long open webhook connections may finish after shutdown was asked for.
-const INTAKE_DRAIN: Duration = Duration::from_secs(5);
+/// For how long systemd is asked for more start-up time while a large store is opened.
+const OPENING: Duration = Duration::from_secs(15 * 60);
 
 /// Why the daemon did not start or had to stop.
 #[derive(Debug)]
@@ -73,21 +78,41 @@ pub struct Listeners {
 }
 
 impl Listeners {
-    /// Binds what the configuration names.
+    /// Takes what systemd handed over and binds what it did not. The settings then name the addresses that are really
+    /// listened on, and what must hold for an address that is not loopback is looked at again.
     ///
     /// # Errors
     /// Names the address and the key.
-    pub async fn bind(settings: &Settings) -> Result<Self, Failure> {
-        let bind = async |key: &str, address: SocketAddr| {
-            TcpListener::bind(address).await.map_err(|error| {
-                Failure::Broken(format!("cannot listen on {address} ({key}): {error}"))
-            })
-        };
-        Ok(Self {
-            intake: bind("intake.listen", settings.intake.listen).await?,
-            admin: bind("admin.listen", settings.admin.listen).await?,
-        })
+    pub async fn open(settings: &mut Settings, handed: HandedSockets) -> Result<Self, Failure> {
+        let intake = open("intake.listen", handed.intake, &mut settings.intake.listen).await?;
+        let admin = open("admin.listen", handed.admin, &mut settings.admin.listen).await?;
+        let listen = settings.admin.listen;
+        if !listen.ip().is_loopback() && settings.admin.token.is_none() {
+            let text = format!(
+                "admin.token is missing, and the admin socket that systemd handed over listens on {listen}, which is \
+                 not loopback"
+            );
+            return Err(Failure::Configuration(vec![files::of_config(settings, text)]));
+        }
+        Ok(Self { intake, admin })
     }
+}
+
+async fn open(
+    key: &str,
+    handed: Option<std::net::TcpListener>,
+    address: &mut SocketAddr,
+) -> Result<TcpListener, Failure> {
+    let broken = |address: SocketAddr, error| {
+        Failure::Broken(format!("cannot listen on {address} ({key}): {error}"))
+    };
+    let was_handed = handed.is_some();
+    let listener =
+        sockets::listener(handed, *address).await.map_err(|error| broken(*address, error))?;
+    if was_handed {
+        *address = listener.local_addr().map_err(|error| broken(*address, error))?;
+    }
+    Ok(listener)
 }
 
 /// A daemon that runs.
@@ -121,7 +146,7 @@ impl Bridge {
     }
 }
 
-/// Starts the daemon and comes back when it listens.
+/// Starts the daemon, with nobody around it to be told, and comes back when it listens.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -130,11 +155,28 @@ pub async fn start(
     listeners: Listeners,
     shutdown: Shutdown,
 ) -> Result<Bridge, Failure> {
+    start_on(Host::nobody(), settings, listeners, shutdown).await
+}
+
+/// Starts the daemon and comes back when it listens; `host` is told so, and of all that follows.
+///
+/// # Errors
+/// See [`Failure`].
+pub async fn start_on(
+    host: Host,
+    settings: Settings,
+    listeners: Listeners,
+    shutdown: Shutdown,
+) -> Result<Bridge, Failure> {
     let metrics = Metrics::install().map_err(|error| Failure::Broken(error.to_string()))?;
+    counters::of_the_program();
     let files = Files::load(&settings).map_err(Failure::Configuration)?;
+    let wrong = |problem| Failure::Configuration(vec![problem]);
+    let tls = tls::acceptor(&settings).map_err(wrong)?.map(Tls::new);
     let client = Arc::new(instance::client(&settings)?);
     let rules = Arc::new(RulesInForce::new(&settings, &files));
-    let store = open_store(&settings, Arc::clone(&rules)).await?;
+    let opened = open_store(&settings, Arc::clone(&rules));
+    let store = host.notifier.extending("Opening the store", OPENING, opened).await?;
     let pace = Arc::new(Pace::new(instance::limits(&settings)));
     let address = |listener: &TcpListener| {
         listener
@@ -143,123 +185,9 @@ pub async fn start(
     };
     let (intake_at, admin_at) = (address(&listeners.intake)?, address(&listeners.admin)?);
     announce(&settings, &files, intake_at, admin_at);
-    let parts = Parts::new(settings, files, rules, store, client, pace, metrics)?;
-    let running = tokio::spawn(parts.run(listeners, shutdown.clone()));
+    let parts = Parts { settings, files, rules, store, client, pace, metrics, tls, host };
+    let running = tokio::spawn(parts.start()?.run(listeners, shutdown.clone()));
     Ok(Bridge { intake: intake_at, admin: admin_at, shutdown, running })
-}
-
-/// What runs side by side.
-struct Parts {
-    settings: Settings,
-    store: Store,
-    client: Arc<Client>,
-    pace: Arc<Pace>,
-    sources: Sources<Source>,
-    admin: Arc<Admin>,
-    reloader: Arc<Reloader>,
-}
-
-impl Parts {
-    fn new(
-        settings: Settings,
-        files: Files,
-        rules: Arc<RulesInForce>,
-        store: Store,
-        client: Arc<Client>,
-        pace: Arc<Pace>,
-        metrics: Metrics,
-    ) -> Result<Self, Failure> {
-        let sources = Sources::new(files.sources.clone());
-        let reloader =
-            Arc::new(Reloader::new(settings.clone(), files, rules, sources.clone(), store.clone()));
-        let token = settings.admin.token.as_ref().map(config::Secret::reveal).transpose();
-        let token = token.map_err(|problem| {
-            Failure::Configuration(vec![files::of_config(&settings, problem.to_string())])
-        })?;
-        let admin = Arc::new(Admin {
-            store: store.clone(),
-            not_ready: not_ready(&store, &pace, &reloader),
-            metrics: gauges::page(metrics, &store, &pace, &client, &reloader),
-            reload: {
-                let reloader = Arc::clone(&reloader);
-                Box::new(move || {
-                    let reloader = Arc::clone(&reloader);
-                    Box::pin(async move { reloader.reload().await })
-                })
-            },
-            token,
-            sources: {
-                let reloader = Arc::clone(&reloader);
-                Box::new(move || reloader.sources())
-            },
-            contact_center: {
-                let reloader = Arc::clone(&reloader);
-                Box::new(move |source| reloader.contact_center(source))
-            },
-        });
-        Ok(Self { settings, store, client, pace, sources, admin, reloader })
-    }
-
-    async fn run(self, listeners: Listeners, shutdown: Shutdown) -> Result<(), Failure> {
-        let Self { settings, store, client, pace, sources, admin, reloader } = self;
-        let stopped = Shutdown::new();
-        let probe = online::warn_if_forbidden(Arc::clone(&client), settings.servicenow.in_doubt);
-        let probe = tokio::spawn(probe);
-        let dispatch = Dispatch {
-            store: store.clone(),
-            client,
-            pace,
-            delays: Delays {
-                initial: millis(settings.retry.initial),
-                max: millis(settings.retry.max),
-            },
-            freed: tokio::sync::Notify::new(),
-            held: Arc::new(|| false),
-            beat: Box::new(|| {}),
-        };
-        let drain = settings.servicenow.request_timeout + Duration::from_secs(1);
-        let dispatch = tokio::spawn(dispatch.run(stopped.clone(), drain));
-        let admin_stopped = stopped.clone();
-        let admin = tokio::spawn(admin::serve(listeners.admin, admin, async move {
-            admin_stopped.requested().await;
-        }));
-        let tls = match &settings.intake.tls {
-            None => None,
-            Some(pair) => Some(acceptor(pair)?),
-        };
-        let body =
-            BodyLimits { max: settings.intake.max_body, timeout: settings.intake.body_timeout };
-        let limits = ServerLimits {
-            max_connections: settings.intake.max_connections,
-            header_timeout: settings.intake.header_timeout,
-            grace: INTAKE_DRAIN,
-        };
-        let webhooks = Arc::new(Webhooks::new(sources, store.clone(), body));
-        let take = move |request| Arc::clone(&webhooks).take(request);
-        let intake =
-            tokio::spawn(intake::serve(listeners.intake, tls, limits, shutdown.clone(), take));
-        let hang_ups = tokio::spawn(reloader.on_hang_up(shutdown.clone()));
-        let outcome = tokio::select! {
-            () = shutdown.requested() => Ok(()),
-            failed = store.failed() => Err(Failure::Broken(failed.to_string())),
-        };
-        match &outcome {
-            Ok(()) => info!("Stopping: no new webhooks are taken, calls under way are finished"),
-            Err(failure) => {
-                error!(%failure, "The store failed; stopping so that a fresh start can recover")
-            }
-        }
-        shutdown.trigger();
-        drop(intake.await);
-        stopped.trigger();
-        drop(dispatch.await);
-        drop(admin.await);
-        hang_ups.abort();
-        probe.abort();
-        store.close().await;
-        info!("Stopped");
-        outcome
-    }
 }
 
 /// One line that tells what was started.
@@ -268,17 +196,22 @@ fn announce(settings: &Settings, files: &Files, intake: SocketAddr, admin: Socke
     let agents: usize = files.directories.values().map(|tables| tables.counts().agents).sum();
     let sources: Vec<_> = settings.sources.keys().map(String::as_str).collect();
     let instance = settings.servicenow.instance.as_ref().map(ToString::to_string);
+    let limits = &settings.rate_limit;
     info!(
         version = env!("CARGO_PKG_VERSION"),
         %intake,
         %admin,
+        tls = settings.intake.tls.is_some(),
         instance = instance.unwrap_or_default(),
         sources = sources.join(","),
         queues,
         agents,
-        per_second = settings.rate_limit.per_second.get(),
+        per_second = limits.per_second.get(),
+        burst = limits.burst.get(),
+        per_hour = limits.per_hour,
         max_in_flight = settings.servicenow.max_in_flight,
-        "Started"
+        max_pending = settings.intake.max_pending,
+        "Started: awa-bridge takes webhooks"
     );
 }
 
@@ -294,31 +227,6 @@ async fn open_store(settings: &Settings, rules: Arc<RulesInForce>) -> Result<Sto
         .await
         .map_err(|error| Failure::Broken(format!("opening the store panicked: {error}")))?
         .map_err(|error| Failure::Broken(error.to_string()))
-}
-
-fn not_ready(
-    store: &Store,
-    pace: &Arc<Pace>,
-    reloader: &Arc<Reloader>,
-) -> Box<dyn Fn() -> Vec<String> + Send + Sync> {
-    let (store, pace, reloader) = (store.clone(), Arc::clone(pace), Arc::clone(reloader));
-    Box::new(move || {
-        let mut reasons = Vec::new();
-        reasons.extend(store.health().problem().map(|problem| format!("store: {problem}")));
-        reasons.extend(instance::problem(&pace.standing(clock::now())));
-        reasons.extend(reloader.problem().map(|problem| format!("reload: {problem}")));
-        reasons
-    })
-}
-
-fn acceptor(pair: &config::KeyPair) -> Result<tokio_rustls::TlsAcceptor, Failure> {
-    let wrong = |text: String| Failure::Configuration(vec![Problem::unplaced(text)]);
-    let file = pair.certificate.display();
-    let certificate = std::fs::read_to_string(&pair.certificate)
-        .map_err(|error| wrong(format!("intake.tls.certificate: {file}: {error}")))?;
-    let key = pair.key.reveal().map_err(|problem| wrong(problem.to_string()))?;
-    intake::acceptor(&certificate, secrecy::ExposeSecret::expose_secret(&key))
-        .map_err(|error| wrong(format!("intake.tls: {error}")))
 }
 
 /// A world that has all queues, agents and reject reasons that the tables name.

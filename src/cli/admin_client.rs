@@ -1,6 +1,6 @@
 //! Asks the running daemon over its admin address.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -19,6 +19,8 @@ pub(super) struct AdminClient {
     client: reqwest::Client,
     base: String,
     token: Option<SecretString>,
+    /// The folder with the tables, for the lines that are to be added.
+    pub(super) mappings: PathBuf,
 }
 
 impl AdminClient {
@@ -36,7 +38,8 @@ impl AdminClient {
             .no_proxy()
             .build()
             .map_err(|error| Exit::Failed(format!("cannot make an HTTP client: {error}")))?;
-        Ok(Self { client, base: format!("http://{}", settings.admin.listen), token })
+        let base = format!("http://{}", settings.admin.listen);
+        Ok(Self { client, base, token, mappings: settings.mappings })
     }
 
     /// GET, with its status.
@@ -49,23 +52,48 @@ impl AdminClient {
         self.ask(Method::POST, path).await
     }
 
+    /// GET of bytes that are no JSON, with their status.
+    pub(super) async fn get_bytes(&self, path: &str) -> Result<(u16, Vec<u8>), Exit> {
+        self.send(Method::GET, path).await
+    }
+
     async fn ask(&self, method: Method, path: &str) -> Result<(u16, Value), Exit> {
+        let (status, body) = self.send(method, path).await?;
+        Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+    }
+
+    async fn send(&self, method: Method, path: &str) -> Result<(u16, Vec<u8>), Exit> {
         let mut request = self.client.request(method, format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.header("authorization", format!("Bearer {}", token.expose_secret()));
         }
         let gone = |error: reqwest::Error| {
-            let base = &self.base;
             Exit::Failed(format!(
-                "the daemon does not answer on {base}: {}; is it running with this configuration?",
-                error.without_url()
+                "the daemon does not answer on {} ({}): it is not running, or its admin address is another; look at \
+                 `systemctl status awa-bridge` and [admin] listen",
+                self.base,
+                innermost(&error)
             ))
         };
         let response = request.send().await.map_err(gone)?;
         let status = response.status().as_u16();
         let body = response.bytes().await.map_err(gone)?;
-        Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+        Ok((status, body.to_vec()))
     }
+}
+
+/// What the system says, without the layers of the client around it.
+fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(deeper) = cause.source() {
+        cause = deeper;
+    }
+    cause.to_string()
+}
+
+/// Who asks: kept in the record of what was done.
+pub(super) fn operator() -> String {
+    std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).unwrap_or_default()
 }
 
 /// A segment of a path, escaped.

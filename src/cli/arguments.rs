@@ -65,6 +65,24 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Keep events and send nothing until `resume`, for a maintenance window; ends with the daemon
+    Hold {
+        /// JSON for machines
+        #[arg(long)]
+        json: bool,
+    },
+    /// End a hold: what waits goes out, the most urgent first
+    Resume {
+        /// JSON for machines
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write man pages and shell completions, for packages
+    #[command(hide = true)]
+    Generate {
+        /// Gets the folders `man` and `completions`
+        directory: PathBuf,
+    },
     /// Run the AWA sandbox alone
     Sandbox {
         /// Where it listens
@@ -97,6 +115,9 @@ pub(super) enum EventsCommand {
     Show {
         /// Its id, or SOURCE/ID where several sources have it
         id: String,
+        /// Show the vendor's body instead, as it came: it may hold callers' numbers and names
+        #[arg(long, conflicts_with = "json")]
+        body: bool,
         /// JSON for machines
         #[arg(long)]
         json: bool,

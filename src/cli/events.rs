@@ -5,13 +5,32 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::admin_client::{AdminClient, segment, text, title};
+use super::admin_client::{AdminClient, operator, segment, text, title};
 use super::arguments::EventsCommand;
-use super::table::table;
-use super::{Exit, runtime, say};
+use super::table::table_on_a_page;
+use super::wording::{short_time, words};
+use super::{Exit, runtime, say, story};
 
 /// How many events one page of the admin address holds.
 const PAGE: usize = 500;
+
+/// The columns of the list and the members that they show.
+const COLUMNS: [(&str, &str); 7] = [
+    ("RECEIVED", "received_at"),
+    ("SOURCE", "source"),
+    ("ID", "id"),
+    ("KIND", "kind"),
+    ("CONVERSATION", "conversation"),
+    ("STATE", "state"),
+    ("REASON", "reason"),
+];
+
+/// What was filtered by, and is therefore the same in every row.
+struct Filtered {
+    state: bool,
+    source: bool,
+    conversation: bool,
+}
 
 pub(super) fn run(config: Option<&Path>, command: EventsCommand) -> Exit {
     let asked = || -> Result<Exit, Exit> {
@@ -25,11 +44,29 @@ pub(super) fn run(config: Option<&Path>, command: EventsCommand) -> Exit {
                         ("source", source.as_deref()),
                         ("conversation", conversation.as_deref()),
                     ]);
-                    let events = list(&admin, &query, limit).await?;
-                    show_list(&events, state.as_deref() == Some("parked"), json);
+                    let parked = state.as_deref() == Some("parked") && !json;
+                    let wanted = if parked { usize::MAX } else { limit };
+                    let events = list(&admin, &query, wanted).await?;
+                    let shown = &events[..limit.min(events.len())];
+                    if json {
+                        shown.iter().for_each(|event| say(&event.to_string()));
+                        return Ok(Exit::Done);
+                    }
+                    if parked && !events.is_empty() {
+                        say(&format!("{}\n", show_missing(&events, &admin.mappings)));
+                    }
+                    let filter = Filtered {
+                        state: state.is_some(),
+                        source: source.is_some(),
+                        conversation: conversation.is_some(),
+                    };
+                    say(&show_list(shown, &filter));
+                    if shown.len() == limit {
+                        say(&format!("At most {limit} are shown; --limit N shows more."));
+                    }
                     Ok(Exit::Done)
                 }
-                EventsCommand::Show { id, json } => show(&admin, &id, json).await,
+                EventsCommand::Show { id, body, json } => show(&admin, &id, body, json).await,
                 EventsCommand::Replay { ids, reason, force, json } => {
                     let ids = match reason {
                         None => ids,
@@ -79,48 +116,77 @@ async fn list(admin: &AdminClient, query: &str, limit: usize) -> Result<Vec<Valu
     Ok(events)
 }
 
-fn show_list(events: &[Value], parked: bool, json: bool) {
-    if json {
-        events.iter().for_each(|event| say(&event.to_string()));
-        return;
+fn show_list(events: &[Value], filter: &Filtered) -> String {
+    if events.is_empty() {
+        return "There is no such event.".to_owned();
     }
-    if parked {
-        show_missing(events);
-    }
-    let row = |event: &Value| {
-        ["received_at", "source", "id", "kind", "conversation", "state", "reason", "attempts"]
-            .map(|member| text(event, member))
-            .to_vec()
+    // A column that has the same word in every row says nothing.
+    let columns = COLUMNS.into_iter().filter(|(_, member)| match *member {
+        "state" => !filter.state,
+        "source" => !filter.source,
+        "conversation" => !filter.conversation,
+        _ => true,
+    });
+    let (head, members): (Vec<&str>, Vec<&str>) = columns.unzip();
+    let cell = |event: &Value, member: &str| match member {
+        "received_at" => short_time(&text(event, member)),
+        member => text(event, member),
     };
-    let rows: Vec<_> = events.iter().map(row).collect();
-    let head = ["RECEIVED", "SOURCE", "ID", "KIND", "CONVERSATION", "STATE", "REASON", "ATTEMPTS"];
-    say(&table(&head, &rows));
+    let row = |event: &Value| members.iter().map(|member| cell(event, member)).collect();
+    let rows: Vec<Vec<String>> = events.iter().map(row).collect();
+    table_on_a_page(&head, &rows, &["REASON", "CONVERSATION", "SOURCE", "ID"])
 }
 
-/// What is missing and how many events wait for it, so that the line to add is obvious.
-fn show_missing(events: &[Value]) {
-    let mut missing: BTreeMap<String, usize> = BTreeMap::new();
+/// What is missing, how many events wait for it, and the line that lets them go on.
+fn show_missing(events: &[Value], mappings: &Path) -> String {
+    let mut missing: BTreeMap<(String, String, String), usize> = BTreeMap::new();
     for event in events {
-        *missing.entry(text(event, "detail")).or_default() += 1;
+        let table = text(&event["missing"], "table");
+        let line = line_to_add(&event["missing"]);
+        *missing.entry((text(event, "contact_center"), table, line)).or_default() += 1;
     }
-    let rows: Vec<_> =
-        missing.into_iter().map(|(missing, count)| vec![count.to_string(), missing]).collect();
-    say(&table(&["EVENTS", "MISSING"], &rows));
-    say("");
+    let mut lines = Vec::new();
+    for ((contact_center, table, line), count) in missing {
+        let file = mappings.join("sources").join(contact_center).join(format!("{table}.csv"));
+        let (events, wait) = if count == 1 { ("event", "waits") } else { ("events", "wait") };
+        lines.push(format!("{count} {events} {wait} for a line in {}:", file.display()));
+        lines.push(format!("    {line}"));
+    }
+    lines.push("Add it with ServiceNow's id, then `systemctl reload awa-bridge`.".to_owned());
+    lines.join("\n")
 }
 
-async fn show(admin: &AdminClient, id: &str, json: bool) -> Result<Exit, Exit> {
+/// The CSV line with ServiceNow's side left open.
+fn line_to_add(missing: &Value) -> String {
+    let fields = match text(missing, "table").as_str() {
+        "queues" => vec![text(missing, "queue"), text(missing, "channel"), "EXTERNAL_ID".into()],
+        "agents" => vec![text(missing, "agent"), "SYS_ID".into()],
+        _ => vec![text(missing, "reason"), "REJECT_REASON".into()],
+    };
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let written = writer.write_record(&fields).ok().and_then(|()| writer.into_inner().ok());
+    String::from_utf8(written.unwrap_or_default()).unwrap_or_default().trim_end().to_owned()
+}
+
+async fn show(admin: &AdminClient, id: &str, body: bool, json: bool) -> Result<Exit, Exit> {
     let (source, id) = place(admin, id).await?;
-    let (status, event) =
-        admin.get(&format!("/v1/events/{}/{}", segment(&source), segment(&id))).await?;
+    let path = format!("/v1/events/{}/{}", segment(&source), segment(&id));
+    if body {
+        let (status, body) =
+            admin.get_bytes(&format!("{path}/body?by={}", segment(&operator()))).await?;
+        let shown = String::from_utf8_lossy(&body);
+        if status != 200 {
+            let problem = serde_json::from_str(&shown).unwrap_or(Value::Null);
+            return Err(Exit::Failed(format!("{source}/{id}: {}", title(&problem))));
+        }
+        say(&shown);
+        return Ok(Exit::Done);
+    }
+    let (status, event) = admin.get(&path).await?;
     if status != 200 {
         return Err(Exit::Failed(format!("{source}/{id}: {}", title(&event))));
     }
-    if json {
-        say(&event.to_string());
-    } else {
-        say(&serde_json::to_string_pretty(&event).unwrap_or_default());
-    }
+    say(&if json { event.to_string() } else { story::tell(&event) });
     Ok(Exit::Done)
 }
 
@@ -159,7 +225,7 @@ async fn operate(
     more: &str,
     json: bool,
 ) -> Result<Exit, Exit> {
-    let by = std::env::var("SUDO_USER").or_else(|_| std::env::var("USER")).unwrap_or_default();
+    let by = operator();
     let mut refused = 0_usize;
     for id in ids {
         let (source, id) = place(admin, id).await?;
@@ -173,14 +239,21 @@ async fn operate(
         if json {
             say(&body.to_string());
         } else if status == 200 {
-            say(&format!("{source}/{id}: {}", text(&body, "state")));
+            let state = text(&body, "state");
+            let reason = words(&text(&body, "reason"));
+            let reason = if reason.is_empty() { reason } else { format!(" ({reason})") };
+            say(&format!("{source}/{id} is {state}{reason}"));
         } else {
-            say(&format!("{source}/{id}: not done: {}", title(&body)));
+            say(&format!("{source}/{id} is left as it is: {}", title(&body)));
         }
         refused += usize::from(status != 200);
     }
     if ids.is_empty() && !json {
         say("There is no such event.");
     }
-    if refused == 0 { Ok(Exit::Done) } else { Ok(Exit::Failed(format!("{refused} not done"))) }
+    if refused == 0 {
+        Ok(Exit::Done)
+    } else {
+        Ok(Exit::Failed(format!("{refused} of {} were left as they are", ids.len())))
+    }
 }

@@ -7,15 +7,18 @@ mod demo;
 mod events;
 mod explain;
 pub mod generate;
+mod hold;
 mod run;
 mod sandbox;
+mod story;
 mod table;
 mod trace;
+mod wording;
 
 use std::io::Write;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 use arguments::{Arguments, Command};
 
@@ -76,6 +79,14 @@ fn dispatch(arguments: Arguments) -> Exit {
         Command::Events { command } => events::run(config.as_deref(), command),
         Command::Trace { conversation, source, json } => {
             trace::run(config.as_deref(), &conversation, source.as_deref(), json)
+        }
+        Command::Hold { json } => hold::run(config.as_deref(), hold::Wish::Hold, json),
+        Command::Resume { json } => hold::run(config.as_deref(), hold::Wish::Resume, json),
+        Command::Generate { directory } => {
+            match generate::write_assets(Arguments::command(), &directory) {
+                Ok(()) => Exit::Done,
+                Err(error) => Exit::Failed(error.to_string()),
+            }
         }
         Command::Sandbox { listen } => sandbox::run(listen, log_format),
     }

@@ -3,29 +3,38 @@
 use std::path::Path;
 
 use super::{Exit, runtime};
-use crate::app::{self, Failure, Listeners};
+use crate::app::{self, Failure, Host, Listeners};
 use crate::config::Settings;
 use crate::logging::{LogFormat, Logging};
+use crate::notify::sockets::HandedSockets;
 use crate::sandbox::{Sandbox, Switches, World};
 use crate::shutdown::Shutdown;
 
 pub(super) fn run(config: Option<&Path>, log_format: Option<LogFormat>, sandbox: bool) -> Exit {
+    // Before there is a second thread: it takes the variables of the environment away.
+    let handed = match HandedSockets::from_environment() {
+        Ok(handed) => handed,
+        Err(error) => return Exit::Usage(error.to_string()),
+    };
     let settings = match Settings::load(config) {
         Ok(settings) => settings,
         Err(problems) => {
             return Exit::Usage(format!("the configuration does not hold:\n{problems}"));
         }
     };
-    if let Err(error) = Logging::init(log_format.unwrap_or_default(), &settings.log_filter) {
-        return Exit::Failed(error.to_string());
-    }
+    let logging = match Logging::init(log_format.unwrap_or_default(), &settings.log_filter) {
+        Ok(logging) => logging,
+        Err(error) => return Exit::Failed(error.to_string()),
+    };
     match runtime() {
-        Ok(runtime) => runtime.block_on(serve(settings, sandbox)),
+        Ok(runtime) => {
+            runtime.block_on(serve(Host::of_process(logging), settings, handed, sandbox))
+        }
         Err(exit) => exit,
     }
 }
 
-async fn serve(mut settings: Settings, sandbox: bool) -> Exit {
+async fn serve(host: Host, mut settings: Settings, handed: HandedSockets, sandbox: bool) -> Exit {
     let shutdown = Shutdown::new();
     if let Err(error) = shutdown.on_signals() {
         return Exit::Failed(format!("cannot listen for signals: {error}"));
@@ -38,8 +47,8 @@ async fn serve(mut settings: Settings, sandbox: bool) -> Exit {
         },
     };
     let ended = async {
-        let listeners = Listeners::bind(&settings).await?;
-        app::start(settings, listeners, shutdown).await?.ended().await
+        let listeners = Listeners::open(&mut settings, handed).await?;
+        app::start_on(host, settings, listeners, shutdown).await?.ended().await
     };
     let exit = match ended.await {
         Ok(()) => Exit::Done,

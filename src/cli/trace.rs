@@ -5,6 +5,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::admin_client::{AdminClient, segment, text, title};
+use super::story::{call_line, reason};
+use super::wording::{full_time, time_of_day, words};
 use super::{Exit, runtime, say};
 
 pub(super) fn run(
@@ -35,79 +37,108 @@ async fn trace(
     if status != 200 {
         return Err(Exit::Failed(format!("{source}/{conversation}: {}", title(&record))));
     }
-    if json {
-        say(&record.to_string());
-        return Ok(Exit::Done);
-    }
-    tell(&record, conversation);
+    say(&if json { record.to_string() } else { tell(&record, conversation) });
     Ok(Exit::Done)
 }
 
 async fn source_of(admin: &AdminClient, conversation: &str) -> Result<String, Exit> {
     let path = format!("/v1/events?limit=1000&conversation={}", segment(conversation));
-    let (_, body) = admin.get(&path).await?;
+    let (status, body) = admin.get(&path).await?;
+    if status != 200 {
+        return Err(Exit::Failed(format!("the daemon answered {status}: {}", title(&body))));
+    }
     let events = body.get("events").and_then(Value::as_array).cloned().unwrap_or_default();
-    let mut sources: Vec<_> = events.iter().map(|event| text(event, "source")).collect();
-    sources.sort();
-    sources.dedup();
-    match sources.as_slice() {
-        [source, ..] => Ok(source.clone()),
-        [] => Err(Exit::Failed(format!("no event of a conversation `{conversation}` is known"))),
+    let mut centers: Vec<_> = events.iter().map(|event| text(event, "contact_center")).collect();
+    centers.sort();
+    centers.dedup();
+    match (centers.as_slice(), events.first()) {
+        ([_], Some(event)) => Ok(text(event, "source")),
+        ([], _) | (_, None) => Err(Exit::Failed(format!(
+            "no event of a conversation `{conversation}` is known; ids are forgotten after store.retention"
+        ))),
+        (several, Some(_)) => Err(Exit::Usage(format!(
+            "several contact centres have a conversation `{conversation}`; add --source with one of {}",
+            several.join(", ")
+        ))),
     }
 }
 
-/// Every event with its calls, one line each, by time.
-fn tell(record: &Value, conversation: &str) {
-    say(&format!("Conversation {conversation}"));
-    for (member, what) in [("document", "document"), ("queue", "last queue")] {
-        let value = text(record, member);
-        if !value.is_empty() {
-            say(&format!("  {what}: {value}"));
-        }
-    }
-    say("");
+/// Head, then every event with its calls, one line each, by time.
+fn tell(record: &Value, conversation: &str) -> String {
     let events = record.get("events").and_then(Value::as_array).cloned().unwrap_or_default();
-    let mut lines = Vec::new();
-    for event in &events {
-        let name = format!("{} {}", text(event, "kind"), text(event, "id"));
-        lines.push((
-            text(event, "received_at"),
-            format!("{name} came in from {}", text(event, "source")),
-        ));
-        for call in event.get("calls").and_then(Value::as_array).into_iter().flatten() {
-            lines.push((text(call, "at"), call_line(&name, call)));
-        }
-        let settled_at = text(event, "settled_at");
-        if !settled_at.is_empty() {
-            let reason = [text(event, "reason"), text(event, "detail")];
-            let reason = reason.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>();
-            lines.push((
-                settled_at,
-                format!("{name} is {}: {}", text(event, "state"), reason.join(": ")),
-            ));
-        } else {
-            lines.push(("now".to_owned(), format!("{name} is {}", text(event, "state"))));
-        }
+    let mut lines = head(record, conversation);
+    if let Some(first) = events.first() {
+        lines.push(format!("  from          {}", full_time(&text(first, "received_at"))));
     }
-    lines.sort_by(|left, right| left.0.cmp(&right.0));
-    for (at, line) in lines {
-        say(&format!("{at:<24}  {line}"));
-    }
+    lines.push(String::new());
+    let mut moments: Vec<(String, String)> = events.iter().flat_map(moments_of).collect();
+    moments.sort_by(|left, right| left.0.cmp(&right.0));
+    lines.extend(moments.iter().map(|(at, line)| format!("{:<12}  {line}", time_of_day(at))));
+    lines.join("\n")
 }
 
-fn call_line(name: &str, call: &Value) -> String {
-    let status = match text(call, "status").as_str() {
-        "" => "no answer".to_owned(),
-        status => status.to_owned(),
+fn head(record: &Value, conversation: &str) -> Vec<String> {
+    let center = text(record, "contact_center");
+    let mut lines = vec![format!("Conversation {conversation} of {center}"), String::new()];
+    let mut fact = |name: &str, value: String| {
+        if !value.is_empty() {
+            lines.push(format!("  {name:<14}{value}"));
+        }
     };
-    let elapsed = text(call, "elapsed_ms");
-    let elapsed = if elapsed.is_empty() { String::new() } else { format!(" in {elapsed} ms") };
-    format!(
-        "{name}: call {} → {status}{elapsed}, {} {}",
-        text(call, "call"),
-        text(call, "meaning"),
-        text(call, "message")
-    )
-    .trim_end()
-    .to_owned()
+    let document = &record["document"];
+    if document.is_object() {
+        fact("document", format!("{} {}", text(document, "table"), text(document, "sys_id")));
+    }
+    fact("last queue", text(record, "queue"));
+    fact("channel", text(record, "channel"));
+    let since = text(record, "consult_since");
+    if !since.is_empty() {
+        fact("consult", format!("open since {}", full_time(&since)));
+    }
+    lines
+}
+
+/// What happened with one event, each with its moment.
+fn moments_of(event: &Value) -> Vec<(String, String)> {
+    let name = format!("{} {}", words(&text(event, "kind")), text(event, "id"));
+    let mut moments = vec![(text(event, "received_at"), came_in(event, &name))];
+    for call in event.get("calls").and_then(Value::as_array).into_iter().flatten() {
+        moments.push((text(call, "at"), format!("  {name}: {}", call_line(call))));
+    }
+    let why = match reason(event) {
+        why if why.is_empty() => why,
+        why => format!(" ({why})"),
+    };
+    let state = text(event, "state");
+    moments.push(match text(event, "settled_at") {
+        at if at.is_empty() => ("now".to_owned(), format!("  {name} is {state}{why}")),
+        at => (at, format!("  {name} is {state}{why}")),
+    });
+    let by = text(event, "by");
+    if !by.is_empty() {
+        moments.push(("operators".to_owned(), format!("  {name}: {by}")));
+    }
+    moments
+}
+
+/// What came in, with the members that tell the story.
+fn came_in(event: &Value, name: &str) -> String {
+    let said = &event["event"];
+    let told = ["agent", "queue", "channel", "reason"].map(|member| (member, text(said, member)));
+    let mut told: Vec<_> = told
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(member, value)| format!("{member} {value}"))
+        .collect();
+    let ring = text(said, "timeout_seconds");
+    if !ring.is_empty() {
+        told.push(format!("rings {ring} s"));
+    }
+    let target = &said["transfer"]["target"];
+    told.extend(["agent", "queue"].iter().filter_map(|member| {
+        let to = text(target, member);
+        (!to.is_empty()).then(|| format!("to {member} {to}"))
+    }));
+    let told = if told.is_empty() { String::new() } else { format!(": {}", told.join(", ")) };
+    format!("{name} came in from {}{told}", text(event, "source"))
 }

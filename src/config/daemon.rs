@@ -27,7 +27,16 @@ pub struct Intake {
     /// For a request's body.
     pub body_timeout: Duration,
     /// None: plain HTTP, for a proxy in front.
-    pub tls: Option<KeyPair>,
+    pub tls: Option<IntakeTls>,
+}
+
+/// `[intake] tls`: what the intake shows, and whom it believes.
+#[derive(Debug, Clone)]
+pub struct IntakeTls {
+    pub pair: KeyPair,
+    /// A PEM file of the authorities one of which must have signed a client's certificate; none: clients need no
+    /// certificate.
+    pub client_ca: Option<PathBuf>,
 }
 
 /// A certificate chain and its private key, both PEM files.
@@ -65,7 +74,7 @@ impl Intake {
         let max_pending = section.need("max_pending", whole(limits::PENDING));
         let header_timeout = section.need("header_timeout", duration(limits::READ_TIMEOUT));
         let body_timeout = section.need("body_timeout", duration(limits::READ_TIMEOUT));
-        let tls = match section.table("tls").map(KeyPair::read) {
+        let tls = match section.table("tls").map(IntakeTls::read) {
             None => Some(None),
             Some(None) => None,
             Some(pair) => Some(pair),
@@ -81,6 +90,14 @@ impl Intake {
             body_timeout: body_timeout?,
             tls: tls?,
         })
+    }
+}
+
+impl IntakeTls {
+    fn read(mut section: Section<'_>) -> Option<Self> {
+        let client_ca = section.wish("client_ca", path);
+        let pair = KeyPair::read(section);
+        Some(Self { pair: pair?, client_ca: client_ca? })
     }
 }
 

@@ -24,7 +24,7 @@ use figment::value::Dict;
 
 use crate::routing::{Directory, OfferDefaults, Rules};
 
-pub use daemon::{Admin, Intake, KeyPair, Store};
+pub use daemon::{Admin, Intake, IntakeTls, KeyPair, Store};
 pub use layers::ENV_PREFIX;
 pub use problem::{Problem, Problems};
 pub use secret::Secret;
@@ -165,7 +165,7 @@ impl Settings {
     /// # Errors
     /// Every one that could not be read.
     pub fn check_secrets(&self, scope: Scope) -> Result<(), Problems> {
-        let tls = self.intake.tls.iter().map(|pair| &pair.key);
+        let tls = self.intake.tls.iter().map(|tls| &tls.pair.key);
         let sources = self.sources.values().flat_map(|source| &source.secrets);
         let servicenow = match scope {
             Scope::WithoutServiceNow => Vec::new(),

@@ -78,7 +78,7 @@ impl Errand {
         dispatch.freed.notify_one();
         log(&asked, &answered);
         tell(turn, why(&answered));
-        let delays = dispatch.delays;
+        let delays = (dispatch.delays)();
         let retry_in = backoff_delay(asked.tries, delays.initial, delays.max, rand::random());
         let Reply { reply, answer, elapsed_ms, signal: _, requests: _ } = answered;
         match dispatch.store.reply(lane, entry, reply, answer, elapsed_ms, retry_in).await {

@@ -40,7 +40,8 @@ pub struct Dispatch {
     pub store: Store,
     pub client: Arc<Client>,
     pub pace: Arc<Pace>,
-    pub delays: Delays,
+    /// Asked for each delay, so that a reload takes effect at once.
+    pub delays: Box<dyn Fn() -> Delays + Send + Sync>,
     /// Told whenever a place for a call is free again.
     pub freed: Notify,
     /// While it says true, nothing is sent; what is over still expires.

@@ -17,5 +17,5 @@ pub use answer::{Answer, EventStatus, Status, Verdict, answer};
 pub use desk::{Desk, Ledger, Receipt};
 pub use server::{ServerLimits, serve};
 pub use sources::Sources;
-pub use tls::{TlsError, acceptor};
+pub use tls::{Tls, TlsError, acceptor};
 pub use webhook::{BodyLimits, Webhooks};

@@ -20,8 +20,8 @@ use metrics::gauge;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
-use tokio_rustls::TlsAcceptor;
 
+use super::tls::Tls;
 use crate::metrics::INTAKE_CONNECTIONS;
 use crate::shutdown::Shutdown;
 
@@ -30,6 +30,9 @@ const HEAD: usize = 32 * 1024;
 
 /// The pause after the system refused a connection for want of something, such as file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often the accepting loop shows that it is alive while nobody calls.
+const BEAT: Duration = Duration::from_secs(1);
 
 /// How connections are treated.
 #[derive(Clone)]
@@ -44,12 +47,14 @@ pub struct ServerLimits {
 
 /// Serves until the end is asked for and what was begun is answered, or the grace is over.
 ///
-/// TLS is spoken where `tls` is given. `service` must not panic: it would cost its connection.
+/// TLS is spoken where `tls` is given. `beat` is called on every turn of the accepting loop, for the watchdog. `service`
+/// must not panic: it would cost its connection.
 pub async fn serve<F, R>(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     limits: ServerLimits,
     shutdown: Shutdown,
+    beat: impl Fn() + Send,
     service: F,
 ) where
     F: Fn(Request<Incoming>) -> R + Clone + Send + Sync + 'static,
@@ -58,9 +63,11 @@ pub async fn serve<F, R>(
     let slots = Arc::new(Semaphore::new(limits.max_connections));
     let graceful = GracefulShutdown::new();
     loop {
+        beat();
         let accepted = tokio::select! {
             biased;
             () = shutdown.requested() => break,
+            () = tokio::time::sleep(BEAT) => continue,
             accepted = accept(&listener, &slots) => accepted,
         };
         let Some((stream, slot)) = accepted else { continue };
@@ -112,7 +119,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 async fn converse<F, R>(
     stream: TcpStream,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     timeout: Duration,
     watcher: Watcher,
     service: F,
@@ -125,7 +132,7 @@ async fn converse<F, R>(
         return;
     }
     let Some(tls) = tls else { return speak(stream, timeout, watcher, service).await };
-    match tokio::time::timeout(timeout, tls.accept(stream)).await {
+    match tokio::time::timeout(timeout, tls.acceptor().accept(stream)).await {
         Ok(Ok(stream)) => speak(stream, timeout, watcher, service).await,
         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
         Err(_) => tracing::debug!("a TLS handshake did not end in time"),

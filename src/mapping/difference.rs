@@ -14,6 +14,19 @@ pub struct Change {
     pub changed: usize,
 }
 
+/// Such as `3 added, 1 removed`, or `no change`.
+impl fmt::Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = [("added", self.added), ("removed", self.removed), ("changed", self.changed)];
+        let words: Vec<String> = counts
+            .into_iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(word, count)| format!("{count} {word}"))
+            .collect();
+        f.write_str(&if words.is_empty() { "no change".to_owned() } else { words.join(", ") })
+    }
+}
+
 /// What one directory has that another has not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Difference {
@@ -66,19 +79,11 @@ impl fmt::Display for Difference {
             ("agents", self.agents),
             ("reject reasons", self.reject_reasons),
         ];
-        let mut told = Vec::new();
-        for (table, change) in tables {
-            let counts =
-                [("added", change.added), ("removed", change.removed), ("changed", change.changed)];
-            let words: Vec<String> = counts
-                .into_iter()
-                .filter(|(_, count)| *count > 0)
-                .map(|(word, count)| format!("{count} {word}"))
-                .collect();
-            if !words.is_empty() {
-                told.push(format!("{table}: {}", words.join(", ")));
-            }
-        }
+        let told: Vec<_> = tables
+            .into_iter()
+            .filter(|(_, change)| *change != Change::default())
+            .map(|(table, change)| format!("{table}: {change}"))
+            .collect();
         f.write_str(&if told.is_empty() { "no change".to_owned() } else { told.join("; ") })
     }
 }

@@ -84,6 +84,11 @@ impl Watchdog {
         }
     }
 
+    /// Ends the watch of all loops in good order: the program is about to stop, which has a time limit of its own.
+    pub fn retire_all(&self) {
+        self.loops().clear();
+    }
+
     fn loops(&self) -> MutexGuard<'_, Vec<Arc<Heart>>> {
         self.loops.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -215,6 +215,14 @@ impl Store {
         self.ask(|answer| Request::Discard { wish, answer }).await?
     }
 
+    /// Goes through the writer's queue and back, and writes nothing: a sign that the writer is alive.
+    ///
+    /// # Errors
+    /// The store has failed or was closed.
+    pub async fn round_trip(&self) -> Result<(), Failed> {
+        self.ask(|answer| Request::RoundTrip { answer }).await
+    }
+
     /// Which lanes want attention.
     #[must_use]
     pub fn agenda(&self) -> &Agenda {

@@ -20,7 +20,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("admin", &["store", "routing", "report"]),
     ("report", &["store", "routing"]),
     ("config", &["routing"]),
-    ("cli", &["app", "config", "logging", "routing", "sandbox", "shutdown"]),
+    ("cli", &["app", "config", "logging", "notify", "routing", "sandbox", "shutdown"]),
     ("logging", &[]),
     ("notify", &[]),
     ("shutdown", &[]),

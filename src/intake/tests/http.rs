@@ -40,10 +40,14 @@ impl Intake {
             header_timeout: Duration::from_millis(300),
             grace: Duration::from_millis(500),
         };
-        let served =
-            tokio::spawn(serve(listener, None, limits, shutdown.clone(), move |request| {
-                Arc::clone(&webhooks).take(request)
-            }));
+        let served = tokio::spawn(serve(
+            listener,
+            None,
+            limits,
+            shutdown.clone(),
+            || {},
+            move |request| Arc::clone(&webhooks).take(request),
+        ));
         Self { address, desk, ledger, sources, shutdown, served }
     }
 

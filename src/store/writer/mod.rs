@@ -69,6 +69,10 @@ pub(super) enum Request {
         wish: Wish,
         answer: oneshot::Sender<Result<DiscardAnswer, Failed>>,
     },
+    /// Nothing but an answer.
+    RoundTrip {
+        answer: oneshot::Sender<()>,
+    },
     Close,
 }
 
@@ -211,6 +215,7 @@ impl Writer {
                 let answered = survivable(self.discard(&wish))?;
                 self.group.answer(answer, answered);
             }
+            Request::RoundTrip { answer } => self.group.answer(answer, ()),
             Request::Close => {}
         }
         Ok(())
@@ -266,6 +271,7 @@ impl Request {
             | Self::Reloaded { .. }
             | Self::Replay { .. }
             | Self::Discard { .. }
+            | Self::RoundTrip { .. }
             | Self::Close => 0,
         }
     }

@@ -3,17 +3,19 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use metrics::counter;
 use tokio::sync::oneshot;
 
 use super::{Replied, Writer};
+use crate::metrics as names;
 use crate::routing::{
-    CallKind, Decision, Effect, Entry, EntryId, EventJson, Input, LaneKey, Outcome, Reason, Stage,
-    UnixMillis, Waited, decide,
+    CallKind, Decision, Effect, Entry, EntryId, EventJson, Input, LaneKey, Missing, Outcome,
+    Reason, Stage, UnixMillis, Waited, decide,
 };
 use crate::store::lane::Lane;
 use crate::store::layout;
 use crate::store::ledger::Live;
-use crate::store::request::{Claim, Failed, Settled, meta_of};
+use crate::store::request::{Claim, EventMeta, Failed, Settled, meta_of};
 use crate::store::rows::{StoryRow, encode};
 
 /// How many lanes a reload decides in one commit.
@@ -159,10 +161,12 @@ impl Writer {
                 shared.ledger().set_parked(entry.0, false);
             }
             Effect::Park { entry, missing } => {
+                lane.tell_parked(entry, &missing);
                 lane.explain(entry, Some(Reason::with("unmapped", missing)));
                 shared.ledger().set_parked(entry.0, true);
             }
             Effect::Resume { entry } => {
+                lane.tell_resumed(entry);
                 lane.explain(entry, None);
                 shared.ledger().set_parked(entry.0, false);
                 done.resumed += 1;
@@ -221,12 +225,36 @@ impl Lane {
         }
     }
 
-    fn claim_of(&self, effect: Effect) -> Option<Claim> {
-        let entry_of = |id: EntryId| {
-            let entry = self.conversation.entry(id)?;
-            let source = self.origins.get(&id).map_or("", |origin| origin.source.as_str());
-            Some((entry, meta_of(source, &entry.event)))
+    /// One line and one count for an event that begins to wait for a mapping.
+    fn tell_parked(&self, id: EntryId, missing: &Missing) {
+        let Some(EventMeta { source, id: event_id, kind, conversation }) = self.meta_of(id) else {
+            return;
         };
+        tracing::info!(
+            %source, event_id, kind, conversation, state = "parked", reason = "unmapped",
+            "The {kind} waits for a mapping: {missing}"
+        );
+        counter!(names::EVENTS, "source" => source.to_string(), "kind" => kind, "state" => "parked")
+            .increment(1);
+    }
+
+    fn tell_resumed(&self, id: EntryId) {
+        if let Some(EventMeta { source, id: event_id, kind, conversation }) = self.meta_of(id) {
+            tracing::info!(
+                %source, event_id, kind, conversation, state = "pending",
+                "The {kind} goes on: its mapping is there now"
+            );
+        }
+    }
+
+    fn meta_of(&self, id: EntryId) -> Option<EventMeta> {
+        let entry = self.conversation.entry(id)?;
+        let source = self.origins.get(&id).map_or("", |origin| origin.source.as_str());
+        Some(meta_of(source, &entry.event))
+    }
+
+    fn claim_of(&self, effect: Effect) -> Option<Claim> {
+        let entry_of = |id: EntryId| Some((self.conversation.entry(id)?, self.meta_of(id)?));
         match effect {
             Effect::Call { entry, call, attempt, deadline } => {
                 let (entry, event) = entry_of(entry)?;

@@ -1,0 +1,83 @@
+//! Every counter and histogram from zero on: an alert on an increase needs the series before the first event.
+
+use std::time::Duration;
+
+use metrics::{counter, gauge, histogram};
+
+use crate::metrics as names;
+use crate::routing::{CallKind, Kind, UnixMillis};
+use crate::store::{Filter, State, Store};
+
+/// Calls in the order of the contract's kinds.
+const CALLS: [CallKind; 8] = [
+    CallKind::Offer,
+    CallKind::Transfer,
+    CallKind::Assign,
+    CallKind::Accept,
+    CallKind::Reject,
+    CallKind::EndConsult,
+    CallKind::CloseDocument,
+    CallKind::LookUp,
+];
+
+/// Why calls are put off: the answers of ServiceNow that lead to another try.
+const WHY: [&str; 9] = [
+    "agent_unavailable",
+    "clock_skew",
+    "busy",
+    "not_landed",
+    "not_sent",
+    "in_doubt",
+    "look_up_forbidden",
+    "unauthorised",
+    "not_servicenow",
+];
+
+/// What has no labels, or labels that are known from the start.
+pub(super) fn of_the_program() {
+    gauge!(names::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+    gauge!(names::INTAKE_CONNECTIONS).increment(0.0);
+    counter!(names::INTAKE_PANICS).increment(0);
+    for call in CALLS.map(CallKind::as_str) {
+        counter!(names::AWA_REQUESTS, "call" => call, "status" => "200").increment(0);
+        let _registered = histogram!(names::AWA_REQUEST_DURATION, "call" => call);
+    }
+    for why in WHY {
+        counter!(names::RETRIES, "why" => why).increment(0);
+    }
+    for kind in Kind::ALL.map(Kind::as_str) {
+        let _registered = histogram!(names::EVENT_TO_CALL, "kind" => kind);
+    }
+    let _registered = histogram!(names::RATE_LIMIT_WAIT);
+    let _registered = histogram!(names::STORE_COMMIT_DURATION);
+}
+
+/// What is counted by source; asked again after a reload that may have brought new ones.
+pub(super) fn of_source(source: &str) {
+    let source = || source.to_owned();
+    for kind in Kind::ALL.map(Kind::as_str).into_iter().chain(["unknown"]) {
+        for state in State::ALL.map(State::as_str) {
+            counter!(names::EVENTS, "source" => source(), "kind" => kind, "state" => state)
+                .increment(0);
+        }
+    }
+    for result in ["accepted", "duplicate", "ignored"] {
+        counter!(names::INTAKE_EVENTS, "source" => source(), "result" => result).increment(0);
+    }
+    for status in ["200", "202", "401", "503"] {
+        counter!(names::INTAKE_ANSWERS, "source" => source(), "status" => status).increment(0);
+    }
+    counter!(names::UNKNOWN_EVENTS, "source" => source()).increment(0);
+    counter!(names::EXPIRED, "source" => source()).increment(0);
+    let _registered = histogram!(names::INTAKE_DURATION, "source" => source());
+}
+
+/// When the last event of a source came, as far as the store remembers; `now` where it remembers none, so that the
+/// source is not missed before it could be heard.
+pub(super) fn last_event(store: &Store, source: &str, now: UnixMillis) {
+    let filter = Filter { source: Some(source.to_owned()), limit: 1, ..Filter::default() };
+    let newest = store.events(&filter).ok().and_then(|page| page.events.first().cloned());
+    let at = newest.map_or(now, |event| event.received_at);
+    let seconds = Duration::from_millis(at.since(UnixMillis(0))).as_secs_f64();
+    gauge!(names::LAST_EVENT, "source" => source.to_owned()).set(seconds);
+}

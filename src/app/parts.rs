@@ -1,0 +1,239 @@
+//! The parts that run side by side, and the order in which they stop: no new webhooks, then no new calls, then the store
+//! is closed, so that all that was answered is on the disk.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tracing::{error, info, warn};
+
+use super::files::{Files, RulesInForce, of_config};
+use super::hold::Hold;
+use super::reload::{Reloader, Told};
+use super::upkeep::{self, Beats};
+use super::vitals::Vitals;
+use super::{Failure, Host, Listeners};
+use crate::admin::{self, Admin};
+use crate::awa::Client;
+use crate::awa::pace::Pace;
+use crate::clock;
+use crate::config::{self, Settings};
+use crate::dispatch::Dispatch;
+use crate::intake::{self, BodyLimits, ServerLimits, Sources, Tls, Webhooks};
+use crate::metrics::Metrics;
+use crate::notify::watchdog::Beat;
+use crate::shutdown::Shutdown;
+use crate::store::Store;
+use crate::vendor::Source;
+
+/// How long open webhook connections may finish after shutdown was asked for.
+const INTAKE_DRAIN: Duration = Duration::from_secs(5);
+
+/// How long calls under way may finish; with the rest of the drain it stays below the unit's stop time.
+const LONGEST_DRAIN: Duration = Duration::from_secs(20);
+
+/// What is built before anything runs.
+pub(super) struct Parts {
+    pub(super) settings: Settings,
+    pub(super) files: Files,
+    pub(super) rules: Arc<RulesInForce>,
+    pub(super) store: Store,
+    pub(super) client: Arc<Client>,
+    pub(super) pace: Arc<Pace>,
+    pub(super) metrics: Metrics,
+    pub(super) tls: Option<Tls>,
+    pub(super) host: Host,
+}
+
+/// What runs.
+pub(super) struct Running {
+    settings: Settings,
+    sources: Sources<Source>,
+    tls: Option<Tls>,
+    vitals: Arc<Vitals>,
+    admin: Arc<Admin>,
+    metrics: Metrics,
+    host: Host,
+}
+
+impl Parts {
+    /// Puts the parts together.
+    pub(super) fn start(self) -> Result<Running, Failure> {
+        let Self { settings, files, rules, store, client, pace, metrics, tls, host } = self;
+        let token = settings.admin.token.as_ref().map(config::Secret::reveal).transpose();
+        let token = token.map_err(|problem| {
+            Failure::Configuration(vec![of_config(&settings, problem.to_string())])
+        })?;
+        let sources = Sources::new(files.sources.clone());
+        let told = Told {
+            rules,
+            sources: sources.clone(),
+            store: store.clone(),
+            pace: Arc::clone(&pace),
+            tls: tls.clone(),
+            logging: host.logging.clone(),
+            notifier: host.notifier.clone(),
+        };
+        let reloader = Arc::new(Reloader::new(settings.clone(), files, told));
+        let (hold, started_at) = (Hold::default(), clock::now());
+        let vitals = Arc::new(Vitals { store, pace, client, reloader, hold, started_at });
+        let admin = Arc::new(admin_of(&vitals, &metrics, token));
+        Ok(Running { settings, sources, tls, vitals, admin, metrics, host })
+    }
+}
+
+fn admin_of(
+    vitals: &Arc<Vitals>,
+    metrics: &Metrics,
+    token: Option<secrecy::SecretString>,
+) -> Admin {
+    let vitals = || Arc::clone(vitals);
+    let metrics = metrics.clone();
+    Admin {
+        store: vitals().store.clone(),
+        status: {
+            let vitals = vitals();
+            Box::new(move || vitals.status())
+        },
+        hold: {
+            let vitals = vitals();
+            Box::new(move |held, by| match held {
+                true => vitals.hold.begin(by),
+                false => {
+                    let ended = vitals.hold.end(by);
+                    // The dispatcher sleeps until something happens.
+                    vitals.store.agenda().changed().notify_one();
+                    ended
+                }
+            })
+        },
+        metrics: {
+            let vitals = vitals();
+            Box::new(move || {
+                vitals.set_gauges();
+                metrics.render()
+            })
+        },
+        reload: {
+            let vitals = vitals();
+            Box::new(move || {
+                let reloader = Arc::clone(&vitals.reloader);
+                Box::pin(async move { reloader.reload().await })
+            })
+        },
+        token,
+        sources: {
+            let vitals = vitals();
+            Box::new(move || vitals.reloader.sources())
+        },
+        contact_center: {
+            let vitals = vitals();
+            Box::new(move |source| vitals.reloader.contact_center(source))
+        },
+    }
+}
+
+impl Running {
+    pub(super) async fn run(self, listeners: Listeners, shutdown: Shutdown) -> Result<(), Failure> {
+        let Self { settings, sources, tls, vitals, admin, metrics, host } = self;
+        let (store, notifier) = (vitals.store.clone(), host.notifier);
+        let stopped = Shutdown::new();
+        let Beats { watchdog, dispatcher, intake: intake_beat, writer } = Beats::register();
+        let dispatch = dispatch(&vitals, dispatcher);
+        let drain = LONGEST_DRAIN.min(settings.servicenow.request_timeout + Duration::from_secs(1));
+        let dispatch = tokio::spawn(dispatch.run(stopped.clone(), drain));
+        let admin_stopped = stopped.clone();
+        let admin = tokio::spawn(admin::serve(listeners.admin, admin, async move {
+            admin_stopped.requested().await;
+        }));
+        let webhooks = Arc::new(Webhooks::new(sources, store.clone(), body_limits(&settings)));
+        let take = move |request| Arc::clone(&webhooks).take(request);
+        let beat = move || intake_beat.beat();
+        let limits = server_limits(&settings);
+        let intake = intake::serve(listeners.intake, tls, limits, shutdown.clone(), beat, take);
+        let intake = tokio::spawn(intake);
+        let reloader = Arc::clone(&vitals.reloader);
+        let probe = super::online::warn_if_forbidden(
+            Arc::clone(&vitals.client),
+            settings.servicenow.in_doubt,
+        );
+        let background = [
+            tokio::spawn(probe),
+            tokio::spawn(reloader.on_hang_up(shutdown.clone())),
+            tokio::spawn(upkeep::feel_the_writer(store.clone(), writer)),
+            tokio::spawn(watchdog.clone().run(notifier.clone(), host.watchdog)),
+        ];
+        notifier.ready(&vitals.condition().to_string());
+        let tell = tokio::spawn(upkeep::tell(Arc::clone(&vitals), notifier.clone(), metrics));
+
+        let outcome = tokio::select! {
+            () = shutdown.requested() => Ok(()),
+            failed = store.failed() => Err(Failure::Broken(failed.to_string())),
+        };
+        tell.abort();
+        watchdog.retire_all();
+        notifier.stopping("Stopping: calls under way are finished");
+        tell_of_the_stop(&outcome, vitals.pace.standing(clock::now()).in_flight);
+        shutdown.trigger();
+        joined("intake", intake).await;
+        let hurry = pass_on_hurry(&shutdown, &stopped);
+        stopped.trigger();
+        joined("dispatcher", dispatch).await;
+        joined("admin address", admin).await;
+        store.close().await;
+        background.iter().chain([&hurry]).for_each(JoinHandle::abort);
+        info!(pending = store.counts().pending, "Stopped");
+        outcome
+    }
+}
+
+fn dispatch(vitals: &Arc<Vitals>, beat: Beat) -> Dispatch {
+    let (hold, reloader) = (vitals.hold.clone(), Arc::clone(&vitals.reloader));
+    Dispatch {
+        store: vitals.store.clone(),
+        client: Arc::clone(&vitals.client),
+        pace: Arc::clone(&vitals.pace),
+        delays: Box::new(move || reloader.delays()),
+        freed: tokio::sync::Notify::new(),
+        held: Arc::new(move || hold.is_held()),
+        beat: Box::new(move || beat.beat()),
+    }
+}
+
+fn body_limits(settings: &Settings) -> BodyLimits {
+    BodyLimits { max: settings.intake.max_body, timeout: settings.intake.body_timeout }
+}
+
+fn server_limits(settings: &Settings) -> ServerLimits {
+    ServerLimits {
+        max_connections: settings.intake.max_connections,
+        header_timeout: settings.intake.header_timeout,
+        grace: INTAKE_DRAIN,
+    }
+}
+
+fn tell_of_the_stop(outcome: &Result<(), Failure>, calls: u32) {
+    match outcome {
+        Ok(()) => info!(calls, "Stopping: no new webhooks are taken, calls under way are finished"),
+        Err(failure) => error!(
+            error = %failure,
+            "The store failed; stopping so that a fresh start can recover: {failure}"
+        ),
+    }
+}
+
+/// A second wish to stop reaches the parts that stop later, too.
+fn pass_on_hurry(shutdown: &Shutdown, stopped: &Shutdown) -> JoinHandle<()> {
+    let (shutdown, stopped) = (shutdown.clone(), stopped.clone());
+    tokio::spawn(async move {
+        shutdown.hurried().await;
+        stopped.hurry();
+    })
+}
+
+/// A part that panicked must not keep the others from an orderly end.
+async fn joined(part: &str, handle: JoinHandle<()>) {
+    if let Err(error) = handle.await {
+        warn!(part, %error, "The {part} ended on a defect");
+    }
+}

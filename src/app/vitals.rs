@@ -1,0 +1,131 @@
+//! How the daemon does, looked at from one place: for `/readyz`, `/v1/status`, the metrics page, and the line that
+//! systemd shows. It only looks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics::gauge;
+use serde_json::{Value, json};
+
+use super::hold::Hold;
+use super::instance;
+use super::reload::Reloader;
+use crate::awa::Client;
+use crate::awa::pace::Pace;
+use crate::clock;
+use crate::metrics as names;
+use crate::notify::Condition;
+use crate::routing::UnixMillis;
+use crate::store::Store;
+
+/// The parts that are looked at.
+#[derive(Clone)]
+pub(super) struct Vitals {
+    pub(super) store: Store,
+    pub(super) pace: Arc<Pace>,
+    pub(super) client: Arc<Client>,
+    pub(super) reloader: Arc<Reloader>,
+    pub(super) hold: Hold,
+    pub(super) started_at: UnixMillis,
+}
+
+impl Vitals {
+    /// What keeps the bridge from being ready, a sentence each.
+    pub(super) fn not_ready(&self) -> Vec<String> {
+        let mut reasons = Vec::new();
+        reasons.extend(self.store.health().problem().map(|problem| format!("store: {problem}")));
+        reasons.extend(instance::problem(&self.pace.standing(clock::now())));
+        reasons.extend(self.reloader.problem().map(|problem| format!("reload: {problem}")));
+        reasons
+    }
+
+    /// What `systemctl status` shows.
+    pub(super) fn condition(&self) -> Condition {
+        let (now, counts) = (clock::now(), self.store.counts());
+        let age = |at| Duration::from_millis(now.since(at));
+        Condition {
+            pending: counts.pending as u64,
+            oldest: counts.oldest_received_at.map(age),
+            parked: counts.parked as u64,
+            dead: counts.dead as u64,
+            breaker_open: self.pace.standing(now).breaker.is_some(),
+            held: self.hold.is_held(),
+            reload_failed: self.reloader.problem().is_some(),
+        }
+    }
+
+    /// The answer to `GET /v1/status`.
+    pub(super) fn status(&self) -> Value {
+        let (now, counts) = (clock::now(), self.store.counts());
+        let standing = self.pace.standing(now);
+        let time = |at: Option<UnixMillis>| at.map(|at| at.to_string());
+        let reasons = self.not_ready();
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "started_at": self.started_at.to_string(),
+            "ready": reasons.is_empty(),
+            "reasons": reasons,
+            "held": self.hold.held().map(|held| json!({ "since": held.since.to_string(), "by": held.by })),
+            "events": {
+                "pending": counts.pending,
+                "parked": counts.parked,
+                "dead": counts.dead,
+                "remembered": counts.remembered,
+                "oldest_received_at": time(counts.oldest_received_at),
+            },
+            "servicenow": {
+                "calls_in_flight": standing.in_flight,
+                "calls_allowed": standing.concurrency,
+                "breaker_open_until": time(standing.breaker),
+                "unauthorised_until": time(standing.unauthorised),
+                "retry_after_until": time(standing.retry_after),
+                "clock_offset_ms": self.client.clock_offset_ms(),
+            },
+        })
+    }
+
+    /// Sets every gauge that is not set by whoever changes it.
+    pub(super) fn set_gauges(&self) {
+        let (now, counts) = (clock::now(), self.store.counts());
+        let oldest = counts.oldest_received_at.map_or(0, |at| now.since(at));
+        gauge!(names::PENDING_EVENTS).set(number(counts.pending));
+        gauge!(names::PARKED_EVENTS).set(number(counts.parked));
+        gauge!(names::DEAD_EVENTS).set(number(counts.dead));
+        gauge!(names::OLDEST_PENDING).set(seconds(oldest));
+        gauge!(names::HELD).set(flag(self.hold.is_held()));
+        gauge!(names::STORE_FAILED).set(flag(self.store.health().problem().is_some()));
+        gauge!(names::RELOAD_FAILED).set(flag(self.reloader.problem().is_some()));
+        let standing = self.pace.standing(now);
+        gauge!(names::BREAKER_OPEN).set(flag(standing.breaker.is_some()));
+        gauge!(names::UNAUTHORISED).set(flag(standing.unauthorised.is_some()));
+        // Until the first answer nothing is known of ServiceNow's clock, and nothing is corrected.
+        let offset = self.client.clock_offset_ms().unwrap_or_default();
+        #[expect(clippy::cast_precision_loss, reason = "an offset of 2^52 ms is no offset")]
+        gauge!(names::CLOCK_OFFSET).set(offset as f64 / 1000.0);
+        for (contact_center, tables) in self.reloader.table_counts() {
+            let tables = [
+                ("queues", tables.queues),
+                ("agents", tables.agents),
+                ("reject_reasons", tables.reject_reasons),
+            ];
+            for (table, rows) in tables {
+                gauge!(names::MAPPING_ROWS, "source" => contact_center.clone(), "table" => table)
+                    .set(number(rows));
+            }
+        }
+    }
+}
+
+fn flag(on: bool) -> f64 {
+    if on { 1.0 } else { 0.0 }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "no count comes near 2^52")]
+fn number(count: usize) -> f64 {
+    count as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a gauge has no use for more than 52 bits")]
+fn seconds(ms: u64) -> f64 {
+    ms as f64 / 1000.0
+}

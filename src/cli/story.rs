@@ -1,0 +1,142 @@
+//! One event's whole story for a person: what came in, what was asked and answered, how it ended, what to do now.
+
+use serde_json::Value;
+
+use super::admin_client::text;
+use super::wording::{call, full_time, meaning, time_of_day, words};
+
+/// Lines under a head; nothing of the vendor's body.
+pub(super) fn tell(event: &Value) -> String {
+    let mut lines = vec![headline(event), String::new()];
+    let mut fact = |name: &str, value: String| {
+        if !value.is_empty() {
+            lines.push(format!("  {name:<14}{value}"));
+        }
+    };
+    fact("reason", reason(event));
+    fact("conversation", conversation(event));
+    fact("received", full_time(&text(event, "received_at")));
+    fact("ended", full_time(&text(event, "settled_at")));
+    fact("looked at", full_time(&text(event, "due_at")));
+    fact("deadline", full_time(&text(event, "deadline")));
+    fact("work item", text(event, "work_item"));
+    fact("time went to", waits(event));
+    fact("operators", text(event, "by"));
+    let asked = asked(event);
+    if !asked.is_empty() {
+        lines.extend([String::new(), "What the event says".to_owned()]);
+        lines.extend(asked.into_iter().map(|(name, value)| format!("  {name:<14}{value}")));
+    }
+    lines.extend([String::new(), "Calls to ServiceNow".to_owned()]);
+    lines.extend(calls(event));
+    lines.extend(next_step(event));
+    lines.join("\n")
+}
+
+/// One call and its answer, after its number or time.
+pub(super) fn call_line(one: &Value) -> String {
+    let message = text(one, "message");
+    let message = if message.is_empty() { message } else { format!(" “{message}”") };
+    let answer = match (text(one, "status").as_str(), text(one, "elapsed_ms").as_str()) {
+        ("", "") => String::new(),
+        ("" | "0", elapsed) => format!(" ({elapsed} ms)"),
+        (status, "") => format!(" (HTTP {status})"),
+        (status, elapsed) => format!(" (HTTP {status}, {elapsed} ms)"),
+    };
+    let meaning = match text(one, "meaning").as_str() {
+        "" => "no answer yet".to_owned(),
+        word => meaning(word),
+    };
+    format!("{}: {meaning}{answer}{message}", call(&text(one, "call")))
+}
+
+/// The reason's word and its sentence.
+pub(super) fn reason(event: &Value) -> String {
+    let (code, detail) = (words(&text(event, "reason")), text(event, "detail"));
+    match (code.is_empty(), detail.is_empty()) {
+        (_, true) => code,
+        (true, false) => detail,
+        (false, false) => format!("{code}: {detail}"),
+    }
+}
+
+fn headline(event: &Value) -> String {
+    let kind = match text(event, "kind").as_str() {
+        "" => "Event".to_owned(),
+        kind => words(kind),
+    };
+    let (id, source, state) = (text(event, "id"), text(event, "source"), text(event, "state"));
+    format!("{kind} {id} from {source} is {state}")
+}
+
+fn conversation(event: &Value) -> String {
+    let (conversation, center) = (text(event, "conversation"), text(event, "contact_center"));
+    if center == text(event, "source") || conversation.is_empty() {
+        conversation
+    } else {
+        format!("{conversation} (contact centre {center})")
+    }
+}
+
+fn waits(event: &Value) -> String {
+    let Some(waited) = event.get("waited_ms").and_then(Value::as_object) else {
+        return String::new();
+    };
+    let spent = waited.iter().filter(|(_, ms)| ms.as_u64().is_some_and(|ms| ms > 0));
+    spent.map(|(cause, ms)| format!("{} {ms} ms", words(cause))).collect::<Vec<_>>().join(", ")
+}
+
+fn asked(event: &Value) -> Vec<(String, String)> {
+    let Some(members) = event.get("event").and_then(Value::as_object) else { return Vec::new() };
+    let known_above = ["id", "kind", "conversation"];
+    let shown = members
+        .iter()
+        .filter(|(name, value)| !value.is_null() && !known_above.contains(&name.as_str()));
+    shown.map(|(name, value)| (words(name), plain(value))).collect()
+}
+
+/// A member without JSON's brackets, as far as that is possible.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Object(members) => {
+            let members = members.iter().filter(|(_, value)| !value.is_null());
+            let parts = members.map(|(name, value)| format!("{} {}", words(name), plain(value)));
+            parts.collect::<Vec<_>>().join(", ")
+        }
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_)) => {
+            other.to_string()
+        }
+    }
+}
+
+fn calls(event: &Value) -> Vec<String> {
+    let calls = event.get("calls").and_then(Value::as_array).cloned().unwrap_or_default();
+    if calls.is_empty() {
+        return vec!["  none".to_owned()];
+    }
+    let line = |(number, one): (usize, &Value)| {
+        format!("  {}. {}  {}", number + 1, time_of_day(&text(one, "at")), call_line(one))
+    };
+    calls.iter().enumerate().map(line).collect()
+}
+
+fn next_step(event: &Value) -> Vec<String> {
+    let place = format!("{}/{}", text(event, "source"), text(event, "id"));
+    let body = format!(
+        "`awa-bridge events show {place} --body` shows the vendor's body while it is kept."
+    );
+    let step = match text(event, "state").as_str() {
+        "dead" if text(event, "reason") == "unreadable" => {
+            format!("Mend the profile, have the vendor send it again, then `awa-bridge events discard {place}`.")
+        }
+        "dead" => {
+            format!("`awa-bridge events replay {place}` does it again, `awa-bridge events discard {place}` gives it up.")
+        }
+        "parked" => {
+            "`awa-bridge events list --state parked` shows the line to add; after a reload it goes on by itself.".to_owned()
+        }
+        _ => return vec![String::new(), body],
+    };
+    vec![String::new(), step, body]
+}

@@ -1,0 +1,106 @@
+//! How times, durations, words of the program and long ids are shown to a person.
+
+use crate::clock;
+
+/// `20:52:14` for today, `11-21 20:52` for another day; UTC. What is no RFC 3339 time stays as it is.
+pub(super) fn short_time(rfc3339: &str) -> String {
+    let today = clock::now().to_string();
+    match (rfc3339.split_once('T'), today.split_once('T')) {
+        (Some((day, time)), Some((today, _))) if day == today => first(time, 8),
+        (Some((day, time)), _) => {
+            format!("{} {}", day.get(5..).unwrap_or(day), first(time, 5))
+        }
+        (None, _) => rfc3339.to_owned(),
+    }
+}
+
+/// `20:52:14.337`: the time of day with milliseconds, UTC.
+pub(super) fn time_of_day(rfc3339: &str) -> String {
+    rfc3339.split_once('T').map_or_else(|| rfc3339.to_owned(), |(_, time)| first(time, 12))
+}
+
+/// `2026-11-21 20:52:14.337 UTC`.
+pub(super) fn full_time(rfc3339: &str) -> String {
+    rfc3339.replace('T', " ").replace('Z', " UTC")
+}
+
+/// At most `width` letters, with the middle left out.
+pub(super) fn shortened(text: &str, width: usize) -> String {
+    let letters: Vec<char> = text.chars().collect();
+    if letters.len() <= width || width < 3 {
+        return text.to_owned();
+    }
+    let tail = (width - 1) / 2;
+    let head = width - 1 - tail;
+    let (start, end) = (&letters[..head], &letters[letters.len() - tail..]);
+    start.iter().chain(&['…']).chain(end).collect()
+}
+
+/// What ServiceNow's answer meant, as the end of a sentence; a word that is not known stays.
+pub(super) fn meaning(word: &str) -> String {
+    let known = match word {
+        "landed" => "done",
+        "already_ours" => "it was in place already",
+        "taken_by_another" => "somebody else has the work item",
+        "agent_unavailable" => "the agent is not available",
+        "document_closed" => "the document is closed",
+        "too_late" => "it was too late",
+        "clock_skew" => "its time lay ahead of ServiceNow's clock",
+        "misconfigured" => "ServiceNow refused it",
+        "busy" => "ServiceNow was too busy",
+        "not_sent" => "it did not leave: no connection",
+        "in_doubt" => "no answer, so it is open whether it was done",
+        "not_landed" => "it had not been done",
+        "look_up_forbidden" => "ServiceNow does not let the bridge look it up",
+        "unauthorised" => "ServiceNow refused the credentials",
+        "not_servicenow" => "something else than ServiceNow answered",
+        other => return other.replace('_', " "),
+    };
+    known.to_owned()
+}
+
+/// What a call asks of ServiceNow, as the start of a sentence.
+pub(super) fn call(word: &str) -> String {
+    let known = match word {
+        "offer" => "Offer the work",
+        "transfer" => "Transfer the work",
+        "assign" => "Assign the work",
+        "accept" => "Accept for the agent",
+        "reject" => "Reject for the agent",
+        "end_consult" => "End the consult",
+        "close_document" => "Close the document",
+        "look_up" => "Look up what became of it",
+        other => return other.replace('_', " "),
+    };
+    known.to_owned()
+}
+
+/// `deadline_while_parked` → `deadline while parked`.
+pub(super) fn words(code: &str) -> String {
+    code.replace('_', " ")
+}
+
+fn first(text: &str, letters: usize) -> String {
+    text.chars().take(letters).collect::<String>().trim_end_matches('Z').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_ids_lose_their_middle_and_short_ones_nothing() {
+        assert_eq!(shortened("0f5e6b7c-1111-2222", 9), "0f5e…2222");
+        assert_eq!(shortened("short", 9), "short");
+        assert_eq!(shortened("ÄÖÜäöüß", 5), "ÄÖ…üß");
+    }
+
+    #[test]
+    fn times_are_as_short_as_the_day_allows() {
+        let today = clock::now().to_string();
+        assert_eq!(short_time(&today), today[11..19]);
+        assert_eq!(short_time("2001-02-03T04:05:06.789Z"), "02-03 04:05");
+        assert_eq!(time_of_day("2001-02-03T04:05:06.789Z"), "04:05:06.789");
+        assert_eq!(short_time("now"), "now");
+    }
+}
