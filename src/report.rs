@@ -1,10 +1,15 @@
-//! One log line and one count per state that an event reaches; called by whoever committed the decision.
+//! One log line and one count per state that an event reaches, called by whoever committed the decision; and the cap on
+//! lines that an outage would repeat without end.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
 
 use metrics::counter;
+use tracing::field::display;
 use tracing::{error, info};
 
 use crate::metrics as names;
-use crate::routing::Outcome;
+use crate::routing::{Outcome, UnixMillis};
 use crate::store::Settled;
 
 /// Reasons of a dead letter that a person has to act on: nothing heals them by itself.
@@ -21,18 +26,107 @@ pub fn settled(all: &[Settled]) {
             counter!(names::EXPIRED, "source" => source.clone()).increment(1);
         }
         let (event_id, conversation) = (meta.id.as_str(), meta.conversation.as_str());
-        let detail = reason.detail.as_deref().unwrap_or_default();
+        let detail = reason.detail.as_deref();
         let (reason, waited_ms) = (reason.code.as_str(), waited.total());
+        let waited = (waited_ms > 0).then(|| display(waited));
         if *outcome == Outcome::Dead && ACT_ON.contains(&reason) {
             error!(
-                source, event_id, kind, conversation, state, reason, detail, attempts, waited_ms,
-                %waited, "A dead letter wants attention: {kind} {event_id} was given up, {reason}: {detail}"
+                source,
+                event_id,
+                kind,
+                conversation,
+                state,
+                reason,
+                detail,
+                attempts,
+                waited_ms,
+                waited,
+                "The {kind} is given up and wants a person: `awa-bridge events show {source}/{event_id}`"
             );
         } else {
             info!(
-                source, event_id, kind, conversation, state, reason, detail, attempts, waited_ms,
-                %waited, "The {kind} {event_id} is {state}: {reason}"
+                source,
+                event_id,
+                kind,
+                conversation,
+                state,
+                reason,
+                detail,
+                attempts,
+                waited_ms,
+                waited,
+                "The {kind} is {state}"
             );
         }
+    }
+}
+
+/// At most one line a cause in this many milliseconds.
+const PAUSE: u64 = 10_000;
+
+/// Caps lines that come again and again: one a cause in ten seconds, which then says how many it stands for.
+#[derive(Debug, Default)]
+pub struct Repeats {
+    causes: Mutex<HashMap<String, Capped>>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Capped {
+    said_at: UnixMillis,
+    came_at: UnixMillis,
+    unsaid: u64,
+    total: u64,
+}
+
+impl Repeats {
+    /// Whether the cause may be said now, and how often it came unsaid since it was said last.
+    #[must_use]
+    pub fn may_say(&self, cause: &str, now: UnixMillis) -> Option<u64> {
+        let mut causes = self.causes.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(capped) = causes.get_mut(cause) else {
+            causes.insert(
+                cause.to_owned(),
+                Capped { said_at: now, came_at: now, unsaid: 0, total: 1 },
+            );
+            return Some(0);
+        };
+        capped.total += 1;
+        capped.came_at = now;
+        if now.since(capped.said_at) < PAUSE {
+            capped.unsaid += 1;
+            return None;
+        }
+        capped.said_at = now;
+        Some(std::mem::take(&mut capped.unsaid))
+    }
+
+    /// Forgets everything once no cause has come for ten seconds; how often all came in all.
+    #[must_use]
+    pub fn healed(&self, now: UnixMillis) -> Option<u64> {
+        let mut causes = self.causes.lock().unwrap_or_else(PoisonError::into_inner);
+        if causes.values().any(|capped| now.since(capped.came_at) < PAUSE) {
+            return None;
+        }
+        let total = causes.drain().map(|(_, capped)| capped.total).sum();
+        (total > 0).then_some(total)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_said_once_in_ten_seconds_and_then_with_its_count() {
+        let repeats = Repeats::default();
+        assert_eq!(repeats.may_say("busy", UnixMillis(0)), Some(0));
+        assert_eq!(repeats.may_say("busy", UnixMillis(1)), None);
+        assert_eq!(repeats.may_say("busy", UnixMillis(9_999)), None);
+        assert_eq!(repeats.may_say("other", UnixMillis(9_999)), Some(0));
+        assert_eq!(repeats.may_say("busy", UnixMillis(10_000)), Some(2));
+        assert_eq!(repeats.healed(UnixMillis(19_999)), None);
+        assert_eq!(repeats.healed(UnixMillis(20_000)), Some(5));
+        assert_eq!(repeats.healed(UnixMillis(20_000)), None);
+        assert_eq!(repeats.may_say("busy", UnixMillis(20_001)), Some(0));
     }
 }

@@ -84,8 +84,16 @@ impl Shutdown {
                     else => return,
                 };
                 let hurry = shutdown.is_requested();
-                tracing::info!(signal = name, hurry, "asked to stop");
-                if hurry { shutdown.hurry() } else { shutdown.trigger() }
+                if hurry {
+                    tracing::warn!(
+                        signal = name,
+                        "Asked again to stop: what is under way is left for the next start"
+                    );
+                    shutdown.hurry();
+                } else {
+                    tracing::info!(signal = name, "Asked to stop");
+                    shutdown.trigger();
+                }
             }
         }))
     }

@@ -22,6 +22,7 @@ use crate::dispatch::Dispatch;
 use crate::intake::{self, BodyLimits, ServerLimits, Sources, Tls, Webhooks};
 use crate::metrics::Metrics;
 use crate::notify::watchdog::Beat;
+use crate::report::Repeats;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
 use crate::vendor::Source;
@@ -195,6 +196,7 @@ fn dispatch(vitals: &Arc<Vitals>, beat: Beat) -> Dispatch {
         pace: Arc::clone(&vitals.pace),
         delays: Box::new(move || reloader.delays()),
         freed: tokio::sync::Notify::new(),
+        repeats: Repeats::default(),
         held: Arc::new(move || hold.is_held()),
         beat: Box::new(move || beat.beat()),
     }

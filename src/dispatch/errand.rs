@@ -9,9 +9,10 @@ use super::Dispatch;
 use super::probe::tell;
 use crate::awa::pace::{Permit, backoff_delay};
 use crate::awa::{Reply, Terms};
+use crate::report::{self, Repeats};
 use crate::routing::{AwaReply, CallKind, EntryId, LaneKey, Waited};
 use crate::store::{Claim, EventMeta};
-use crate::{clock, metrics as names, report};
+use crate::{clock, metrics as names};
 
 pub(super) struct Errand {
     dispatch: Arc<Dispatch>,
@@ -76,7 +77,7 @@ impl Errand {
         let turn = dispatch.pace.observe(answered.signal, answered.requests, clock::now());
         drop(permit);
         dispatch.freed.notify_one();
-        log(&asked, &answered);
+        log(&asked, &answered, &dispatch.repeats);
         tell(turn, why(&answered));
         let delays = (dispatch.delays)();
         let retry_in = backoff_delay(asked.tries, delays.initial, delays.max, rand::random());
@@ -118,46 +119,74 @@ struct Asked<'a> {
     tries: u32,
 }
 
-/// One line a call: debug where all is well, info where it is repeated, warn where something between here and
-/// ServiceNow is wrong.
-fn log(asked: &Asked<'_>, answered: &Reply) {
+/// One line a call: debug where all is well, warn where something between here and ServiceNow is wrong, info where the
+/// call is only made again. What an outage repeats is said once in a while, with its count.
+fn log(asked: &Asked<'_>, answered: &Reply, repeats: &Repeats) {
     let EventMeta { source, id: event_id, kind, conversation } = asked.event;
     let (call, attempt) = (asked.call.as_str(), asked.attempt);
     let outcome = answered.reply.name();
-    let status = answered.answer.status.unwrap_or_default();
-    let message = answered.answer.message.as_str();
+    let status = answered.answer.status;
+    let answer = Some(answered.answer.message.as_str()).filter(|text| !text.is_empty());
     let elapsed_ms = answered.elapsed_ms;
-    match &answered.reply {
-        AwaReply::Landed { .. }
-        | AwaReply::AlreadyOurs { .. }
-        | AwaReply::TakenBy { .. }
-        | AwaReply::DocumentClosed
-        | AwaReply::TooLate
-        | AwaReply::Misconfigured { .. } => debug!(
-            %source, event_id, kind, conversation, call, attempt, status, outcome, elapsed_ms,
-            message, "ServiceNow answered the {call}: {outcome}"
+    let trouble = Trouble::of(&answered.reply);
+    if trouble != Trouble::None {
+        counter!(names::RETRIES, "why" => outcome).increment(1);
+    }
+    let said = match trouble {
+        Trouble::None => None,
+        Trouble::Again | Trouble::NoGoodAnswer => repeats.may_say(outcome, clock::now()),
+    };
+    match (trouble, said) {
+        (Trouble::None, _) | (Trouble::Again | Trouble::NoGoodAnswer, None) => debug!(
+            %source, event_id, kind, conversation, call, attempt, status, outcome, elapsed_ms, answer,
+            "ServiceNow was asked"
         ),
-        AwaReply::AgentUnavailable
-        | AwaReply::ClockSkew
-        | AwaReply::Conflict { .. }
-        | AwaReply::Busy { .. }
-        | AwaReply::NotLanded => {
-            counter!(names::RETRIES, "why" => outcome).increment(1);
-            info!(
-                %source, event_id, kind, conversation, call, attempt, status, outcome, elapsed_ms,
-                message, "The {call} is made again if its time allows: {outcome}"
-            );
-        }
-        AwaReply::NotSent { .. }
-        | AwaReply::InDoubt { .. }
-        | AwaReply::LookUpForbidden
-        | AwaReply::Unauthorised { .. }
-        | AwaReply::NotServiceNow { .. } => {
-            counter!(names::RETRIES, "why" => outcome).increment(1);
-            warn!(
-                %source, event_id, kind, conversation, call, attempt, status, outcome, elapsed_ms,
-                message, "The {call} has no good answer yet: {outcome}"
-            );
+        (Trouble::Again, Some(repeats)) => info!(
+            %source, event_id, kind, conversation, call, attempt, status, outcome, elapsed_ms, answer,
+            repeats, "The {call} is made again if its time allows"
+        ),
+        (Trouble::NoGoodAnswer, Some(repeats)) => warn!(
+            %source, event_id, kind, conversation, call, attempt, status, outcome, elapsed_ms, answer,
+            repeats, "The {call} has no good answer yet; it is tried again inside its time"
+        ),
+    }
+    if trouble == Trouble::None
+        && let Some(calls) = repeats.healed(clock::now())
+    {
+        info!(calls, "ServiceNow answers as it should again");
+    }
+}
+
+/// What an answer says about the way to ServiceNow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    /// It judged the call.
+    None,
+    /// It wants the call again.
+    Again,
+    /// Something between here and there is wrong.
+    NoGoodAnswer,
+}
+
+impl Trouble {
+    const fn of(reply: &AwaReply) -> Self {
+        match reply {
+            AwaReply::Landed { .. }
+            | AwaReply::AlreadyOurs { .. }
+            | AwaReply::TakenBy { .. }
+            | AwaReply::DocumentClosed
+            | AwaReply::TooLate
+            | AwaReply::Misconfigured { .. } => Self::None,
+            AwaReply::AgentUnavailable
+            | AwaReply::ClockSkew
+            | AwaReply::Conflict { .. }
+            | AwaReply::Busy { .. }
+            | AwaReply::NotLanded => Self::Again,
+            AwaReply::NotSent { .. }
+            | AwaReply::InDoubt { .. }
+            | AwaReply::LookUpForbidden
+            | AwaReply::Unauthorised { .. }
+            | AwaReply::NotServiceNow { .. } => Self::NoGoodAnswer,
         }
     }
 }

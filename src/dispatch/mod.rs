@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use crate::awa::Client;
 use crate::awa::pace::{NotNow, Pace};
 use crate::clock;
+use crate::report::Repeats;
 use crate::routing::UnixMillis;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
@@ -46,6 +47,8 @@ pub struct Dispatch {
     pub freed: Notify,
     /// While it says true, nothing is sent; what is over still expires.
     pub held: Arc<dyn Fn() -> bool + Send + Sync>,
+    /// Caps what an outage would repeat in the log.
+    pub repeats: Repeats,
     /// Called on every turn of the loop, for the watchdog.
     pub beat: Box<dyn Fn() + Send + Sync>,
 }

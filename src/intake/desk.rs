@@ -1,8 +1,13 @@
 //! What the intake needs of the two rooms behind it: a [`Desk`] that verifies and reads one source's requests, and the
 //! [`Ledger`] that keeps what was read.
 
+use std::sync::Arc;
+
+use metrics::counter;
+
+use crate::metrics::EVENTS;
 use crate::report;
-use crate::store::{Acceptance, Delivery, Refusal, Store};
+use crate::store::{Acceptance, Delivery, Item, Refusal, Store};
 use crate::vendor::{
     AnswerPolicy, HandshakeAnswer, Malformed, Reading, Request, Source, Unverified,
 };
@@ -73,16 +78,58 @@ impl Desk for Source {
 
 impl Ledger for Store {
     async fn accept(&self, delivery: Delivery) -> Result<Vec<Receipt>, Refusal> {
+        let source = Arc::clone(&delivery.source);
+        let stories: Vec<_> = delivery.items.iter().map(Story::of).collect();
         let accepted = Self::accept(self, delivery).await?;
-        Ok(accepted
-            .into_iter()
-            .map(|acceptance| match acceptance {
-                Acceptance::Accepted { settled } => {
-                    report::settled(&settled);
-                    Receipt::Accepted
-                }
-                Acceptance::Duplicate => Receipt::Duplicate,
-            })
-            .collect())
+        let told = accepted.into_iter().zip(&stories).map(|(acceptance, story)| match acceptance {
+            Acceptance::Accepted { settled } => {
+                story.tell_pending(&source);
+                report::settled(&settled);
+                Receipt::Accepted
+            }
+            Acceptance::Duplicate => {
+                story.tell_duplicate(&source);
+                Receipt::Duplicate
+            }
+        });
+        Ok(told.collect())
+    }
+}
+
+/// What the log says of an item.
+struct Story {
+    id: String,
+    /// None where it is not understood: it is never pending then.
+    kind: Option<&'static str>,
+    conversation: String,
+}
+
+impl Story {
+    fn of(item: &Item) -> Self {
+        match item {
+            Item::Event(event) => Self {
+                id: event.id.to_string(),
+                kind: Some(event.kind().as_str()),
+                conversation: event.conversation.to_string(),
+            },
+            Item::Unreadable { id, conversation, .. } => Self {
+                id: id.clone(),
+                kind: None,
+                conversation: conversation.clone().unwrap_or_default(),
+            },
+        }
+    }
+
+    fn tell_pending(&self, source: &str) {
+        let (event_id, conversation) = (&self.id, &self.conversation);
+        let Some(kind) = self.kind else { return };
+        tracing::info!(source, event_id, kind, conversation, state = "pending", "Stored: {kind}");
+        counter!(EVENTS, "source" => source.to_owned(), "kind" => kind, "state" => "pending")
+            .increment(1);
+    }
+
+    fn tell_duplicate(&self, source: &str) {
+        let (event_id, kind, conversation) = (&self.id, self.kind, &self.conversation);
+        tracing::debug!(source, event_id, kind, conversation, "Known already: nothing is done");
     }
 }

@@ -84,7 +84,7 @@ pub async fn serve<F, R>(
     tokio::select! {
         () = graceful.shutdown() => {}
         () = tokio::time::sleep(limits.grace) => {
-            tracing::warn!(connections = open, "gave up on connections that did not end in time");
+            tracing::warn!(connections = open, "Connections that did not end in time are cut off");
         }
         () = shutdown.hurried() => {}
     }
@@ -100,7 +100,7 @@ async fn accept(
         Ok((stream, _)) => Some((stream, slot)),
         Err(error) if is_of_one_connection(&error) => None,
         Err(error) => {
-            tracing::warn!(%error, "cannot accept connections; trying again");
+            tracing::warn!(%error, "No connection can be accepted; trying again");
             tokio::time::sleep(ACCEPT_PAUSE).await;
             None
         }
@@ -128,14 +128,14 @@ async fn converse<F, R>(
     R: Future<Output = Response<Full<Bytes>>>,
 {
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection was gone before it began");
+        tracing::debug!(%error, "A connection was gone before it began");
         return;
     }
     let Some(tls) = tls else { return speak(stream, timeout, watcher, service).await };
     match tokio::time::timeout(timeout, tls.acceptor().accept(stream)).await {
         Ok(Ok(stream)) => speak(stream, timeout, watcher, service).await,
-        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-        Err(_) => tracing::debug!("a TLS handshake did not end in time"),
+        Ok(Err(error)) => tracing::debug!(%error, "A TLS handshake failed"),
+        Err(_) => tracing::debug!("A TLS handshake did not end in time"),
     }
 }
 
@@ -155,7 +155,7 @@ where
         .max_buf_size(HEAD)
         .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(connection).await {
-        tracing::debug!(%error, "a connection ended early");
+        tracing::debug!(%error, "A connection ended early");
     }
 }
 

@@ -3,7 +3,6 @@
 //! Nothing is parsed before it is verified, and a 2xx leaves only after the flush.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,17 +17,14 @@ use super::desk::{Desk, Ledger, Receipt};
 use super::sources::Sources;
 use crate::clock;
 use crate::metrics::{
-    EVENTS, INTAKE_ANSWERS, INTAKE_DURATION, INTAKE_EVENTS, INTAKE_PANICS, LAST_EVENT,
-    UNKNOWN_EVENTS,
+    INTAKE_ANSWERS, INTAKE_DURATION, INTAKE_EVENTS, INTAKE_PANICS, LAST_EVENT, UNKNOWN_EVENTS,
 };
+use crate::report::Repeats;
 use crate::routing::UnixMillis;
 use crate::store::{Delivery, Item, Refusal};
 use crate::vendor::{AnswerPolicy, Reading, Request};
 
 const PATH_PREFIX: &str = "/webhooks/";
-
-/// At most one warning in this many milliseconds: whoever floods the intake shall not flood the log.
-const WARNING_PAUSE: u64 = 5_000;
 
 /// How much of a request is taken, and how long it may take to come.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +40,7 @@ pub struct Webhooks<D, L> {
     sources: Sources<D>,
     ledger: L,
     limits: BodyLimits,
-    warned_at: AtomicI64,
+    warned: Repeats,
 }
 
 /// A request whose body has come, at the desk of its source.
@@ -57,7 +53,7 @@ struct Arrival<D> {
 impl<D: Desk, L: Ledger> Webhooks<D, L> {
     /// Takes requests for these sources and keeps what they say in `ledger`.
     pub fn new(sources: Sources<D>, ledger: L, limits: BodyLimits) -> Self {
-        Self { sources, ledger, limits, warned_at: AtomicI64::new(0) }
+        Self { sources, ledger, limits, warned: Repeats::default() }
     }
 
     /// Answers one request. Once the body has come, the walk goes on to its end even if the vendor hangs up.
@@ -115,7 +111,7 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
         let walk = tokio::spawn(async move { self.walk(&arrival).await });
         let verdict = walk.await.unwrap_or_else(|_| {
             counter!(INTAKE_PANICS).increment(1);
-            tracing::error!(%source, "a webhook request ended in a panic");
+            tracing::error!(%source, "A webhook ended in a defect of the program; its sender has to come again");
             Verdict::Defect
         });
         answer(verdict, desk.answer_policy())
@@ -124,21 +120,26 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
     async fn walk(&self, arrival: &Arrival<D>) -> Verdict {
         let Arrival { source, desk, request } = arrival;
         if let Some(answer) = desk.handshake(request) {
-            tracing::info!(%source, "answered a handshake");
+            tracing::info!(%source, "Answered a handshake");
             return Verdict::Handshake(answer);
         }
         if request.method != Method::POST {
             return Verdict::WrongMethod;
         }
         if let Err(unverified) = desk.verify(request) {
-            if self.may_warn(request.received_at) {
-                tracing::warn!(%source, why = %unverified, "refused a request that is not proved to be its sender's");
+            if let Some(repeats) = self.may_warn(source, "unverified", request.received_at) {
+                tracing::warn!(
+                    %source, why = %unverified, repeats,
+                    "Refused a webhook that is not proved to be its sender's"
+                );
             }
             return Verdict::Unverified;
         }
         match desk.read(request) {
             Err(malformed) => {
-                tracing::warn!(%source, why = %malformed, "refused an authentic request that cannot be read");
+                if let Some(repeats) = self.may_warn(source, "malformed", request.received_at) {
+                    tracing::warn!(%source, why = %malformed, repeats, "Refused an authentic webhook that cannot be read");
+                }
                 Verdict::Malformed(malformed)
             }
             Ok(readings) => self.keep(arrival, readings).await,
@@ -152,7 +153,6 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
 
         let (mut statuses, items) = sorted(source, readings);
         if !items.is_empty() {
-            let stories: Vec<_> = items.iter().map(Story::of).collect();
             let delivery = Delivery {
                 source: Arc::clone(source),
                 contact_center: desk.contact_center().into(),
@@ -162,7 +162,6 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
             };
             match self.ledger.accept(delivery).await {
                 Ok(receipts) => {
-                    tell(source, &stories, &receipts);
                     fill_in(&mut statuses, &receipts);
                 }
                 Err(refusal) => {
@@ -176,18 +175,14 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
     }
 
     fn note_refusal(&self, source: &str, refusal: Refusal, at: UnixMillis) {
-        if self.may_warn(at) {
-            tracing::warn!(source, why = %refusal, "turned a request away; its sender has to come again");
+        if let Some(repeats) = self.may_warn(source, "refused", at) {
+            tracing::warn!(source, why = %refusal, repeats, "Turned a webhook away; its sender has to come again");
         }
     }
 
-    fn may_warn(&self, at: UnixMillis) -> bool {
-        let last = self.warned_at.load(Ordering::Relaxed);
-        at.since(UnixMillis(last)) >= WARNING_PAUSE
-            && self
-                .warned_at
-                .compare_exchange(last, at.0, Ordering::Relaxed, Ordering::Relaxed)
-                .is_ok()
+    /// Whoever floods the intake shall not flood the log.
+    fn may_warn(&self, source: &str, cause: &str, at: UnixMillis) -> Option<u64> {
+        self.warned.may_say(&format!("{source} {cause}"), at)
     }
 }
 
@@ -219,11 +214,11 @@ fn sorted(source: &str, readings: Vec<Reading>) -> (Vec<EventStatus>, Vec<Item>)
                 (told, Status::Accepted)
             }
             Reading::Ignored { id, why } => {
-                tracing::debug!(source, event_id = id, why, "passed an event over");
+                tracing::debug!(source, event_id = id, why, "Passed an event over");
                 (id, Status::Ignored)
             }
             Reading::Unknown { event_type } => {
-                tracing::debug!(source, event_type, "the profile knows nothing about this");
+                tracing::debug!(source, event_type, "The profile knows nothing about this");
                 counter!(UNKNOWN_EVENTS, "source" => source.to_owned()).increment(1);
                 (None, Status::Ignored)
             }
@@ -231,53 +226,6 @@ fn sorted(source: &str, readings: Vec<Reading>) -> (Vec<EventStatus>, Vec<Item>)
         statuses.push(EventStatus { id, status });
     }
     (statuses, items)
-}
-
-/// What the log says of an item.
-struct Story {
-    id: String,
-    kind: &'static str,
-    conversation: String,
-}
-
-impl Story {
-    fn of(item: &Item) -> Self {
-        match item {
-            Item::Event(event) => Self {
-                id: event.id.to_string(),
-                kind: event.kind().as_str(),
-                conversation: event.conversation.to_string(),
-            },
-            // The sender's own word for the kind would make a label of its own.
-            Item::Unreadable { id, conversation, .. } => Self {
-                id: id.clone(),
-                kind: "unknown",
-                conversation: conversation.clone().unwrap_or_default(),
-            },
-        }
-    }
-}
-
-fn tell(source: &str, stories: &[Story], receipts: &[Receipt]) {
-    for (Story { id, kind, conversation }, receipt) in stories.iter().zip(receipts) {
-        match receipt {
-            Receipt::Accepted => {
-                tracing::info!(
-                    source,
-                    event_id = id,
-                    kind,
-                    conversation,
-                    state = "pending",
-                    "stored an event"
-                );
-                counter!(EVENTS, "source" => source.to_owned(), "kind" => *kind, "state" => "pending")
-                    .increment(1);
-            }
-            Receipt::Duplicate => {
-                tracing::debug!(source, event_id = id, kind, conversation, "knew an event already");
-            }
-        }
-    }
 }
 
 fn fill_in(statuses: &mut [EventStatus], receipts: &[Receipt]) {

@@ -114,11 +114,11 @@ fn report(before: &Pulse, now: &Pulse) {
     for name in stopped {
         tracing::error!(
             r#loop = name,
-            "the {name} loop does not move: systemd's watchdog is no longer fed"
+            "The {name} does not move: systemd's watchdog is no longer fed"
         );
     }
     for name in moving {
-        tracing::warn!(r#loop = name, "the {name} loop moves again");
+        tracing::warn!(r#loop = name, "The {name} moves again");
     }
 }
 

@@ -18,4 +18,5 @@ mod online_check;
 mod operators;
 mod pace;
 mod restart;
+mod systemd;
 mod vendors;

@@ -57,14 +57,20 @@ impl Home {
         command
     }
 
+    /// Where webhooks go, unless a socket is handed over.
+    pub(crate) fn intake(&self) -> String {
+        format!("http://127.0.0.1:{}", self.intake)
+    }
+
     /// Starts the daemon and waits until it listens.
     pub(crate) async fn start(&self) -> Daemon {
-        let mut child = self
-            .command(&["run"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
+        self.started(self.command(&["run"])).await
+    }
+
+    /// Starts the daemon by this command and waits until it listens.
+    pub(crate) async fn started(&self, mut command: Command) -> Daemon {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the program starts");
         let log = Arc::new(Mutex::new(String::new()));
         follow(child.stdout.take().expect("its stdout"), Arc::clone(&log));
         follow(child.stderr.take().expect("its stderr"), Arc::clone(&log));
@@ -72,7 +78,7 @@ impl Home {
             child,
             log,
             http: http_client(),
-            intake: format!("http://127.0.0.1:{}", self.intake),
+            intake: self.intake(),
             admin: format!("http://127.0.0.1:{}", self.admin),
         };
         eventually("the daemon to listen", async || {
@@ -147,6 +153,14 @@ impl Daemon {
         serde_json::from_str(&text).unwrap_or(Value::String(text))
     }
 
+    /// POST to the admin address, with its status.
+    pub(crate) async fn post_admin(&self, path: &str) -> (u16, Value) {
+        let response = self.http.post(format!("{}{path}", self.admin)).send().await;
+        let response = response.expect("the admin address answers");
+        let status = response.status().as_u16();
+        (status, response.json().await.unwrap_or(Value::Null))
+    }
+
     /// The event once it has ended.
     pub(crate) async fn settled(&self, id: &str) -> Value {
         eventually(&format!("event {id} to be settled"), async || {
@@ -169,6 +183,12 @@ pub(crate) fn run(command: &mut Command) -> (i32, String, String) {
     let output = command.stdin(Stdio::null()).output().expect("the program runs");
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the program prints text");
     (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
+}
+
+/// Says that a story is not told on this machine, and why.
+#[expect(clippy::print_stderr, reason = "whoever reads the tests' output has to see it")]
+pub(crate) fn skipped(why: &str) {
+    eprintln!("SKIPPED: {why}");
 }
 
 /// The repository's root.
