@@ -134,7 +134,7 @@ fn show_list(events: &[Value], filter: &Filtered) -> String {
     };
     let row = |event: &Value| members.iter().map(|member| cell(event, member)).collect();
     let rows: Vec<Vec<String>> = events.iter().map(row).collect();
-    table_on_a_page(&head, &rows, &["REASON", "CONVERSATION", "SOURCE", "ID"])
+    table_on_a_page(&head, &rows, &["CONVERSATION", "SOURCE", "ID", "REASON"])
 }
 
 /// What is missing, how many events wait for it, and the line that lets them go on.

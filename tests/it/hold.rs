@@ -1,0 +1,54 @@
+//! A maintenance window: everything is taken in and kept, nothing is sent, and afterwards the most urgent goes first.
+
+use serde_json::{Value, json};
+
+use super::support::bridge::Bridge;
+use super::support::{an_event, an_offer, with};
+
+#[tokio::test]
+async fn a_hold_keeps_events_expires_them_honestly_and_drains_by_urgency() {
+    let bridge = Bridge::configured("[servicenow]\nmax_in_flight = 1").await;
+    let (status, answer) = bridge.post_admin("/v1/hold?by=ada").await;
+    assert_eq!((status, &answer["changed"]), (200, &json!(true)));
+    assert_eq!(bridge.post_admin("/v1/hold?by=bob").await.1["changed"], false);
+    bridge.accept(&an_offer("late", "c-1")).await;
+    bridge.accept(&with(an_offer("short", "c-2"), json!({ "timeout_seconds": 1 }))).await;
+    bridge.accept(&with(an_offer("soon", "c-3"), json!({ "timeout_seconds": 20 }))).await;
+    let transfer = json!({
+        "transfer": { "type": "blind", "source_queue": "support", "target": { "queue": "sales" } },
+    });
+    bridge.accept(&with(an_event("transfer", "live", "c-4"), transfer)).await;
+    bridge.ends("short", "expired").await;
+    assert_eq!(bridge.deeds().len(), 0, "nothing is sent during a hold");
+
+    let (status, ready) = bridge.get("/readyz").await;
+    assert_eq!((status, &ready["held"]["by"]), (200, &json!("ada")), "{ready}");
+    let (_, standing) = bridge.get("/v1/status").await;
+    assert_eq!(standing["events"]["pending"], 3, "{standing:#}");
+    let (_, page) = bridge.get("/metrics").await;
+    let Value::String(page) = page else { panic!("a text") };
+    assert!(page.contains("awa_bridge_held 1"), "{page}");
+
+    assert_eq!(bridge.post_admin("/v1/resume?by=ada").await.1["changed"], true);
+    for id in ["late", "soon", "live"] {
+        bridge.ends(id, "delivered").await;
+    }
+    let order: Vec<_> = bridge.deeds().iter().map(|call| document_of(&call.path)).collect();
+    let expected = ["c-4", "c-3", "c-1"].map(super::support::document);
+    assert_eq!(order, expected);
+    assert_eq!(bridge.get("/readyz").await.1["held"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_hold_ends_with_the_process() {
+    let mut bridge = Bridge::start().await;
+    bridge.post_admin("/v1/hold").await;
+    bridge.accept(&an_offer("e-1", "c-1")).await;
+    bridge.restart().await;
+    bridge.ends("e-1", "delivered").await;
+}
+
+/// The sys_id in `/api/now/awa/documents/interaction/<sys_id>/offer`.
+fn document_of(path: &str) -> String {
+    path.split('/').nth(6).unwrap_or_default().to_owned()
+}
