@@ -15,6 +15,7 @@ mod instance;
 pub mod online;
 mod parts;
 mod reload;
+pub mod selftest;
 mod shipped;
 mod tls;
 mod upkeep;

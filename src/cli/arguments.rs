@@ -89,6 +89,33 @@ pub(super) enum Command {
         #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
         listen: SocketAddr,
     },
+    /// Prove on this machine and disk that kills lose nothing and double nothing
+    Selftest {
+        /// How many times the daemon is killed (SIGKILL) under load
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        kill: u32,
+        /// On whose disk the store is put [default: the system's folder for temporary files]
+        #[arg(long, value_name = "DIR")]
+        directory: Option<PathBuf>,
+        #[command(flatten)]
+        writer: Writer,
+    },
+}
+
+/// What tests of the store cut off.
+#[derive(Debug, clap::Args)]
+pub(super) struct Writer {
+    /// Only write to the store in this directory and tell what was promised
+    #[arg(long, hide = true, value_name = "DIR")]
+    pub(super) writer: Option<PathBuf>,
+    #[arg(long, hide = true, default_value_t = 8)]
+    pub(super) tasks: usize,
+    #[arg(long, hide = true)]
+    pub(super) deliveries: Option<usize>,
+    #[arg(long, hide = true, default_value_t = 0)]
+    pub(super) round: u64,
+    #[arg(long, hide = true)]
+    pub(super) only_accept: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,6 +10,7 @@ pub mod generate;
 mod hold;
 mod run;
 mod sandbox;
+mod selftest;
 mod story;
 mod table;
 mod trace;
@@ -89,6 +90,9 @@ fn dispatch(arguments: Arguments) -> Exit {
             }
         }
         Command::Sandbox { listen } => sandbox::run(listen, log_format),
+        Command::Selftest { kill, directory, writer } => {
+            selftest::run(kill, directory.as_deref(), writer)
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod dead_letters;
 mod demo;
 mod drain;
 mod duplicates;
+mod durability;
 mod hold;
 mod house;
 mod intake_answers;

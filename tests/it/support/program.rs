@@ -67,6 +67,19 @@ impl Home {
         self.started(self.command(&["run"])).await
     }
 
+    /// The same, where no file may grow past so many KiB.
+    pub(crate) async fn start_limited(&self, kib: u32) -> Daemon {
+        let own = self.command(&["run"]);
+        let mut command = Command::new("bash");
+        command
+            .args(["-c", "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"", &kib.to_string()])
+            .arg(own.get_program())
+            .args(own.get_args())
+            .current_dir(self.directory.path())
+            .env_remove("RUST_LOG");
+        self.started(command).await
+    }
+
     /// Starts the daemon by this command and waits until it listens.
     pub(crate) async fn started(&self, mut command: Command) -> Daemon {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());

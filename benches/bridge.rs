@@ -1,0 +1,2 @@
+//! End-to-end speed.
+fn main() {}

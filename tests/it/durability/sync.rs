@@ -1,0 +1,41 @@
+//! A commit ends in a real sync, as the kernel sees it.
+
+use std::process::Command;
+
+use super::promises::Promises;
+use super::{listen, writer};
+
+const COMMITS: usize = 50;
+
+#[test]
+fn every_commit_ends_in_fsync_and_never_in_sync_file_range() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let trace = directory.path().join("trace");
+    let store = directory.path().join("state.sled");
+    let own = writer(&store, 1);
+    let mut command = Command::new("strace");
+    command
+        .args(["-f", "-qq", "-e", "trace=fsync,fdatasync,sync_file_range", "-o"])
+        .arg(&trace)
+        .arg(own.get_program())
+        .args(own.get_args())
+        .args(["--tasks", "1", "--only-accept", "--deliveries", &COMMITS.to_string()])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null());
+    let Ok(mut child) = command.spawn() else {
+        return println!("SKIPPED: strace is not installed, so syncs were not counted");
+    };
+    let mut promises = Promises::default();
+    listen(&mut child, &mut promises);
+    if promises.opened == 0 {
+        return println!("SKIPPED: strace may not trace here, so syncs were not counted");
+    }
+    assert_eq!(promises.kept(), COMMITS);
+    let trace = std::fs::read_to_string(&trace).expect("what strace wrote");
+    let count = |call: &str| trace.lines().filter(|line| line.contains(call)).count();
+    assert_eq!(count("sync_file_range("), 0, "sync_file_range is no sync");
+    let syncs = count("fsync(") + count("fdatasync(");
+    // sled writes the manifest of a batch as a buffer of its own, so that a commit is two syncs side by side. Opening
+    // and closing sync a few times, and so does sled's own thread every half second.
+    assert!((COMMITS..2 * COMMITS + 40).contains(&syncs), "{syncs} syncs for {COMMITS} commits");
+}
