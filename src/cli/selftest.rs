@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::arguments::Writer;
-use super::{Exit, runtime};
+use super::{Exit, runtime, say};
 use crate::app::selftest::writer::{self, Work};
+use crate::app::{Failure, selftest};
 
 pub(super) fn run(kill: u32, directory: Option<&Path>, writer: Writer) -> Exit {
     let Writer { writer, tasks, deliveries, round, only_accept } = writer;
@@ -19,6 +20,15 @@ pub(super) fn run(kill: u32, directory: Option<&Path>, writer: Writer) -> Exit {
             Err(failure) => Exit::Failed(failure.to_string()),
         };
     }
-    let _ = (kill, directory);
-    Exit::Done
+    match runtime.block_on(selftest::kill(kill, directory, say)) {
+        Ok(verdict) => {
+            say(&format!("\n{verdict}"));
+            match verdict.breaches.len() {
+                0 => Exit::Done,
+                breaches => Exit::Failed(format!("the kill test found {breaches} breaches")),
+            }
+        }
+        Err(failure @ Failure::Configuration(_)) => Exit::Usage(failure.to_string()),
+        Err(failure @ Failure::Broken(_)) => Exit::Failed(failure.to_string()),
+    }
 }

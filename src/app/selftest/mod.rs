@@ -1,3 +1,156 @@
 //! Tests that an operator runs on their own machine and disk.
+//!
+//! The kill test starts the real program over a sandbox that misbehaves, loads it by its front door, kills it again and again,
+//! and then accounts for every event that was answered. It speaks to nobody but its own sandbox.
 
+mod account;
+mod daemon;
+mod load;
 pub mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+use super::files::Files;
+use super::shipped;
+use super::{Failure, sandbox_world};
+use crate::clock;
+use crate::config::Settings;
+use crate::sandbox::{Fault, Match, Misbehaviour, Sandbox, Switches, World};
+pub use account::Verdict;
+use daemon::Daemon;
+use load::Load;
+
+/// The one source of the test, native, with the demonstration's tables.
+const SOURCE: &str = "demo";
+
+/// The store takes no more than this, so that the load cannot run away from the calls.
+const MAX_PENDING: usize = 200;
+
+/// How long the daemon runs between two kills: anything up to this, in milliseconds.
+const LONGEST_LIFE: u64 = 1_200;
+
+/// How long events may take to end after the last kill.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Kills the daemon `kills` times under load, and accounts for everything. The store lies in a folder of its own in
+/// `directory`, which is removed if all was well. `show` is told how it goes.
+///
+/// # Errors
+/// The test could not be carried out.
+pub async fn kill(
+    kills: u32,
+    directory: Option<&Path>,
+    mut show: impl FnMut(&str),
+) -> Result<Verdict, Failure> {
+    let began = clock::instant();
+    // Somebody may have installed it already.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let mut folder = tempfile::Builder::new();
+    let folder = folder.prefix("awa-bridge-selftest-");
+    let home = match directory {
+        Some(directory) => folder.tempdir_in(directory),
+        None => folder.tempdir(),
+    }
+    .map_err(|error| broken("no folder for the store", &error))?;
+    let mappings = home.path().join("mappings");
+    std::fs::create_dir(&mappings)
+        .and_then(|()| shipped::unpack(&mappings))
+        .map_err(|error| broken("the profiles cannot be unpacked", &error))?;
+    let (intake, admin) = (free_port().await?, free_port().await?);
+    let sandbox_at = free_port().await?;
+    let instance = sandbox_at.local_addr().map_err(|error| broken("no address", &error))?;
+    let (intake, admin) = (address(intake)?, address(admin)?);
+    let config = configuration(home.path(), &format!("http://{instance}"), &intake, &admin);
+    std::fs::write(home.path().join("config.toml"), &config)
+        .map_err(|error| broken("the configuration cannot be written", &error))?;
+    let settings = Settings::parse(&config, "selftest.toml")
+        .map_err(|problems| Failure::Broken(problems.to_string()))?;
+    let files = Files::load(&settings).map_err(Failure::Configuration)?;
+    let sandbox = Sandbox::start(sandbox_at, sandbox_world(World::demo(), &files))
+        .map_err(|error| broken("the sandbox cannot start", &error))?;
+    sandbox.set_switches(Switches::for_strangers());
+    misbehave(&sandbox);
+
+    let mut daemon = Daemon::new(home.path(), &admin);
+    daemon.start().await?;
+    let load = Arc::new(Load::new(files, &intake)?);
+    let senders = load.start();
+    let mut slowest = Duration::ZERO;
+    for number in 1..=kills {
+        tokio::time::sleep(Duration::from_millis(rand::random_range(0..LONGEST_LIFE))).await;
+        daemon.kill().await?;
+        let took = daemon.start().await?;
+        slowest = slowest.max(took);
+        show(&format!(
+            "kill {number} of {kills}: back after {} ms, {} events answered so far",
+            took.as_millis(),
+            load.answered()
+        ));
+    }
+    load.stop();
+    senders.join_all().await;
+    sandbox.clear_script();
+    let mut verdict = account::settle(&load, &sandbox, &admin).await?;
+    daemon.stop().await?;
+    sandbox.stop().await;
+    verdict.kills = kills;
+    verdict.slowest_start = slowest;
+    verdict.took = began.elapsed();
+    if !verdict.breaches.is_empty() {
+        verdict.evidence = Some(home.keep());
+    }
+    Ok(verdict)
+}
+
+/// Every kind of trouble, each now and then.
+fn misbehave(sandbox: &Sandbox) {
+    let troubles = [
+        (0.02, Misbehaviour::Reset),
+        (0.02, Misbehaviour::CloseBeforeAnswer),
+        (0.04, Misbehaviour::AnswerLostAfterTheDeed),
+        (0.02, Misbehaviour::CutBody),
+        (0.02, Misbehaviour::TooManyRequests { retry_after: None }),
+        (0.01, Misbehaviour::EmptyBody),
+        (0.004, Misbehaviour::HangAfterTheDeed),
+        (0.15, Misbehaviour::DelayAfterTheDeed { ms: 40 }),
+    ];
+    for (seed, (share, what)) in (1_u64..).zip(troubles) {
+        let when = Match { probability: Some(share), seed, ..Match::default() };
+        sandbox.script(Fault { when, times: u32::MAX, what });
+    }
+}
+
+fn configuration(home: &Path, instance: &str, intake: &str, admin: &str) -> String {
+    let (store, mappings) = (home.join("state.sled"), home.join("mappings"));
+    format!(
+        "[intake]\nlisten = {intake:?}\nmax_pending = {MAX_PENDING}\n\
+         [admin]\nlisten = {admin:?}\n\
+         [servicenow]\ninstance = {instance:?}\nrequest_timeout = \"1s\"\nmax_in_flight = 32\n\
+         auth = {{ kind = \"basic\", username = \"bridge\", password = \"change-me\" }}\n\
+         [rate_limit]\nper_second = 1000\nburst = 100\n\
+         [retry]\ninitial = \"20ms\"\nmax = \"200ms\"\nhold = \"2s\"\n\
+         [offer]\ntimeout = \"10m\"\n\
+         [store]\npath = {store:?}\n[mappings]\ndirectory = {mappings:?}\n\
+         [sources.{SOURCE}]\nvendor = \"native\"\nsecrets = [\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"]\n"
+    )
+}
+
+async fn free_port() -> Result<TcpListener, Failure> {
+    TcpListener::bind("127.0.0.1:0")
+        .await
+        .map_err(|error| broken("no free port on 127.0.0.1", &error))
+}
+
+/// The address of a port that is free once the listener is dropped.
+fn address(listener: TcpListener) -> Result<String, Failure> {
+    let address = listener.local_addr().map_err(|error| broken("no address", &error))?;
+    Ok(address.to_string())
+}
+
+fn broken(what: &str, error: &dyn std::fmt::Display) -> Failure {
+    Failure::Broken(format!("{what}: {error}"))
+}

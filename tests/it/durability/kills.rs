@@ -1,7 +1,8 @@
-//! Kills while the store is being opened.
+//! Kills under load and while the store is being opened.
 
 use std::time::Duration;
 
+use super::super::support::program::{program, run};
 use super::promises::Promises;
 use super::{listen, writer};
 
@@ -42,4 +43,13 @@ fn no_body_of_any_size_makes_a_blob_file() {
     let blobs = store.join("blobs").read_dir().map_or(0, Iterator::count);
     assert_eq!(blobs, 0, "sled never syncs blob files");
     assert_eq!(promises.breaches(&store), Vec::<String>::new());
+}
+
+#[test]
+fn the_kill_test_passes_on_this_machine() {
+    let mut command = program();
+    let (code, out, errors) = run(command.args(["selftest", "--kill", "20"]));
+    println!("{out}");
+    assert_eq!(code, 0, "{out}\n{errors}");
+    assert!(out.contains("PASSED"), "{out}");
 }
