@@ -1,2 +1,143 @@
-//! End-to-end speed.
-fn main() {}
+//! The daemon, a load and a bound side by side in one go: `cargo bench --bench bridge` prints how much of what the machine
+//! can do the daemon reaches; `cargo bench --bench bridge -- memory` what a full store costs at start.
+//!
+//! The bound is the least that a durable intake can be: hyper, JSON, HMAC, and one append-only file with one fdatasync for
+//! each group of requests. Daemon and bound are processes of their own; the load shares the machine with them, so that
+//! only ratios of one run mean something.
+#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench talks to a terminal")]
+
+#[path = "bridge/awa.rs"]
+mod awa;
+#[path = "bridge/bound.rs"]
+mod bound;
+#[path = "bridge/daemon.rs"]
+mod daemon;
+#[path = "bridge/load.rs"]
+mod load;
+#[path = "bridge/preload.rs"]
+mod preload;
+
+use std::time::Duration;
+
+use awa::Awa;
+use bound::Bound;
+use daemon::{Daemon, Pace};
+use load::{Latencies, Sender};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const CONNECTIONS: usize = 64;
+const CLOSED: Duration = Duration::from_secs(5);
+const OPEN: Duration = Duration::from_secs(5);
+
+fn main() {
+    let arguments: Vec<_> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["--bound", file] => bound::serve(file),
+        ["memory"] => memory(1_000_000, 100_000),
+        ["remembered"] => remembered(),
+        ["latency"] => latency(),
+        ["intake"] => intake(),
+        [] => {
+            intake();
+            latency();
+            remembered();
+        }
+        other => println!("intake, latency, remembered or memory, not {other:?}"),
+    }
+}
+
+/// Closed loop: how many events a second are accepted.
+fn intake() {
+    println!("Closed loop, {CONNECTIONS} connections, 1 KiB events, {} s each", CLOSED.as_secs());
+    let (mut best, mut jq) = (0.0, 0.0);
+    for round in 1..=2 {
+        let bound = Bound::start();
+        let (most, limits) =
+            load::closed(bound.address, &Sender::native("bound"), CONNECTIONS, CLOSED);
+        drop(bound);
+        let daemon = Daemon::start(&Pace::Slow, None);
+        let (native, took) =
+            load::closed(daemon.intake, &Sender::native("native"), CONNECTIONS, CLOSED);
+        drop(daemon);
+        let daemon = Daemon::start(&Pace::Slow, None);
+        let (vendor, _) =
+            load::closed(daemon.intake, &Sender::connect("connect"), CONNECTIONS, CLOSED);
+        drop(daemon);
+        println!("  {round}: bound      {most:>8.0}/s   {limits}");
+        println!(
+            "  {round}: native     {native:>8.0}/s   {took}   {:.2} of the bound",
+            native / most
+        );
+        println!("  {round}: connect/jq {vendor:>8.0}/s   {:.2} of native", vendor / native);
+        best = f64::max(best, native / most);
+        jq = f64::max(jq, vendor / native);
+    }
+    println!(
+        "  => intake {best:.2} of the bound (wanted 0.25, hoped 0.50); jq {jq:.2} of native (wanted 0.50)\n"
+    );
+}
+
+/// Open loop: from a request's sending to the moment its call reaches AWA.
+fn latency() {
+    println!("Open loop: from the webhook to the call, against the bound's time to answer");
+    for rate in [200, 1_000] {
+        let bound = Bound::start();
+        let answered = load::open(bound.address, &Sender::native("bound"), CONNECTIONS, rate, OPEN);
+        drop(bound);
+        let awa = Awa::start();
+        let daemon = Daemon::start(&Pace::Fast(awa.address), None);
+        let sent = load::open(daemon.intake, &Sender::native("s"), CONNECTIONS, rate, OPEN);
+        std::thread::sleep(Duration::from_millis(500));
+        let called = Latencies::between(&sent.sent, &awa.arrivals());
+        drop(daemon);
+        let (bound, receipt) = (answered.latencies(), sent.latencies());
+        println!("  {rate}/s: bound answers   {bound}");
+        println!("  {rate}/s: daemon answers  {receipt}");
+        println!(
+            "  {rate}/s: call at AWA     {called}   p50 {:.1}x (wanted 2), p99 {:.1}x (wanted 3)",
+            called.p(50) / bound.p(50),
+            called.p(99) / bound.p(99)
+        );
+    }
+    println!();
+}
+
+/// Closed loop over a store that remembers much.
+fn remembered() {
+    println!("Closed loop over a store that remembers ids");
+    let mut few = 0.0;
+    for ids in [10_000, 1_000_000] {
+        let store = preload::store(ids, 0);
+        let daemon = Daemon::start(&Pace::Slow, Some(store));
+        let ready = daemon.ready_after;
+        let (native, took) = load::closed(daemon.intake, &Sender::native("n"), CONNECTIONS, CLOSED);
+        println!(
+            "  {ids:>9} ids: {native:>8.0}/s   {took}   ready after {} ms, {} MiB",
+            ready.as_millis(),
+            daemon.rss_mib()
+        );
+        if few == 0.0 {
+            few = native;
+        } else {
+            println!("  => {:.2} of the throughput over few (wanted 0.80)\n", native / few);
+        }
+    }
+}
+
+/// What a store full of remembered and pending events costs.
+fn memory(ids: usize, pending: usize) {
+    let store = preload::store(ids, pending);
+    let daemon = Daemon::start(&Pace::Slow, Some(store));
+    let at_start = daemon.rss_mib();
+    std::thread::sleep(Duration::from_secs(5));
+    println!(
+        "{ids} ids remembered, {pending} pending: ready after {} ms (wanted 3000), {at_start} MiB at start, {} MiB after 5 s \
+         (wanted 400), {} MiB on disk",
+        daemon.ready_after.as_millis(),
+        daemon.rss_mib(),
+        daemon.disk_mib()
+    );
+}

@@ -23,6 +23,8 @@ pub const HELD: &str = "awa_bridge_held";
 pub const BUILD_INFO: &str = "awa_bridge_build_info";
 /// 1 while the store cannot write.
 pub const STORE_FAILED: &str = "awa_bridge_store_failed";
+/// Bytes free on the store's disk.
+pub const STORE_FREE: &str = "awa_bridge_store_free_bytes";
 /// 1 while the last reload was refused and the old files are in force.
 pub const RELOAD_FAILED: &str = "awa_bridge_reload_failed";
 /// 1 while calls are held because ServiceNow does not answer as it should.
@@ -81,13 +83,14 @@ const COUNTERS: [(&str, &str); 8] = [
     (INTAKE_PANICS, "Webhook requests that ended in a defect of the program"),
 ];
 
-const GAUGES: [(&str, Unit, &str); 16] = [
+const GAUGES: [(&str, Unit, &str); 17] = [
     (BUILD_INFO, Unit::Count, "Always 1; the label says which version runs"),
     (HELD, Unit::Count, "1 while an operator holds all sending"),
     (PENDING_EVENTS, Unit::Count, "Unsettled events"),
     (PARKED_EVENTS, Unit::Count, "Unsettled events that wait for a mapping"),
     (DEAD_EVENTS, Unit::Count, "Dead letters that nobody has replayed or discarded"),
     (STORE_FAILED, Unit::Count, "1 while the store cannot write"),
+    (STORE_FREE, Unit::Bytes, "Bytes free on the store's disk"),
     (RELOAD_FAILED, Unit::Count, "1 while the last reload was refused"),
     (
         BREAKER_OPEN,

@@ -222,6 +222,7 @@ async fn open_store(settings: &Settings, rules: Arc<RulesInForce>) -> Result<Sto
         retention_ms: millis(settings.store.retention),
         body_retention_ms: millis(settings.store.body_retention),
         max_pending: settings.intake.max_pending,
+        free_space_floor: settings.store.free_space_floor,
         ..store::Settings::default()
     };
     tokio::task::spawn_blocking(move || Store::open(settings, rules, clock::now))

@@ -34,6 +34,8 @@ impl Vitals {
     pub(super) fn not_ready(&self) -> Vec<String> {
         let mut reasons = Vec::new();
         reasons.extend(self.store.health().problem().map(|problem| format!("store: {problem}")));
+        let space = self.store.space();
+        reasons.extend(space.is_short().then(|| format!("store: {space}")));
         reasons.extend(instance::problem(&self.pace.standing(clock::now())));
         reasons.extend(self.reloader.problem().map(|problem| format!("reload: {problem}")));
         reasons
@@ -94,6 +96,8 @@ impl Vitals {
         gauge!(names::OLDEST_PENDING).set(seconds(oldest));
         gauge!(names::HELD).set(flag(self.hold.is_held()));
         gauge!(names::STORE_FAILED).set(flag(self.store.health().problem().is_some()));
+        #[expect(clippy::cast_precision_loss, reason = "a gauge has no use for more than 52 bits")]
+        gauge!(names::STORE_FREE).set(self.store.space().free as f64);
         gauge!(names::RELOAD_FAILED).set(flag(self.reloader.problem().is_some()));
         let standing = self.pace.standing(now);
         gauge!(names::BREAKER_OPEN).set(flag(standing.breaker.is_some()));

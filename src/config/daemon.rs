@@ -63,6 +63,8 @@ pub struct Store {
     pub retention: Duration,
     /// How long the raw body of a settled event is kept.
     pub body_retention: Duration,
+    /// With less than this free on the disk nothing new is taken, in bytes.
+    pub free_space_floor: u64,
 }
 
 impl Intake {
@@ -133,11 +135,13 @@ impl Store {
         let path = section.need("path", path);
         let retention = section.need("retention", duration(limits::RETENTION));
         let body_retention = section.need("body_retention", duration(limits::RETENTION));
+        let free_space_floor = section.need("free_space_floor", whole(limits::FREE_SPACE));
         section.close();
+        let free_space_floor = free_space_floor?;
         let (retention, body_retention) = (retention?, body_retention?);
         // A body goes with its event at the latest.
         let body_retention = body_retention.min(retention);
-        Some(Self { path: path?, retention, body_retention })
+        Some(Self { path: path?, retention, body_retention, free_space_floor })
     }
 }
 

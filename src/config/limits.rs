@@ -37,6 +37,8 @@ pub const HOLD: RangeInclusive<Duration> = ms(0)..=secs(600);
 pub const RING: RangeInclusive<Duration> = secs(1)..=secs(86_400);
 /// `store.retention` and `body_retention`.
 pub const RETENTION: RangeInclusive<Duration> = ms(1)..=secs(366 * 86_400);
+/// `store.free_space_floor` in bytes; 0 means none.
+pub const FREE_SPACE: RangeInclusive<u64> = 0..=1_125_899_906_842_624;
 /// How many pauses `retry.agent_unavailable` may list.
 pub const UNAVAILABLE_PAUSES: usize = 20;
 /// How many secrets a source may have; each is tried on each request.

@@ -17,6 +17,9 @@ pub type Answer = Response<Full<Bytes>>;
 /// When a sender may come again after the store could not write, in seconds: a restart takes about as long.
 const RETRY_AFTER_UNAVAILABLE: u32 = 5;
 
+/// When a sender may come again after the disk was found nearly full, in seconds: a person has to make room.
+const RETRY_AFTER_NO_SPACE: u32 = 30;
+
 /// What became of one part of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct EventStatus {
@@ -133,6 +136,7 @@ fn handshake(answer: HandshakeAnswer) -> Answer {
 fn refused(refusal: Refusal, policy: &AnswerPolicy) -> Answer {
     let (seconds, detail) = match refusal {
         Refusal::Full { retry_after_seconds } => (retry_after_seconds, "too much is pending"),
+        Refusal::NoSpace => (RETRY_AFTER_NO_SPACE, "nothing can be stored right now"),
         Refusal::Unavailable => (RETRY_AFTER_UNAVAILABLE, "nothing can be stored right now"),
     };
     let response = match &policy.overload {

@@ -18,6 +18,7 @@ mod request;
 mod row;
 mod rows;
 mod shared;
+mod space;
 mod writer;
 
 use std::fmt;
@@ -38,6 +39,8 @@ pub use self::request::{
 };
 use self::row::Rows;
 use self::shared::{Shared, watch_commits};
+pub use self::space::Space;
+use self::space::SpaceWatch;
 use self::writer::{Queued, Replied, Request, Terms, Wish, Writer};
 use crate::routing::{Answer, AwaReply, EntryId, LaneKey, Rules, UnixMillis, Waited};
 
@@ -62,6 +65,8 @@ pub struct Settings {
     pub commit_timeout: Duration,
     /// sled's page cache; its real use is two to four times this.
     pub cache_bytes: u64,
+    /// With less than this free on the disk nothing new is taken, in bytes: what was taken can still be carried out.
+    pub free_space_floor: u64,
 }
 
 impl Default for Settings {
@@ -73,6 +78,7 @@ impl Default for Settings {
             max_pending: 100_000,
             commit_timeout: Duration::from_secs(10),
             cache_bytes: 64 * 1024 * 1024,
+            free_space_floor: 256 * 1024 * 1024,
         }
     }
 }
@@ -108,9 +114,10 @@ impl Store {
     ) -> Result<Self, OpenError> {
         let opened = open::open(&settings)?;
         let Settings { path, retention_ms, body_retention_ms, max_pending, commit_timeout, .. } =
-            settings;
+            settings.clone();
+        let space = SpaceWatch::new(&path, settings.free_space_floor);
         let shared = Arc::new(Shared::new(opened.ledger, Rows::new(&opened.db)));
-        let terms = Terms { rules, now, max_pending, retention_ms, body_retention_ms };
+        let terms = Terms { rules, now, max_pending, retention_ms, body_retention_ms, space };
         let mut writer =
             Writer::new(opened.db, opened.directory, Arc::clone(&shared), terms, opened.next_seq);
         let unreadable =
@@ -276,6 +283,12 @@ impl Store {
     #[must_use]
     pub fn health(&self) -> Health {
         self.inner.shared.health()
+    }
+
+    /// How much room the disk has; from memory, at most some seconds old.
+    #[must_use]
+    pub fn space(&self) -> Space {
+        self.inner.shared.space()
     }
 
     /// Waits until the store fails, for good: the process has to be started anew.

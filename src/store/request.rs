@@ -56,6 +56,8 @@ pub enum Acceptance {
 pub enum Refusal {
     /// Too much is pending.
     Full { retry_after_seconds: u32 },
+    /// The disk is nearly full.
+    NoSpace,
     /// The store cannot write.
     Unavailable,
 }
@@ -66,6 +68,7 @@ impl fmt::Display for Refusal {
             Self::Full { retry_after_seconds } => {
                 write!(f, "too many events are pending; try again in {retry_after_seconds} s")
             }
+            Self::NoSpace => f.write_str("the disk of the store is nearly full"),
             Self::Unavailable => f.write_str("the store cannot write"),
         }
     }

@@ -11,6 +11,7 @@ use super::agenda::Agenda;
 use super::ledger::Ledger;
 use super::request::{Failed, Health};
 use super::row::{RowError, Rows};
+use super::space::Space;
 
 pub(super) struct Shared {
     ledger: Mutex<Ledger>,
@@ -20,6 +21,7 @@ pub(super) struct Shared {
     commits: AtomicU64,
     /// None once the store is closed.
     rows: RwLock<Option<Rows>>,
+    space: Mutex<Space>,
 }
 
 impl Shared {
@@ -30,6 +32,7 @@ impl Shared {
             failure: watch::Sender::new(None),
             commits: AtomicU64::new(0),
             rows: RwLock::new(Some(rows)),
+            space: Mutex::default(),
         }
     }
 
@@ -40,6 +43,23 @@ impl Shared {
 
     pub(super) fn rows(&self) -> Result<Rows, Failed> {
         self.rows.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Failed::Closed)
+    }
+
+    pub(super) fn space(&self) -> Space {
+        *self.space.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes how much room there is, and says when that changes what is taken.
+    pub(super) fn set_space(&self, now: Space) {
+        let before = {
+            let mut space = self.space.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *space, now)
+        };
+        match (before.is_short(), now.is_short()) {
+            (false, true) => tracing::error!(free = now.free, floor = now.floor, "{now}"),
+            (true, false) => tracing::info!(free = now.free, "the disk has room again"),
+            (false, false) | (true, true) => {}
+        }
     }
 
     /// Lets go of the database; reads fail from now on.

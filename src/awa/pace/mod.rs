@@ -19,11 +19,11 @@ use rate::Rate;
 use window::Window;
 
 /// Failures in a row that open the breaker.
-const OUTAGE: u32 = 5;
+const OUTAGE: u32 = 8;
 /// The breaker's pauses, in milliseconds: short enough that a ring of a few seconds is still served after an outage.
 const BREAKER: (u64, u64) = (500, 2_000);
 /// Pauses between probes while the credentials are refused, in milliseconds.
-const UNAUTHORISED: (u64, u64) = (5_000, 60_000);
+const UNAUTHORISED: (u64, u64) = (2_000, 60_000);
 /// Answers without a complaint that let concurrency grow by one.
 const GROW_AFTER: u32 = 10;
 /// For this long after concurrency was halved, further complaints are about calls sent before, in milliseconds.

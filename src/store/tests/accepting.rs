@@ -140,3 +140,21 @@ async fn bodies_of_any_size_come_back_and_no_blob_file_is_made() {
     }
     assert_eq!(std::fs::read_dir(bench.path().join("blobs")).map_or(0, Iterator::count), 0);
 }
+
+#[tokio::test]
+async fn nothing_new_is_taken_below_the_floor_of_free_space_but_what_was_taken_is_carried_out() {
+    let bench = Bench::new();
+    bench.accept(vec![an_offer("e1", "c")]).await;
+    bench.store.close().await;
+    let settings = Settings { free_space_floor: u64::MAX, ..settings(&bench.path()) };
+    let short = Store::open(settings, mapped(), || NOON).unwrap();
+    let bench = Bench { store: short, directory: bench.directory };
+    let refusal = bench.store.accept(delivery(vec![an_offer("e2", "c")])).await;
+    assert_eq!(refusal, Err(Refusal::NoSpace));
+    assert!(bench.store.space().is_short());
+    assert_eq!(bench.accept(vec![an_offer("e1", "c")]).await, [Acceptance::Duplicate]);
+    let (lane, entry, _) = bench.claim_next().await;
+    assert_eq!(bench.reply(lane, entry, landed()).await.len(), 1);
+    let bench = bench.reopened().await;
+    assert!(is_new(&bench.accept(vec![an_offer("e2", "c")]).await[0]), "with room again");
+}

@@ -31,6 +31,9 @@ impl Writer {
         let Delivery { source, contact_center, received_at, body, items } = delivery;
         let hashes: Vec<_> = items.iter().map(|item| layout::hash_of(&source, item.id())).collect();
         let (fresh, room) = self.fresh_and_room(&hashes);
+        if fresh > 0 && self.shared.space().is_short() {
+            return Ok(Err(Refusal::NoSpace));
+        }
         if fresh > room {
             return Ok(Err(Refusal::Full { retry_after_seconds: RETRY_AFTER_SECONDS }));
         }

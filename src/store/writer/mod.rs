@@ -28,6 +28,7 @@ use super::request::{
 };
 use super::row::Rows;
 use super::shared::Shared;
+use super::space::SpaceWatch;
 use crate::clock;
 use crate::routing::{Answer, AwaReply, EntryId, LaneKey, UnixMillis, Waited};
 
@@ -104,6 +105,7 @@ pub(super) struct Terms {
     pub(super) max_pending: usize,
     pub(super) retention_ms: u64,
     pub(super) body_retention_ms: u64,
+    pub(super) space: SpaceWatch,
 }
 
 pub(super) struct Writer {
@@ -152,6 +154,9 @@ impl Writer {
     /// Serves until the queue is closed or a request to close has come, and everything before it is done.
     pub(super) fn run(&mut self, queue: &Receiver<Queued>) -> Result<(), Failed> {
         let mut closing = false;
+        if let Some(space) = self.terms.space.look() {
+            self.shared.set_space(space);
+        }
         loop {
             let pause = if self.has_backlog() { Duration::from_millis(1) } else { TICK };
             let pause = if closing { Duration::ZERO } else { pause };
@@ -223,6 +228,9 @@ impl Writer {
 
     /// What is to be done beside requests, a bounded piece of it.
     fn keep_house(&mut self) -> Result<(), Failed> {
+        if let Some(space) = self.terms.space.look() {
+            self.shared.set_space(space);
+        }
         self.reload_some()?;
         self.sweep_some()
     }

@@ -2,9 +2,9 @@
 
 use awa_bridge::sandbox::Switches;
 
-use super::super::support::an_offer;
-use super::super::support::bridge::{Setup, start_sandbox};
+use super::super::support::bridge::{Bridge, Setup, start_sandbox};
 use super::super::support::program::Home;
+use super::super::support::{an_offer, eventually};
 
 #[tokio::test]
 async fn a_full_disk_fails_the_store_loudly_and_loses_nothing() {
@@ -38,4 +38,19 @@ async fn a_full_disk_fails_the_store_loudly_and_loses_nothing() {
         let event = daemon.settled(id).await;
         assert_eq!(event["state"], "delivered", "{event:#}");
     }
+}
+
+#[tokio::test]
+async fn intake_stops_before_the_disk_is_full_and_says_so() {
+    let bridge = Bridge::configured("[store]\nfree_space_floor = 1125899906842624").await;
+    let problem = eventually("the disk to be looked at", async || {
+        let (status, answer) = bridge.get("/readyz").await;
+        (status == 503).then_some(answer)
+    })
+    .await;
+    assert!(problem.to_string().contains("free_space_floor"), "{problem}");
+    let (status, answer) = bridge.post(&an_offer("e-1", "c-1")).await;
+    assert_eq!(status, 503, "{answer}");
+    let (_, metrics) = bridge.get("/metrics").await;
+    assert!(metrics.to_string().contains("awa_bridge_store_free_bytes"));
 }

@@ -1,0 +1,116 @@
+//! The built daemon as a process, with its usual log thrown away.
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use base64::Engine as _;
+use tempfile::TempDir;
+
+use super::load::{CONNECT_KEY, KEY, micros};
+
+/// How calls to ServiceNow may go.
+pub(super) enum Pace {
+    /// One a second: what counts is the intake.
+    Slow,
+    /// As fast as they come, to that address.
+    Fast(SocketAddr),
+}
+
+pub(super) struct Daemon {
+    child: Child,
+    pub(super) intake: SocketAddr,
+    pub(super) ready_after: Duration,
+    directory: TempDir,
+}
+
+impl Daemon {
+    /// Over a store of its own, or one in that directory (`state.sled`).
+    pub(super) fn start(pace: &Pace, store: Option<TempDir>) -> Self {
+        let directory = store.unwrap_or_else(|| tempfile::tempdir().unwrap());
+        let (intake, admin) = (free_port(), free_port());
+        let config = directory.path().join("config.toml");
+        std::fs::write(&config, configuration(directory.path(), pace, intake, admin)).unwrap();
+        let began = micros();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_awa-bridge"))
+            .args(["--log-format", "json", "--config"])
+            .arg(config)
+            .arg("run")
+            .env_remove("RUST_LOG")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        while TcpStream::connect(admin).is_err() || !is_ready(admin) {
+            assert!(child.try_wait().unwrap().is_none(), "the daemon did not come up");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let ready_after = Duration::from_micros(micros() - began);
+        Self { child, intake, ready_after, directory }
+    }
+
+    /// Resident memory.
+    pub(super) fn rss_mib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1_024
+    }
+
+    pub(super) fn disk_mib(&self) -> u64 {
+        let files = std::fs::read_dir(self.directory.path().join("state.sled")).unwrap();
+        let bytes: u64 = files.map(|file| file.unwrap().metadata().unwrap().len()).sum();
+        bytes / 1_048_576
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+fn is_ready(admin: SocketAddr) -> bool {
+    use std::io::{Read as _, Write as _};
+    let Ok(mut stream) = TcpStream::connect(admin) else { return false };
+    let asked =
+        stream.write_all(b"GET /livez HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n");
+    let mut answer = String::new();
+    asked.is_ok() && stream.read_to_string(&mut answer).is_ok() && answer.contains("200")
+}
+
+fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn configuration(home: &Path, pace: &Pace, intake: SocketAddr, admin: SocketAddr) -> String {
+    let secret = base64::engine::general_purpose::STANDARD.encode(KEY);
+    let tables = home.join("mappings/sources");
+    std::fs::create_dir_all(&tables).unwrap();
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings");
+    for (source, of) in [("native", "demo"), ("connect", "demo-connect")] {
+        let link = tables.join(source);
+        if !link.exists() {
+            std::os::unix::fs::symlink(shipped.join("sources").join(of), link).unwrap();
+        }
+    }
+    let vendors = home.join("mappings/vendors");
+    if !vendors.exists() {
+        std::os::unix::fs::symlink(shipped.join("vendors"), vendors).unwrap();
+    }
+    let (instance, rate) = match pace {
+        Pace::Slow => (free_port(), "per_second = 1\nburst = 1"),
+        Pace::Fast(awa) => (*awa, "per_second = 10000\nburst = 1000"),
+    };
+    format!(
+        "[intake]\nlisten = \"{intake}\"\nmax_pending = 10000000\n[admin]\nlisten = \"{admin}\"\n\
+         [servicenow]\ninstance = \"http://{instance}\"\nmax_in_flight = 64\n\
+         auth = {{ kind = \"basic\", username = \"bridge\", password = \"change-me\" }}\n\
+         [rate_limit]\n{rate}\n[offer]\ntimeout = \"1h\"\n[store]\npath = {:?}\n[mappings]\ndirectory = {:?}\n\
+         [sources.native]\nvendor = \"native\"\nsecrets = [\"whsec_{secret}\"]\n\
+         [sources.connect]\nvendor = \"amazon-connect\"\nsecrets = [\"{CONNECT_KEY}\"]\n",
+        home.join("state.sled"),
+        home.join("mappings")
+    )
+}
