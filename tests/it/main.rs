@@ -3,7 +3,9 @@
 
 mod support;
 
+mod answers;
 mod awa_calls;
+mod clocks;
 mod command_line;
 mod dead_letters;
 mod demo;
@@ -21,6 +23,7 @@ mod native_bodies;
 mod online_check;
 mod operator_commands;
 mod operators;
+mod outages;
 mod pace;
 mod package;
 mod personal_data;
@@ -29,3 +32,4 @@ mod restart;
 mod systemd;
 mod tls;
 mod vendors;
+mod withdraws;
