@@ -39,24 +39,32 @@ fn outages() -> Vec<Misbehaviour> {
 
 #[tokio::test]
 async fn with_the_instance_down_nothing_is_sent_after_the_end_of_a_ring() {
+    let mut side_by_side = tokio::task::JoinSet::new();
     for outage in outages() {
-        let bridge = Bridge::configured("[servicenow]\nrequest_timeout = \"500ms\"").await;
-        bridge.sandbox.script(Fault::next(outage.clone()).times(100_000));
-        let offer = ring("e-1", 2);
-        bridge.accept(&offer).await;
-        let event = bridge.ends("e-1", "expired").await;
-        let text = offer["occurred_at"].as_str().expect("a time");
-        let end = UnixMillis::from_rfc3339(text).expect("a time").plus(2_000);
-        let settled = event["settled_at"].as_str().and_then(UnixMillis::from_rfc3339);
-        let late = settled.expect("a time").since(end);
-        assert!(late < 1_000, "{outage:?}: settled {late} ms late");
-        tokio::time::sleep(Duration::from_millis(300)).await;
-        let offers = bridge.calls(Endpoint::Offer);
-        let last = offers.iter().map(|call| call.at).max().expect("it was tried");
-        assert!(last <= end, "{outage:?}: sent {} ms late", last.since(end));
-        let detail = event["detail"].as_str().expect("a detail");
-        assert!(detail.contains("answer") || detail.contains("backoff"), "{outage:?}: {detail}");
+        side_by_side.spawn(rings_out(outage));
     }
+    while let Some(story) = side_by_side.join_next().await {
+        story.expect("the story holds");
+    }
+}
+
+async fn rings_out(outage: Misbehaviour) {
+    let bridge = Bridge::configured("[servicenow]\nrequest_timeout = \"500ms\"").await;
+    bridge.sandbox.script(Fault::next(outage.clone()).times(100_000));
+    let offer = ring("e-1", 2);
+    bridge.accept(&offer).await;
+    let event = bridge.ends("e-1", "expired").await;
+    let text = offer["occurred_at"].as_str().expect("a time");
+    let end = UnixMillis::from_rfc3339(text).expect("a time").plus(2_000);
+    let settled = event["settled_at"].as_str().and_then(UnixMillis::from_rfc3339);
+    let late = settled.expect("a time").since(end);
+    assert!(late < 1_000, "{outage:?}: settled {late} ms late");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let offers = bridge.calls(Endpoint::Offer);
+    let last = offers.iter().map(|call| call.at).max().expect("it was tried");
+    assert!(last <= end, "{outage:?}: sent {} ms late", last.since(end));
+    let detail = event["detail"].as_str().expect("a detail");
+    assert!(detail.contains("answer") || detail.contains("backoff"), "{outage:?}: {detail}");
 }
 
 #[tokio::test]
