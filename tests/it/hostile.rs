@@ -1,6 +1,5 @@
 //! An AWA that keeps to the letter of its pages and no further: look-ups that show nothing, odd shapes of success.
 
-use awa_bridge::sandbox::world::Document;
 use awa_bridge::sandbox::{Endpoint, Fault, Misbehaviour, Switches, TableReads};
 use serde_json::{Value, json};
 
@@ -138,6 +137,6 @@ async fn retry_after_of_no_time_is_backed_off_from() {
     let knocks = bridge.calls(Endpoint::Offer).len();
     assert!((4..60).contains(&knocks), "{knocks}");
     let id = document("c-1").parse().expect("a sys_id");
-    let known = bridge.sandbox.with_world(|world| world.document(id).map(Document::clone));
+    let known = bridge.sandbox.with_world(|world| world.document(id).cloned());
     assert!(known.is_none(), "nothing was done");
 }

@@ -118,6 +118,7 @@ fn any_mood() -> impl Strategy<Value = Mood> {
     prop_oneof![
         Just(Mood::Well),
         Just(Mood::AlreadyOurs),
+        Just(Mood::Conflict),
         any::<bool>().prop_map(|done| Mood::Lost { done }),
         any::<bool>().prop_map(|done| Mood::NotServiceNow { done }),
         Just(Mood::NotSent),

@@ -28,6 +28,8 @@ pub(super) enum Mood {
     Taken,
     Closed,
     Misconfigured,
+    /// Refused for the work item's state.
+    Conflict,
     /// Look-ups are not allowed.
     Forbidden,
 }
@@ -61,6 +63,7 @@ impl Peer {
             (Question::LookUp(_), Mood::Forbidden) => AwaReply::LookUpForbidden,
             (Question::LookUp(call), _) => self.looks_up(entry, call),
             (Question::Call(_), Mood::Unavailable) => AwaReply::AgentUnavailable,
+            (Question::Call(_), Mood::Conflict) => AwaReply::Conflict { why: String::new() },
             (Question::Call(_), Mood::Skewed) => AwaReply::ClockSkew,
             (Question::Call(_), Mood::TooLate) => AwaReply::TooLate,
             (Question::Call(call), Mood::AlreadyOurs) => {
@@ -106,6 +109,7 @@ fn on_the_road(mood: Mood) -> Option<AwaReply> {
         | Mood::Taken
         | Mood::Closed
         | Mood::Misconfigured
+        | Mood::Conflict
         | Mood::Forbidden => None,
     }
 }

@@ -26,6 +26,11 @@ fn rows() -> Vec<(AwaReply, [&'static str; 2], [&'static str; 2])> {
             ["reschedule 1 +800 agent_unavailable", "1 in doubt +800"],
         ),
         (
+            R::Conflict { why: text() },
+            ["reschedule 1 +100 conflict", "1 in doubt +100"],
+            ["reschedule 1 +800 conflict", "1 in doubt +800"],
+        ),
+        (
             R::ClockSkew,
             ["reschedule 1 +100 clock_skew", "1 waiting +100"],
             ["reschedule 1 +800 clock_skew", "1 in doubt +800"],
