@@ -2,6 +2,7 @@
 //! while the program runs. It never decides what a line says: no bodies, no secrets is the writers' duty.
 
 use std::fmt;
+use std::io::IsTerminal;
 use std::str::FromStr;
 use std::sync::OnceLock;
 
@@ -115,9 +116,11 @@ fn lines(format: LogFormat) -> Box<dyn Layer<Filtered> + Send + Sync> {
             .with_span_list(false)
             .with_timer(UtcMillis)
             .boxed(),
-        LogFormat::Pretty => {
-            tracing_subscriber::fmt::layer().with_timer(UtcMillis).with_target(false).boxed()
-        }
+        LogFormat::Pretty => tracing_subscriber::fmt::layer()
+            .with_timer(UtcMillis)
+            .with_target(false)
+            .with_ansi(std::io::stdout().is_terminal())
+            .boxed(),
     }
 }
 

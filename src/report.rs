@@ -26,6 +26,7 @@ pub fn settled(all: &[Settled]) {
             counter!(names::EXPIRED, "source" => source.clone()).increment(1);
         }
         let (event_id, conversation) = (meta.id.as_str(), meta.conversation.as_str());
+        let what = if kind == "unknown" { "event" } else { kind };
         let detail = reason.detail.as_deref();
         let (reason, waited_ms) = (reason.code.as_str(), waited.total());
         let waited = (waited_ms > 0).then(|| display(waited));
@@ -41,7 +42,7 @@ pub fn settled(all: &[Settled]) {
                 attempts,
                 waited_ms,
                 waited,
-                "The {kind} is given up and wants a person: `awa-bridge events show {source}/{event_id}`"
+                "The {what} is given up and wants a person: `awa-bridge events show {source}/{event_id}`"
             );
         } else {
             info!(
@@ -55,7 +56,7 @@ pub fn settled(all: &[Settled]) {
                 attempts,
                 waited_ms,
                 waited,
-                "The {kind} is {state}"
+                "The {what} is {state}"
             );
         }
     }
@@ -79,16 +80,16 @@ struct Capped {
 }
 
 impl Repeats {
-    /// Whether the cause may be said now, and how often it came unsaid since it was said last.
+    /// Whether the cause may be said now, and how often it came unsaid since it was said last, if it did.
     #[must_use]
-    pub fn may_say(&self, cause: &str, now: UnixMillis) -> Option<u64> {
+    pub fn may_say(&self, cause: &str, now: UnixMillis) -> Option<Option<u64>> {
         let mut causes = self.causes.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(capped) = causes.get_mut(cause) else {
             causes.insert(
                 cause.to_owned(),
                 Capped { said_at: now, came_at: now, unsaid: 0, total: 1 },
             );
-            return Some(0);
+            return Some(None);
         };
         capped.total += 1;
         capped.came_at = now;
@@ -97,7 +98,8 @@ impl Repeats {
             return None;
         }
         capped.said_at = now;
-        Some(std::mem::take(&mut capped.unsaid))
+        let unsaid = std::mem::take(&mut capped.unsaid);
+        Some((unsaid > 0).then_some(unsaid))
     }
 
     /// Forgets everything once no cause has come for ten seconds; how often all came in all.
@@ -119,14 +121,14 @@ mod tests {
     #[test]
     fn a_cause_is_said_once_in_ten_seconds_and_then_with_its_count() {
         let repeats = Repeats::default();
-        assert_eq!(repeats.may_say("busy", UnixMillis(0)), Some(0));
+        assert_eq!(repeats.may_say("busy", UnixMillis(0)), Some(None));
         assert_eq!(repeats.may_say("busy", UnixMillis(1)), None);
         assert_eq!(repeats.may_say("busy", UnixMillis(9_999)), None);
-        assert_eq!(repeats.may_say("other", UnixMillis(9_999)), Some(0));
-        assert_eq!(repeats.may_say("busy", UnixMillis(10_000)), Some(2));
+        assert_eq!(repeats.may_say("other", UnixMillis(9_999)), Some(None));
+        assert_eq!(repeats.may_say("busy", UnixMillis(10_000)), Some(Some(2)));
         assert_eq!(repeats.healed(UnixMillis(19_999)), None);
         assert_eq!(repeats.healed(UnixMillis(20_000)), Some(5));
         assert_eq!(repeats.healed(UnixMillis(20_000)), None);
-        assert_eq!(repeats.may_say("busy", UnixMillis(20_001)), Some(0));
+        assert_eq!(repeats.may_say("busy", UnixMillis(20_001)), Some(None));
     }
 }

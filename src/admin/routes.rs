@@ -65,7 +65,7 @@ pub(super) async fn respond(admin: &Admin, request: &Parts) -> Response<Body> {
         ["v1", "events", source, id, "body"] if get => body(admin, source, id, &query),
         ["v1", "status"] if get => answer::json(200, &(admin.status)()),
         ["v1", what @ ("hold" | "resume")] if post => {
-            let by = query.get("by").map_or("", String::as_str);
+            let by = who(&query);
             let changed = (admin.hold)(*what == "hold", by);
             answer::json(200, &json!({ "changed": changed, "status": (admin.status)() }))
         }
@@ -165,7 +165,7 @@ fn show(admin: &Admin, source: &str, id: &str) -> Response<Body> {
 fn body(admin: &Admin, source: &str, id: &str, query: &HashMap<String, String>) -> Response<Body> {
     match admin.store.body(source, id) {
         Ok(Some(body)) => {
-            let by = query.get("by").map_or("", String::as_str);
+            let by = who(query);
             tracing::info!(source, event_id = id, by, "An operator looks at the vendor's body");
             answer::bytes(body)
         }
@@ -185,6 +185,11 @@ fn conversation_of(admin: &Admin, source: &str, conversation: &str) -> Response<
     }
 }
 
+/// The operator's name as the client gives it: for the record, not a proof.
+fn who(query: &HashMap<String, String>) -> &str {
+    query.get("by").filter(|by| !by.is_empty()).map_or("somebody", String::as_str)
+}
+
 /// Who does what to an event and when, after what was done to it before: `root replayed at …; anna discarded at …`.
 fn who_did(
     admin: &Admin,
@@ -193,8 +198,7 @@ fn who_did(
     query: &HashMap<String, String>,
     verb: &str,
 ) -> String {
-    let who = query.get("by").filter(|by| !by.is_empty()).map_or("somebody", String::as_str);
-    let now = format!("{who} {verb} at {}", clock::now());
+    let now = format!("{} {verb} at {}", who(query), clock::now());
     let before = admin.store.event(source, id).ok().flatten().and_then(|event| event.by);
     let before = before.unwrap_or_default();
     let mut all: Vec<&str> = before.split("; ").filter(|one| !one.is_empty()).collect();

@@ -10,7 +10,7 @@ pub(super) fn tell(event: &Value) -> String {
     let mut lines = vec![headline(event), String::new()];
     let mut fact = |name: &str, value: String| {
         if !value.is_empty() {
-            lines.push(format!("  {name:<14}{value}"));
+            lines.push(format!("  {name:<16}{value}"));
         }
     };
     fact("reason", reason(event));
@@ -25,7 +25,7 @@ pub(super) fn tell(event: &Value) -> String {
     let asked = asked(event);
     if !asked.is_empty() {
         lines.extend([String::new(), "What the event says".to_owned()]);
-        lines.extend(asked.into_iter().map(|(name, value)| format!("  {name:<14}{value}")));
+        lines.extend(asked.into_iter().map(|(name, value)| format!("  {name:<16}{value}")));
     }
     lines.extend([String::new(), "Calls to ServiceNow".to_owned()]);
     lines.extend(calls(event));
@@ -35,8 +35,11 @@ pub(super) fn tell(event: &Value) -> String {
 
 /// One call and its answer, after its number or time.
 pub(super) fn call_line(one: &Value) -> String {
-    let message = text(one, "message");
-    let message = if message.is_empty() { message } else { format!(" “{message}”") };
+    // Where all went well, ServiceNow's words say nothing more.
+    let message = match text(one, "message") {
+        message if message.is_empty() || text(one, "meaning") == "landed" => String::new(),
+        message => format!(" “{message}”"),
+    };
     let answer = match (text(one, "status").as_str(), text(one, "elapsed_ms").as_str()) {
         ("", "") => String::new(),
         ("" | "0", elapsed) => format!(" ({elapsed} ms)"),

@@ -123,7 +123,14 @@ impl Story {
     fn tell_pending(&self, source: &str) {
         let (event_id, conversation) = (&self.id, &self.conversation);
         let Some(kind) = self.kind else { return };
-        tracing::info!(source, event_id, kind, conversation, state = "pending", "Stored: {kind}");
+        tracing::info!(
+            source,
+            event_id,
+            kind,
+            conversation,
+            state = "pending",
+            "The {kind} is stored"
+        );
         counter!(EVENTS, "source" => source.to_owned(), "kind" => kind, "state" => "pending")
             .increment(1);
     }

@@ -181,7 +181,7 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
     }
 
     /// Whoever floods the intake shall not flood the log.
-    fn may_warn(&self, source: &str, cause: &str, at: UnixMillis) -> Option<u64> {
+    fn may_warn(&self, source: &str, cause: &str, at: UnixMillis) -> Option<Option<u64>> {
         self.warned.may_say(&format!("{source} {cause}"), at)
     }
 }

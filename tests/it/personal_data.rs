@@ -170,7 +170,8 @@ async fn nothing_of_a_caller_and_no_secret_comes_out() {
             assert!(line.is_none(), "{planted:?} in {place}: {}", line.unwrap_or_default());
         }
     }
-    let (_, list) = (&shown[4].0, &shown[4].1);
+    assert!(shown[0].1.contains("Reload refused"), "{}", shown[0].1);
+    let list = &shown[4].1;
     assert!(
         list.contains("EV1") && list.contains("\"dead\""),
         "the listing is no empty one: {list}"
