@@ -32,7 +32,7 @@ pub struct Admin {
     /// How things stand: `ready` and its `reasons`, `held`, and all that `GET /v1/status` shows beside.
     pub status: Box<dyn Fn() -> serde_json::Value + Send + Sync>,
     /// Holds all sending (true) or lets it go on (false), for whom; whether that changed anything.
-    pub hold: Box<dyn Fn(bool, &str) -> bool + Send + Sync>,
+    pub hold: Hold,
     /// The metrics page.
     pub metrics: Box<dyn Fn() -> String + Send + Sync>,
     pub reload: Reload,
@@ -41,11 +41,13 @@ pub struct Admin {
     /// The names of all sources.
     pub sources: Box<dyn Fn() -> Vec<String> + Send + Sync>,
     /// The contact centre of a source, by the source's name.
-    pub contact_center: ContactCenterOf,
+    pub contact_center: ContactCenter,
 }
 
-/// From a source's name to its contact centre.
-pub type ContactCenterOf = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+/// See [`Admin::hold`].
+pub type Hold = Box<dyn Fn(bool, &str) -> bool + Send + Sync>;
+/// See [`Admin::contact_center`].
+pub type ContactCenter = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 /// Re-reads the files: what changed, or every problem found.
 pub type Reload = Box<dyn Fn() -> ReloadFuture + Send + Sync>;
 /// See [`Reload`].
