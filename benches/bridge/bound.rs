@@ -18,7 +18,7 @@ use serde::Deserialize;
 use sha2::Sha256;
 use tokio::sync::{mpsc, oneshot};
 
-use super::load::KEY;
+use super::load::{KEY, cpu_micros};
 
 /// What is read of an event.
 #[derive(Deserialize)]
@@ -50,6 +50,12 @@ impl Bound {
         let mut out = std::io::BufReader::new(child.stdout.take().unwrap());
         std::io::BufRead::read_line(&mut out, &mut line).unwrap();
         Self { child, address: line.trim().parse().unwrap(), _directory: directory }
+    }
+}
+
+impl Bound {
+    pub(super) fn cpu_micros(&self) -> f64 {
+        cpu_micros(self.child.id())
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use tempfile::TempDir;
 
-use super::load::{CONNECT_KEY, KEY, micros};
+use super::load::{CONNECT_KEY, KEY, cpu_micros, micros};
 
 /// How calls to ServiceNow may go.
 pub(super) enum Pace {
@@ -48,6 +48,10 @@ impl Daemon {
         }
         let ready_after = Duration::from_micros(micros() - began);
         Self { child, intake, ready_after, directory }
+    }
+
+    pub(super) fn cpu_micros(&self) -> f64 {
+        cpu_micros(self.child.id())
     }
 
     /// Resident memory.

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::layout;
 use super::row::{Changes, RowError, Rows};
-use super::rows::{Content, ConversationRow, EntryRow, EventRow, Origin, decode};
+use super::rows::{Content, ConversationRow, EntryRow, EventRow, Origin};
+use super::{layout, pack};
 use crate::routing::{Conversation, Entry, EntryId, LaneKey, RoutingEvent, Story, UnixMillis};
 
 /// How many events a conversation remembers by name.
@@ -145,8 +145,7 @@ pub(super) fn read_event(rows: &Rows, seq: u64) -> Result<RoutingEvent, RowError
 }
 
 pub(super) fn read_event_row(rows: &Rows, seq: u64) -> Result<Option<EventRow>, RowError> {
-    let key = layout::event(seq);
-    rows.get(&key)?.map(|row| decode(&key, &row.content)).transpose()
+    pack::event(rows, seq)
 }
 
 pub(super) fn to_event(content: Content, received_at: UnixMillis) -> Result<RoutingEvent, String> {

@@ -7,10 +7,10 @@
 //! |---|---|---|
 //! | schema | `m` `schema` chunk | the schema's number in ASCII digits |
 //! | sequence | `m` `next` chunk | `u64`: every number below may be in use |
-//! | event | `e` seq:`u64` chunk | JSON [`EventRow`](super::rows::EventRow): where it came from, what it says; written once |
+//! | events | `e` seq:`u64` chunk | consecutive [`EventRow`](super::rows::EventRow)s, the first of that number, packed as `pack.rs` says; written once |
 //! | story | `s` seq:`u64` chunk | JSON [`StoryRow`](super::rows::StoryRow): how it ended; there once it is settled |
 //! | dead letter | `d` seq:`u64` chunk | empty; there while the event's state is `dead` |
-//! | body | `b` bucket:`u32` seq:`u64` chunk | `u32` number of events, then the vendor's body; seq is the first event's, the others follow it |
+//! | bodies | `b` bucket:`u32` seq:`u64` chunk | the vendor's bodies of one commit, packed as `pack.rs` says; each under its first event's seq |
 //! | ids | `i` bucket:`u32` seq:`u64` chunk | up to 64 times hash:16 seq:`u64`; the key's seq is the first of them |
 //! | conversation | `c` len:`u16` contact centre len:`u16` conversation chunk | `L` (calls owed) or `I` (idle), then JSON [`ConversationRow`](super::rows::ConversationRow) |
 //!

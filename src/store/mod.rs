@@ -12,6 +12,7 @@ mod lane;
 mod layout;
 mod ledger;
 mod open;
+mod pack;
 mod read;
 mod record;
 mod request;

@@ -2,6 +2,7 @@
 
 use super::lane::read_event_row;
 use super::layout::{self, Prefix};
+use super::pack;
 use super::record::{ConversationRecord, EventRecord, Filter, Page, State};
 use super::request::Failed;
 use super::row::{RowError, Rows};
@@ -27,8 +28,7 @@ pub(super) fn body(shared: &Shared, source: &str, id: &str) -> Result<Option<Vec
     let Some(seq) = shared.ledger().seq_of(&layout::hash_of(source, id)) else { return Ok(None) };
     let place = read_event_row(&rows, seq)?.and_then(|row| row.body);
     let Some(place) = place else { return Ok(None) };
-    let row = rows.get(&layout::body(place.bucket, place.seq))?;
-    Ok(row.and_then(|row| row.content.get(4..).map(<[u8]>::to_vec)))
+    Ok(pack::body(&rows, place)?.map(|body| body.bytes))
 }
 
 pub(super) fn conversation(
@@ -92,10 +92,14 @@ fn candidates(
         Some(State::Delivered | State::Expired | State::Superseded | State::Discarded) | None => {
             let first = Prefix::Event.bytes();
             let found = rows.range(&first, &layout::event(before));
-            Box::new(found.rev().filter_map(|found| match found {
-                Ok((key, _)) => layout::seq_in(&key).map(Ok),
-                Err(RowError::Corrupt(_) | RowError::Newer(_)) => None,
-                Err(error @ RowError::Read(_)) => Some(Err(error)),
+            Box::new(found.rev().flat_map(move |found| {
+                let seqs = found.and_then(|(key, row)| pack::seqs(&key, &row.content));
+                let seqs: Vec<_> = match seqs {
+                    Ok(seqs) => seqs.filter(|seq| *seq < before).rev().map(Ok).collect(),
+                    Err(RowError::Corrupt(_) | RowError::Newer(_)) => Vec::new(),
+                    Err(error @ RowError::Read(_)) => vec![Err(error)],
+                };
+                seqs
             }))
         }
     })

@@ -11,7 +11,7 @@ use super::layout::{Key, Prefix};
 pub(super) const CHUNK: usize = 6 * 1024;
 
 const VERSION: u8 = 1;
-const HEADER: usize = 7;
+pub(super) const HEADER: usize = 7;
 
 /// Why a row cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -71,7 +71,7 @@ impl Content {
 }
 
 /// Where the body of the request lies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct BodyPlace {
     pub(super) bucket: u32,
     pub(super) seq: u64,

@@ -10,7 +10,7 @@ use crate::routing::{
 };
 use crate::store::layout::{self, IdHash};
 use crate::store::request::{Acceptance, Delivery, Failed, Item, Refusal, Settled};
-use crate::store::rows::{BodyPlace, Content, EventRow, Origin, StoryRow, encode};
+use crate::store::rows::{BodyPlace, Content, EventRow, Origin, StoryRow};
 
 /// What a sender is told to wait when too much is pending.
 const RETRY_AFTER_SECONDS: u32 = 5;
@@ -41,10 +41,9 @@ impl Writer {
         let body = body.filter(|_| fresh > 0);
         let first = self.next_seq;
         let place = body.as_ref().map(|_| BodyPlace { bucket, seq: first });
-        if let Some(body) = body {
-            let mut content = u32::try_from(fresh).unwrap_or(u32::MAX).to_be_bytes().to_vec();
-            content.extend(body);
-            self.group.changes.put(&layout::body(bucket, first), &content);
+        if let (Some(body), Some(place)) = (body, place) {
+            let events = u32::try_from(fresh).unwrap_or(u32::MAX);
+            self.group.bodies.add(place, events, &body, &mut self.group.changes);
         }
         let sender = Sender { source, contact_center, received_at, body: place };
         self.shared.ledger().see_contact_center(&sender.contact_center);
@@ -147,7 +146,7 @@ impl Writer {
             content,
             body: sender.body,
         };
-        self.group.changes.put(&layout::event(seq), &encode(&row));
+        self.group.events.add(seq, &row, &mut self.group.changes);
     }
 }
 

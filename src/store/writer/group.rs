@@ -1,17 +1,23 @@
 //! One group commit in the making: what changes, which lanes it touches, who waits for it.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use crate::routing::{Due, LaneKey};
 use crate::store::lane::LaneCache;
+use crate::store::pack::{BodyPack, EventPack};
 use crate::store::row::Changes;
+use crate::store::rows::BodyPlace;
 
 #[derive(Default)]
 pub(super) struct Group {
     pub(super) changes: Changes,
+    pub(super) events: EventPack,
+    pub(super) bodies: BodyPack,
+    /// Bodies to be erased.
+    pub(super) bodies_gone: BTreeSet<BodyPlace>,
     /// Lanes to be written.
     dirty: HashSet<Arc<LaneKey>>,
     /// Lanes whose place on the agenda is to be published.
@@ -21,7 +27,7 @@ pub(super) struct Group {
 
 impl Group {
     pub(super) fn records(&self) -> usize {
-        self.changes.records() + self.dirty.len()
+        self.changes.records() + self.dirty.len() + self.bodies_gone.len()
     }
 
     /// Notes that a lane has changed.
@@ -54,6 +60,8 @@ impl Group {
 
     /// All changes, if there are any.
     pub(super) fn take_batch(&mut self) -> Option<sled::Batch> {
+        self.events.save(&mut self.changes);
+        self.bodies.save(&mut self.changes);
         let changes = std::mem::take(&mut self.changes);
         (changes.records() > 0).then(|| changes.into_batch())
     }

@@ -241,6 +241,7 @@ impl Writer {
 
     /// Makes the group durable, then tells everyone.
     fn commit(&mut self) -> Result<(), Failed> {
+        self.erase_bodies()?;
         self.block.save(&mut self.group.changes);
         self.group.save_lanes(&mut self.cache);
         if let Some(batch) = self.group.take_batch() {

@@ -6,6 +6,7 @@ use super::Writer;
 use crate::routing::{Entry, Input, LaneKey, Outcome, Reason, Story};
 use crate::store::lane::{Lane, Loaded};
 use crate::store::layout::{self, Prefix};
+use crate::store::pack;
 use crate::store::request::Failed;
 use crate::store::row::RowError;
 use crate::store::rows::StoryRow;
@@ -43,15 +44,16 @@ impl Writer {
     pub(in crate::store) fn bury_orphans(&mut self) -> Result<(), Failed> {
         let rows = self.rows.clone();
         for found in rows.scan(Prefix::Event) {
-            let seq = match found {
-                Ok((key, _)) => layout::seq_in(&key),
+            let seqs = match found.and_then(|(key, row)| pack::seqs(&key, &row.content)) {
+                Ok(seqs) => seqs,
                 Err(RowError::Read(why)) => return Err(Failed::Write(why)),
-                Err(RowError::Corrupt(_) | RowError::Newer(_)) => None,
+                Err(RowError::Corrupt(_) | RowError::Newer(_)) => continue,
             };
-            let Some(seq) = seq.filter(|seq| !self.shared.ledger().is_live(*seq)) else { continue };
-            if !rows.has(&layout::story(seq))? {
-                let damage = RowError::Corrupt("of its conversation".to_owned());
-                self.bury(seq, Story::default(), &damage);
+            for seq in seqs {
+                if !self.shared.ledger().is_live(seq) && !rows.has(&layout::story(seq))? {
+                    let damage = RowError::Corrupt("of its conversation".to_owned());
+                    self.bury(seq, Story::default(), &damage);
+                }
             }
             if self.group.records() >= AT_ONCE {
                 self.commit()?;

@@ -3,7 +3,7 @@
 //! Rows that age together lie together, so a sweep walks the oldest buckets and stops at the first that is kept. What is not
 //! settled is never forgotten, and dead letters keep their body until they are forgotten themselves.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::Writer;
@@ -11,9 +11,10 @@ use crate::routing::{LaneKey, UnixMillis};
 use crate::store::ids;
 use crate::store::lane::read_event_row;
 use crate::store::layout::{self, IdHash, Key, Prefix};
+use crate::store::pack::{self, Body};
 use crate::store::request::Failed;
 use crate::store::row::RowError;
-use crate::store::rows::BodyPlace;
+use crate::store::rows::{BodyPlace, EventRow};
 
 /// How long after the beginning of a sweep the next may begin, in milliseconds.
 const PERIOD_MS: u64 = 60_000;
@@ -83,8 +84,12 @@ impl Writer {
                 Err(RowError::Read(why)) => return Err(Failed::Write(why)),
                 Err(RowError::Corrupt(_) | RowError::Newer(_)) => continue,
             };
-            if !self.is_wanted(&key, &row.content) {
-                self.group.changes.remove(&key, 0, row.chunks);
+            for body in pack::bodies(&key, &row.content).unwrap_or_default() {
+                if !self.is_wanted(&body) {
+                    self.group
+                        .bodies_gone
+                        .insert(BodyPlace { bucket: bucket_in(&key), seq: body.seq });
+                }
             }
             looked_at += 1;
             if looked_at == BODIES_AT_ONCE || self.group.records() >= super::MAX_RECORDS {
@@ -96,12 +101,34 @@ impl Writer {
     }
 
     /// Whether an event of the body's request is unsettled or dead.
-    fn is_wanted(&self, key: &[u8], content: &[u8]) -> bool {
-        let Some((_, first)) = layout::bucket_and_seq_in(key) else { return false };
-        let count = content.first_chunk().map_or(1, |count| u32::from_be_bytes(*count));
+    fn is_wanted(&self, body: &Body) -> bool {
         let ledger = self.shared.ledger();
-        (first..first.saturating_add(u64::from(count)))
+        (body.seq..body.seq.saturating_add(u64::from(body.events)))
             .any(|seq| ledger.is_live(seq) || ledger.is_dead(seq))
+    }
+
+    /// Takes out of their packs the bodies that are to go with this commit.
+    pub(super) fn erase_bodies(&mut self) -> Result<(), Failed> {
+        let mut packs: BTreeMap<Key, (u16, Vec<Body>)> = BTreeMap::new();
+        for place in std::mem::take(&mut self.group.bodies_gone) {
+            let found = match pack::bodies_around(&self.rows, place) {
+                Ok(found) => found,
+                Err(RowError::Read(why)) => return Err(Failed::Write(why)),
+                Err(RowError::Corrupt(_) | RowError::Newer(_)) => continue,
+            };
+            let Some((key, row)) = found else { continue };
+            let Ok(bodies) = pack::bodies(&key, &row.content) else { continue };
+            let (_, bodies) = packs.entry(key).or_insert((row.chunks, bodies));
+            bodies.retain(|body| body.seq != place.seq);
+        }
+        for (key, (chunks, bodies)) in packs {
+            let kept = match bodies.as_slice() {
+                [] => 0,
+                bodies => self.group.changes.put(&key, &pack::encode_bodies(bodies)),
+            };
+            self.group.changes.remove(&key, kept, chunks);
+        }
+        Ok(())
     }
 
     /// Forgets one block of ids; returns where to go on.
@@ -136,21 +163,7 @@ impl Writer {
     }
 
     fn forget(&mut self, block: &[(IdHash, u64)]) -> Result<(), Failed> {
-        let mut lanes = HashSet::new();
         for (hash, seq) in block {
-            match read_event_row(&self.rows, *seq) {
-                Ok(Some(row)) => {
-                    lanes.extend(row.content.conversation().map(|conversation| {
-                        Arc::new(LaneKey { contact_center: row.contact_center, conversation })
-                    }));
-                    if let Some(place) = row.body {
-                        self.erase(&layout::body(place.bucket, place.seq))?;
-                    }
-                }
-                Ok(None) | Err(RowError::Corrupt(_) | RowError::Newer(_)) => {}
-                Err(RowError::Read(why)) => return Err(Failed::Write(why)),
-            }
-            self.erase(&layout::event(*seq))?;
             self.erase(&layout::story(*seq))?;
             let mut ledger = self.shared.ledger();
             ledger.forget(hash, *seq);
@@ -160,11 +173,45 @@ impl Writer {
                 self.erase(&layout::dead(*seq))?;
             }
         }
-        let forgotten: HashSet<u64> = block.iter().map(|(_, seq)| *seq).collect();
+        let (mut lanes, mut gone) = (HashSet::new(), HashSet::new());
+        let mut next = 0;
+        for (_, seq) in block {
+            gone.insert(*seq);
+            if *seq < next {
+                continue;
+            }
+            let pack = match pack::events_around(&self.rows, *seq) {
+                Ok(Some(pack)) => pack,
+                Ok(None) => continue,
+                Err(RowError::Read(why)) => return Err(Failed::Write(why)),
+                Err(RowError::Corrupt(_) | RowError::Newer(_)) => {
+                    self.erase(&layout::event(*seq))?;
+                    continue;
+                }
+            };
+            next = pack.rows.last().map_or(next, |(last, _)| last + 1);
+            // The rest of a pack that is still remembered goes with the block that remembers it.
+            if pack.rows.iter().any(|(seq, row)| self.remembers(*seq, row)) {
+                continue;
+            }
+            self.group.changes.remove(&pack.key, 0, pack.chunks);
+            for (seq, row) in pack.rows {
+                gone.insert(seq);
+                self.group.bodies_gone.extend(row.body);
+                lanes.extend(row.content.conversation().map(|conversation| {
+                    Arc::new(LaneKey { contact_center: row.contact_center, conversation })
+                }));
+            }
+        }
         for lane in lanes {
-            self.forget_lane(&lane, &forgotten)?;
+            self.forget_lane(&lane, &gone)?;
         }
         Ok(())
+    }
+
+    fn remembers(&self, seq: u64, row: &EventRow) -> bool {
+        let hash = layout::hash_of(&row.source, row.content.id());
+        self.shared.ledger().seq_of(&hash) == Some(seq)
     }
 
     /// Removes a conversation that owes nothing and of which no event is left.
@@ -174,9 +221,16 @@ impl Writer {
         }
         let rows = self.rows.clone();
         let lane = self.load(key)?;
-        let mut forgotten = lane.conversation.is_idle();
-        for seq in lane.history().rev().filter(|seq| !gone.contains(seq)) {
-            forgotten = forgotten && !rows.has(&layout::event(seq))?;
+        let idle = lane.conversation.is_idle();
+        let history: Vec<_> = lane.history().rev().filter(|seq| !gone.contains(seq)).collect();
+        let mut forgotten = idle;
+        for seq in history {
+            forgotten = forgotten
+                && match read_event_row(&rows, seq) {
+                    Ok(row) => row.is_none_or(|row| !self.remembers(seq, &row)),
+                    Err(RowError::Read(why)) => return Err(Failed::Write(why)),
+                    Err(RowError::Corrupt(_) | RowError::Newer(_)) => false,
+                };
             if !forgotten {
                 break;
             }
@@ -197,13 +251,12 @@ impl Writer {
     /// Erases the body of an event that has just settled, if its time is over and no other event wants it.
     pub(super) fn erase_late_body(&mut self, seq: u64) -> Result<(), Failed> {
         let Ok(Some(row)) = read_event_row(&self.rows, seq) else { return Ok(()) };
-        let Some(BodyPlace { bucket, seq: first }) = row.body else { return Ok(()) };
-        let key = layout::body(bucket, first);
-        if bucket < self.sweep.bodies_done_before
-            && let Ok(Some(body)) = self.rows.get(&key)
-            && !self.is_wanted(&key, &body.content)
+        let Some(place) = row.body else { return Ok(()) };
+        if place.bucket < self.sweep.bodies_done_before
+            && let Ok(Some(body)) = pack::body(&self.rows, place)
+            && !self.is_wanted(&body)
         {
-            self.group.changes.remove(&key, 0, body.chunks);
+            self.group.bodies_gone.insert(place);
         }
         Ok(())
     }
@@ -213,6 +266,10 @@ impl Writer {
         self.group.changes.remove(key, 0, chunks);
         Ok(())
     }
+}
+
+fn bucket_in(key: &[u8]) -> u32 {
+    layout::bucket_and_seq_in(key).map_or(0, |(bucket, _)| bucket)
 }
 
 /// The first key after all chunks of a row.
