@@ -175,13 +175,13 @@ fn overload_halves_concurrency_once_a_round_and_success_lets_it_grow() {
 }
 
 #[test]
-fn the_breaker_opens_after_five_failures_in_a_row_and_probes_one_at_a_time() {
+fn the_breaker_opens_after_eight_failures_in_a_row_and_probes_one_at_a_time() {
     let pace = Pace::new(limits());
-    for _ in 0..4 {
+    for _ in 0..7 {
         call(&pace, Signal::Silent, T);
     }
     call(&pace, Signal::Answered, T);
-    for _ in 0..4 {
+    for _ in 0..7 {
         call(&pace, Signal::Foreign, T);
     }
     assert_eq!(pace.standing(T).breaker, None);
@@ -246,7 +246,7 @@ fn refused_credentials_hold_the_instance_and_are_probed_at_growing_pauses() {
         now = now.plus(pause);
         call(&pace, Signal::Unauthorised, now);
     }
-    assert_eq!(pauses, [5_000, 10_000, 20_000, 40_000, 60_000, 60_000]);
+    assert_eq!(pauses, [2_000, 4_000, 8_000, 16_000, 32_000, 60_000]);
     assert!(pace.standing(now).unauthorised.is_some());
     pace.forgive();
     call(&pace, Signal::Answered, now);
