@@ -1,6 +1,6 @@
 //! An operator's day at the terminal: lists, stories, replay, discard, trace, hold, and a daemon that is down.
 
-use awa_bridge::sandbox::{Fault, Misbehaviour};
+use awa_bridge::sandbox::{Endpoint, Fault, Misbehaviour};
 use serde_json::{Value, json};
 
 use super::support::bridge::{Setup, start_sandbox};
@@ -35,7 +35,7 @@ async fn a_dead_letter_is_listed_told_replayed_and_discarded() {
     let sandbox = start_sandbox(setup.switches.clone()).await;
     let home = Home::new(&sandbox.url(), &setup);
     let daemon = home.start().await;
-    sandbox.script(Fault::next(refusal()).times(3));
+    sandbox.script(Fault::on(Endpoint::Transfer, refusal()).times(3));
     let long = "9f1b2c3d-0000-4444-8888-123456789abc-and-more-of-it-than-any-terminal-likes";
     for (id, conversation) in [("e-1", "c-1"), ("e-2", "c-2"), (long, long)] {
         assert_eq!(daemon.post(&transfer(id, conversation)).await, Some(202));
