@@ -10,7 +10,11 @@ use super::support::{ADA, BUSY, GRACE};
 
 /// Runs the command against that sandbox; exit code and everything that was printed.
 async fn check(sandbox: &Sandbox, setup: &Setup) -> (i32, String) {
-    let home = Home::new(&sandbox.url(), setup);
+    check_at(&sandbox.url(), setup).await
+}
+
+async fn check_at(instance: &str, setup: &Setup) -> (i32, String) {
+    let home = Home::new(instance, setup);
     let asked = move || {
         let (code, shown, errors) = run(&mut home.command(&["check", "--online"]));
         (code, format!("{shown}\n{errors}"))
@@ -119,10 +123,8 @@ async fn credentials_instance_plugin_and_roles_are_told_apart() {
     assert_eq!(code, 1, "{shown}");
     assert!(line(&shown, "Offer Work").contains("awa_integration_user"), "{shown}");
 
-    let nobody_there = Setup { config: String::new(), ..Setup::default() };
-    let gone = start_sandbox(Switches::default()).await;
-    gone.stop().await;
-    let (code, shown) = check(&gone, &nobody_there).await;
+    // Nobody listens on the discard port; a port that was just given up may be another story's by now.
+    let (code, shown) = check_at("http://127.0.0.1:9", &Setup::default()).await;
     assert_eq!(code, 1, "{shown}");
     assert!(line(&shown, "instance").contains("no connection"), "{shown}");
 }
