@@ -11,6 +11,10 @@ use awa_bridge::vendor::samples::{self, RECEIVED_AT, unsigned_source};
 use awa_bridge::vendor::{Reading, Request, Source, load_profiles};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 
+/// The daemon's own allocator: a filter allocates a lot.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The size that an event should be near to, in bytes.
 const USUAL: usize = 1_024;
 

@@ -5,6 +5,8 @@
 //! one that recurs for ever by itself, or builds an endless array, still hangs: a filter is trusted as configuration is,
 //! and `check` runs it over its samples first.
 
+mod words;
+
 use std::path::Path;
 
 use jaq_core::data::JustLut;
@@ -16,7 +18,6 @@ use jaq_json::Val;
 use super::decode::{parse_json, string_of};
 use super::shortened;
 use crate::problem::Problem;
-use crate::routing::UnixMillis;
 
 /// How many values one request may become.
 pub(super) const MAX_OUTPUTS: usize = 1_000;
@@ -121,37 +122,12 @@ fn natives() -> impl Iterator<Item = Fun<Data>> {
             let parsed = parse_json(text.as_bytes());
             bome(parsed.map_err(|_| jaq_core::Error::str("a text is not JSON")))
         })),
-        run::<Data>(("lower_keys", v(0), |(_, input)| bome(Ok(lower_keys(&input))))),
-        run::<Data>(("from_epoch_ms", v(0), |(_, input)| bome(Ok(time(&input))))),
     ];
-    jq.chain(ours)
+    jq.chain(ours).chain(words::words())
 }
 
 fn no_access<'a>() -> jaq_core::ValXs<'a, Val> {
     bome(Err(jaq_core::Error::str("a profile has no access to this")))
-}
-
-/// All keys in lower case, at every depth; of two that become one the later wins.
-fn lower_keys(value: &Val) -> Val {
-    match value {
-        Val::Arr(elements) => elements.iter().map(lower_keys).collect(),
-        Val::Obj(fields) => {
-            let lower = |key: &Val| match key {
-                Val::TStr(text) => Val::utf8_str(text.to_ascii_lowercase()),
-                other => other.clone(),
-            };
-            let lowered = fields.iter().map(|(key, value)| (lower(key), lower_keys(value)));
-            Val::obj(lowered.collect())
-        }
-        Val::Null | Val::Bool(_) | Val::Num(_) | Val::BStr(_) | Val::TStr(_) => value.clone(),
-    }
-}
-
-/// Milliseconds since 1970, as a number or as digits, as RFC 3339; null if they are neither.
-fn time(input: &Val) -> Val {
-    let digits = string_of(input).unwrap_or_default();
-    let whole = digits.split('.').next().unwrap_or_default();
-    whole.parse().map_or(Val::Null, |ms| Val::from(UnixMillis(ms).to_string()))
 }
 
 /// Says what failed without the value that it failed on: that value is the sender's.

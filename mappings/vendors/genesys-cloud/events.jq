@@ -20,7 +20,7 @@ def disposition:
       "transfer_conference": "conference_transfer", "transfer_dnd": "dnd_transfer"
     }[.] // .;
 
-def is_transfer: test("transfer");
+def is_transfer: contains("transfer");
 
 def seconds_or_zero: if type == "number" then . else (text | if . == null then 0 else tonumber end) end;
 

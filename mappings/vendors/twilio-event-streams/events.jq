@@ -9,11 +9,7 @@ def attributes:
   if type == "string" then (try fromjson catch null) else . end | if type == "object" then . else {} end;
 
 # A time in seconds, milliseconds or as text.
-def moment:
-  text
-  | if . == null then null
-    elif test("^[0-9]+$") then (if length > 11 then from_epoch_ms else from_epoch_s end)
-    else . end;
+def moment: from_epoch_ms as $ms | if $ms == null then text elif (text | length) > 11 then $ms else from_epoch_s end;
 
 if type == "array" then .[] else . end
 | (.type | text // "") as $name

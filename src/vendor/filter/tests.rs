@@ -150,6 +150,10 @@ fn the_prelude_does_what_it_says() {
     );
     assert_eq!(value("from_epoch_ms", json!("1795280400123")), r#""2026-11-21T17:00:00.123Z""#);
     assert_eq!(value("from_epoch_ms", json!("soon")), "null");
+    let odd = json!(["inf", "nan", "soon", null, {}, "9999999999999999999"]);
+    assert_eq!(value("[.[] | from_epoch_s | type] | unique", odd), r#"["null"]"#);
+    assert_eq!(value("from_epoch_s", json!(1_795_280_400.5)), r#""2026-11-21T17:00:00.500Z""#);
+    assert_eq!(value("from_epoch_ms | type", json!(i64::MAX)), r#""string""#);
     assert_eq!(value("ring_seconds", json!(null)), "20");
     assert_eq!(value("channel", json!("VOICE")), r#""voice""#);
     assert_eq!(value("channel", json!(null)), "null");
