@@ -134,7 +134,7 @@ fn write(mut file: File, mut entries: mpsc::Receiver<Entry>) {
         file.write_all(&bytes).unwrap();
         file.sync_data().unwrap();
         for (_, done) in group.drain(..) {
-            drop(done.send(()));
+            done.send(()).unwrap_or_default();
         }
     }
 }
