@@ -57,6 +57,8 @@ pub const RATE_RULE_RESET: &str = "awa_bridge_servicenow_rate_limit_reset_timest
 pub const STORE_COMMIT_DURATION: &str = "awa_bridge_store_commit_duration_seconds";
 /// Events read from webhook requests. Labels: `source`, `result` (accepted, duplicate, ignored, unreadable).
 pub const INTAKE_EVENTS: &str = "awa_bridge_intake_events_total";
+/// Events that told again, under another id, what the event before them had told. Label: `source`.
+pub const LOGICAL_DUPLICATES: &str = "awa_bridge_logical_duplicates_total";
 /// Requests or parts of them that a profile knows nothing about. Label: `source`.
 pub const UNKNOWN_EVENTS: &str = "awa_bridge_unknown_events_total";
 /// Answers to webhook requests. Labels: `source` (empty for an unknown one), `status`.
@@ -72,12 +74,16 @@ pub const INTAKE_PANICS: &str = "awa_bridge_intake_panics_total";
 pub const BUCKETS: [f64; 15] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
-const COUNTERS: [(&str, &str); 8] = [
+const COUNTERS: [(&str, &str); 9] = [
     (EVENTS, "Events by where they stand or how they ended"),
     (AWA_REQUESTS, "Calls to ServiceNow by call and HTTP status; 0 where no answer came"),
     (RETRIES, "Calls put off, by why"),
     (EXPIRED, "Events whose deadline passed before they could be delivered"),
     (INTAKE_EVENTS, "Events read from webhook requests, by what became of them"),
+    (
+        LOGICAL_DUPLICATES,
+        "Events that told again under another id what the event before them had told",
+    ),
     (UNKNOWN_EVENTS, "Webhook requests, or parts of them, that the profile knows nothing about"),
     (INTAKE_ANSWERS, "Answers to webhook requests, by HTTP status"),
     (INTAKE_PANICS, "Webhook requests that ended in a defect of the program"),

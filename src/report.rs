@@ -25,6 +25,9 @@ pub fn settled(all: &[Settled]) {
         if *outcome == Outcome::Expired {
             counter!(names::EXPIRED, "source" => source.clone()).increment(1);
         }
+        if reason.code == "logical_duplicate" {
+            counter!(names::LOGICAL_DUPLICATES, "source" => source.clone()).increment(1);
+        }
         let (event_id, conversation) = (meta.id.as_str(), meta.conversation.as_str());
         let what = if kind == "unknown" { "event" } else { kind };
         let detail = reason.detail.as_deref();

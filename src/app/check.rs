@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::files::Files;
 use crate::config::{Scope, Settings};
 use crate::problem::Problem;
-use crate::vendor;
+use crate::{store, vendor};
 
 /// What a check looked at.
 pub struct Checked {
@@ -62,7 +62,28 @@ pub fn check(settings: &Settings) -> Result<Checked, Vec<Problem>> {
             source.name, source.name, source.vendor
         ));
     }
+    lines.extend(tight_deadlines(&files));
     Ok(Checked { files, lines })
+}
+
+/// Sources whose vendor waits less for its answer than a commit may take: past that, the vendor comes again, which the
+/// store recognises.
+fn tight_deadlines(files: &Files) -> Vec<String> {
+    let commit = store::Settings::default().commit_timeout;
+    let mut lines: Vec<String> = files
+        .sources
+        .values()
+        .filter_map(|source| {
+            let deadline = source.answer().deadline.filter(|deadline| *deadline < commit)?;
+            Some(format!(
+                "note {}: its vendor waits {deadline:?} for an answer, a commit of a slow disk may take up to {commit:?}; it would \
+                 send again, and be answered as a duplicate",
+                source.name()
+            ))
+        })
+        .collect();
+    lines.sort();
+    lines
 }
 
 /// Every folder of `mappings/vendors`, used by a source or not: one that is broken is better known before it is wanted.

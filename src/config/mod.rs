@@ -198,6 +198,7 @@ impl Settings {
             offer: self.offer,
             give_up_after: millis(self.retry.give_up_after),
             hold: millis(self.retry.hold),
+            told_twice: millis(limits::TOLD_TWICE),
             unavailable_pauses: self.retry.agent_unavailable.iter().copied().map(millis).collect(),
             doubt: self.servicenow.in_doubt,
             withdraw: self.withdraw.action,

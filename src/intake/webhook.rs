@@ -2,6 +2,7 @@
 //!
 //! Nothing is parsed before it is verified, and a 2xx leaves only after the flush.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -151,7 +152,9 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
         let seconds = Duration::from_millis(request.received_at.since(UnixMillis(0)));
         gauge!(LAST_EVENT, "source" => source.to_string()).set(seconds.as_secs_f64());
 
-        let (mut statuses, items) = sorted(source, readings);
+        let mut unknown = BTreeSet::new();
+        let (mut statuses, items) = sorted(source, readings, &mut unknown);
+        self.note_unknown(source, &unknown, request.received_at);
         if !items.is_empty() {
             let delivery = Delivery {
                 source: Arc::clone(source),
@@ -172,6 +175,21 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
         }
         count(source, &statuses);
         Verdict::Handled(statuses)
+    }
+
+    /// A sample of what the profile does not know, types only, each type now and then.
+    fn note_unknown(&self, source: &str, types: &BTreeSet<String>, at: UnixMillis) {
+        for event_type in types {
+            let event_type: String = event_type.chars().take(60).collect();
+            if let Some(repeats) = self.may_warn(source, &format!("unknown {event_type}"), at) {
+                tracing::info!(
+                    source,
+                    event_type,
+                    repeats,
+                    "The profile knows nothing about events of this type; they are passed over"
+                );
+            }
+        }
     }
 
     fn note_refusal(&self, source: &str, refusal: Refusal, at: UnixMillis) {
@@ -198,7 +216,11 @@ fn request_of(
 }
 
 /// Parts what is to be kept from what is not; the kept ones are `Accepted` until the ledger says otherwise.
-fn sorted(source: &str, readings: Vec<Reading>) -> (Vec<EventStatus>, Vec<Item>) {
+fn sorted(
+    source: &str,
+    readings: Vec<Reading>,
+    unknown: &mut BTreeSet<String>,
+) -> (Vec<EventStatus>, Vec<Item>) {
     let mut statuses = Vec::with_capacity(readings.len());
     let mut items = Vec::with_capacity(readings.len());
     for reading in readings {
@@ -219,6 +241,7 @@ fn sorted(source: &str, readings: Vec<Reading>) -> (Vec<EventStatus>, Vec<Item>)
             }
             Reading::Unknown { event_type } => {
                 tracing::debug!(source, event_type, "The profile knows nothing about this");
+                unknown.insert(event_type.unwrap_or_default());
                 counter!(UNKNOWN_EVENTS, "source" => source.to_owned()).increment(1);
                 (None, Status::Ignored)
             }

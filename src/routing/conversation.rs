@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Action, Channel, ConversationId, DocumentRef, Entry, EntryId, SegmentId, Stage, SysId,
-    UnixMillis, VendorAgentId, VendorQueueId,
+    Action, Channel, ConversationId, DocumentRef, Entry, EntryId, EventId, Kind, SegmentId, Stage,
+    SysId, UnixMillis, VendorAgentId, VendorQueueId,
 };
 
 /// Which lane: conversations of one contact centre share their tables and their ids.
@@ -31,8 +31,20 @@ pub struct Conversation {
     /// Newest last, at most [`Conversation::WORK_ITEMS`].
     pub work_items: Vec<WorkItem>,
     pub consult: Option<OpenConsult>,
+    /// What the last event asked for, to recognise the same told again under another id.
+    pub latest: Option<Latest>,
     /// Unsettled, in order of arrival.
     pub entries: Vec<Entry>,
+}
+
+/// The last event that asked something of one agent on one leg.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Latest {
+    pub event: EventId,
+    pub kind: Kind,
+    pub segment: SegmentId,
+    pub agent: VendorAgentId,
+    pub occurred_at: UnixMillis,
 }
 
 /// A work item that an answer of ServiceNow named.

@@ -19,7 +19,7 @@ pub use call::{
     Assignment, AwaCall, AwaReply, CallKind, DisplayOption, LookUp, OfferWindow, RejectReason,
     TransferTarget, Wait,
 };
-pub use conversation::{Conversation, Due, LaneKey, OpenConsult, Urgency, WorkItem};
+pub use conversation::{Conversation, Due, LaneKey, Latest, OpenConsult, Urgency, WorkItem};
 pub use decide::{Decision, Effect, Input, decide};
 pub use directory::{Directory, QueueRow, ReasonRow, TableCounts};
 pub use event::{Action, AssignmentWish, Kind, RoutingEvent, TransferKind, VendorTarget};

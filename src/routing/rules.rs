@@ -12,6 +12,9 @@ pub struct Rules {
     pub give_up_after: u64,
     /// How long an event waits for a document or a work item that another feed may still bring, in milliseconds.
     pub hold: u64,
+    /// How far apart two events may lie, on the vendor's clock, that tell the same thing under two ids, in milliseconds;
+    /// 0 = never taken for the same.
+    pub told_twice: u64,
     /// Pauses after "agent is not available", in milliseconds; when they are used up the offer is given up.
     pub unavailable_pauses: Vec<u64>,
     /// What to do with a call in doubt that may not be looked up.
@@ -84,6 +87,7 @@ impl Default for Rules {
             offer: OfferDefaults::default(),
             give_up_after: 600_000,
             hold: 2_000,
+            told_twice: 2_000,
             unavailable_pauses: vec![500, 1_000, 2_000, 4_000],
             doubt: Doubt::Repeat,
             withdraw: WithdrawAction::None,

@@ -43,6 +43,7 @@ impl Lane {
                 channel: row.channel,
                 work_items: row.work_items,
                 consult: row.consult,
+                latest: row.latest,
                 entries: Vec::with_capacity(row.entries.len()),
             },
             origins: HashMap::with_capacity(row.entries.len()),
@@ -108,7 +109,7 @@ impl Lane {
     }
 
     fn to_row(&self) -> ConversationRow {
-        let Conversation { document, last_queue, channel, work_items, consult, entries } =
+        let Conversation { document, last_queue, channel, work_items, consult, latest, entries } =
             &self.conversation;
         ConversationRow {
             document: document.clone(),
@@ -116,6 +117,7 @@ impl Lane {
             channel: channel.clone(),
             work_items: work_items.clone(),
             consult: consult.clone(),
+            latest: latest.clone(),
             entries: entries.iter().map(|entry| self.entry_row(entry)).collect(),
             history: self.history.clone(),
         }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::request::EventMeta;
 use super::row::RowError;
 use crate::routing::{
-    Channel, ConversationId, DocumentRef, EntryId, EventJson, Kind, OpenConsult, Outcome, Reason,
-    Stage, Story, UnixMillis, VendorQueueId, WorkItem,
+    Channel, ConversationId, DocumentRef, EntryId, EventJson, Kind, Latest, OpenConsult, Outcome,
+    Reason, Stage, Story, UnixMillis, VendorQueueId, WorkItem,
 };
 
 /// Where an event came from and what it says.
@@ -102,6 +102,8 @@ pub(super) struct ConversationRow {
     pub(super) work_items: Vec<WorkItem>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) consult: Option<OpenConsult>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) latest: Option<Latest>,
     /// Unsettled, in order of arrival.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) entries: Vec<EntryRow>,

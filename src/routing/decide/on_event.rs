@@ -3,8 +3,8 @@
 use super::Lane;
 use super::build::{same_segment, window};
 use crate::routing::{
-    Action, Conversation, Entry, EntryId, Outcome, Reason, RoutingEvent, Rules, Stage, Story,
-    TransferKind, UnixMillis, VendorTarget, WithdrawAction,
+    Action, Conversation, Entry, EntryId, EventId, Latest, Outcome, Reason, RoutingEvent, Rules,
+    Stage, Story, TransferKind, UnixMillis, VendorTarget, WithdrawAction,
 };
 
 pub(super) fn event(
@@ -23,14 +23,63 @@ pub(super) fn event(
             lane.enqueue(entry(id, event, at, rules));
             lane.settle(id, Outcome::Delivered, Reason::plain("bound"), at);
         }
-        Action::Withdraw => withdraw(lane, id, event, at, rules),
+        Action::Withdraw => {
+            lane.conversation.latest = None;
+            withdraw(lane, id, event, at, rules);
+        }
         Action::Offer { .. }
         | Action::Transfer { .. }
         | Action::Assign { .. }
         | Action::Accept { .. }
         | Action::Reject { .. }
-        | Action::ConsultEnd { .. } => enqueue_or_expire(lane, entry(id, event, at, rules), at),
+        | Action::ConsultEnd { .. } => match told_before(&lane.conversation, &event, rules) {
+            Some(first) => {
+                let reason = Reason::with("logical_duplicate", format_args!("of event {first}"));
+                lane.enqueue(entry(id, event, at, rules));
+                lane.settle(id, Outcome::Superseded, reason, at);
+            }
+            None => {
+                lane.conversation.latest = latest(&event);
+                enqueue_or_expire(lane, entry(id, event, at, rules), at);
+            }
+        },
     }
+}
+
+/// The event right before this one, if it told the same: kind, leg and agent, at nearly the same moment.
+fn told_before(
+    conversation: &Conversation,
+    event: &RoutingEvent,
+    rules: &Rules,
+) -> Option<EventId> {
+    let (before, now) = (conversation.latest.as_ref()?, latest(event)?);
+    let apart =
+        before.occurred_at.since(now.occurred_at) + now.occurred_at.since(before.occurred_at);
+    let same =
+        before.kind == now.kind && before.segment == now.segment && before.agent == now.agent;
+    (same && apart < rules.told_twice).then(|| before.event.clone())
+}
+
+/// What an event asks of an agent on a leg; none where it does not name both.
+fn latest(event: &RoutingEvent) -> Option<Latest> {
+    let agent = match &event.action {
+        Action::Offer { agent, .. }
+        | Action::Assign { agent, .. }
+        | Action::Accept { agent, .. }
+        | Action::Reject { agent, .. }
+        | Action::Transfer { target: VendorTarget::Agent(agent), .. } => agent,
+        Action::Transfer { target: VendorTarget::Queue(_), .. }
+        | Action::ConsultEnd { .. }
+        | Action::Withdraw
+        | Action::Bind => return None,
+    };
+    Some(Latest {
+        event: event.id.clone(),
+        kind: event.kind(),
+        segment: event.segment.clone()?,
+        agent: agent.clone(),
+        occurred_at: event.occurred_at,
+    })
 }
 
 pub(super) fn replay(

@@ -143,6 +143,21 @@ fn a_transfer_event_of_an_unknown_conversation_comes_from_its_own_queue() {
 }
 
 #[test]
+fn the_same_told_again_at_once_under_another_id_is_passed_over() {
+    let mut scene = Scene::new();
+    scene.arrives(0, an_offer("e1").of_leg("s1")).so_far();
+    scene
+        .arrives(5, an_offer("e2").of_leg("s1"))
+        .said(["enqueue 2", "settle 2 superseded logical_duplicate"]);
+    // Another leg, no leg at all, another kind: never the same.
+    scene.arrives(6, an_offer("e3").of_leg("s2")).said(["enqueue 3"]);
+    scene.arrives(7, an_offer("e4")).said(["enqueue 4"]);
+    scene.arrives(8, an_offer("e5")).said(["enqueue 5"]);
+    scene.arrives(9, an_accept("e6").of_leg("s2")).said(["enqueue 6"]);
+    scene.arrives(9, an_offer("e7").of_leg("s2")).said(["enqueue 7"]);
+}
+
+#[test]
 fn an_offer_without_a_queue_is_from_the_queue_that_the_conversation_is_in() {
     let mut scene = Scene::new();
     let bare = || {
