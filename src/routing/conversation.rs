@@ -37,7 +37,7 @@ pub struct Conversation {
     pub entries: Vec<Entry>,
 }
 
-/// The last event that asked something of one agent on one leg.
+/// The last event, if it put work before one agent on one leg.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Latest {
     pub event: EventId,

@@ -83,7 +83,11 @@ async fn an_expired_event_tells_where_its_time_went() {
     assert!((500..1_100).contains(&waited["retry_after"].as_u64().unwrap_or(0)), "{waited}");
     let sum: u64 = waited.as_object().expect("causes").values().filter_map(Value::as_u64).sum();
     assert!((950..2_000).contains(&sum), "all of its time: {waited}");
-    let said = lines(&daemon.log(), "is expired");
+    let said = eventually("the log line", async || {
+        let said = lines(&daemon.log(), "is expired");
+        (!said.is_empty()).then_some(said)
+    })
+    .await;
     assert_eq!(said.len(), 1);
     let text = said[0].to_string();
     assert!(text.contains("retry_after") && text.contains("waited_ms"), "{text}");

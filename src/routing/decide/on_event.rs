@@ -60,15 +60,16 @@ fn told_before(
     (same && apart < rules.told_twice).then(|| before.event.clone())
 }
 
-/// What an event asks of an agent on a leg; none where it does not name both.
+/// What work an event puts before an agent on a leg; none where it does not name both.
 fn latest(event: &RoutingEvent) -> Option<Latest> {
     let agent = match &event.action {
         Action::Offer { agent, .. }
         | Action::Assign { agent, .. }
-        | Action::Accept { agent, .. }
-        | Action::Reject { agent, .. }
         | Action::Transfer { target: VendorTarget::Agent(agent), .. } => agent,
+        // Told twice, these ring nobody twice: ServiceNow's state answers for them.
         Action::Transfer { target: VendorTarget::Queue(_), .. }
+        | Action::Accept { .. }
+        | Action::Reject { .. }
         | Action::ConsultEnd { .. }
         | Action::Withdraw
         | Action::Bind => return None,
