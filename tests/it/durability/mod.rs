@@ -1,5 +1,7 @@
 //! What was answered survives a power cut, a kill, a full disk; proved on the built program's own store writer.
 
+#![allow(clippy::print_stdout, reason = "what was skipped, and how much was tried, has to be seen")]
+
 mod full_disk;
 mod kills;
 mod power_cut;
