@@ -1,8 +1,6 @@
 //! The integration tests: one binary (one link), a file per story. Each story boots the daemon on port 0 with a store on
 //! disk against the AWA sandbox, or starts the built program itself.
 
-#![expect(clippy::print_stdout, reason = "a story that is skipped says so")]
-
 mod support;
 
 mod answers;
