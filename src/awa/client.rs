@@ -176,7 +176,7 @@ impl Client {
 fn reply(call: CallKind, attempt: u32, verdict: Verdict, allowance: &Allowance) -> Reply {
     let elapsed_ms = allowance.elapsed_ms();
     let Verdict { reply, message, signal, unknown, status } = verdict;
-    let outcome = outcome(&reply);
+    let outcome = reply.name();
     tracing::debug!(%call, attempt, status, outcome, elapsed_ms, "call answered");
     if unknown {
         tracing::warn!(%call, attempt, status, outcome, text = message, "undocumented answer");
@@ -191,29 +191,6 @@ fn method(name: &str) -> Method {
         "PATCH" => Method::PATCH,
         "GET" => Method::GET,
         _ => Method::POST,
-    }
-}
-
-/// The meaning's name, as logs spell it.
-#[must_use]
-pub const fn outcome(reply: &AwaReply) -> &'static str {
-    match reply {
-        AwaReply::Landed { .. } => "landed",
-        AwaReply::AlreadyOurs { .. } => "already_ours",
-        AwaReply::TakenBy { .. } => "taken_by",
-        AwaReply::AgentUnavailable => "agent_unavailable",
-        AwaReply::DocumentClosed => "document_closed",
-        AwaReply::TooLate => "too_late",
-        AwaReply::ClockSkew => "clock_skew",
-        AwaReply::Conflict { .. } => "conflict",
-        AwaReply::Misconfigured { .. } => "misconfigured",
-        AwaReply::Busy { .. } => "busy",
-        AwaReply::NotSent { .. } => "not_sent",
-        AwaReply::InDoubt { .. } => "in_doubt",
-        AwaReply::NotLanded => "not_landed",
-        AwaReply::LookUpForbidden => "look_up_forbidden",
-        AwaReply::Unauthorised { .. } => "unauthorised",
-        AwaReply::NotServiceNow { .. } => "not_servicenow",
     }
 }
 

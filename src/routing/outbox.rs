@@ -293,7 +293,7 @@ impl fmt::Display for Missing {
     }
 }
 
-/// How an event ended: CONTRACT's last five states.
+/// How an event ended: the contract's last five states.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {

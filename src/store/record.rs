@@ -1,4 +1,4 @@
-//! Events and conversations as operators see them: CONTRACT's JSON, times as RFC 3339 texts.
+//! Events and conversations as operators see them: the contract's JSON, times as RFC 3339 texts.
 
 use serde::{Serialize, Serializer};
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Rooms that anyone but `routing` may use: they name things or tell the time, and know nobody.
 const COMMON: [&str; 3] = ["clock", "metrics", "problem"];
 
-/// DESIGN's table of who may use whom. `app` may use everything.
+/// The table of who may use whom. `app` may use everything.
 const MAY_USE: [(&str, &[&str]); 17] = [
     ("routing", &[]),
     ("vendor", &["routing"]),

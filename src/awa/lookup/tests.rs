@@ -2,7 +2,6 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::awa::Reply;
-use crate::awa::client::outcome;
 use crate::awa::peer::{Act, Peer, answer, json};
 use crate::awa::samples::{
     DOCUMENT, OTHER, OURS, QUEUE, WORK_ITEM, accept, close, end_consult, id, offer_at, queue,
@@ -75,7 +74,7 @@ async fn a_look_up_that_fails_leaves_the_doubt() {
         (Act::Cut(Vec::new()), "in_doubt"),
     ] {
         let (reply, _) = looked_up(offer(), act).await;
-        assert_eq!(outcome(&reply.reply), expected, "{reply:?}");
+        assert_eq!(reply.reply.name(), expected, "{reply:?}");
     }
 }
 
@@ -128,7 +127,7 @@ async fn the_queue_of_a_transfer_is_resolved_once_and_its_rows_are_checked() {
         1
     );
     let by_id = client.look_up(&question(to_queue(QUEUE)), soon()).await;
-    assert_eq!(outcome(&by_id.reply), "landed");
+    assert_eq!(by_id.reply.name(), "landed");
 }
 
 #[tokio::test]

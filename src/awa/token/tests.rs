@@ -5,7 +5,6 @@ use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::awa::client::outcome;
 use crate::awa::peer::{Act, Asked, Peer, answer, json};
 use crate::awa::{Client, Grant, Reply, Terms};
 use crate::routing::{AwaCall, SysId};
@@ -87,7 +86,7 @@ async fn one_token_is_fetched_for_all_who_wait_and_used_until_it_ends() {
         tokio::spawn(async move { client.send(&call(), terms()).await })
     });
     for reply in calls.collect::<Vec<_>>() {
-        assert_eq!(outcome(&reply.await.unwrap().reply), "landed");
+        assert_eq!(reply.await.unwrap().reply.name(), "landed");
     }
     client.send(&call(), terms()).await;
     assert_eq!(counts(&peer), (1, 9));
@@ -140,7 +139,7 @@ async fn a_refused_refresh_token_falls_back_to_the_password() {
     .await;
     let client = client(&peer, password());
     for _ in 0..2 {
-        assert_eq!(outcome(&client.send(&call(), terms()).await.reply), "landed");
+        assert_eq!(client.send(&call(), terms()).await.reply.name(), "landed");
     }
     assert_eq!(counts(&peer), (3, 2));
 }
@@ -155,7 +154,7 @@ async fn a_stale_token_is_renewed_once_and_the_call_repeated_once() {
         })
         .await;
     let reply = client(&peer, Grant::ClientCredentials).send(&call(), terms()).await;
-    assert_eq!(outcome(&reply.reply), "landed");
+    assert_eq!(reply.reply.name(), "landed");
     assert_eq!(counts(&peer), (2, 2));
     assert_eq!(reply.requests, 2);
 }
@@ -165,7 +164,7 @@ async fn a_fresh_token_that_is_refused_too_is_unauthorised() {
     let peer =
         Peer::start(|_, asked| if is_token(asked) { token("t") } else { unauthenticated() }).await;
     let reply = client(&peer, Grant::ClientCredentials).send(&call(), terms()).await;
-    assert_eq!(outcome(&reply.reply), "unauthorised");
+    assert_eq!(reply.reply.name(), "unauthorised");
     assert_eq!(counts(&peer), (2, 2));
 }
 
@@ -247,7 +246,7 @@ async fn refusals_of_the_token_endpoint_are_told_apart_and_no_call_leaves() {
         (password(), Act::Cut(Vec::new()), "not_sent", "no token"),
     ] {
         let (reply, calls) = without_a_token(grant, act).await;
-        assert_eq!(outcome(&reply.reply), expected, "{reply:?}");
+        assert_eq!(reply.reply.name(), expected, "{reply:?}");
         let shown = format!("{reply:?}");
         assert!(shown.contains(names), "{shown} does not name {names}");
         assert!(!shown.contains("s3cret") && !shown.contains("hunter2"), "{shown}");

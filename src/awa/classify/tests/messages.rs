@@ -7,7 +7,7 @@ use crate::awa::samples::{OTHER, WORK_ITEM, accept, assign, end_consult, offer_a
 
 #[test]
 fn every_message_of_offer_work_has_its_meaning() {
-    let taken = format!("taken_by {OTHER}");
+    let taken = format!("taken_by_another {OTHER}");
     for (message, expected) in [
         (
             "Caller 6816f79cc0a8016401c5a33be04be441 does not have the awa_manager or awa_integration_user role",
@@ -45,7 +45,7 @@ fn every_message_of_offer_work_has_its_meaning() {
 
 #[test]
 fn every_message_of_manual_assignment_has_its_meaning() {
-    let taken = format!("taken_by {OTHER}");
+    let taken = format!("taken_by_another {OTHER}");
     let ours = format!("already_ours {WORK_ITEM}");
     for (message, expected) in [
         ("bfa3a27e87bd5210be070d48dabb3588 is not a valid work item", "misconfigured"),
@@ -110,7 +110,7 @@ fn the_agent_of_already_assigned_is_read_with_and_without_a_full_stop() {
         let body = json!({ "result": { "success": false, "message": text } });
         assert_eq!(
             told(&meaning_of(&offer_at(NOW), &json_answer(409, &body))),
-            format!("taken_by {OTHER}")
+            format!("taken_by_another {OTHER}")
         );
     }
     for nameless in

@@ -6,7 +6,6 @@ mod shapes;
 use serde_json::Value;
 
 use super::*;
-use crate::awa::client::outcome;
 use crate::awa::samples::{OURS, id, transfer_to};
 use crate::routing::TransferTarget;
 
@@ -37,7 +36,7 @@ fn meaning_of(call: &AwaCall, received: &Received) -> Verdict {
 /// The outcome's name and what it names.
 #[expect(clippy::wildcard_enum_match_arm, reason = "only some replies name somebody")]
 fn told(verdict: &Verdict) -> String {
-    let name = outcome(&verdict.reply);
+    let name = verdict.reply.name();
     match &verdict.reply {
         AwaReply::TakenBy { agent } => format!("{name} {agent}"),
         AwaReply::Landed { work_item: Some(work_item) }
