@@ -56,7 +56,7 @@ async fn a_dead_letter_is_listed_told_replayed_and_discarded() {
     assert!(!story.contains("{\""), "no JSON for people: {story}");
     let body = says(&home, 0, &["events", "show", "native/e-1", "--body"]);
     assert!(body.contains("\"blind\""), "{body}");
-    assert!(daemon.log().contains("An operator looks at the vendor's body"));
+    daemon.says("An operator looks at the vendor's body").await;
 
     let done = says(&home, 0, &["events", "discard", "e-2"]);
     assert!(done.contains("native/e-2 is discarded"), "{done}");

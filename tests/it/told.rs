@@ -33,7 +33,7 @@ async fn that_look_ups_are_forbidden_is_said_once_with_role_and_policy() {
             daemon.post(&an_offer(&format!("e-{number}"), &format!("c-{number}"))).await;
             daemon.settled(&format!("e-{number}")).await;
         }
-        let log = daemon.log();
+        let log = daemon.says("does not let the bridge read awa_work_item").await;
         let said = lines(&log, "does not let the bridge read awa_work_item");
         assert_eq!(said.len(), 1, "{log}");
         let text = said[0].to_string();
@@ -117,7 +117,7 @@ async fn refused_credentials_are_one_clear_error_line() {
     for number in 0..5 {
         daemon.settled(&format!("e-{number}")).await;
     }
-    let log = daemon.log();
+    let log = daemon.says("refuses the credentials").await;
     let said = lines(&log, "refuses the credentials");
     assert_eq!(said.len(), 1, "{log}");
     assert!(

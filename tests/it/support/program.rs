@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use reqwest::Client;
 use serde_json::Value;
@@ -85,11 +86,14 @@ impl Home {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let log = Arc::new(Mutex::new(String::new()));
-        follow(child.stdout.take().expect("its stdout"), Arc::clone(&log));
-        follow(child.stderr.take().expect("its stderr"), Arc::clone(&log));
+        let readers = vec![
+            follow(child.stdout.take().expect("its stdout"), Arc::clone(&log)),
+            follow(child.stderr.take().expect("its stderr"), Arc::clone(&log)),
+        ];
         let daemon = Daemon {
             child,
             log,
+            readers,
             http: http_client(),
             intake: self.intake(),
             admin: format!("http://127.0.0.1:{}", self.admin),
@@ -106,6 +110,8 @@ impl Home {
 pub(crate) struct Daemon {
     child: Child,
     log: Arc<Mutex<String>>,
+    /// They end with the daemon's output.
+    readers: Vec<JoinHandle<()>>,
     http: Client,
     pub(crate) intake: String,
     pub(crate) admin: String,
@@ -128,11 +134,23 @@ impl Daemon {
     /// The exit code, once it has ended.
     pub(crate) async fn ended(&mut self) -> Option<i32> {
         let child = Mutex::new(&mut self.child);
-        eventually("the daemon to end", async || {
+        let ended = eventually("the daemon to end", async || {
             child.lock().expect("no panic").try_wait().expect("it can be waited for")
         })
+        .await;
+        for reader in self.readers.drain(..) {
+            reader.join().expect("no panic");
+        }
+        ended.code()
+    }
+
+    /// Waits until it has said this: what it writes takes a moment to come through the pipe.
+    pub(crate) async fn says(&self, words: &str) -> String {
+        eventually(&format!("the log to say {words:?}"), async || {
+            let log = self.log();
+            log.contains(words).then_some(log)
+        })
         .await
-        .code()
     }
 
     /// Everything that it has said so far.
@@ -214,12 +232,12 @@ fn free_port() -> u16 {
     listener.local_addr().expect("its address").port()
 }
 
-fn follow(stream: impl Read + Send + 'static, log: Arc<Mutex<String>>) {
+fn follow(stream: impl Read + Send + 'static, log: Arc<Mutex<String>>) -> JoinHandle<()> {
     std::thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
             let mut log = log.lock().expect("no panic");
             log.push_str(&line);
             log.push('\n');
         }
-    });
+    })
 }
