@@ -21,9 +21,10 @@ const CALLS: [CallKind; 8] = [
 ];
 
 /// Why calls are put off: the answers of ServiceNow that lead to another try.
-const WHY: [&str; 9] = [
+const WHY: [&str; 10] = [
     "agent_unavailable",
     "clock_skew",
+    "conflict",
     "busy",
     "not_landed",
     "not_sent",
@@ -69,6 +70,7 @@ pub(super) fn of_source(source: &str) {
     }
     counter!(names::UNKNOWN_EVENTS, "source" => source()).increment(0);
     counter!(names::EXPIRED, "source" => source()).increment(0);
+    counter!(names::LOGICAL_DUPLICATES, "source" => source()).increment(0);
     let _registered = histogram!(names::INTAKE_DURATION, "source" => source());
 }
 

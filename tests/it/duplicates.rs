@@ -47,6 +47,21 @@ async fn an_id_twice_in_one_request_is_one_event() {
     assert_eq!(bridge.calls(Endpoint::Offer).len(), 1);
 }
 
+#[tokio::test]
+async fn the_same_offer_told_under_two_ids_is_one_call_and_is_counted() {
+    let bridge = Bridge::start().await;
+    bridge.accept(&json!([an_offer("e-1", "c-1"), an_offer("e-2", "c-1")])).await;
+    bridge.ends("e-1", "delivered").await;
+    let second = bridge.ends("e-2", "superseded").await;
+    assert_eq!(second["reason"], "logical_duplicate", "{second:#}");
+    assert_eq!(bridge.calls(Endpoint::Offer).len(), 1);
+    let (_, page) = bridge.get("/metrics").await;
+    let counted = page.as_str().is_some_and(|page| {
+        page.contains("awa_bridge_logical_duplicates_total{source=\"native\"}")
+    });
+    assert!(counted, "{page}");
+}
+
 /// Drives all futures side by side.
 async fn futures<F: Future>(all: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut all: Vec<_> = all.map(|future| Some(Box::pin(future))).collect();
