@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::row::{Changes, RowError, Rows};
+use super::row::{RowError, Rows};
 use super::rows::{Content, ConversationRow, EntryRow, EventRow, Origin};
 use super::{layout, pack};
 use crate::routing::{Conversation, Entry, EntryId, LaneKey, RoutingEvent, Story, UnixMillis};
@@ -18,8 +18,6 @@ pub(super) struct Lane {
     /// One for each entry.
     pub(super) origins: HashMap<EntryId, Origin>,
     history: Vec<u64>,
-    /// How many chunks its row takes now.
-    chunks: u16,
 }
 
 /// A lane as read, and the entries whose events could not be.
@@ -29,13 +27,8 @@ pub(super) struct Loaded {
 }
 
 impl Lane {
-    /// Reads a lane; a conversation without a row is an empty one.
-    pub(super) fn load(rows: &Rows, key: &LaneKey) -> Result<Loaded, RowError> {
-        let row_key = layout::conversation(key);
-        let Some(found) = rows.get(&row_key)? else {
-            return Ok(Loaded { lane: Self::default(), lost: Vec::new() });
-        };
-        let row = ConversationRow::decode(&row_key, &found.content)?;
+    /// A lane as its row says, with the events of its entries.
+    pub(super) fn load(rows: &Rows, row: ConversationRow) -> Result<Loaded, RowError> {
         let mut lane = Self {
             conversation: Conversation {
                 document: row.document,
@@ -48,7 +41,6 @@ impl Lane {
             },
             origins: HashMap::with_capacity(row.entries.len()),
             history: row.history,
-            chunks: found.chunks,
         };
         let mut lost = Vec::new();
         for entry in row.entries {
@@ -81,20 +73,6 @@ impl Lane {
         self.history.iter().copied()
     }
 
-    /// Writes the row.
-    pub(super) fn save(&mut self, key: &LaneKey, changes: &mut Changes) {
-        let row_key = layout::conversation(key);
-        let row = self.to_row();
-        let chunks = changes.put(&row_key, &row.encode());
-        changes.remove(&row_key, chunks, self.chunks);
-        self.chunks = chunks;
-    }
-
-    /// An empty lane in place of a row that cannot be read, of that many chunks.
-    pub(super) fn in_place_of(chunks: u16) -> Self {
-        Self { chunks, ..Self::default() }
-    }
-
     fn restore(&mut self, row: EntryRow, event: RoutingEvent) {
         self.origins.insert(row.id, row.origin);
         self.conversation.entries.push(Entry {
@@ -108,7 +86,8 @@ impl Lane {
         });
     }
 
-    fn to_row(&self) -> ConversationRow {
+    /// What is to be kept of it.
+    pub(super) fn to_row(&self) -> ConversationRow {
         let Conversation { document, last_queue, channel, work_items, consult, latest, entries } =
             &self.conversation;
         ConversationRow {

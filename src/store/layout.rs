@@ -12,14 +12,14 @@
 //! | dead letter | `d` seq:`u64` chunk | empty; there while the event's state is `dead` |
 //! | bodies | `b` bucket:`u32` seq:`u64` chunk | the vendor's bodies of one commit, packed as `pack.rs` says; each under its first event's seq |
 //! | ids | `i` bucket:`u32` seq:`u64` chunk | up to 64 times hash:16 seq:`u64`; the key's seq is the first of them |
-//! | conversation | `c` len:`u16` contact centre len:`u16` conversation chunk | `L` (calls owed) or `I` (idle), then JSON [`ConversationRow`](super::rows::ConversationRow) |
+//! | conversations | `c` pack:`u64` chunk | [`ConversationRow`](super::rows::ConversationRow)s with their names, packed as `shelf.rs` says: each is `L` (calls owed) or `I` (idle), then JSON |
 //!
 //! `seq` is the entry's id, the place in the order of arrival. `bucket` is the time of receipt in units of ten minutes since 1970:
 //! what ages together lies together. `hash` is the first half of the SHA-256 over the source's length (`u16`), the source and the event's id.
 
 use sha2::{Digest, Sha256};
 
-use crate::routing::{LaneKey, UnixMillis};
+use crate::routing::UnixMillis;
 
 /// How long a bucket is, in milliseconds.
 pub(super) const BUCKET_MS: u64 = 600_000;
@@ -39,7 +39,7 @@ pub(super) enum Prefix {
     Dead = b'd',
     Body = b'b',
     Ids = b'i',
-    Conversation = b'c',
+    Conversations = b'c',
 }
 
 impl Prefix {
@@ -76,13 +76,8 @@ pub(super) fn ids(bucket: u32, seq: u64) -> Key {
     aged(Prefix::Ids, bucket, seq)
 }
 
-pub(super) fn conversation(lane: &LaneKey) -> Key {
-    let mut key = Prefix::Conversation.bytes().to_vec();
-    for text in [lane.contact_center.as_str(), lane.conversation.as_str()] {
-        key.extend(u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
-        key.extend(text.as_bytes());
-    }
-    key
+pub(super) fn conversations(pack: u64) -> Key {
+    numbered(Prefix::Conversations, pack)
 }
 
 /// The first key of all rows of that kind in that bucket.
@@ -103,6 +98,7 @@ pub(super) fn first_kept_bucket(now: UnixMillis, kept_ms: u64) -> u32 {
     bucket_of(now.minus(kept_ms))
 }
 
+/// The fingerprint of an event's id among its source's, or of a conversation among its contact centre's.
 pub(super) fn hash_of(source: &str, id: &str) -> IdHash {
     let mut hasher = Sha256::new();
     hasher.update(u16::try_from(source.len()).unwrap_or(u16::MAX).to_be_bytes());
@@ -114,7 +110,7 @@ pub(super) fn hash_of(source: &str, id: &str) -> IdHash {
     hash
 }
 
-/// The number of an `e`, `s` or `d` key; none if it is no such key.
+/// The number of an `e`, `s`, `d` or `c` key; none if it is no such key.
 pub(super) fn seq_in(key: &[u8]) -> Option<u64> {
     let (number, _chunk) = key.get(1..)?.split_first_chunk::<8>()?;
     Some(u64::from_be_bytes(*number))
@@ -125,19 +121,6 @@ pub(super) fn bucket_and_seq_in(key: &[u8]) -> Option<(u32, u64)> {
     let (bucket, rest) = key.get(1..)?.split_first_chunk::<4>()?;
     let (seq, _chunk) = rest.split_first_chunk::<8>()?;
     Some((u32::from_be_bytes(*bucket), u64::from_be_bytes(*seq)))
-}
-
-/// Contact centre and conversation of a `c` key; none if it is no such key.
-pub(super) fn lane_in(key: &[u8]) -> Option<LaneKey> {
-    fn text(bytes: &[u8]) -> Option<(&str, &[u8])> {
-        let (length, rest) = bytes.split_first_chunk::<2>()?;
-        let (text, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
-        Some((std::str::from_utf8(text).ok()?, rest))
-    }
-    let (contact_center, rest) = text(key.get(1..)?)?;
-    let (conversation, _chunk) = text(rest)?;
-    let conversation = crate::routing::ConversationId::parse(conversation).ok()?;
-    Some(LaneKey { contact_center: contact_center.to_owned(), conversation })
 }
 
 fn numbered(prefix: Prefix, seq: u64) -> Key {

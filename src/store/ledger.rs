@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use super::layout::IdHash;
 use super::request::Counts;
+use super::shelf::Shelves;
 use crate::routing::{LaneKey, UnixMillis};
 
 /// Rebuilt at open, changed by the writer only, read by anyone.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     known: HashMap<IdHash, u64>,
+    /// Where conversations lie.
+    pub(super) shelves: Shelves,
     live: BTreeMap<u64, Live>,
     by_age: BTreeSet<(UnixMillis, u64)>,
     parked: usize,

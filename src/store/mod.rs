@@ -19,6 +19,7 @@ mod request;
 mod row;
 mod rows;
 mod shared;
+mod shelf;
 mod space;
 mod writer;
 

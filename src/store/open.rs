@@ -13,7 +13,7 @@ use super::layout::{self, Prefix};
 use super::ledger::{Ledger, Live};
 use super::row::{Changes, RowError, Rows};
 use super::rows::ConversationRow;
-use super::{Settings, durable, ids};
+use super::{Settings, durable, ids, shelf};
 use crate::routing::{LaneKey, Stage};
 
 /// The schema that this program writes and the newest that it reads.
@@ -200,18 +200,15 @@ fn rebuild(directory: Directory, db: sled::Db, rows: &Rows) -> Result<Opened, Op
     }
     let damaged_before = damaged.len();
     let mut lanes = Vec::new();
-    for found in rows.scan(Prefix::Conversation) {
+    let last = rows.last_key(Prefix::Conversations).map_err(fatal)?;
+    last.and_then(|key| layout::seq_in(&key))
+        .into_iter()
+        .for_each(|pack| ledger.shelves.last_found(pack));
+    for found in rows.scan(Prefix::Conversations) {
         let Some((key, row)) = sound(found, &mut damaged).map_err(fatal)? else { continue };
-        let Some(lane) = layout::lane_in(&key).map(Arc::new) else { continue };
-        ledger.see_contact_center(&lane.contact_center);
-        if ConversationRow::owes_calls(&row.content) {
-            match ConversationRow::decode(&key, &row.content) {
-                Ok(row) => {
-                    set_live(&mut ledger, &lane, &row);
-                    lanes.push(lane);
-                }
-                Err(error) => damaged.push(error),
-            }
+        match take_pack(&key, &row.content, &mut ledger) {
+            Ok(owing) => lanes.extend(owing),
+            Err(error) => damaged.push(error),
         }
     }
     let orphans = damaged.len() > damaged_before;
@@ -220,6 +217,27 @@ fn rebuild(directory: Directory, db: sled::Db, rows: &Rows) -> Result<Opened, Op
         tracing::error!(path = %path.display(), %error, "the store holds a damaged row");
     }
     Ok(Opened { directory, db, ledger, next_seq, lanes, orphans })
+}
+
+/// Takes note of a pack's conversations; returns those that owe calls.
+fn take_pack(
+    key: &[u8],
+    content: &[u8],
+    ledger: &mut Ledger,
+) -> Result<Vec<Arc<LaneKey>>, RowError> {
+    let damaged = || RowError::Corrupt(key.escape_ascii().to_string());
+    let pack = layout::seq_in(key).ok_or_else(damaged)?;
+    let mut owing = Vec::new();
+    for (lane, row) in shelf::conversations(key, content)? {
+        ledger.shelves.found(&lane, pack);
+        ledger.see_contact_center(&lane.contact_center);
+        if ConversationRow::owes_calls(row) {
+            let lane = Arc::new(lane);
+            set_live(ledger, &lane, &ConversationRow::decode(key, row)?);
+            owing.push(lane);
+        }
+    }
+    Ok(owing)
 }
 
 fn set_live(ledger: &mut Ledger, lane: &Arc<LaneKey>, row: &ConversationRow) {

@@ -8,6 +8,7 @@ use super::request::Failed;
 use super::row::{RowError, Rows};
 use super::rows::{Content, ConversationRow, EventRow, StoryRow, decode};
 use super::shared::Shared;
+use super::shelf;
 use crate::routing::{ConversationId, LaneKey};
 
 /// How many events are looked at for one page.
@@ -20,7 +21,7 @@ pub(super) fn event(
 ) -> Result<Option<EventRecord>, Failed> {
     let rows = shared.rows()?;
     let Some(seq) = shared.ledger().seq_of(&layout::hash_of(source, id)) else { return Ok(None) };
-    Ok(record(&rows, seq)?)
+    Ok(record(shared, &rows, seq)?)
 }
 
 pub(super) fn body(shared: &Shared, source: &str, id: &str) -> Result<Option<Vec<u8>>, Failed> {
@@ -39,10 +40,10 @@ pub(super) fn conversation(
     let rows = shared.rows()?;
     let Ok(conversation) = ConversationId::parse(conversation) else { return Ok(None) };
     let lane = LaneKey { contact_center: contact_center.to_owned(), conversation };
-    let Some(row) = conversation_row(&rows, &lane)? else { return Ok(None) };
+    let Some(row) = conversation_row(shared, &rows, &lane)? else { return Ok(None) };
     let mut events = Vec::with_capacity(row.history.len());
     for seq in &row.history {
-        events.extend(record(&rows, *seq)?);
+        events.extend(record(shared, &rows, *seq)?);
     }
     Ok(Some(ConversationRecord::new(&lane, row, events)))
 }
@@ -60,7 +61,7 @@ pub(super) fn events(shared: &Shared, filter: &Filter) -> Result<Page, Failed> {
             break;
         }
         last = Some(seq);
-        page.events.extend(record(&rows, seq)?.filter(|record| filter.takes(record)));
+        page.events.extend(record(shared, &rows, seq)?.filter(|record| filter.takes(record)));
     }
     Ok(page)
 }
@@ -117,7 +118,8 @@ fn history(
     let mut history = Vec::new();
     for contact_center in contact_centers {
         let lane = LaneKey { contact_center, conversation: conversation.clone() };
-        history.extend(conversation_row(rows, &lane)?.into_iter().flat_map(|row| row.history));
+        history
+            .extend(conversation_row(shared, rows, &lane)?.into_iter().flat_map(|row| row.history));
     }
     history.retain(|seq| *seq < before);
     history.sort_unstable_by(|one, other| other.cmp(one));
@@ -125,13 +127,13 @@ fn history(
 }
 
 /// One event. It may be settled between two reads, so the story is looked for twice.
-fn record(rows: &Rows, seq: u64) -> Result<Option<EventRecord>, RowError> {
+fn record(shared: &Shared, rows: &Rows, seq: u64) -> Result<Option<EventRecord>, RowError> {
     let Some(event) = read_event_row(rows, seq)? else { return Ok(None) };
     if let Some(story) = story(rows, seq)? {
         return Ok(Some(EventRecord::settled(event, story)));
     }
     if let Some(lane) = lane_of(&event)
-        && let Some(row) = conversation_row(rows, &lane)?
+        && let Some(row) = conversation_row(shared, rows, &lane)?
         && let Some(entry) = row.entries.into_iter().find(|entry| entry.id.0 == seq)
     {
         return Ok(Some(EventRecord::unsettled(event, entry)));
@@ -157,7 +159,20 @@ fn story(rows: &Rows, seq: u64) -> Result<Option<StoryRow>, RowError> {
     rows.get(&key)?.map(|row| decode(&key, &row.content)).transpose()
 }
 
-fn conversation_row(rows: &Rows, lane: &LaneKey) -> Result<Option<ConversationRow>, RowError> {
-    let key = layout::conversation(lane);
-    rows.get(&key)?.map(|row| ConversationRow::decode(&key, &row.content)).transpose()
+/// A conversation's row. It may move to another pack between two reads, so that it is looked for again.
+fn conversation_row(
+    shared: &Shared,
+    rows: &Rows,
+    lane: &LaneKey,
+) -> Result<Option<ConversationRow>, RowError> {
+    let place = || shared.ledger().shelves.pack_of(lane);
+    let mut pack = place();
+    while let Some(looked_in) = pack {
+        let row = shelf::read(rows, looked_in, lane)?;
+        pack = place().filter(|now| *now != looked_in);
+        if row.is_some() || pack.is_none() {
+            return Ok(row);
+        }
+    }
+    Ok(None)
 }

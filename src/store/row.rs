@@ -137,6 +137,26 @@ impl Rows {
         self.rows_of(self.tree.scan_prefix(prefix.bytes()))
     }
 
+    /// The last row of a kind: its key.
+    pub(super) fn last_key(&self, prefix: Prefix) -> Result<Option<Key>, RowError> {
+        let last = self.tree.scan_prefix(prefix.bytes()).keys().next_back();
+        let last = last.transpose().map_err(read_error)?;
+        Ok(last.and_then(|key| Some(key.split_last_chunk::<2>()?.0.to_vec())))
+    }
+
+    /// The rows of a kind that cannot be read: their keys.
+    pub(super) fn damaged(&self, prefix: Prefix) -> Result<Vec<Key>, RowError> {
+        let mut damaged = Vec::new();
+        for key in self.tree.scan_prefix(prefix.bytes()).keys() {
+            let key = key.map_err(read_error)?;
+            let Some((key, [0, 0])) = key.split_last_chunk::<2>() else { continue };
+            if let Err(RowError::Corrupt(_)) = self.get(key) {
+                damaged.push(key.to_vec());
+            }
+        }
+        Ok(damaged)
+    }
+
     /// The rows from one key on and before another.
     pub(super) fn range(
         &self,

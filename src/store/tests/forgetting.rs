@@ -35,7 +35,7 @@ async fn ids_and_all_that_belongs_to_them_are_forgotten_after_the_retention() {
         Prefix::Story,
         Prefix::Body,
         Prefix::Ids,
-        Prefix::Conversation,
+        Prefix::Conversations,
         Prefix::Dead,
     ] {
         assert_eq!(rows.scan(prefix).count(), 0, "{prefix:?}");

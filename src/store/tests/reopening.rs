@@ -186,7 +186,7 @@ async fn a_long_lane_shrinks_again_without_leaving_anything_behind() {
     let offers: Vec<_> = (0..80).map(|number| an_offer(&format!("e{number}"), "c")).collect();
     bench.accept(offers).await;
     let rows = |bench: &Bench| bench.store.inner.shared.rows().unwrap();
-    let key = layout::conversation(&lane("c"));
+    let key = layout::conversations(0);
     assert!(rows(&bench).chunks(&key).unwrap() > 1);
     let bench = bench.reopened().await;
     for _ in 0..80 {

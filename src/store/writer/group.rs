@@ -10,6 +10,7 @@ use crate::store::lane::LaneCache;
 use crate::store::pack::{BodyPack, EventPack};
 use crate::store::row::Changes;
 use crate::store::rows::BodyPlace;
+use crate::store::shelf::NewRows;
 
 #[derive(Default)]
 pub(super) struct Group {
@@ -20,6 +21,8 @@ pub(super) struct Group {
     pub(super) bodies_gone: BTreeSet<BodyPlace>,
     /// Lanes to be written.
     dirty: HashSet<Arc<LaneKey>>,
+    /// Lanes to be removed.
+    forgotten: HashSet<Arc<LaneKey>>,
     /// Lanes whose place on the agenda is to be published.
     touched: HashSet<Arc<LaneKey>>,
     answers: Vec<Box<dyn FnOnce() + Send>>,
@@ -27,12 +30,17 @@ pub(super) struct Group {
 
 impl Group {
     pub(super) fn records(&self) -> usize {
-        self.changes.records() + self.dirty.len() + self.bodies_gone.len()
+        self.changes.records() + self.dirty.len() + self.forgotten.len() + self.bodies_gone.len()
     }
 
     /// Notes that a lane has changed.
     pub(super) fn changed(&mut self, lane: &Arc<LaneKey>) {
         self.dirty.insert(Arc::clone(lane));
+    }
+
+    /// Notes that a lane is to be removed. To be called only after all changes of the lane.
+    pub(super) fn forgets(&mut self, lane: &Arc<LaneKey>) {
+        self.forgotten.insert(Arc::clone(lane));
     }
 
     /// Notes that a lane was looked at, so that the agenda has to know of it again.
@@ -49,13 +57,17 @@ impl Group {
         self.answers.push(Box::new(move || drop(to.send(answer))));
     }
 
-    pub(super) fn save_lanes(&mut self, cache: &mut LaneCache) {
+    /// The new rows of lanes.
+    pub(super) fn take_lanes(&mut self, cache: &mut LaneCache) -> NewRows {
+        let mut rows = NewRows::with_capacity(self.dirty.len() + self.forgotten.len());
         for key in self.dirty.drain() {
             if let Some(lane) = cache.get_mut(&key) {
-                lane.save(&key, &mut self.changes);
+                rows.push((Arc::clone(&key), Some(lane.to_row().encode())));
             }
             self.touched.insert(key);
         }
+        rows.extend(self.forgotten.drain().map(|key| (key, None)));
+        rows
     }
 
     /// All changes, if there are any.

@@ -28,6 +28,7 @@ use super::request::{
 };
 use super::row::Rows;
 use super::shared::Shared;
+use super::shelf::{self, Moves};
 use super::space::SpaceWatch;
 use crate::clock;
 use crate::routing::{Answer, AwaReply, EntryId, LaneKey, UnixMillis, Waited};
@@ -243,7 +244,7 @@ impl Writer {
     fn commit(&mut self) -> Result<(), Failed> {
         self.erase_bodies()?;
         self.block.save(&mut self.group.changes);
-        self.group.save_lanes(&mut self.cache);
+        let moves = self.shelve()?;
         if let Some(batch) = self.group.take_batch() {
             let started = clock::instant();
             self.shared.commit_begins_or_ends();
@@ -253,10 +254,18 @@ impl Writer {
             metrics::histogram!("awa_bridge_store_commit_duration_seconds")
                 .record(started.elapsed().as_secs_f64());
         }
+        self.shared.ledger().shelves.moved(moves);
         self.shared.agenda.publish(self.group.take_news(&mut self.cache));
         self.group.give_answers();
         self.cache.age();
         Ok(())
+    }
+
+    /// Writes the rows of the lanes that have changed.
+    fn shelve(&mut self) -> Result<Moves, Failed> {
+        let new = self.group.take_lanes(&mut self.cache);
+        let left = self.shared.ledger().shelves.left_by(&new);
+        Ok(shelf::write(&self.rows, left, new, &mut self.group.changes)?)
     }
 
     fn take_seq(&mut self) -> u64 {

@@ -10,6 +10,7 @@ use crate::store::pack;
 use crate::store::request::Failed;
 use crate::store::row::RowError;
 use crate::store::rows::StoryRow;
+use crate::store::shelf;
 
 /// How many lanes or events are looked at between commits.
 const AT_ONCE: usize = 256;
@@ -40,7 +41,7 @@ impl Writer {
         Ok(in_doubt)
     }
 
-    /// Makes dead letters of the events whose conversation cannot be read. Walks all events.
+    /// Makes dead letters of the events whose conversation cannot be read, and clears away what held it. Walks all events.
     pub(in crate::store) fn bury_orphans(&mut self) -> Result<(), Failed> {
         let rows = self.rows.clone();
         for found in rows.scan(Prefix::Event) {
@@ -59,13 +60,17 @@ impl Writer {
                 self.commit()?;
             }
         }
+        for key in rows.damaged(Prefix::Conversations)? {
+            let chunks = rows.chunks(&key)?;
+            self.group.changes.remove(&key, 0, chunks);
+        }
         self.commit()
     }
 
     /// The lane, read if need be. Damage costs the events that it hits, which become dead letters, and no others.
     pub(super) fn load(&mut self, key: &Arc<LaneKey>) -> Result<&mut Lane, Failed> {
         if self.cache.get_mut(key).is_none() {
-            let lane = match Lane::load(&self.rows, key) {
+            let lane = match self.read(key) {
                 Ok(Loaded { lane, lost }) => {
                     for (seq, story, damage) in lost {
                         self.bury(seq, story, &damage);
@@ -75,18 +80,23 @@ impl Writer {
                 }
                 Err(RowError::Read(why)) => return Err(Failed::Write(why)),
                 Err(damage @ (RowError::Corrupt(_) | RowError::Newer(_))) => {
-                    let chunks = self.rows.chunks(&layout::conversation(key))?;
                     let owed = self.shared.ledger().live_of(key);
                     for seq in owed {
                         self.bury(seq, Story::default(), &damage);
                     }
                     self.group.changed(key);
-                    Lane::in_place_of(chunks)
+                    Lane::default()
                 }
             };
             self.cache.insert(Arc::clone(key), lane);
         }
         Ok(self.cache.get_mut(key).expect("it was held or has just been inserted"))
+    }
+
+    fn read(&self, key: &LaneKey) -> Result<Loaded, RowError> {
+        let pack = self.shared.ledger().shelves.pack_of(key);
+        let row = pack.map(|pack| shelf::read(&self.rows, pack, key)).transpose()?.flatten();
+        Lane::load(&self.rows, row.unwrap_or_default())
     }
 
     fn bury(&mut self, seq: u64, story: Story, damage: &RowError) {

@@ -236,7 +236,7 @@ impl Writer {
             }
         }
         if forgotten {
-            self.erase(&layout::conversation(key))?;
+            self.group.forgets(key);
             self.cache.remove(key);
         }
         Ok(())
