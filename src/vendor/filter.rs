@@ -38,7 +38,17 @@ const ENDLESS: [&str; 4] = ["repeat", "while", "until", "combinations"];
 type Data = JustLut<Val>;
 
 /// A compiled filter; any thread may run it.
-pub(super) struct Filter(jaq_core::Filter<Data>);
+pub(super) struct Filter {
+    compiled: jaq_core::Filter<Data>,
+    reads: Reads,
+}
+
+/// What a filter looks at beside the body; the rest need not be made for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Reads {
+    pub(super) headers: bool,
+    pub(super) query: bool,
+}
 
 /// The values of a run's variables.
 pub(super) struct Bindings {
@@ -61,6 +71,7 @@ impl Filter {
             .chain(jaq_std::defs())
             .chain(jaq_json::defs())
             .chain(prelude);
+        let reads = Reads { headers: code.contains("$headers"), query: code.contains("$query") };
         let arena = Arena::default();
         let modules = Loader::new(definitions)
             .load(&arena, File { code, path: () })
@@ -69,7 +80,7 @@ impl Filter {
             .with_funs(natives())
             .with_global_vars(VARIABLES)
             .compile(modules)
-            .map(Self)
+            .map(|compiled| Self { compiled, reads })
             .map_err(|errors| {
                 let all = errors.into_iter().flat_map(|(_, errors)| errors);
                 all.map(|(found, undefined)| {
@@ -84,13 +95,18 @@ impl Filter {
             })
     }
 
+    /// What of [`Bindings`] has to be there; the rest may be null.
+    pub(super) const fn reads(&self) -> Reads {
+        self.reads
+    }
+
     /// Runs the filter; a part that fails does not keep the others from coming.
     pub(super) fn run(&self, input: Val, bindings: Bindings) -> Vec<Output> {
         let Bindings { headers, query, options, received_at } = bindings;
         let variables = Vars::new([headers, query, options, received_at]);
-        let context = Ctx::<Data>::new(&self.0.lut, variables);
+        let context = Ctx::<Data>::new(&self.compiled.lut, variables);
         let mut outputs: Vec<Output> = self
-            .0
+            .compiled
             .id
             .run((context, input))
             .take(MAX_OUTPUTS + 1)

@@ -159,17 +159,21 @@ impl Source {
     }
 
     fn bindings(&self, request: &Request) -> Bindings {
-        let mut headers = Map::default();
-        for (name, value) in &request.headers {
-            headers.insert(
-                string_val(name.as_str()),
-                string_val(&String::from_utf8_lossy(value.as_bytes())),
-            );
-        }
-        let query = request.query().map(|(name, value)| (string_val(&name), string_val(&value)));
+        let headers = || {
+            let fields = request.headers.iter().map(|(name, value)| {
+                let value = String::from_utf8_lossy(value.as_bytes());
+                (string_val(name.as_str()), string_val(&value))
+            });
+            Val::obj(fields.collect::<Map>())
+        };
+        let query = || {
+            let fields = request.query();
+            Val::obj(fields.map(|(name, value)| (string_val(&name), string_val(&value))).collect())
+        };
+        let reads = self.profile.filter.reads();
         Bindings {
-            headers: Val::obj(headers),
-            query: Val::obj(query.collect()),
+            headers: if reads.headers { headers() } else { Val::Null },
+            query: if reads.query { query() } else { Val::Null },
             options: self.options.clone(),
             received_at: string_val(&request.received_at.to_string()),
         }

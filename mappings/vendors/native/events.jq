@@ -1,14 +1,6 @@
 # Events as they are; what a CloudEvent's envelope says stands in for what its data leaves out.
 # A document may also come as text, `sys_id` or `table:sys_id`, in the field that `document_attribute` names.
 
-def completed:
-  if type != "object" then .
-  else
-    .document //= document
-    | .channel = ((.channel | text) // ($options.channel | text))
-    | .timeout_seconds //= ring_seconds
-  end;
-
 # The events of one CloudEvent: its id is theirs, with a number behind it where there are several.
 def opened:
   . as $envelope
@@ -22,4 +14,4 @@ def opened:
 
 if type == "array" then .[] else . end
 | if type == "object" and has("specversion") then opened else . end
-| completed
+| completed($options)

@@ -4,7 +4,7 @@
 
 use jaq_core::DataT;
 use jaq_core::native::{Fun, bome, run, v};
-use jaq_json::{Map, Val};
+use jaq_json::{Map, Rc, Val};
 
 use super::super::decode::{string_of, string_val};
 use crate::routing::UnixMillis;
@@ -19,6 +19,10 @@ pub(super) fn words<D: for<'a> DataT<V<'a> = Val>>() -> Vec<Fun<D>> {
         run(("document_in", v(1), |(mut context, input)| {
             let name = context.pop_var();
             bome(Ok(document_in(&input, &name)))
+        })),
+        run(("completed", v(1), |(mut context, input)| {
+            let options = context.pop_var();
+            bome(Ok(completed(input, &options)))
         })),
         run(("is_one_of", v(1), |(mut context, input)| {
             let values = context.pop_var();
@@ -70,6 +74,44 @@ fn document_in(input: &Val, name: &Val) -> Val {
             Val::Null
         }
     }
+}
+
+/// A routing event with what a source's options say of it: a document that comes as text in the field that
+/// `document_attribute` names, the channel and the ring time, each where the event itself says nothing.
+fn completed(input: Val, options: &Val) -> Val {
+    let Val::Obj(mut fields) = input else { return input };
+    let option = |name: &str| match options {
+        Val::Obj(options) => options.get(&string_val(name)).cloned().unwrap_or(Val::Null),
+        _ => Val::Null,
+    };
+    let key = |name: &str| string_val(name);
+    let says = |fields: &Map, name: &str| {
+        fields.get(&key(name)).is_some_and(|value| !matches!(value, Val::Null | Val::Bool(false)))
+    };
+    let event = Rc::make_mut(&mut fields);
+    if !says(event, "document") {
+        let name = option("document_attribute");
+        let document = event.get(&name).map_or(Val::Null, as_document);
+        event.insert(key("document"), document);
+    }
+    let channel = match event.get(&key("channel")).map_or(Val::Null, text) {
+        Val::Null => text(&option("channel")),
+        own => own,
+    };
+    event.insert(key("channel"), channel);
+    if !says(event, "timeout_seconds") {
+        event.insert(key("timeout_seconds"), ring_seconds(option("timeout_seconds")));
+    }
+    Val::Obj(fields)
+}
+
+/// Null of what is no number above 0.
+fn ring_seconds(option: Val) -> Val {
+    let seconds = match &option {
+        Val::Num(number) => number.to_string().parse::<f64>().ok(),
+        _ => None,
+    };
+    if seconds.is_some_and(|seconds| seconds > 0.0) { option } else { Val::Null }
 }
 
 /// Null of a sentinel of 1970.
