@@ -8,6 +8,7 @@ mod desk;
 mod server;
 mod sources;
 mod tls;
+mod to_the_end;
 mod webhook;
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use metrics::{counter, gauge, histogram};
 use super::answer::{Answer, EventStatus, Status, Verdict, answer};
 use super::desk::{Desk, Ledger, Receipt};
 use super::sources::Sources;
+use super::to_the_end::{Panicked, ToTheEnd};
 use crate::clock;
 use crate::metrics::{
     INTAKE_ANSWERS, INTAKE_DURATION, INTAKE_EVENTS, INTAKE_PANICS, LAST_EVENT, UNKNOWN_EVENTS,
@@ -77,7 +78,7 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
             }
         };
         let seconds = Duration::from_millis(clock::now().since(received_at)).as_secs_f64();
-        histogram!(INTAKE_DURATION, "source" => source.to_string()).record(seconds);
+        histogram!(INTAKE_DURATION, "source" => Arc::clone(&source)).record(seconds);
         counted(&source, answered)
     }
 
@@ -106,11 +107,11 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
         }
     }
 
-    /// Walks in a task of its own, so that a panic costs this request alone and a hang-up costs nothing.
+    /// Walks so that a panic costs this request alone and a hang-up costs nothing.
     async fn contained(self: Arc<Self>, arrival: Arrival<D>) -> Answer {
         let (source, desk) = (Arc::clone(&arrival.source), Arc::clone(&arrival.desk));
-        let walk = tokio::spawn(async move { self.walk(&arrival).await });
-        let verdict = walk.await.unwrap_or_else(|_| {
+        let walk = ToTheEnd::new(async move { self.walk(&arrival).await });
+        let verdict = walk.await.unwrap_or_else(|Panicked| {
             counter!(INTAKE_PANICS).increment(1);
             tracing::error!(%source, "A webhook ended in a defect of the program; its sender has to come again");
             Verdict::Defect
@@ -150,7 +151,7 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
     async fn keep(&self, arrival: &Arrival<D>, readings: Vec<Reading>) -> Verdict {
         let Arrival { source, desk, request } = arrival;
         let seconds = Duration::from_millis(request.received_at.since(UnixMillis(0)));
-        gauge!(LAST_EVENT, "source" => source.to_string()).set(seconds.as_secs_f64());
+        gauge!(LAST_EVENT, "source" => Arc::clone(source)).set(seconds.as_secs_f64());
 
         let mut unknown = BTreeSet::new();
         let (mut statuses, items) = sorted(source, readings, &mut unknown);
@@ -261,14 +262,14 @@ fn fill_in(statuses: &mut [EventStatus], receipts: &[Receipt]) {
     }
 }
 
-fn count(source: &str, statuses: &[EventStatus]) {
+fn count(source: &Arc<str>, statuses: &[EventStatus]) {
     for event in statuses {
         let result = match event.status {
             Status::Accepted => "accepted",
             Status::Duplicate => "duplicate",
             Status::Ignored => "ignored",
         };
-        counter!(INTAKE_EVENTS, "source" => source.to_owned(), "result" => result).increment(1);
+        counter!(INTAKE_EVENTS, "source" => Arc::clone(source), "result" => result).increment(1);
     }
 }
 
