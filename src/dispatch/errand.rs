@@ -7,6 +7,7 @@ use tracing::{debug, info, warn};
 
 use super::Dispatch;
 use super::probe::tell;
+use super::way_out::Claimed;
 use crate::awa::pace::{Permit, backoff_delay};
 use crate::awa::{Reply, Terms};
 use crate::report::{self, Repeats};
@@ -20,6 +21,8 @@ pub(super) struct Errand {
     entry: EntryId,
     waited: Waited,
     permit: Option<Permit>,
+    /// None while it has yet to be claimed.
+    claim: Option<Claim>,
 }
 
 impl Errand {
@@ -30,18 +33,26 @@ impl Errand {
         waited: Waited,
         permit: Option<Permit>,
     ) -> Self {
-        Self { dispatch: Arc::clone(dispatch), lane, entry, waited, permit }
+        Self { dispatch: Arc::clone(dispatch), lane, entry, waited, permit, claim: None }
+    }
+
+    /// With a claim that is on record already.
+    pub(super) fn claimed(dispatch: &Arc<Dispatch>, claimed: Claimed) -> Self {
+        let Claimed { permit, lane, entry, claim } = claimed;
+        let (permit, claim, waited) = (Some(permit), Some(claim), Waited::default());
+        Self { dispatch: Arc::clone(dispatch), lane, entry, waited, permit, claim }
     }
 
     pub(super) async fn run(self) {
-        let Self { dispatch, lane, entry, waited, permit } = self;
+        let Self { dispatch, lane, entry, waited, permit, claim } = self;
         histogram!(names::RATE_LIMIT_WAIT).record(seconds(waited.rate_limit));
-        let claim = match dispatch.store.claim(lane.clone(), entry, waited).await {
+        let claim = match claim {
+            Some(claim) => Ok(claim),
+            None => dispatch.store.claim(lane.clone(), entry, waited).await,
+        };
+        let claim = match claim {
             Ok(claim) => claim,
-            Err(error) => {
-                debug!(%error, "An entry could not be claimed");
-                return;
-            }
+            Err(error) => return debug!(%error, "An entry could not be claimed"),
         };
         let (asked, answered) = match &claim {
             Claim::Nothing(settled) => return report::settled(settled),

@@ -1,5 +1,5 @@
 //! The loop that carries owed calls out: it picks the most urgent entry that is due, waits for pace, has the store
-//! claim it, sends, and brings the answer back to the store.
+//! claim it, sends, and brings the answer back to the store. What can go at once the store claims by itself (`way_out`).
 //!
 //! It decides nothing: what a claim or an answer leads to is `routing::decide`'s, made durable by the store. One loop
 //! asks the rate limiter, so that the order of work is ours and no waiter starves.
@@ -7,6 +7,7 @@
 mod blocked;
 mod errand;
 mod probe;
+mod way_out;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use crate::shutdown::Shutdown;
 use crate::store::Store;
 use blocked::Blocked;
 use errand::Errand;
+use way_out::WayOut;
 
 /// How many errands (claims, calls, answers) may be under way, whatever the number of calls at once.
 const MAX_ERRANDS: usize = 256;
@@ -59,7 +61,9 @@ impl Dispatch {
     pub async fn run(self, shutdown: Shutdown, drain: Duration) {
         let mut errands = JoinSet::new();
         let mut blocked = Blocked::default();
+        let (door, mut claimed) = WayOut::new(Arc::clone(&self.pace), Arc::clone(&self.held));
         let this = Arc::new(self);
+        this.store.open_door(Arc::clone(&door) as _);
         loop {
             (this.beat)();
             let wake_at = this.start_what_is_due(clock::now(), &mut blocked, &mut errands);
@@ -68,11 +72,20 @@ impl Dispatch {
                 () = shutdown.requested() => break,
                 () = this.store.agenda().changed().notified() => {}
                 () = this.freed.notified() => {}
+                Some(claimed) = claimed.recv() => {
+                    errands.spawn(Errand::claimed(&this, claimed).run());
+                }
                 () = tokio::time::sleep(Duration::from_millis(sleep)) => {}
                 Some(_) = errands.join_next(), if !errands.is_empty() => {}
             }
         }
-        let finished = async { while errands.join_next().await.is_some() {} };
+        door.shut();
+        let finished = async {
+            while let Some(claimed) = claimed.recv().await {
+                errands.spawn(Errand::claimed(&this, claimed).run());
+            }
+            while errands.join_next().await.is_some() {}
+        };
         tokio::select! {
             () = finished => {}
             () = tokio::time::sleep(drain) => tracing::warn!(

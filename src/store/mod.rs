@@ -6,6 +6,7 @@
 
 mod agenda;
 mod directory;
+mod door;
 mod durable;
 mod ids;
 mod lane;
@@ -33,6 +34,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
 pub use self::agenda::Agenda;
+pub use self::door::{Door, Exit};
 pub use self::open::OpenError;
 pub use self::record::{CallRecord, ConversationRecord, EventRecord, Filter, Page, State};
 pub use self::request::{
@@ -230,6 +232,11 @@ impl Store {
     /// The store has failed or was closed.
     pub async fn round_trip(&self) -> Result<(), Failed> {
         self.ask(|answer| Request::RoundTrip { answer }).await
+    }
+
+    /// From now on what may leave at once leaves through this door, and does not come on the agenda first.
+    pub fn open_door(&self, door: Arc<dyn Door>) {
+        self.inner.shared.set_door(door);
     }
 
     /// Which lanes want attention.

@@ -2,12 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::agenda::Agenda;
+use super::door::Door;
 use super::ledger::Ledger;
 use super::request::{Failed, Health};
 use super::row::{RowError, Rows};
@@ -22,6 +23,7 @@ pub(super) struct Shared {
     /// None once the store is closed.
     rows: RwLock<Option<Rows>>,
     space: Mutex<Space>,
+    door: OnceLock<Arc<dyn Door>>,
 }
 
 impl Shared {
@@ -33,6 +35,7 @@ impl Shared {
             commits: AtomicU64::new(0),
             rows: RwLock::new(Some(rows)),
             space: Mutex::default(),
+            door: OnceLock::new(),
         }
     }
 
@@ -43,6 +46,15 @@ impl Shared {
 
     pub(super) fn rows(&self) -> Result<Rows, Failed> {
         self.rows.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Failed::Closed)
+    }
+
+    /// The first door stays.
+    pub(super) fn set_door(&self, door: Arc<dyn Door>) {
+        drop(self.door.set(door));
+    }
+
+    pub(super) fn door(&self) -> Option<&Arc<dyn Door>> {
+        self.door.get()
     }
 
     pub(super) fn space(&self) -> Space {

@@ -2,6 +2,7 @@
 
 mod accepting;
 mod damage;
+mod doors;
 mod failing;
 mod forgetting;
 mod histories;

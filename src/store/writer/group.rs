@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::routing::{Due, LaneKey};
+use crate::store::door::Leaving;
 use crate::store::lane::LaneCache;
 use crate::store::pack::{BodyPack, EventPack};
 use crate::store::row::Changes;
@@ -26,6 +27,7 @@ pub(super) struct Group {
     /// Lanes whose place on the agenda is to be published.
     touched: HashSet<Arc<LaneKey>>,
     answers: Vec<Box<dyn FnOnce() + Send>>,
+    leaving: Vec<Leaving>,
 }
 
 impl Group {
@@ -50,6 +52,16 @@ impl Group {
 
     pub(super) fn is_changing(&self, lane: &Arc<LaneKey>) -> bool {
         self.dirty.contains(lane)
+    }
+
+    /// The lanes that were changed.
+    pub(super) fn lanes(&self) -> impl Iterator<Item = &Arc<LaneKey>> {
+        self.dirty.iter()
+    }
+
+    /// Keeps a claim until the commit.
+    pub(super) fn leaves(&mut self, leaving: Leaving) {
+        self.leaving.push(leaving);
     }
 
     /// Keeps an answer until the commit. Whoever gave up waiting does not get it.
@@ -89,6 +101,7 @@ impl Group {
     }
 
     pub(super) fn give_answers(&mut self) {
+        self.leaving.drain(..).for_each(Leaving::leave);
         for answer in self.answers.drain(..) {
             answer();
         }

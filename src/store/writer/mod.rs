@@ -180,6 +180,7 @@ impl Writer {
                     next = queue.try_recv().ok();
                 }
             }
+            self.send_off()?;
             self.keep_house()?;
             self.commit()?;
         }

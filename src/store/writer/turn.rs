@@ -9,9 +9,10 @@ use tokio::sync::oneshot;
 use super::{Replied, Writer};
 use crate::metrics as names;
 use crate::routing::{
-    CallKind, Decision, Effect, Entry, EntryId, EventJson, Input, LaneKey, Missing, Outcome,
+    CallKind, Decision, Due, Effect, Entry, EntryId, EventJson, Input, LaneKey, Missing, Outcome,
     Reason, Stage, UnixMillis, Waited, decide,
 };
+use crate::store::door::Leaving;
 use crate::store::lane::Lane;
 use crate::store::layout;
 use crate::store::ledger::Live;
@@ -58,6 +59,33 @@ impl Writer {
         let at = (self.terms.now)();
         let done = self.decide(lane, Input::Due { entry, waited, at })?;
         Ok(done.claim.unwrap_or(Claim::Nothing(done.settled)))
+    }
+
+    /// Claims, in the commit that makes it due, what may leave at once. What is on the agenda already goes first if it is
+    /// more urgent.
+    pub(super) fn send_off(&mut self) -> Result<(), Failed> {
+        let shared = Arc::clone(&self.shared);
+        let Some(door) = shared.door() else { return Ok(()) };
+        let now = (self.terms.now)();
+        let mut ready = Vec::new();
+        for lane in self.group.lanes() {
+            let due = self.cache.get_mut(lane).and_then(|lane| lane.conversation.next_due());
+            ready.extend(
+                due.filter(|due| due.calls && due.at <= now).map(|due| (due, Arc::clone(lane))),
+            );
+        }
+        let rank = |due: &Due| (due.urgency, due.at, due.entry);
+        ready.sort_unstable_by_key(|(due, _)| rank(due));
+        for (due, lane) in ready {
+            if shared.agenda.most_urgent(now).is_some_and(|first| rank(&first) < rank(&due)) {
+                break;
+            }
+            let Some(exit) = door.open(due.urgency, now) else { break };
+            let claim = self.claim(&lane, due.entry, Waited::default())?;
+            let (lane, entry) = (LaneKey::clone(&lane), due.entry);
+            self.group.leaves(Leaving { exit, lane, entry, claim });
+        }
+        Ok(())
     }
 
     pub(super) fn reply(

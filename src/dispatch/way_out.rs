@@ -1,0 +1,64 @@
+//! The store's door for calls that can go at once: it stands open while there is pace and nothing is held.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::awa::pace::{Pace, Permit};
+use crate::routing::{EntryId, LaneKey, UnixMillis, Urgency};
+use crate::store::{Claim, Door, Exit};
+
+/// A call that was claimed in the commit that made it due.
+pub(super) struct Claimed {
+    pub(super) permit: Permit,
+    pub(super) lane: LaneKey,
+    pub(super) entry: EntryId,
+    pub(super) claim: Claim,
+}
+
+/// The door; shut for good when the dispatcher stops.
+pub(super) struct WayOut {
+    pace: Arc<Pace>,
+    held: Arc<dyn Fn() -> bool + Send + Sync>,
+    out: Mutex<Option<UnboundedSender<Claimed>>>,
+}
+
+struct Way {
+    permit: Permit,
+    out: UnboundedSender<Claimed>,
+}
+
+impl WayOut {
+    /// The door, and where what leaves through it arrives: no more than `pace` lets be on the way at once.
+    pub(super) fn new(
+        pace: Arc<Pace>,
+        held: Arc<dyn Fn() -> bool + Send + Sync>,
+    ) -> (Arc<Self>, UnboundedReceiver<Claimed>) {
+        let (out, claimed) = unbounded_channel();
+        (Arc::new(Self { pace, held, out: Mutex::new(Some(out)) }), claimed)
+    }
+
+    /// Lets nothing more out. What is on its way still arrives; the receiver's end is the last of it.
+    pub(super) fn shut(&self) {
+        self.out.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+impl Door for WayOut {
+    fn open(&self, urgency: Urgency, now: UnixMillis) -> Option<Box<dyn Exit>> {
+        let out = self.out.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        if (self.held)() {
+            return None;
+        }
+        let permit = self.pace.permit(urgency, now).ok()?;
+        Some(Box::new(Way { permit, out }))
+    }
+}
+
+impl Exit for Way {
+    fn leave(self: Box<Self>, lane: LaneKey, entry: EntryId, claim: Claim) {
+        let Self { permit, out } = *self;
+        // With nobody there to send it, it is looked up at the next start.
+        drop(out.send(Claimed { permit, lane, entry, claim }));
+    }
+}

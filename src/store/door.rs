@@ -1,0 +1,32 @@
+//! The way out for what can go at once: a call that has pace is claimed in the commit that makes it due, so that one sync
+//! stands between a caller and their agent instead of two.
+
+use super::request::Claim;
+use crate::routing::{EntryId, LaneKey, UnixMillis, Urgency};
+
+/// Says whether a call may leave now. Asked by the writer, so that it must not wait.
+pub trait Door: Send + Sync {
+    /// The right to make one call of that urgency. It is given back by dropping it.
+    fn open(&self, urgency: Urgency, now: UnixMillis) -> Option<Box<dyn Exit>>;
+}
+
+/// The right to make one call.
+pub trait Exit: Send {
+    /// The claim is on record: the call may leave, if it is one.
+    fn leave(self: Box<Self>, lane: LaneKey, entry: EntryId, claim: Claim);
+}
+
+/// A claim that leaves with the commit in the making.
+pub(super) struct Leaving {
+    pub(super) exit: Box<dyn Exit>,
+    pub(super) lane: LaneKey,
+    pub(super) entry: EntryId,
+    pub(super) claim: Claim,
+}
+
+impl Leaving {
+    pub(super) fn leave(self) {
+        let Self { exit, lane, entry, claim } = self;
+        exit.leave(lane, entry, claim);
+    }
+}

@@ -1,0 +1,92 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::*;
+
+/// A door that can be shut, and what left through it.
+#[derive(Default)]
+struct Gate {
+    shut: AtomicBool,
+    left: Arc<Mutex<Vec<(LaneKey, EntryId, Claim)>>>,
+}
+
+struct Exit(Arc<Mutex<Vec<(LaneKey, EntryId, Claim)>>>);
+
+impl Door for Gate {
+    fn open(
+        &self,
+        _: crate::routing::Urgency,
+        _: UnixMillis,
+    ) -> Option<Box<dyn crate::store::Exit>> {
+        let open = !self.shut.load(Ordering::SeqCst);
+        open.then(|| Box::new(Exit(Arc::clone(&self.left))) as _)
+    }
+}
+
+impl crate::store::Exit for Exit {
+    fn leave(self: Box<Self>, lane: LaneKey, entry: EntryId, claim: Claim) {
+        self.0.lock().unwrap().push((lane, entry, claim));
+    }
+}
+
+fn bench_with_a_door() -> (Bench, Arc<Gate>) {
+    let (bench, gate) = (Bench::new(), Arc::new(Gate::default()));
+    bench.store.open_door(Arc::clone(&gate) as _);
+    (bench, gate)
+}
+
+#[tokio::test]
+async fn what_can_go_at_once_is_claimed_in_the_commit_that_accepts_it() {
+    let (bench, gate) = bench_with_a_door();
+    bench.accept(vec![an_offer("e1", "c"), an_offer("e2", "d")]).await;
+    let left = std::mem::take(&mut *gate.left.lock().unwrap());
+    let names: Vec<_> = left
+        .iter()
+        .map(|(_, _, claim)| match claim {
+            Claim::Call { event, attempt: 1, .. } => event.id.as_str(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(names, ["e1", "e2"]);
+    assert!(bench.store.agenda().is_empty());
+    let killed = bench.after_a_kill();
+    for _ in 0..2 {
+        let (_, _, claim) = killed.claim_next().await;
+        assert!(matches!(claim, Claim::LookUp { .. }), "the claim was on disk: {claim:?}");
+    }
+    for (lane, entry, _) in left {
+        assert_eq!(bench.reply(lane, entry, landed()).await.len(), 1);
+    }
+    assert_eq!(bench.event("e1").state, State::Delivered);
+}
+
+#[tokio::test]
+async fn the_next_of_a_lane_leaves_in_the_commit_that_settles_the_one_before() {
+    let (bench, gate) = bench_with_a_door();
+    bench.accept(vec![an_offer("e1", "c"), an_accept("e2", "c")]).await;
+    let (lane, entry, _) = gate.left.lock().unwrap().pop().expect("the offer left");
+    assert!(gate.left.lock().unwrap().is_empty(), "one call a lane");
+    bench.reply(lane, entry, landed()).await;
+    let (_, _, claim) = gate.left.lock().unwrap().pop().expect("the accept left");
+    assert!(matches!(claim, Claim::Call { event, .. } if event.id == "e2"));
+}
+
+#[tokio::test]
+async fn what_is_more_urgent_and_waits_already_goes_first() {
+    let (bench, gate) = bench_with_a_door();
+    gate.shut.store(true, Ordering::SeqCst);
+    bench.accept(vec![an_offer("e1", "c")]).await;
+    assert_eq!(bench.store.agenda().len(), 1, "a shut door leaves it to the agenda");
+    gate.shut.store(false, Ordering::SeqCst);
+    bench.accept(vec![an_offer("e2", "d")]).await;
+    assert!(gate.left.lock().unwrap().is_empty(), "the older offer comes first");
+    let (_, _, claim) = bench.claim_next().await;
+    assert!(matches!(claim, Claim::Call { event, .. } if event.id == "e1"));
+}
+
+#[tokio::test]
+async fn what_a_withdraw_of_the_same_commit_takes_back_does_not_leave() {
+    let (bench, gate) = bench_with_a_door();
+    bench.accept(vec![an_offer("e1", "c"), a_withdraw("e2", "c")]).await;
+    assert!(gate.left.lock().unwrap().is_empty());
+    assert_eq!(bench.event("e1").state, State::Superseded);
+}
