@@ -7,7 +7,8 @@
 //! [`routing::decide`] and writes all rows of the decision; after the flush the vendor is answered.
 //!
 //! Outbound, in the background: [`dispatch`] picks the most urgent entry that is due and asks [`awa::pace`] for the right
-//! to send; [`store`] claims the entry, and `decide` looks once more at deadline, supersession and mapping; [`awa::wire`]
+//! to send; [`store`] claims the entry, and `decide` looks once more at deadline, supersession and mapping. What can go at
+//! once is claimed in the commit that accepts it, while the dispatcher keeps its [`store::Door`] open. [`awa::wire`]
 //! writes the request in ServiceNow's words, [`awa::client`] sends it once and says what the answer means; [`store`]
 //! commits what `decide` makes of the answer: settle, try again, look up first, dead letter.
 //!
