@@ -20,6 +20,7 @@ pub(super) fn words<D: for<'a> DataT<V<'a> = Val>>() -> Vec<Fun<D>> {
             let name = context.pop_var();
             bome(Ok(document_in(&input, &name)))
         })),
+        run(("own_events", v(0), |(_, input)| Box::new(own_events(input).into_iter().map(Ok)))),
         run(("completed", v(1), |(mut context, input)| {
             let options = context.pop_var();
             bome(Ok(completed(input, &options)))
@@ -76,6 +77,52 @@ fn document_in(input: &Val, name: &Val) -> Val {
     }
 }
 
+/// The routing events of a body in the bridge's own format: one, an array of them, or what CloudEvents carry.
+fn own_events(input: Val) -> Vec<Val> {
+    match input {
+        Val::Arr(all) => all.iter().cloned().flat_map(of_envelope).collect(),
+        one => of_envelope(one),
+    }
+}
+
+/// The events of one CloudEvent: its id is theirs, with a number behind it where there are several, and so is its time
+/// where they have none. What is no CloudEvent is itself.
+fn of_envelope(value: Val) -> Vec<Val> {
+    let Val::Obj(envelope) = &value else { return vec![value] };
+    let said = |name: &str| envelope.get(&string_val(name)).cloned().unwrap_or(Val::Null);
+    if !envelope.contains_key(&string_val("specversion")) {
+        return vec![value];
+    }
+    let (id, time) = (said("id"), said("time"));
+    let events = match said("data") {
+        Val::Arr(events) => events.to_vec(),
+        one => vec![one],
+    };
+    let several = events.len() > 1;
+    let with_envelope = |(number, event): (usize, Val)| {
+        let Val::Obj(mut event) = event else { return event };
+        let fields = Rc::make_mut(&mut event);
+        let own_id = if several {
+            let id = string_of(&id).unwrap_or_else(|| id.to_string());
+            string_val(&format!("{id}/{number}"))
+        } else {
+            id.clone()
+        };
+        fields.insert(string_val("id"), own_id);
+        if !says(fields, "occurred_at") {
+            fields.insert(string_val("occurred_at"), time.clone());
+        }
+        Val::Obj(event)
+    };
+    events.into_iter().enumerate().map(with_envelope).collect()
+}
+
+/// Whether a field is there, and neither null nor false.
+fn says(fields: &Map, name: &str) -> bool {
+    let value = fields.get(&string_val(name));
+    value.is_some_and(|value| !matches!(value, Val::Null | Val::Bool(false)))
+}
+
 /// A routing event with what a source's options say of it: a document that comes as text in the field that
 /// `document_attribute` names, the channel and the ring time, each where the event itself says nothing.
 fn completed(input: Val, options: &Val) -> Val {
@@ -85,9 +132,6 @@ fn completed(input: Val, options: &Val) -> Val {
         _ => Val::Null,
     };
     let key = |name: &str| string_val(name);
-    let says = |fields: &Map, name: &str| {
-        fields.get(&key(name)).is_some_and(|value| !matches!(value, Val::Null | Val::Bool(false)))
-    };
     let event = Rc::make_mut(&mut fields);
     if !says(event, "document") {
         let name = option("document_attribute");
