@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | schema | `m` `schema` chunk | the schema's number in ASCII digits |
 //! | sequence | `m` `next` chunk | `u64`: every number below may be in use |
+//! | commits | `m` `commits` chunk | `u64`: the number of the last commit |
 //! | events | `e` seq:`u64` chunk | consecutive [`EventRow`](super::rows::EventRow)s, the first of that number, packed as `pack.rs` says; written once |
 //! | story | `s` seq:`u64` chunk | JSON [`StoryRow`](super::rows::StoryRow): how it ended; there once it is settled |
 //! | dead letter | `d` seq:`u64` chunk | empty; there while the event's state is `dead` |
@@ -54,6 +55,10 @@ pub(super) fn schema() -> Key {
 
 pub(super) fn next_seq() -> Key {
     b"mnext".to_vec()
+}
+
+pub(super) fn commits() -> Key {
+    b"mcommits".to_vec()
 }
 
 pub(super) fn event(seq: u64) -> Key {

@@ -22,6 +22,7 @@ mod rows;
 mod shared;
 mod shelf;
 mod space;
+mod tally;
 mod writer;
 
 use std::fmt;
@@ -123,7 +124,7 @@ impl Store {
         let shared = Arc::new(Shared::new(opened.ledger, Rows::new(&opened.db)));
         let terms = Terms { rules, now, max_pending, retention_ms, body_retention_ms, space };
         let mut writer =
-            Writer::new(opened.db, opened.directory, Arc::clone(&shared), terms, opened.next_seq);
+            Writer::new(opened.db, opened.directory, Arc::clone(&shared), terms, opened.place);
         let unreadable =
             |failed: Failed| OpenError::Unreadable { path: path.clone(), why: failed.to_string() };
         if opened.orphans {

@@ -13,6 +13,7 @@ use super::layout::{self, Prefix};
 use super::ledger::{Ledger, Live};
 use super::row::{Changes, RowError, Rows};
 use super::rows::ConversationRow;
+use super::tally::{self, Tally};
 use super::{Settings, durable, ids, shelf};
 use crate::routing::{LaneKey, Stage};
 
@@ -35,6 +36,8 @@ pub enum OpenError {
     Unreadable { path: PathBuf, why: String },
     /// The directory should hold records and does not.
     Emptied { path: PathBuf, copy: PathBuf },
+    /// The newest records are gone: so many commits that had been confirmed.
+    Shortened { path: PathBuf, commits: u64 },
     /// The directory holds a sled database that is not ours.
     Foreign(PathBuf),
     /// A newer program wrote the store.
@@ -57,21 +60,30 @@ impl fmt::Display for OpenError {
             ),
             Self::Directory { path, error } => write!(
                 f,
-                "the store {} cannot be used: {error}; check its owner, its mode and the disk",
+                "the store {} ([store] path) cannot be used: {error}; the user that runs the bridge must be able to write \
+                 there: check owner, mode, mount and disk",
                 path.display()
             ),
             Self::Unreadable { path, why } => write!(
                 f,
-                "the store {} cannot be read: {why}; keep a copy of the directory, then restore it from a backup or \
-                 move it away to start with an empty one",
+                "the store {} ([store] path) cannot be read: {why}; keep a copy of the directory, then restore it from a \
+                 backup or move it away to start with an empty one",
                 path.display()
             ),
             Self::Emptied { path, copy } => write!(
                 f,
-                "the store {} has lost its records (a copy may be found at {}); restore it from a backup, or move it \
-                 away to start with an empty one",
+                "the store {} ([store] path) has lost its records (a copy may be found at {}); restore it from a backup, \
+                 or move it away to start with an empty one",
                 path.display(),
                 copy.display()
+            ),
+            Self::Shortened { path, commits } => write!(
+                f,
+                "the store {} ([store] path) has lost its last {commits} commits, so the disk or the files are damaged, \
+                 or a copy was made while the bridge ran; restore the whole directory from a backup, or, to go on without \
+                 what is lost, remove {} and have the senders send again",
+                path.display(),
+                path.join(tally::FILE).display()
             ),
             Self::Foreign(path) => write!(
                 f,
@@ -80,13 +92,14 @@ impl fmt::Display for OpenError {
             ),
             Self::Newer { path, schema } => write!(
                 f,
-                "the store {} has schema {schema}, this program knows {SCHEMA}; start the version that wrote it, or a \
-                 newer one",
+                "the store {} ([store] path) has schema {schema}, this program knows {SCHEMA}; start a version that knows \
+                 it, such as the one that wrote it",
                 path.display()
             ),
             Self::Damaged { path, why } => write!(
                 f,
-                "the store {} is damaged: {why}; keep a copy of the directory, then restore it from a backup",
+                "the store {} ([store] path) is damaged: {why}; keep a copy of the directory, then restore it from a \
+                 backup or move it away to start with an empty one",
                 path.display()
             ),
         }
@@ -100,12 +113,20 @@ pub(super) struct Opened {
     pub(super) directory: Directory,
     pub(super) db: sled::Db,
     pub(super) ledger: Ledger,
-    /// The first number that is free.
-    pub(super) next_seq: u64,
+    pub(super) place: Place,
     /// Lanes that owe calls.
     pub(super) lanes: Vec<Arc<LaneKey>>,
     /// Whether a conversation could not be read, so that events may be without a lane.
     pub(super) orphans: bool,
+}
+
+/// Where the writer goes on.
+pub(super) struct Place {
+    /// The first number that is free.
+    pub(super) next_seq: u64,
+    /// The number of the last commit.
+    pub(super) commits: u64,
+    pub(super) tally: Tally,
 }
 
 pub(super) fn open(settings: &Settings) -> Result<Opened, OpenError> {
@@ -120,10 +141,13 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, OpenError> {
     let db = open_sled(&settings.path, settings.cache_bytes)?;
     let rows = Rows::new(&db);
     check_schema(&directory, &db, &rows)?;
+    let commits = check_commits(&directory, &rows)?;
     directory
         .mark_running()
         .map_err(|error| OpenError::Directory { path: settings.path.clone(), error })?;
-    rebuild(directory, db, &rows)
+    let tally = Tally::open(&settings.path)
+        .map_err(|error| OpenError::Directory { path: settings.path.clone(), error })?;
+    rebuild(directory, db, &rows, commits, tally)
 }
 
 fn open_sled(path: &Path, cache_bytes: u64) -> Result<sled::Db, OpenError> {
@@ -172,6 +196,20 @@ fn check_schema(directory: &Directory, db: &sled::Db, rows: &Rows) -> Result<(),
     }
 }
 
+/// The number of the last commit, if no confirmed one is missing.
+fn check_commits(directory: &Directory, rows: &Rows) -> Result<u64, OpenError> {
+    let path = directory.path();
+    // A store of an older program has no such row, and no file that could tell more.
+    let found = number(rows, &layout::commits()).map_err(|error| fatal(path, error))?;
+    let found = found.unwrap_or_default();
+    match tally::read(path) {
+        Some(confirmed) if confirmed > found => {
+            Err(OpenError::Shortened { path: path.to_owned(), commits: confirmed - found })
+        }
+        Some(_) | None => Ok(found),
+    }
+}
+
 fn create(directory: &Directory, db: &sled::Db) -> Result<(), OpenError> {
     let mut changes = Changes::default();
     changes.put(&layout::schema(), SCHEMA.to_string().as_bytes());
@@ -181,11 +219,19 @@ fn create(directory: &Directory, db: &sled::Db) -> Result<(), OpenError> {
     })
 }
 
-fn rebuild(directory: Directory, db: sled::Db, rows: &Rows) -> Result<Opened, OpenError> {
+fn rebuild(
+    directory: Directory,
+    db: sled::Db,
+    rows: &Rows,
+    commits: u64,
+    tally: Tally,
+) -> Result<Opened, OpenError> {
     let path = directory.path().to_owned();
     let fatal = |error| fatal(&path, error);
     let mut ledger = Ledger::default();
-    let next_seq = read_next_seq(rows).map_err(fatal)?;
+    let key = layout::next_seq();
+    let missing = || RowError::Corrupt(key.escape_ascii().to_string());
+    let next_seq = number(rows, &key).and_then(|found| found.ok_or_else(missing)).map_err(fatal)?;
     let mut damaged = Vec::new();
     for found in rows.scan(Prefix::Ids) {
         let Some((key, row)) = sound(found, &mut damaged).map_err(fatal)? else { continue };
@@ -216,7 +262,8 @@ fn rebuild(directory: Directory, db: sled::Db, rows: &Rows) -> Result<Opened, Op
         ledger.note_damage();
         tracing::error!(path = %path.display(), %error, "the store holds a damaged row");
     }
-    Ok(Opened { directory, db, ledger, next_seq, lanes, orphans })
+    let place = Place { next_seq, commits, tally };
+    Ok(Opened { directory, db, ledger, place, lanes, orphans })
 }
 
 /// Takes note of a pack's conversations; returns those that owe calls.
@@ -248,11 +295,12 @@ fn set_live(ledger: &mut Ledger, lane: &Arc<LaneKey>, row: &ConversationRow) {
     }
 }
 
-fn read_next_seq(rows: &Rows) -> Result<u64, RowError> {
-    let key = layout::next_seq();
-    let row = rows.get(&key)?;
-    let number = row.and_then(|row| row.content.try_into().ok());
-    number.map(u64::from_be_bytes).ok_or_else(|| RowError::Corrupt(key.escape_ascii().to_string()))
+/// The number in a row, if the row is there.
+fn number(rows: &Rows, key: &[u8]) -> Result<Option<u64>, RowError> {
+    let Some(row) = rows.get(key)? else { return Ok(None) };
+    let bytes = row.content.try_into();
+    let bytes = bytes.map_err(|_| RowError::Corrupt(key.escape_ascii().to_string()))?;
+    Ok(Some(u64::from_be_bytes(bytes)))
 }
 
 /// Keeps a damaged row apart, so that one of them does not keep the store shut.

@@ -42,6 +42,30 @@ async fn the_events_of_a_damaged_conversation_become_dead_letters_that_can_be_re
     assert_eq!(bench.event("e1").state, State::Pending);
 }
 
+/// sled takes a damaged stretch of its log for the end, and says nothing of what came after it.
+#[tokio::test]
+async fn a_database_that_lost_its_newest_records_is_refused_by_every_start_until_a_person_decides()
+{
+    let bench = Bench::new();
+    for number in 0..200 {
+        bench.accept(vec![an_offer(&format!("e{number}"), &format!("c{number}"))]).await;
+    }
+    bench.store.close().await;
+    let db = std::fs::File::options().write(true).open(bench.path().join("db")).unwrap();
+    db.set_len(db.metadata().unwrap().len() / 2).unwrap();
+    for _ in 0..2 {
+        let error = Store::open(settings(&bench.path()), mapped(), || NOON).unwrap_err();
+        let OpenError::Shortened { commits, .. } = &error else { panic!("{error}") };
+        assert!((1..200).contains(commits), "{error}");
+        assert!(error.to_string().contains("awa-bridge.commits"), "{error}");
+    }
+    std::fs::remove_file(bench.path().join("awa-bridge.commits")).unwrap();
+    let store = Store::open(settings(&bench.path()), mapped(), || NOON).unwrap();
+    let left = store.counts().pending;
+    assert!((1..200).contains(&left), "{left}");
+    assert!(store.event("demo", "e0").unwrap().is_some());
+}
+
 /// Changes the last byte of a row of that kind.
 fn damage(path: &Path, prefix: &[u8], number: usize) {
     let db = open_raw(path);

@@ -24,6 +24,8 @@ use super::RulesFor;
 use super::directory::Directory;
 use super::ids::IdBlock;
 use super::lane::LaneCache;
+use super::layout;
+use super::open::Place;
 use super::request::{
     Acceptance, Claim, Delivery, DiscardAnswer, Failed, Refusal, ReplayAnswer, Settled,
 };
@@ -31,6 +33,7 @@ use super::row::Rows;
 use super::shared::Shared;
 use super::shelf::{self, Moves};
 use super::space::SpaceWatch;
+use super::tally::Tally;
 use crate::clock;
 use crate::routing::{Answer, AwaReply, EntryId, LaneKey, UnixMillis, Waited};
 
@@ -126,6 +129,9 @@ pub(super) struct Writer {
     next_seq: u64,
     /// Numbers below it may be used without another word on disk.
     reserved_seq: u64,
+    /// The number of the last commit.
+    commits: u64,
+    tally: Tally,
     group: Group,
     sweep: Sweep,
     reload: Reload,
@@ -140,8 +146,9 @@ impl Writer {
         directory: Directory,
         shared: Arc<Shared>,
         terms: Terms,
-        next_seq: u64,
+        place: Place,
     ) -> Self {
+        let Place { next_seq, commits, tally } = place;
         Self {
             rows: Rows::new(&db),
             db,
@@ -152,6 +159,8 @@ impl Writer {
             block: IdBlock::default(),
             next_seq,
             reserved_seq: next_seq,
+            commits,
+            tally,
             group: Group::default(),
             sweep: Sweep::default(),
             reload: Reload::default(),
@@ -256,12 +265,14 @@ impl Writer {
         self.erase_bodies()?;
         self.block.save(&mut self.group.changes);
         let moves = self.shelve()?;
-        if let Some(batch) = self.group.take_batch() {
+        if let Some(batch) = self.group.take_batch(self.commits + 1) {
+            self.commits += 1;
             let started = clock::instant();
             self.shared.commit_begins_or_ends();
             let written = self.db.apply_batch(batch).and_then(|()| self.db.flush());
             self.shared.commit_begins_or_ends();
             written.map_err(|error| Failed::Write(error.to_string()))?;
+            self.tally.note(self.commits);
             metrics::histogram!("awa_bridge_store_commit_duration_seconds")
                 .record(started.elapsed().as_secs_f64());
         }
@@ -282,7 +293,7 @@ impl Writer {
     fn take_seq(&mut self) -> u64 {
         if self.next_seq == self.reserved_seq {
             self.reserved_seq += Self::SEQ_STRIDE;
-            let key = super::layout::next_seq();
+            let key = layout::next_seq();
             self.group.changes.put(&key, &self.reserved_seq.to_be_bytes());
         }
         let seq = self.next_seq;

@@ -1,0 +1,52 @@
+//! How many commits the disk has confirmed, kept in a file beside sled's own.
+//!
+//! sled takes a damaged stretch of its log for the log's end and goes on without a word, with all that came after it
+//! gone. The number of each commit is a row in its batch; the file names a commit that was flushed. A database that knows
+//! of fewer commits than the file has lost what was answered. The file is not synced: after a power cut it may name an older
+//! commit, never one that was not on the disk before.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
+
+/// The file's name in the store's directory.
+pub(super) const FILE: &str = "awa-bridge.commits";
+
+/// The file, open for as long as the store is.
+#[derive(Debug)]
+pub(super) struct Tally {
+    file: File,
+    /// It is said once that it cannot be written.
+    silent: bool,
+}
+
+impl Tally {
+    pub(super) fn open(directory: &Path) -> io::Result<Self> {
+        let file =
+            File::options().create(true).truncate(false).write(true).open(directory.join(FILE))?;
+        Ok(Self { file, silent: false })
+    }
+
+    /// Notes that this commit is on the disk. Nothing depends on its success but the finding of damage.
+    pub(super) fn note(&mut self, commit: u64) {
+        let Err(error) = self.file.write_all_at(line(commit).as_bytes(), 0) else { return };
+        if !std::mem::replace(&mut self.silent, true) {
+            tracing::warn!(%error, "{FILE} cannot be written; lost records might not be noticed");
+        }
+    }
+}
+
+/// The commit that the file of a directory names; none where it is missing or cannot be understood.
+pub(super) fn read(directory: &Path) -> Option<u64> {
+    let text = std::fs::read_to_string(directory.join(FILE)).ok()?;
+    let commit = text.split(' ').next()?.parse().ok()?;
+    (text == line(commit)).then_some(commit)
+}
+
+/// Always as long, so that it is overwritten in place; the checksum tells a torn one.
+fn line(commit: u64) -> String {
+    let number = format!("{commit:020}");
+    let checksum = crc32fast::hash(number.as_bytes());
+    format!("{number} {checksum:08x}\n")
+}
