@@ -96,7 +96,7 @@ impl Repeats {
         };
         capped.total += 1;
         capped.came_at = now;
-        if now.since(capped.said_at) < PAUSE {
+        if is_recent(capped.said_at, now) {
             capped.unsaid += 1;
             return None;
         }
@@ -109,12 +109,17 @@ impl Repeats {
     #[must_use]
     pub fn healed(&self, now: UnixMillis) -> Option<u64> {
         let mut causes = self.causes.lock().unwrap_or_else(PoisonError::into_inner);
-        if causes.values().any(|capped| now.since(capped.came_at) < PAUSE) {
+        if causes.values().any(|capped| is_recent(capped.came_at, now)) {
             return None;
         }
         let total = causes.drain().map(|(_, capped)| capped.total).sum();
         (total > 0).then_some(total)
     }
+}
+
+/// A wall clock that was set back must not silence anything.
+fn is_recent(at: UnixMillis, now: UnixMillis) -> bool {
+    at <= now && now.since(at) < PAUSE
 }
 
 #[cfg(test)]
@@ -133,5 +138,16 @@ mod tests {
         assert_eq!(repeats.healed(UnixMillis(20_000)), Some(5));
         assert_eq!(repeats.healed(UnixMillis(20_000)), None);
         assert_eq!(repeats.may_say("busy", UnixMillis(20_001)), Some(None));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_silences_nothing() {
+        let repeats = Repeats::default();
+        assert_eq!(repeats.may_say("busy", UnixMillis(3_600_000)), Some(None));
+        assert_eq!(repeats.may_say("busy", UnixMillis(3_600_001)), None);
+        assert_eq!(repeats.may_say("busy", UnixMillis(5)), Some(Some(1)));
+        assert_eq!(repeats.may_say("busy", UnixMillis(6)), None);
+        assert_eq!(repeats.may_say("once", UnixMillis(3_600_000)), Some(None));
+        assert_eq!(repeats.healed(UnixMillis(20_000)), Some(5));
     }
 }

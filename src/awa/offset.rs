@@ -13,6 +13,8 @@ const CORRECTED_MARGIN: u64 = 500;
 const UNKNOWN_MARGIN: u64 = 2_000;
 /// One millisecond of widening for so many milliseconds of age: 500 ppm.
 const DRIFT: u64 = 2_000;
+/// By less than this our clock is not said to have been set back, in milliseconds.
+const SET_BACK: u64 = 1_000;
 
 /// ServiceNow's clock less ours, as an interval in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,21 +43,27 @@ impl Offset {
         self.known = Some(narrowed.unwrap_or(fresh));
     }
 
+    /// What is known at `now`. A measurement from the future says that our clock was set back since: it tells nothing then.
+    fn at(&self, now: UnixMillis) -> Option<Known> {
+        let known = self.known.filter(|known| known.at.since(now) < SET_BACK)?;
+        Some(known.aged(now))
+    }
+
     /// The likeliest offset in milliseconds, ServiceNow's clock less ours; none before the first answer.
     pub(super) fn likely(&self, now: UnixMillis) -> Option<i64> {
-        self.known.map(|known| known.aged(now)).map(|known| (known.low + known.high) / 2)
+        self.at(now).map(|known| (known.low + known.high) / 2)
     }
 
     /// What to write in place of a moment that surely lies ahead of ServiceNow's clock; none where it may not, or
     /// nothing is known of that clock: an honest moment must not be bent for a clock that is known to the second.
     pub(super) fn hold(&self, moment: UnixMillis, now: UnixMillis) -> Option<UnixMillis> {
-        let ahead = moment.0 > now.0 + self.known?.aged(now).high;
+        let ahead = moment.0 > now.0 + self.at(now)?.high;
         ahead.then(|| self.surely_past(now).minus(MARGIN))
     }
 
     /// A moment well in ServiceNow's past, for the repeat of a call refused for its clock.
     pub(super) fn corrected(&self, now: UnixMillis) -> UnixMillis {
-        let margin = if self.known.is_some() { CORRECTED_MARGIN } else { UNKNOWN_MARGIN };
+        let margin = if self.at(now).is_some() { CORRECTED_MARGIN } else { UNKNOWN_MARGIN };
         self.surely_past(now).minus(margin)
     }
 
@@ -65,7 +73,7 @@ impl Offset {
     }
 
     fn surely_past(&self, now: UnixMillis) -> UnixMillis {
-        let low = self.known.map_or(0, |known| known.aged(now).low);
+        let low = self.at(now).map_or(0, |known| known.low);
         UnixMillis(now.0 + low)
     }
 }

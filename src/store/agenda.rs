@@ -23,7 +23,12 @@ struct Lanes {
     now: BTreeSet<(Urgency, UnixMillis, EntryId, Arc<LaneKey>)>,
     /// All of them, by the moment after which nothing is sent any more.
     deadlines: BTreeSet<(UnixMillis, EntryId, Arc<LaneKey>)>,
+    /// The latest moment at which anyone looked.
+    looked_at: UnixMillis,
 }
+
+/// By less than this a clock is not said to have been set back, in milliseconds.
+const SET_BACK: u64 = 1_000;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
@@ -131,8 +136,13 @@ impl Lanes {
         Some(due)
     }
 
+    /// A wall clock that was set back must not prolong a pause of seconds by an hour: all that waited for its time is due
+    /// then, once. What is not ready after all is put off again by the decision over it.
     fn ripen(&mut self, now: UnixMillis) {
-        while self.later.first().is_some_and(|(at, ..)| *at <= now) {
+        let set_back = self.looked_at.since(now) >= SET_BACK;
+        let until = if set_back { UnixMillis::MAX } else { now };
+        self.looked_at = if set_back { now } else { self.looked_at.max(now) };
+        while self.later.first().is_some_and(|(at, ..)| *at <= until) {
             let Some((at, urgency, entry, lane)) = self.later.pop_first() else { return };
             if let Some((_, place)) = self.due.get_mut(&lane) {
                 *place = Place::Now;

@@ -45,6 +45,17 @@ fn a_moment_in_servicenows_past_stays_and_one_ahead_is_held_behind_its_clock() {
 }
 
 #[test]
+fn after_our_clock_was_set_back_nothing_is_held_until_it_is_measured_anew() {
+    let (mut offset, now) = measured(0);
+    let now = now.minus(3_600_000);
+    let honest = now.plus(3_600_000);
+    assert_eq!((offset.hold(honest, now), offset.likely(now)), (None, None));
+    offset.measure(header(now, 3_600_000), now, now.plus(20));
+    assert!((offset.likely(now.plus(20)).unwrap() - 3_600_000).abs() <= 1_000);
+    assert_eq!(offset.hold(honest.minus(2_000), now.plus(20)), None);
+}
+
+#[test]
 fn a_corrected_moment_is_surely_past_even_without_a_measurement() {
     assert_eq!(Offset::default().corrected(T), T.minus(2_000));
     let (offset, now) = measured(800);

@@ -30,6 +30,8 @@ const GROW_AFTER: u32 = 10;
 const HALVE_ONCE: u64 = 1_000;
 /// How soon to ask again where the moment depends on a call that is on the way, in milliseconds.
 const ASK_AGAIN: u64 = 1_000;
+/// By less than this a clock is not said to have been set back, in milliseconds.
+const SET_BACK: u64 = 1_000;
 /// The longest Retry-After that is believed, in milliseconds: ServiceNow's rules are per hour.
 const LONGEST_TOLD: u64 = 3_600_000;
 
@@ -141,7 +143,8 @@ struct State {
     rate: Rate,
     window: Window,
     budget: Budget,
-    blocked_until: UnixMillis,
+    /// From when and until when ServiceNow wants to be left alone.
+    told: Option<(UnixMillis, UnixMillis)>,
     in_flight: u32,
     concurrency: u32,
     smooth: u32,
@@ -175,7 +178,7 @@ impl Pace {
             rate: Rate::new(limits.per_second, limits.burst),
             window: Window::new(limits.per_second),
             budget: Budget::default(),
-            blocked_until: UnixMillis::default(),
+            told: None,
             in_flight: 0,
             concurrency: limits.max_in_flight.max(1),
             smooth: 0,
@@ -265,7 +268,7 @@ impl Pace {
             breaker: state.breaker.shut_until(),
             unauthorised: state.unauthorised.shut_until(),
             trouble: state.trouble,
-            retry_after: (state.blocked_until > now).then_some(state.blocked_until),
+            retry_after: state.blocked_until(now),
             used: state.budget.used(now),
         }
     }
@@ -283,8 +286,8 @@ impl State {
             Ok(probe) => probe,
             Err(until) => return not(until, Why::Breaker),
         };
-        if self.blocked_until > now {
-            return not(self.blocked_until, Why::RetryAfter);
+        if let Some(until) = self.blocked_until(now) {
+            return not(until, Why::RetryAfter);
         }
         if self.in_flight >= self.concurrency {
             return not(again, Why::Concurrency);
@@ -300,6 +303,12 @@ impl State {
         }
         self.window.add(1, now);
         Ok(Probe { breaker, unauthorised })
+    }
+
+    /// While Retry-After lasts. A wall clock that was set back must not prolong it: whoever still has to wait is told again.
+    fn blocked_until(&self, now: UnixMillis) -> Option<UnixMillis> {
+        let (since, until) = self.told?;
+        (since.since(now) < SET_BACK && now < until).then_some(until)
     }
 
     /// Requests in an hour that a call of this urgency may fill up to; none = no budget.
@@ -334,7 +343,8 @@ impl State {
             Signal::Told { ms } => {
                 self.reachable();
                 let until = now.plus(ms.min(LONGEST_TOLD));
-                self.blocked_until = self.blocked_until.max(until);
+                let until = self.blocked_until(now).map_or(until, |before| before.max(until));
+                self.told = Some((now, until));
             }
             Signal::Silent | Signal::Foreign => {
                 self.failures = self.failures.saturating_add(1);

@@ -144,6 +144,16 @@ fn further_requests_of_a_call_are_charged_to_the_hour() {
 }
 
 #[test]
+fn a_clock_that_is_set_back_does_not_prolong_retry_after() {
+    let pace = Pace::new(limits());
+    call(&pace, Signal::Told { ms: 30_000 }, T);
+    assert_eq!(not_now(&pace, T.minus(10)).1, Why::RetryAfter);
+    call(&pace, Signal::Answered, T.minus(3_600_000));
+    call(&pace, Signal::Told { ms: 5_000 }, T.minus(3_600_000));
+    assert_eq!(not_now(&pace, T.minus(3_600_000)), (5_000, Why::RetryAfter));
+}
+
+#[test]
 fn retry_after_holds_every_call_but_never_longer_than_an_hour() {
     let pace = Pace::new(limits());
     call(&pace, Signal::Told { ms: 30_000 }, T);

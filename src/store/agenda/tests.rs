@@ -57,6 +57,19 @@ fn what_is_over_is_taken_whether_it_is_due_or_not() {
     assert_eq!(agenda.next_deadline(), Some(UnixMillis(3000)));
 }
 
+#[test]
+fn a_clock_that_is_set_back_makes_everything_due_once() {
+    let agenda = Agenda::default();
+    let urgency = Urgency::Live(UnixMillis(1));
+    agenda.publish(vec![(lane("a"), Some(due(1, 3_600_500, urgency)))]);
+    assert!(taken(&agenda, 3_600_000).is_empty());
+    assert!(taken(&agenda, 3_599_500).is_empty(), "half a second is only a correction");
+    assert_eq!(taken(&agenda, 0), ["a"]);
+    agenda.publish(vec![(lane("b"), Some(due(2, 3_600_000, urgency)))]);
+    assert!(taken(&agenda, 500).is_empty());
+    assert_eq!(taken(&agenda, 3_600_000), ["b"]);
+}
+
 fn taken(agenda: &Agenda, now: i64) -> Vec<String> {
     std::iter::from_fn(|| agenda.take_most_urgent(UnixMillis(now)))
         .map(|(lane, _)| lane.conversation.to_string())
