@@ -7,6 +7,7 @@ mod changes;
 pub mod check;
 mod counters;
 pub mod demo;
+mod descriptors;
 pub mod explain;
 pub mod files;
 mod hold;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
+use super::descriptors;
 use super::files::{Files, RulesInForce, of_config};
 use super::hold::Hold;
 use super::reload::{Reloader, Told};
@@ -208,7 +209,10 @@ fn body_limits(settings: &Settings) -> BodyLimits {
 
 fn server_limits(settings: &Settings) -> ServerLimits {
     ServerLimits {
-        max_connections: settings.intake.max_connections,
+        max_connections: descriptors::connections(
+            settings.intake.max_connections,
+            settings.servicenow.max_in_flight,
+        ),
         header_timeout: settings.intake.header_timeout,
         grace: INTAKE_DRAIN,
     }

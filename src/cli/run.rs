@@ -28,7 +28,11 @@ pub(super) fn run(config: Option<&Path>, log_format: Option<LogFormat>, sandbox:
     };
     match runtime() {
         Ok(runtime) => {
-            runtime.block_on(serve(Host::of_process(logging), settings, handed, sandbox))
+            let exit =
+                runtime.block_on(serve(Host::of_process(logging), settings, handed, sandbox));
+            // Everything is written. What may be left is a name look-up that hangs, for which the end must not wait.
+            runtime.shutdown_background();
+            exit
         }
         Err(exit) => exit,
     }

@@ -41,7 +41,8 @@ pub(super) fn tell(turn: Option<Turn>, why: &str) {
             | Signal::Foreign,
         )) => warn!(
             why,
-            "ServiceNow does not answer as it should: calls are held, and one at a time finds out whether it is back"
+            "ServiceNow does not answer as it should: calls are held, and one at a time finds out whether it is back; if that \
+             lasts, check servicenow.instance and the way there: name, route, proxy"
         ),
     }
 }

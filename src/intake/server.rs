@@ -22,7 +22,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::tls::Tls;
+use crate::clock;
 use crate::metrics::INTAKE_CONNECTIONS;
+use crate::report::Repeats;
 use crate::shutdown::Shutdown;
 
 /// The largest head of a request, in bytes.
@@ -62,13 +64,14 @@ pub async fn serve<F, R>(
 {
     let slots = Arc::new(Semaphore::new(limits.max_connections));
     let graceful = GracefulShutdown::new();
+    let refusals = Repeats::default();
     loop {
         beat();
         let accepted = tokio::select! {
             biased;
             () = shutdown.requested() => break,
             () = tokio::time::sleep(BEAT) => continue,
-            accepted = accept(&listener, &slots) => accepted,
+            accepted = accept(&listener, &slots, &refusals) => accepted,
         };
         let Some((stream, slot)) = accepted else { continue };
         let watcher = graceful.watcher();
@@ -94,13 +97,20 @@ pub async fn serve<F, R>(
 async fn accept(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
+    refusals: &Repeats,
 ) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots).acquire_owned().await.expect("the semaphore is never closed");
     match listener.accept().await {
         Ok((stream, _)) => Some((stream, slot)),
         Err(error) if is_of_one_connection(&error) => None,
         Err(error) => {
-            tracing::warn!(%error, "No connection can be accepted; trying again");
+            if let Some(repeats) = refusals.may_say("accept", clock::now()) {
+                tracing::warn!(
+                    %error, repeats,
+                    "No connection can be accepted; trying again. Out of file descriptors: raise the limit (LimitNOFILE=) \
+                     or lower intake.max_connections"
+                );
+            }
             tokio::time::sleep(ACCEPT_PAUSE).await;
             None
         }

@@ -41,7 +41,10 @@ impl fmt::Display for Unverified {
         match self {
             Self::Missing(name) => write!(f, "`{name}` is missing"),
             Self::Unreadable(name) => write!(f, "`{name}` cannot be read"),
-            Self::Stale => write!(f, "the signature's time is too far from now"),
+            Self::Stale => write!(
+                f,
+                "the signature's time is too far from now; if that lasts, check this machine's clock and the sender's"
+            ),
             Self::Wrong => write!(f, "the signature fits none of the secrets"),
             Self::UnknownKey => write!(f, "no secret is configured for this sender's key"),
         }
