@@ -58,6 +58,66 @@ async fn bodies_go_earlier_but_for_those_of_dead_letters() {
     assert!(bench.store.body("demo", "dead").unwrap().is_none());
 }
 
+#[tokio::test]
+async fn a_retention_of_a_minute_is_kept_to_the_minute_and_not_to_the_bucket() {
+    static CLOCK: AtomicI64 = AtomicI64::new(NOON.0);
+    let directory = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        retention_ms: 60_000,
+        body_retention_ms: 60_000,
+        ..settings(&directory.path().join("state.sled"))
+    };
+    let now = || UnixMillis(CLOCK.load(Ordering::SeqCst));
+    let bench = Bench { store: Store::open(settings, mapped(), now).unwrap(), directory };
+    let mut wave = 0;
+    let mut next_wave = async || {
+        let ids = (0..64).map(|number| format!("e{wave}-{number}"));
+        let binds = ids.map(|id| a_bind(&id, &format!("c-{id}"))).collect();
+        bench.store.accept(delivery_at(now(), binds)).await.unwrap();
+        wave += 1;
+        CLOCK.fetch_add(50_000, Ordering::SeqCst);
+    };
+    next_wave().await;
+    next_wave().await;
+    // 100 s and 50 s old, in one bucket.
+    eventually(&bench.store, || bench.store.counts().remembered == 64).await;
+    assert!(bench.store.body("demo", "e0-0").unwrap().is_none());
+    assert!(bench.store.body("demo", "e1-0").unwrap().is_some());
+    assert!(bench.store.event("demo", "e1-63").unwrap().is_some());
+    CLOCK.fetch_add(70_000, Ordering::SeqCst);
+    eventually(&bench.store, || bench.store.counts().remembered == 0).await;
+}
+
+/// A scaled soak: 24,000 events through a store that remembers them for a minute of a clock that is wound by hand.
+#[tokio::test]
+async fn a_store_that_forgets_stops_growing() {
+    static CLOCK: AtomicI64 = AtomicI64::new(NOON.0);
+    const WAVES: usize = 48;
+    const WAVE: usize = 500;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.sled");
+    let settings = Settings { retention_ms: 60_000, body_retention_ms: 60_000, ..settings(&path) };
+    let now = || UnixMillis(CLOCK.load(Ordering::SeqCst));
+    let store = Store::open(settings, mapped(), now).unwrap();
+    let (mut remembered, mut disk) = (Vec::new(), Vec::new());
+    for wave in 0..WAVES {
+        for part in 0..WAVE / 50 {
+            let ids = (0..50).map(|number| format!("e{wave}-{part}-{number}"));
+            let binds = ids.map(|id| a_bind(&id, &format!("c-{id}"))).collect();
+            store.accept(delivery_at(now(), binds)).await.unwrap();
+        }
+        CLOCK.fetch_add(20_000, Ordering::SeqCst);
+        // Three waves in a minute, three to the next sweep, and what shares a block with the next wave.
+        eventually(&store, || store.counts().remembered <= 7 * WAVE).await;
+        remembered.push(store.counts().remembered);
+        disk.push(std::fs::metadata(path.join("db")).unwrap().len());
+    }
+    assert!(remembered.iter().any(|count| *count > 3 * WAVE), "it remembers: {remembered:?}");
+    let most = |waves: std::ops::Range<usize>| disk[waves].iter().copied().max().unwrap();
+    let (settled, later) = (most(WAVES / 4..WAVES / 2), most(WAVES / 2..WAVES));
+    assert!(later < settled * 3 / 2, "the disk goes on growing: {disk:?}");
+}
+
 fn bench_at(now: fn() -> UnixMillis) -> Bench {
     let directory = tempfile::tempdir().unwrap();
     let settings = Settings {

@@ -1,7 +1,8 @@
 //! Forgetting: bodies after one time, everything about an event after another; a bounded piece with each commit.
 //!
-//! Rows that age together lie together, so a sweep walks the oldest buckets and stops at the first that is kept. What is not
-//! settled is never forgotten, and dead letters keep their body until they are forgotten themselves.
+//! Rows that age together lie together, so a sweep walks the oldest buckets; of the bucket that is over in part it takes row
+//! after row, and stops at the first that is kept. What is not settled is never forgotten, and dead letters keep their body
+//! until they are forgotten themselves.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -70,8 +71,9 @@ impl Writer {
 
     /// Erases some bodies; returns where to go on.
     fn sweep_bodies(&mut self, from: &[u8], now: UnixMillis) -> Result<Option<Key>, Failed> {
-        let bucket = layout::first_kept_bucket(now, self.terms.body_retention_ms);
-        let before = layout::bucket_start(Prefix::Body, bucket);
+        let kept_ms = self.terms.body_retention_ms;
+        let bucket = layout::first_kept_bucket(now, kept_ms);
+        let before = layout::bucket_start(Prefix::Body, bucket.saturating_add(1));
         if from >= before.as_slice() {
             self.sweep.bodies_done_before = bucket;
             return Ok(None);
@@ -84,7 +86,12 @@ impl Writer {
                 Err(RowError::Read(why)) => return Err(Failed::Write(why)),
                 Err(RowError::Corrupt(_) | RowError::Newer(_)) => continue,
             };
-            for body in pack::bodies(&key, &row.content).unwrap_or_default() {
+            let bodies = pack::bodies(&key, &row.content).unwrap_or_default();
+            let newest = bodies.last().map(|body| body.seq);
+            if bucket_in(&key) == bucket && !self.is_over(newest, now.minus(kept_ms))? {
+                break;
+            }
+            for body in bodies {
                 if !self.is_wanted(&body) {
                     self.group
                         .bodies_gone
@@ -98,6 +105,16 @@ impl Writer {
         }
         self.sweep.bodies_done_before = bucket;
         Ok(None)
+    }
+
+    /// Whether an event was received before `before`. One that cannot be read waits for the end of its bucket.
+    fn is_over(&self, seq: Option<u64>, before: UnixMillis) -> Result<bool, Failed> {
+        let Some(seq) = seq else { return Ok(false) };
+        match read_event_row(&self.rows, seq) {
+            Ok(row) => Ok(row.is_some_and(|row| row.received_at < before)),
+            Err(RowError::Read(why)) => Err(Failed::Write(why)),
+            Err(RowError::Corrupt(_) | RowError::Newer(_)) => Ok(false),
+        }
     }
 
     /// Whether an event of the body's request is unsettled or dead.
@@ -133,8 +150,9 @@ impl Writer {
 
     /// Forgets one block of ids; returns where to go on.
     fn sweep_ids(&mut self, from: &[u8], now: UnixMillis) -> Result<Option<Key>, Failed> {
-        let bucket = layout::first_kept_bucket(now, self.terms.retention_ms);
-        let before = layout::bucket_start(Prefix::Ids, bucket);
+        let kept_ms = self.terms.retention_ms;
+        let bucket = layout::first_kept_bucket(now, kept_ms);
+        let before = layout::bucket_start(Prefix::Ids, bucket.saturating_add(1));
         if from >= before.as_slice() {
             return Ok(None);
         }
@@ -146,6 +164,10 @@ impl Writer {
                 Err(RowError::Corrupt(_) | RowError::Newer(_)) => continue,
             };
             let Ok(block) = ids::decode(&key, &row.content) else { continue };
+            let newest = block.last().map(|(_, seq)| *seq);
+            if bucket_in(&key) == bucket && !self.is_over(newest, now.minus(kept_ms))? {
+                return Ok(None);
+            }
             let unsettled = {
                 let ledger = self.shared.ledger();
                 block.iter().any(|(_, seq)| ledger.is_live(*seq))
