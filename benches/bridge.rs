@@ -1,5 +1,6 @@
 //! The daemon, a load and a bound side by side in one go: `cargo bench --bench bridge` prints how much of what the machine
-//! can do the daemon reaches; `cargo bench --bench bridge -- memory` what a full store costs at start.
+//! can do the daemon reaches; `cargo bench --bench bridge -- memory` what a full store costs at start;
+//! `-- soak [EVENTS [offer]]` whether memory and disk stay flat under ten million events that are remembered for a minute.
 //!
 //! The bound is the least that a durable intake can be: hyper, JSON, HMAC, and one append-only file with one fdatasync for
 //! each group of requests. Daemon and bound are processes of their own; the load shares the machine with them, so that
@@ -16,6 +17,8 @@ mod daemon;
 mod load;
 #[path = "bridge/preload.rs"]
 mod preload;
+#[path = "bridge/soak.rs"]
+mod soak;
 
 use std::time::Duration;
 
@@ -40,12 +43,17 @@ fn main() {
         ["remembered"] => remembered(),
         ["latency"] => latency(),
         ["intake"] => intake(),
+        ["soak"] => soak::soak(10_000_000, "bind"),
+        ["soak", events] => soak::soak(events.parse().unwrap(), "bind"),
+        ["soak", events, "offer"] => soak::soak(events.parse().unwrap(), "offer"),
         [] => {
             intake();
             latency();
             remembered();
         }
-        other => println!("intake, latency, remembered or memory, not {other:?}"),
+        other => {
+            println!("intake, latency, remembered, memory or soak [EVENTS [offer]], not {other:?}")
+        }
     }
 }
 

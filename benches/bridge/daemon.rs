@@ -21,6 +21,7 @@ pub(super) enum Pace {
 pub(super) struct Daemon {
     child: Child,
     pub(super) intake: SocketAddr,
+    pub(super) admin: SocketAddr,
     pub(super) ready_after: Duration,
     directory: TempDir,
 }
@@ -28,18 +29,27 @@ pub(super) struct Daemon {
 impl Daemon {
     /// Over a store of its own, or one in that directory (`state.sled`).
     pub(super) fn start(pace: &Pace, store: Option<TempDir>) -> Self {
-        let directory = store.unwrap_or_else(|| tempfile::tempdir().unwrap());
+        Self::over(pace, store.unwrap_or_else(|| tempfile::tempdir().unwrap()), "")
+    }
+
+    /// Over a store of its own with these keys of `[store]`.
+    pub(super) fn remembering(pace: &Pace, store: &str) -> Self {
+        Self::over(pace, tempfile::tempdir().unwrap(), store)
+    }
+
+    fn over(pace: &Pace, directory: TempDir, store: &str) -> Self {
         let (intake, admin) = (free_port(), free_port());
         let config = directory.path().join("config.toml");
-        std::fs::write(&config, configuration(directory.path(), pace, intake, admin)).unwrap();
+        std::fs::write(&config, configuration(directory.path(), pace, intake, admin, store))
+            .unwrap();
         let began = micros();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_awa-bridge"))
+        let mut child = Command::new(program())
             .args(["--log-format", "json", "--config"])
             .arg(config)
             .arg("run")
             .env_remove("RUST_LOG")
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(Stdio::inherit())
             .spawn()
             .unwrap();
         while TcpStream::connect(admin).is_err() || !is_ready(admin) {
@@ -47,7 +57,7 @@ impl Daemon {
             std::thread::sleep(Duration::from_millis(2));
         }
         let ready_after = Duration::from_micros(micros() - began);
-        Self { child, intake, ready_after, directory }
+        Self { child, intake, admin, ready_after, directory }
     }
 
     pub(super) fn cpu_micros(&self) -> f64 {
@@ -75,6 +85,11 @@ impl Drop for Daemon {
     }
 }
 
+/// The program that is measured: the one that was built with the bench, unless `BENCH_PROGRAM` names another.
+fn program() -> std::ffi::OsString {
+    std::env::var_os("BENCH_PROGRAM").unwrap_or_else(|| env!("CARGO_BIN_EXE_awa-bridge").into())
+}
+
 fn is_ready(admin: SocketAddr) -> bool {
     use std::io::{Read as _, Write as _};
     let Ok(mut stream) = TcpStream::connect(admin) else { return false };
@@ -88,7 +103,13 @@ fn free_port() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-fn configuration(home: &Path, pace: &Pace, intake: SocketAddr, admin: SocketAddr) -> String {
+fn configuration(
+    home: &Path,
+    pace: &Pace,
+    intake: SocketAddr,
+    admin: SocketAddr,
+    store: &str,
+) -> String {
     let secret = base64::engine::general_purpose::STANDARD.encode(KEY);
     let tables = home.join("mappings/sources");
     std::fs::create_dir_all(&tables).unwrap();
@@ -111,7 +132,7 @@ fn configuration(home: &Path, pace: &Pace, intake: SocketAddr, admin: SocketAddr
         "[intake]\nlisten = \"{intake}\"\nmax_pending = 10000000\n[admin]\nlisten = \"{admin}\"\n\
          [servicenow]\ninstance = \"http://{instance}\"\nmax_in_flight = 64\n\
          auth = {{ kind = \"basic\", username = \"bridge\", password = \"change-me\" }}\n\
-         [rate_limit]\n{rate}\n[offer]\ntimeout = \"1h\"\n[store]\npath = {:?}\n[mappings]\ndirectory = {:?}\n\
+         [rate_limit]\n{rate}\n[offer]\ntimeout = \"1h\"\n[store]\npath = {:?}\n{store}\n[mappings]\ndirectory = {:?}\n\
          [sources.native]\nvendor = \"native\"\nsecrets = [\"whsec_{secret}\"]\n\
          [sources.connect]\nvendor = \"amazon-connect\"\nsecrets = [\"{CONNECT_KEY}\"]\n",
         home.join("state.sled"),

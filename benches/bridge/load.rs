@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use awa_bridge::clock;
@@ -22,16 +22,23 @@ pub(super) const CONNECT_KEY: &str = "bench-key-bench-key";
 #[derive(Clone)]
 pub(super) struct Sender {
     name: &'static str,
+    /// Of native events.
+    kind: &'static str,
     native: bool,
 }
 
 impl Sender {
     pub(super) const fn native(name: &'static str) -> Self {
-        Self { name, native: true }
+        Self::native_of(name, "offer")
+    }
+
+    /// Native events of that kind.
+    pub(super) const fn native_of(name: &'static str, kind: &'static str) -> Self {
+        Self { name, kind, native: true }
     }
 
     pub(super) const fn connect(name: &'static str) -> Self {
-        Self { name, native: false }
+        Self { name, kind: "", native: false }
     }
 
     fn request(&self, number: u64) -> Vec<u8> {
@@ -39,10 +46,10 @@ impl Sender {
     }
 
     fn native_request(&self, number: u64) -> Vec<u8> {
-        let name = self.name;
+        let Self { name, kind, native: _ } = self;
         let now = clock::now();
         let event = format!(
-            "{{\"id\":\"{name}-e-{number}\",\"kind\":\"offer\",\"conversation\":\"{name}-c-{number}\",\
+            "{{\"id\":\"{name}-e-{number}\",\"kind\":\"{kind}\",\"conversation\":\"{name}-c-{number}\",\
              \"segment\":\"{name}-{number}\",\"occurred_at\":\"{now}\",\"channel\":\"voice\",\"queue\":\"support\",\
              \"agent\":\"anna\",\"document\":{{\"table\":\"interaction\",\"sys_id\":\"{:032x}\"}},\"note\":\"",
             0xbe_0000_0000_u64 + number
@@ -189,6 +196,40 @@ pub(super) fn open(
             answered: times.iter().map(|time| time.2).collect(),
         }
     })
+}
+
+/// Sends so many, as fast as answers come, and waits while `full` says so; counts what was answered.
+pub(super) fn paced(
+    address: SocketAddr,
+    sender: &Sender,
+    connections: usize,
+    events: u64,
+    sent: &Arc<AtomicU64>,
+    full: &Arc<AtomicBool>,
+) {
+    let next = Arc::new(AtomicU64::new(0));
+    runtime().block_on(async {
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..connections {
+            let (next, sender) = (Arc::clone(&next), sender.clone());
+            let (sent, full) = (Arc::clone(sent), Arc::clone(full));
+            tasks.spawn(async move {
+                let mut stream = connect(address).await;
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= events {
+                        return;
+                    }
+                    while full.load(Ordering::Relaxed) {
+                        tokio::time::sleep(Duration::from_millis(5)).await;
+                    }
+                    exchange(&mut stream, &sender.request(number)).await;
+                    sent.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        tasks.join_all().await;
+    });
 }
 
 fn runtime() -> tokio::runtime::Runtime {
