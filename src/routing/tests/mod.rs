@@ -5,6 +5,7 @@ mod defects;
 mod directory;
 mod histories;
 mod ids;
+mod items;
 mod parsing;
 mod peer;
 mod replies;
