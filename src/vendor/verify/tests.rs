@@ -1,6 +1,7 @@
 //! Known answers first, then what has to be refused, scheme by scheme.
 
 mod carried;
+mod corners;
 mod hmac;
 mod jwt;
 mod public_keys;
