@@ -83,3 +83,35 @@ fn what_never_came_is_said_in_a_sentence() {
     let transfer = a_transfer("e", TransferKind::Blind, to_queue("care"));
     assert!(words(transfer).contains("names the queue it comes from"));
 }
+
+#[test]
+fn two_offers_tell_the_same_only_within_two_seconds_of_each_other() {
+    let offer_at = |id: &str, ms: u64| {
+        let mut offer = an_offer(id).of_leg("s-1");
+        offer.occurred_at = at(ms);
+        offer
+    };
+    for (first, second, told_twice) in
+        [(0, 0, true), (0, 1_999, true), (1_999, 0, true), (0, 2_000, false), (2_000, 0, false)]
+    {
+        let mut scene = Scene::new();
+        scene.arrives(5_000, offer_at("e1", first)).so_far().arrives(5_010, offer_at("e2", second));
+        let expected: &[&str] = if told_twice {
+            &["enqueue 2", "settle 2 superseded logical_duplicate"]
+        } else {
+            &["enqueue 2"]
+        };
+        let said: Vec<String> = scene.effects.iter().map(scene::line).collect();
+        assert_eq!(said, expected, "{first} and {second}");
+    }
+}
+
+#[test]
+fn all_retry_after_of_a_wait_is_added_up() {
+    let mut scene = Scene::new();
+    scene.arrives(0, an_offer("e1")).due(0, 1);
+    scene.answers(0, 1, AwaReply::Busy { wait: Wait::Told(1_000) });
+    let waited = Waited { retry_after: 500, ..Waited::default() };
+    scene.decide(Input::Due { entry: EntryId(1), waited, at: at(1_500) });
+    assert_eq!(scene.conversation.entries[0].story.waited.retry_after, 1_500);
+}

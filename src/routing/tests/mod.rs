@@ -13,6 +13,7 @@ mod scene;
 mod stages;
 mod stories;
 mod waiting;
+mod words;
 mod world;
 
 use std::sync::Arc;
