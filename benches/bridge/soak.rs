@@ -7,7 +7,9 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use awa_bridge::clock;
 
 use super::awa::Awa;
 use super::daemon::{Daemon, Pace};
@@ -41,7 +43,7 @@ pub(super) fn soak(events: u64, kind: &'static str) {
         let sender = Sender::native_of("soak", kind);
         std::thread::spawn(move || load::paced(address, &sender, CONNECTIONS, events, &sent, &full))
     };
-    let (began, mut looks) = (Instant::now(), Vec::new());
+    let (began, mut looks) = (clock::instant(), Vec::new());
     let (mut said_at, mut said) = (began, 0);
     while !sending.is_finished() {
         std::thread::sleep(LOOK);
@@ -59,13 +61,16 @@ pub(super) fn soak(events: u64, kind: &'static str) {
                 look.remembered,
                 look.pending
             );
-            (said_at, said) = (Instant::now(), done);
+            (said_at, said) = (clock::instant(), done);
             looks.push(look);
         }
     }
     sending.join().unwrap();
     judge(&looks, events, began.elapsed());
 }
+
+/// One figure of a look.
+type Figure = fn(&Look) -> u64;
 
 /// The last third against the third before it: what grows for good grows there, too.
 fn judge(looks: &[Look], events: u64, took: Duration) {
@@ -74,10 +79,8 @@ fn judge(looks: &[Look], events: u64, took: Duration) {
     if third == 0 || took < Duration::from_secs(360) {
         return println!("  => too short to tell: the plateau is reached after some three minutes");
     }
-    let most = |from: usize, to: usize, of: fn(&Look) -> u64| {
-        looks[from..to].iter().map(of).max().unwrap()
-    };
-    let grown: [(&str, fn(&Look) -> u64); 3] = [
+    let most = |from: usize, to: usize, of: Figure| looks[from..to].iter().map(of).max().unwrap();
+    let grown: [(&str, Figure); 3] = [
         ("MiB RSS", |look| look.rss_mib),
         ("MiB on disk", |look| look.disk_mib),
         ("remembered", |look| look.remembered),

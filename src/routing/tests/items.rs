@@ -115,3 +115,15 @@ fn all_retry_after_of_a_wait_is_added_up() {
     scene.decide(Input::Due { entry: EntryId(1), waited, at: at(1_500) });
     assert_eq!(scene.conversation.entries[0].story.waited.retry_after, 1_500);
 }
+
+#[test]
+fn what_is_in_place_already_is_looked_up_only_for_the_work_item_of_an_offer() {
+    let already = || AwaReply::AlreadyOurs { work_item: None };
+    let mut scene = Scene::new();
+    scene.arrives(0, named("e1")).due(0, 1).so_far().answers(10, 1, already());
+    scene.said(["settle 1 delivered already_in_place"]);
+    let mut scene = Scene::new();
+    scene.arrives(0, an_offer("e1")).due(0, 1).so_far().answers(10, 1, already());
+    scene.said(["reschedule 1 +10 already_ours"]).due(10, 1).so_far().answers(20, 1, already());
+    scene.said(["settle 1 delivered already_in_place"]);
+}

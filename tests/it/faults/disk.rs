@@ -27,7 +27,7 @@ async fn a_disk_that_turns_read_only_stops_the_bridge_loudly_and_loses_nothing()
     drop(daemon);
     // Started again while the fault lasts, it says so again and ends again.
     let again = machine.runs(home.command(&["run"]));
-    let (code, said, _) = super::refuses(again).await;
+    let (code, said) = super::refuses(again).await;
     assert_eq!(code, 1, "{said}");
     assert!(said.contains("Read-only file system"), "{said}");
     machine.disk_fails(0);

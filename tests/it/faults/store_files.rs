@@ -85,7 +85,7 @@ async fn a_damaged_store_is_refused_with_what_to_do_and_never_started_with_less(
         copy(&good, &store(&home));
         damage(&store(&home));
         for start in 1..=2 {
-            let (code, said, _) = refuses(home.command(&["run"])).await;
+            let (code, said) = refuses(home.command(&["run"])).await;
             assert!(!said.contains("Started:"), "{name}, start {start}: {said}");
             is_clear(code, &said, &home, &["from a backup"]);
         }
@@ -109,7 +109,7 @@ async fn a_store_of_another_schema_is_refused_and_left_alone() {
     let ours = schema(&home, None);
     for (schema_in_it, text) in [(b"2", "has schema 2"), (b"0", "has schema 0")] {
         schema(&home, Some(row_of(schema_in_it)));
-        let (code, said, _) = refuses(home.command(&["run"])).await;
+        let (code, said) = refuses(home.command(&["run"])).await;
         is_clear(code, &said, &home, &[text, "this program knows 1", "start a version"]);
     }
     schema(&home, Some(ours));
@@ -149,7 +149,7 @@ async fn a_directory_that_cannot_be_written_is_refused_and_nothing_in_it_changes
     daemon.kill();
     let mut told = 0;
     for command in [on_a_read_only_mount(&home), as_nobody(&home)].into_iter().flatten() {
-        let (code, said, _) = refuses(command).await;
+        let (code, said) = refuses(command).await;
         is_clear(code, &said, &home, &["cannot be used", "be able to write"]);
         told += 1;
     }
