@@ -1,7 +1,7 @@
 //! An entry's time has come: one more look at deadline and mapping, then the call, or an end without one.
 
 use super::build::{self, Need, Ready};
-use super::{Effect, Lane};
+use super::{Effect, Lane, on_reply};
 use crate::routing::{
     Attempt, AwaCall, CallKind, Entry, EntryId, LookUp, Missing, Outcome, PauseCause, Reason,
     Rules, Stage, UnixMillis, Waited,
@@ -18,6 +18,10 @@ pub(super) fn due(lane: &mut Lane, id: EntryId, waited: Waited, at: UnixMillis, 
     }
     let entry = &mut lane.conversation.entries[position];
     entry.account_for_waiting(waited, at);
+    if expired && entry.stage == Stage::InDoubt && entry.is_in_place() {
+        on_reply::in_place(lane, id, None, at, rules);
+        return;
+    }
     if expired {
         let (stage, waited) = (entry.stage.clone(), entry.story.waited);
         lane.settle(id, Outcome::Expired, expiry(&stage, waited), at);

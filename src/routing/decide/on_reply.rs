@@ -48,10 +48,9 @@ pub(super) fn reply(lane: &mut Lane, id: EntryId, answered: Answered, rules: &Ru
     let back_off = Pause { cause: PauseCause::BackOff, ms: retry_in };
     let at_once = Pause { cause: PauseCause::BackOff, ms: 0 };
     let dead = |code: &str, detail: &str| (Outcome::Dead, Reason::with(code, detail));
-    if looked_up && entry.story.last_call_meaning() == Some(ALREADY_OURS) {
-        // It is done whatever the look-up says: that was only asked for the work item.
+    if looked_up && entry.is_in_place() {
         let work_item = if let AwaReply::Landed { work_item } = reply { work_item } else { None };
-        return landed(lane, id, work_item, "already_in_place", at, rules);
+        return in_place(lane, id, work_item, at, rules);
     }
     let brings_work_item = entry.brings_work_item();
     let conflicts = entry.story.answered_so(CONFLICT);
@@ -66,7 +65,7 @@ pub(super) fn reply(lane: &mut Lane, id: EntryId, answered: Answered, rules: &Ru
             return again(lane, id, &Again::LookUp, at_once, at);
         }
         AwaReply::AlreadyOurs { work_item } => {
-            return landed(lane, id, work_item, "already_in_place", at, rules);
+            return in_place(lane, id, work_item, at, rules);
         }
         AwaReply::TakenBy { .. } if lane.is_withdraw(id) => {
             return landed(lane, id, None, "taken_by_another", at, rules);
@@ -87,7 +86,7 @@ pub(super) fn reply(lane: &mut Lane, id: EntryId, answered: Answered, rules: &Ru
         AwaReply::LookUpForbidden if in_conflict => lane.refused(id),
         AwaReply::AgentUnavailable => return unavailable(lane, id, at, rules),
         AwaReply::DocumentClosed if lane.is_withdraw(id) => {
-            return landed(lane, id, None, "already_in_place", at, rules);
+            return in_place(lane, id, None, at, rules);
         }
         AwaReply::DocumentClosed => {
             dead("document_closed", "the conversation is over in ServiceNow")
@@ -181,6 +180,17 @@ fn clock_skew(lane: &mut Lane, id: EntryId, at: UnixMillis) {
     entry.story.corrections += 1;
     entry.story.tries = 0;
     put_back(lane, id, &Again::Call, Pause { cause: PauseCause::BackOff, ms: 0 }, at);
+}
+
+/// What was asked for was there before.
+pub(super) fn in_place(
+    lane: &mut Lane,
+    id: EntryId,
+    work_item: Option<SysId>,
+    at: UnixMillis,
+    rules: &Rules,
+) {
+    landed(lane, id, work_item, "already_in_place", at, rules);
 }
 
 /// It is done: remember what the conversation has become, then settle, or go on with a withdraw's next step.
@@ -299,6 +309,12 @@ impl Lane {
 }
 
 impl Entry {
+    /// Whether ServiceNow has said that it is done, and is only looked up for the work item: whatever that brings, or if
+    /// there is no time left for it.
+    pub(super) fn is_in_place(&self) -> bool {
+        self.story.last_call_meaning() == Some(ALREADY_OURS)
+    }
+
     /// Whether its answer is to bring a work item that is not known yet.
     fn brings_work_item(&self) -> bool {
         let offers = match &self.event.action {

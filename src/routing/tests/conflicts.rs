@@ -74,3 +74,20 @@ fn an_offer_in_place_is_looked_up_once_for_its_work_item_and_is_done_whatever_th
         assert_eq!(scene.conversation.work_items.last().map(|item| item.sys_id), item);
     }
 }
+
+#[test]
+fn an_offer_in_place_that_was_not_looked_up_in_its_ring_time_is_delivered_all_the_same() {
+    let mut scene = sent();
+    scene.answers(10, 1, AwaReply::AlreadyOurs { work_item: None }).so_far();
+    scene.due(30_000, 1).said(["settle 1 delivered already_in_place"]);
+}
+
+#[test]
+fn a_withdraw_whose_first_step_was_in_place_expires_with_its_second() {
+    let mut scene = Scene::new();
+    scene.rules.withdraw = WithdrawAction::Reject;
+    scene.arrives(0, an_offer("e1")).lands(0, 1, Some(sys_id('1')));
+    scene.arrives(1, a_withdraw("e2")).due(1, 2);
+    scene.answers(2, 2, AwaReply::AlreadyOurs { work_item: None }).so_far();
+    scene.due(600_001, 2).said(["settle 2 expired deadline"]);
+}
