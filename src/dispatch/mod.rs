@@ -137,3 +137,6 @@ impl Dispatch {
         now.plus(MAX_SLEEP_MS)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! Draws histories until enough steps are played; a history that breaks a promise is made as short as it goes and told.
+//!
+//! `AWA_BRIDGE_MODEL_STEPS` sets how many steps all properties play together, `AWA_BRIDGE_MODEL_SEED` plays one history again.
+
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use super::history::{History, any_history};
+
+/// What a history came to.
+pub(super) struct Told {
+    pub(super) breach: Option<String>,
+    pub(super) story: Vec<String>,
+}
+
+/// How many of a million steps each property plays.
+pub(super) struct Share {
+    pub(super) property: &'static str,
+    pub(super) of_a_million: u64,
+    /// How often a broken history is played again to make it shorter.
+    pub(super) shortenings: usize,
+}
+
+impl Share {
+    fn steps(&self) -> u64 {
+        let all = std::env::var("AWA_BRIDGE_MODEL_STEPS").ok();
+        let all = all.map_or(1_000_000, |text| text.parse::<u64>().expect("a number of steps"));
+        (all * self.of_a_million).div_ceil(1_000_000)
+    }
+}
+
+/// Plays histories; the second argument of `play` says whether someone wants to read the story.
+///
+/// # Panics
+/// With the story of the first history that breaks a promise.
+pub(super) fn explore(share: &Share, mut play: impl FnMut(&History, bool) -> Told) {
+    let again = std::env::var("AWA_BRIDGE_MODEL_SEED").ok();
+    let again = again.map(|text| text.parse::<u64>().expect("a seed"));
+    let first = again.unwrap_or_else(rand::random);
+    let (wanted, mut played, mut histories) = (share.steps(), 0, 0);
+    while played < wanted {
+        let seed = first.wrapping_add(histories);
+        let mut tree = drawn(seed);
+        let history = tree.current();
+        played += history.steps.len() as u64;
+        histories += 1;
+        if play(&history, false).breach.is_some() {
+            tell(share, seed, &mut tree, &mut play);
+        }
+        if again.is_some() {
+            break;
+        }
+    }
+    println!("{}: {played} steps in {histories} histories, seeds from {first}", share.property);
+    assert!(played >= wanted || again.is_some());
+}
+
+fn drawn(seed: u64) -> impl ValueTree<Value = History> {
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let config = Config { failure_persistence: None, ..Config::default() };
+    any_history().new_tree(&mut TestRunner::new_with_rng(config, rng)).unwrap()
+}
+
+/// Leaves out every step without which the history breaks a promise too, many at once at first.
+fn leave_out(history: &mut History, breaks: &mut impl FnMut(&History) -> bool) {
+    let mut many = history.steps.len();
+    while many > 0 {
+        let (mut from, before) = (0, history.steps.len());
+        while from < history.steps.len() {
+            let mut shorter = history.clone();
+            shorter.steps.drain(from..(from + many).min(history.steps.len()));
+            if breaks(&shorter) {
+                *history = shorter;
+            } else {
+                from += many;
+            }
+        }
+        if many > 1 || history.steps.len() == before {
+            many /= 2;
+        }
+    }
+}
+
+fn tell(
+    share: &Share,
+    seed: u64,
+    tree: &mut impl ValueTree<Value = History>,
+    play: &mut impl FnMut(&History, bool) -> Told,
+) -> ! {
+    let mut worst = tree.current();
+    for _ in 0..share.shortenings {
+        let goes_on = if play(&tree.current(), false).breach.is_some() {
+            worst = tree.current();
+            tree.simplify()
+        } else {
+            tree.complicate()
+        };
+        if !goes_on {
+            break;
+        }
+    }
+    leave_out(&mut worst, &mut |history| play(history, false).breach.is_some());
+    let Told { breach, story } = play(&worst, true);
+    let breach = breach.unwrap_or_else(|| "this time every promise held".to_owned());
+    panic!(
+        "a promise is broken: {breach}\n\n{:?}\n{}\n\nto play it again: AWA_BRIDGE_MODEL_SEED={seed} cargo test {}\n",
+        worst.policy,
+        story.join("\n"),
+        share.property,
+    );
+}

@@ -1,0 +1,374 @@
+//! The reference model: a witness who sees what the vendor was told, what left for ServiceNow and what it answered, and knows
+//! the promises. It decides nothing and knows nothing of stages, rows or agendas.
+//!
+//! The promises, in words:
+//! 1. What was accepted is open or has ended; nothing is lost. It ends exactly once, and for a cause: delivered only if
+//!    ServiceNow has said so, expired only at its deadline, superseded only by a withdraw or as told twice, dead only if it was
+//!    refused or never whole, discarded only by a person.
+//! 2. An id is taken once. What says the same as the event before it within two seconds is not carried out.
+//! 3. Calls of one conversation leave one at a time and in the order of acceptance; only what lacks a mapping or a word of its
+//!    conversation lets others pass.
+//! 4. Nothing leaves at or after its deadline, after its withdraw, after its end, or while a person holds all calls.
+//! 5. What may have been carried out is looked up before it is repeated, unless policy or a person excuses that; what
+//!    ServiceNow has done is not asked of it again.
+//! 6. A call is repeated only on an answer that asks for it, asks for the same each time, and for what the event says.
+
+use std::collections::{HashMap, HashSet};
+
+use super::fate::{Fate, Known, deadline, named_item};
+use super::history::{NOON, Words};
+use super::servicenow::{Question, same_call};
+use crate::routing::*;
+
+pub(super) struct Witness {
+    pub(super) now: UnixMillis,
+    pub(super) rules: Rules,
+    names: Vec<&'static str>,
+    /// By number; the first is 1.
+    fates: Vec<Fate>,
+    known: HashMap<ConversationId, Known>,
+    /// The work items that ServiceNow has made or an event has named, with the conversation.
+    items: HashSet<(SysId, ConversationId)>,
+    orders: usize,
+    pub(super) held: bool,
+    /// The first promise that was broken, as a sentence.
+    pub(super) breach: Option<String>,
+    /// What happened, line by line, where someone wants to read it.
+    story: Option<Vec<String>>,
+}
+
+impl Witness {
+    pub(super) fn new(rules: Rules, names: &[&'static str], telling: bool) -> Self {
+        Self {
+            now: NOON,
+            rules,
+            names: names.to_vec(),
+            fates: Vec::new(),
+            known: HashMap::new(),
+            items: HashSet::new(),
+            orders: 0,
+            held: false,
+            breach: None,
+            story: telling.then(Vec::new),
+        }
+    }
+
+    pub(super) fn tell(&mut self, line: impl FnOnce() -> String) {
+        if let Some(story) = &mut self.story {
+            let now = self.now.to_string();
+            let (date, clock) = (&now[5..10], &now[11..23]);
+            let noon = NOON.to_string();
+            let date = if date == &noon[5..10] { String::new() } else { format!("{date} ") };
+            story.push(format!("{date}{clock} {}", line()));
+        }
+    }
+
+    pub(super) fn into_story(self) -> Vec<String> {
+        self.story.unwrap_or_default()
+    }
+
+    pub(super) fn must(&mut self, holds: bool, breach: impl FnOnce() -> String) {
+        if !holds && self.breach.is_none() {
+            let breach = breach();
+            self.tell(|| format!("BROKEN: {breach}"));
+            self.breach = Some(breach);
+        }
+    }
+
+    pub(super) fn fate(&self, number: usize) -> &Fate {
+        &self.fates[number - 1]
+    }
+
+    /// How many events there are.
+    pub(super) fn count(&self) -> usize {
+        self.fates.len()
+    }
+
+    pub(super) fn open(&self) -> impl Iterator<Item = usize> + '_ {
+        (1..=self.fates.len()).filter(|number| self.fate(*number).is_open())
+    }
+
+    /// The open event with that deadline whose next move may be a call.
+    pub(super) fn by_deadline(&self, deadline: UnixMillis) -> Option<usize> {
+        self.open().find(|number| {
+            let fate = self.fate(*number);
+            fate.deadline == deadline && fate.event.kind() != Kind::Bind
+        })
+    }
+
+    /// Whether an event that came now would share its deadline with another.
+    pub(super) fn shares_deadline(&self, event: &RoutingEvent, at: UnixMillis) -> bool {
+        let deadline = deadline(event, at, &self.rules);
+        self.fates.iter().any(|fate| fate.deadline == deadline)
+    }
+
+    pub(super) fn arrives(&mut self, event: RoutingEvent, ended: &[Ended]) {
+        self.tell(|| format!("{} arrives (accepted)", Words(&event)));
+        if event.kind() == Kind::Withdraw {
+            for fate in self.fates.iter_mut().filter(|fate| fate.is_open()) {
+                fate.withdrawn |= fate.is_taken_back_by(&event);
+            }
+        }
+        if let Some(item) = named_item(&event) {
+            self.items.insert((item, event.conversation.clone()));
+        }
+        let known = self.known.entry(event.conversation.clone()).or_default();
+        let fate = Fate::new(event, known, self.now, &self.rules);
+        let (told_before, over) = (fate.told_before, fate.deadline <= self.now);
+        self.fates.push(fate);
+        let number = self.fates.len();
+        self.takes_its_place(number);
+        self.all_ended(ended);
+        let open = self.fate(number).is_open();
+        self.must(!told_before || !open, || {
+            format!("e{number} says what was just said under another id, and is to be carried out")
+        });
+        self.must(!over || !open, || format!("e{number} came after its time and is still open"));
+    }
+
+    /// It stands behind everything that was accepted before.
+    fn takes_its_place(&mut self, number: usize) {
+        self.orders += 1;
+        let fate = &mut self.fates[number - 1];
+        fate.order = self.orders;
+        fate.unmapped = !fate.is_mapped_by(&self.names);
+    }
+
+    pub(super) fn reloaded(&mut self, names: &[&'static str]) {
+        self.names = names.to_vec();
+        for fate in self.fates.iter_mut().filter(|fate| fate.is_open()) {
+            fate.unmapped |= !fate.is_mapped_by(names);
+        }
+    }
+
+    pub(super) fn replayed(&mut self, number: usize) {
+        self.must(!self.fate(number).is_open(), || {
+            format!("e{number} was replayed while it was still open")
+        });
+        let (now, rules) = (self.now, &self.rules);
+        let fate = &mut self.fates[number - 1];
+        fate.deadline = deadline(&fate.event, now, rules);
+        (fate.withdrawn, fate.told_before, fate.discarded) = (false, false, false);
+        (fate.end, fate.asked) = (None, super::fate::Asked::default());
+        fate.asked.excused = true;
+        self.takes_its_place(number);
+    }
+
+    pub(super) fn discards(&mut self, number: usize) {
+        self.fates[number - 1].discarded = true;
+    }
+
+    /// Nobody knows any more what became of what was on the way.
+    pub(super) fn crashed(&mut self) {
+        for fate in &mut self.fates {
+            fate.asked.doubt |= std::mem::take(&mut fate.asked.on_the_way);
+        }
+    }
+
+    /// ServiceNow has made a work item.
+    pub(super) fn made(&mut self, number: usize, reply: &AwaReply) {
+        if let AwaReply::Landed { work_item: Some(item) } = reply {
+            let conversation = self.fate(number).event.conversation.clone();
+            self.items.insert((*item, conversation));
+        }
+    }
+
+    /// A call or a look-up leaves; `done` says whether ServiceNow has done just that for the event before.
+    pub(super) fn leaves(&mut self, number: usize, question: &Question, done: bool) {
+        let call = question.call();
+        let name = match question {
+            Question::Call(call) => call.kind().to_string(),
+            Question::LookUp(call) => format!("look-up of the {}", call.kind()),
+        };
+        self.tell(|| format!("the {name} of e{number} leaves"));
+        let what = |words: &str| format!("the {name} of e{number} {words}");
+        if let Some(outcome) = self.fate(number).end.as_ref().map(|(outcome, _)| *outcome) {
+            return self.must(false, || what(&format!("left though it had ended as {outcome}")));
+        }
+        self.must(!self.held, || what("left while a person holds all calls"));
+        self.must(self.now < self.fate(number).deadline, || what("left after its deadline"));
+        let conversation = self.fate(number).event.conversation.clone();
+        let lane = |fate: &&Fate| fate.event.conversation == conversation;
+        let other = self.fates.iter().filter(lane).find(|fate| fate.asked.on_the_way);
+        let other = other.map(|fate| fate.event.id.clone());
+        self.must(other.is_none(), || {
+            what(&format!("left while {} was on the way", other.unwrap()))
+        });
+        let order = self.fate(number).order;
+        let in_the_way = |fate: &&Fate| {
+            fate.is_open() && fate.order < order && !fate.unmapped && !fate.lacks_something()
+        };
+        let earlier = self.fates.iter().filter(lane).find(in_the_way);
+        let earlier = earlier.map(|fate| fate.event.id.clone());
+        self.must(earlier.is_none(), || what(&format!("overtook {}", earlier.unwrap())));
+        let fault = self.fate(number).fault_of(call, &self.items);
+        self.must(fault.is_none(), || format!("e{number} {}", fault.unwrap()));
+        let fate = &mut self.fates[number - 1];
+        fate.asked.on_the_way = true;
+        let withdraw = fate.is_withdraw();
+        let same = same_call(fate.asked.first.get_or_insert_with(|| call.clone()), call);
+        self.must(same || withdraw, || what("asks for something else than the first time"));
+        let Fate { withdrawn, asked, .. } = &mut self.fates[number - 1];
+        let withdrawn = *withdrawn;
+        if let Question::LookUp(_) = question {
+            let doubt = asked.doubt;
+            return self.must(doubt, || what("left though nothing is in doubt"));
+        }
+        let uninvited = asked.calls > asked.invitations;
+        let (doubt, excused) = (asked.doubt, asked.excused);
+        let (unavailable, skewed) = (asked.unavailable, asked.skewed);
+        asked.calls += 1;
+        let pauses = self.rules.unavailable_pauses.len();
+        self.must(!withdrawn, || what("left after its withdraw was accepted"));
+        self.must(!doubt, || what("is repeated though the one before may have been carried out"));
+        self.must(!done || excused, || what("left though ServiceNow has done it already"));
+        self.must(!uninvited, || what("is repeated though no answer asks for that"));
+        self.must(unavailable <= pauses, || what("is tried too often for an agent who is away"));
+        self.must(skewed <= 1, || what("is tried again though the corrected time was refused too"));
+    }
+
+    /// An answer has come back and is stored.
+    pub(super) fn answered(&mut self, number: usize, question: &Question, reply: &AwaReply) {
+        self.tell(|| format!("ServiceNow answers e{number}: {}", reply.name()));
+        let repeat = self.rules.doubt == Doubt::Repeat;
+        let fate = &mut self.fates[number - 1];
+        let (withdraw, asked) = (fate.is_withdraw(), &mut fate.asked);
+        asked.on_the_way = false;
+        let looked_up = matches!(question, Question::LookUp(_));
+        let final_answer = match reply {
+            AwaReply::Landed { .. } => {
+                asked.confirmed = true;
+                true
+            }
+            AwaReply::AlreadyOurs { .. } => {
+                (asked.confirmed, asked.doubt) = (true, !withdraw);
+                false
+            }
+            AwaReply::TakenBy { .. }
+            | AwaReply::DocumentClosed
+            | AwaReply::Misconfigured { .. } => {
+                asked.refused = true;
+                true
+            }
+            AwaReply::TooLate => {
+                asked.too_late = true;
+                true
+            }
+            AwaReply::InDoubt { .. } | AwaReply::NotServiceNow { .. } => {
+                asked.doubt = true;
+                false
+            }
+            AwaReply::Conflict { .. } => {
+                (asked.doubt, asked.refused) = (true, true);
+                false
+            }
+            AwaReply::NotLanded => {
+                asked.doubt = false;
+                asked.invitations += 1;
+                false
+            }
+            AwaReply::LookUpForbidden => {
+                asked.presumed = repeat && asked.refused;
+                asked.refused = true;
+                (asked.doubt, asked.excused) = (false, true);
+                asked.invitations += 1;
+                !repeat && !withdraw
+            }
+            AwaReply::AgentUnavailable => {
+                asked.refused = true;
+                asked.unavailable += 1;
+                asked.invitations += 1;
+                false
+            }
+            AwaReply::ClockSkew => {
+                asked.refused = true;
+                asked.skewed += 1;
+                asked.invitations += 1;
+                false
+            }
+            AwaReply::Busy { .. } | AwaReply::NotSent { .. } | AwaReply::Unauthorised { .. } => {
+                asked.invitations += usize::from(!looked_up);
+                false
+            }
+        };
+        if withdraw && (final_answer || asked.confirmed) {
+            // A withdraw may have a next step.
+            (asked.doubt, asked.confirmed) = (false, false);
+            asked.invitations += 1;
+        }
+        asked.settled = final_answer && !withdraw;
+    }
+
+    /// What a stored answer has settled is known.
+    pub(super) fn weighs(&mut self, number: usize, reply: &AwaReply) {
+        let fate = self.fate(number);
+        let left_open = fate.asked.settled && fate.is_open();
+        self.must(!left_open, || {
+            format!("e{number} is still open after ServiceNow has said `{}`", reply.name())
+        });
+    }
+
+    pub(super) fn all_ended(&mut self, ended: &[Ended]) {
+        for Ended { number, outcome, reason } in ended {
+            self.ended(*number, *outcome, reason);
+        }
+    }
+
+    fn ended(&mut self, number: usize, outcome: Outcome, reason: &str) {
+        self.tell(|| format!("e{number} ends as {outcome} ({reason})"));
+        let what = |words: &str| format!("e{number} ended as {outcome} ({reason}) {words}");
+        let known = (1..=self.fates.len()).contains(&number);
+        if !known {
+            return self.must(false, || what("and was never accepted"));
+        }
+        let fate = self.fate(number);
+        let given_up = fate.discarded
+            && outcome == Outcome::Discarded
+            && matches!(fate.end, Some((Outcome::Dead, _)));
+        let once = fate.is_open() || given_up;
+        let (asked, over) = (&fate.asked, fate.deadline <= self.now);
+        let (on_the_way, confirmed) = (asked.on_the_way, asked.confirmed);
+        let no_call = matches!(fate.event.kind(), Kind::Bind | Kind::Withdraw);
+        let cause = match outcome {
+            Outcome::Delivered => confirmed || asked.presumed || no_call,
+            Outcome::Expired => over || asked.too_late,
+            Outcome::Superseded => fate.withdrawn || fate.told_before,
+            Outcome::Dead => asked.refused || fate.lacks_something(),
+            Outcome::Discarded => fate.discarded,
+        };
+        self.must(once, || what("and had ended before"));
+        self.must(!on_the_way, || what("while its call was on the way"));
+        self.must(cause, || what("without a cause"));
+        let as_said = matches!(outcome, Outcome::Delivered | Outcome::Discarded);
+        self.must(!confirmed || as_said || no_call, || {
+            what("though ServiceNow has said that it is done")
+        });
+        self.fates[number - 1].end = Some((outcome, reason.to_owned()));
+    }
+
+    /// All has calmed down: everything has ended, in peace as delivered.
+    pub(super) fn concludes(&mut self, peaceful: bool) {
+        let open = self.open().next();
+        self.must(open.is_none(), || format!("e{} never ended", open.unwrap()));
+        if peaceful {
+            let failed = self.fates.iter().find_map(|fate| match &fate.end {
+                Some((Outcome::Delivered, _)) | None => None,
+                Some((outcome, _)) => Some(format!("{} ended as {outcome}", fate.event.id)),
+            });
+            self.must(failed.is_none(), || format!("nothing went wrong, and {}", failed.unwrap()));
+        }
+    }
+}
+
+/// The end of an event, as the bridge tells it.
+#[derive(Debug, Clone)]
+pub(super) struct Ended {
+    pub(super) number: usize,
+    pub(super) outcome: Outcome,
+    pub(super) reason: String,
+}
+
+/// The number of an event of a history.
+pub(super) fn number_of(id: &str) -> usize {
+    id.trim_start_matches('e').parse().unwrap()
+}
