@@ -304,7 +304,8 @@ impl Told {
                 table: TableName::parse("interaction").unwrap(),
                 sys_id: sys_id(digit),
             }),
-            queue: self.queue.map(queue),
+            // A bind that says nothing is refused at the door.
+            queue: self.queue.or((self.kind == Kind::Bind).then_some("sales")).map(queue),
             channel: None,
             action,
         }

@@ -4,16 +4,26 @@
 mod explore;
 mod fate;
 mod history;
+mod kept;
 mod play;
 mod pure;
 mod servicenow;
+mod stored;
 mod witness;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use explore::{Share, Told, explore};
-use history::{History, NAMES};
+use history::NAMES;
+use kept::{Clock, Kept};
 use play::play;
 use pure::Pure;
+use stored::Stored;
+use tokio::runtime::{self, Runtime};
 use witness::Witness;
+
+use crate::routing::{Rules, UnixMillis};
 
 const DECISIONS: Share = Share {
     property: "whatever_happens_the_decisions_keep_every_promise",
@@ -21,21 +31,42 @@ const DECISIONS: Share = Share {
     shortenings: 20_000,
 };
 
+const STORE: Share = Share {
+    property: "whatever_happens_the_store_keeps_every_promise",
+    of_a_million: 100_000,
+    shortenings: 1_000,
+};
+
 #[test]
 fn whatever_happens_the_decisions_keep_every_promise() {
     explore(&DECISIONS, |history, telling| {
         let rules = history.policy.rules(&NAMES);
-        told(history, rules.clone(), telling, |witness| play(history, Pure::new(rules), witness))
+        told(rules.clone(), telling, |witness| play(history, Pure::new(rules), witness))
     });
 }
 
-fn told(
-    _: &History,
-    rules: crate::routing::Rules,
-    telling: bool,
-    play: impl FnOnce(&mut Witness),
-) -> Told {
+#[test]
+fn whatever_happens_the_store_keeps_every_promise() {
+    static AT: AtomicI64 = AtomicI64::new(0);
+    let clock = Clock { at: &AT, now: || UnixMillis(AT.load(Ordering::SeqCst)) };
+    let runtime = a_runtime();
+    explore(&STORE, |history, telling| {
+        let rules = history.policy.rules(&NAMES);
+        let kept = Kept::new(&runtime, clock, rules.clone());
+        told(rules, telling, |witness| play(history, Stored::new(kept), witness))
+    });
+}
+
+fn told(rules: Rules, telling: bool, play: impl FnOnce(&mut Witness)) -> Told {
     let mut witness = Witness::new(rules, &NAMES, telling);
-    play(&mut witness);
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| play(&mut witness))) {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        witness.must(false, || format!("panicked: {}", text.unwrap_or_default()));
+    }
     Told { breach: witness.breach.clone(), story: witness.into_story() }
+}
+
+fn a_runtime() -> Runtime {
+    runtime::Builder::new_current_thread().enable_time().build().unwrap()
 }

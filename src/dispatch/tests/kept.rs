@@ -1,0 +1,212 @@
+//! A real store on a disk of its own, in memory where the machine has such a place, with a clock and tables that are set by hand.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
+
+use super::history::NOON;
+use super::witness::{Ended, number_of};
+use crate::routing::*;
+use crate::store::{
+    Acceptance, Delivery, DiscardAnswer, Item, ReplayAnswer, RulesFor, Settings, Settled, State,
+    Store,
+};
+
+/// A year: histories are about what is remembered.
+const RETENTION_MS: u64 = 365 * 24 * 3_600_000;
+
+/// The wall clock of a property: its store asks `now`, its thread winds `at`.
+#[derive(Clone, Copy)]
+pub(super) struct Clock {
+    pub(super) at: &'static AtomicI64,
+    pub(super) now: fn() -> UnixMillis,
+}
+
+impl Clock {
+    pub(super) fn set(self, now: UnixMillis) {
+        self.at.store(now.0, Ordering::SeqCst);
+    }
+}
+
+pub(super) struct Kept<'a> {
+    pub(super) runtime: &'a Runtime,
+    pub(super) store: Store,
+    pub(super) clock: Clock,
+    directory: TempDir,
+    tables: Arc<Tables>,
+}
+
+struct Tables(Mutex<Arc<Rules>>);
+
+impl RulesFor for Tables {
+    fn rules(&self, _: &str) -> Arc<Rules> {
+        Arc::clone(&self.0.lock().unwrap())
+    }
+}
+
+impl<'a> Kept<'a> {
+    pub(super) fn new(runtime: &'a Runtime, clock: Clock, rules: Rules) -> Self {
+        clock.set(NOON);
+        let tables = Arc::new(Tables(Mutex::new(Arc::new(rules))));
+        let directory = a_directory();
+        let store = open(&path_in(&directory), &tables, clock);
+        Self { runtime, store, clock, directory, tables }
+    }
+
+    /// Takes one request, or as many as there are events, all at once.
+    pub(super) fn accept(&self, events: Vec<RoutingEvent>) -> Vec<Option<Vec<Ended>>> {
+        let apart = events.first().is_some_and(|event| number_of(event.id.as_str()) % 2 == 0);
+        let now = (self.clock.now)();
+        let deliveries: Vec<Delivery> = if apart {
+            events.into_iter().map(|event| delivery(vec![event], now)).collect()
+        } else {
+            vec![delivery(events, now)]
+        };
+        self.runtime.block_on(async {
+            let mut answers = JoinSet::new();
+            for (place, delivery) in deliveries.into_iter().enumerate() {
+                let store = self.store.clone();
+                answers.spawn(async move { (place, store.accept(delivery).await.unwrap()) });
+            }
+            let mut answers = answers.join_all().await;
+            answers.sort_by_key(|(place, _)| *place);
+            let accepted = answers.into_iter().flat_map(|(_, accepted)| accepted);
+            accepted
+                .map(|acceptance| match acceptance {
+                    Acceptance::Accepted { settled } => Some(ended(&settled)),
+                    Acceptance::Duplicate => None,
+                })
+                .collect()
+        })
+    }
+
+    pub(super) fn reload(&self, rules: &Rules) {
+        *self.tables.0.lock().unwrap() = Arc::new(rules.clone());
+        self.runtime.block_on(self.store.reloaded()).unwrap();
+    }
+
+    /// Goes on with what a process finds that starts after this one was killed now.
+    pub(super) fn crash(&mut self) {
+        let directory = a_directory();
+        copy(&path_in(&self.directory), &path_in(&directory));
+        self.runtime.block_on(self.store.close());
+        self.store = open(&path_in(&directory), &self.tables, self.clock);
+        self.directory = directory;
+    }
+
+    pub(super) fn discard(&self, number: usize) -> Vec<Ended> {
+        let id = name(number);
+        let wish = self.store.discard("demo", &id, "ann".to_owned());
+        match self.runtime.block_on(wish).unwrap() {
+            DiscardAnswer::Discarded { settled } => ended(&settled),
+            DiscardAnswer::Unknown | DiscardAnswer::Settled(_) | DiscardAnswer::OnTheWay => {
+                Vec::new()
+            }
+        }
+    }
+
+    pub(super) fn replay(&self, number: usize) -> Option<Vec<Ended>> {
+        let id = name(number);
+        let wish = self.store.replay("demo", &id, true, "ann".to_owned());
+        match self.runtime.block_on(wish).unwrap() {
+            ReplayAnswer::Replayed { settled } => Some(ended(&settled)),
+            ReplayAnswer::Unknown
+            | ReplayAnswer::NotSettled
+            | ReplayAnswer::NeedsForce(_)
+            | ReplayAnswer::Unreadable => None,
+        }
+    }
+
+    pub(super) fn end_of(&self, number: usize) -> Option<Outcome> {
+        let event = self.store.event("demo", &name(number)).unwrap();
+        match event.expect("what was accepted is remembered").state {
+            State::Pending | State::Parked => None,
+            State::Delivered => Some(Outcome::Delivered),
+            State::Expired => Some(Outcome::Expired),
+            State::Superseded => Some(Outcome::Superseded),
+            State::Dead => Some(Outcome::Dead),
+            State::Discarded => Some(Outcome::Discarded),
+        }
+    }
+
+    pub(super) fn count_open(&self) -> usize {
+        let counts = self.store.counts();
+        counts.pending + counts.parked
+    }
+
+    pub(super) fn next_at(&self) -> Option<UnixMillis> {
+        let agenda = self.store.agenda();
+        agenda.next_at().into_iter().chain(agenda.next_deadline()).min()
+    }
+}
+
+impl Drop for Kept<'_> {
+    fn drop(&mut self) {
+        self.runtime.block_on(self.store.close());
+    }
+}
+
+pub(super) fn ended(settled: &[Settled]) -> Vec<Ended> {
+    let end = |settled: &Settled| Ended {
+        number: number_of(&settled.meta.id),
+        outcome: settled.outcome,
+        reason: settled.reason.code.clone(),
+    };
+    settled.iter().map(end).collect()
+}
+
+fn name(number: usize) -> String {
+    format!("e{number}")
+}
+
+fn delivery(events: Vec<RoutingEvent>, received_at: UnixMillis) -> Delivery {
+    Delivery {
+        source: "demo".into(),
+        contact_center: "connect".into(),
+        received_at,
+        body: Some(Bytes::from_static(b"{\"from\":\"the vendor\"}")),
+        items: events.into_iter().map(|event| Item::Event(Box::new(event))).collect(),
+    }
+}
+
+fn open(path: &Path, tables: &Arc<Tables>, clock: Clock) -> Store {
+    let settings = Settings {
+        path: path.to_owned(),
+        retention_ms: RETENTION_MS,
+        cache_bytes: 8 * 1024 * 1024,
+        free_space_floor: 0,
+        ..Settings::default()
+    };
+    let tables: Arc<dyn RulesFor> = Arc::clone(tables) as Arc<dyn RulesFor>;
+    Store::open(settings, tables, clock.now).unwrap()
+}
+
+/// In memory if that can be, because every commit waits for the disk.
+fn a_directory() -> TempDir {
+    let memory = Path::new("/dev/shm");
+    let root = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+    let directory = tempfile::Builder::new().prefix("awa-bridge-model").tempdir_in(root);
+    directory.or_else(|_| tempfile::tempdir()).unwrap()
+}
+
+fn path_in(directory: &TempDir) -> PathBuf {
+    directory.path().join("state.sled")
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The real store with a dispatcher in three lines: what is due is claimed, and the answer goes back.
+
+use tokio::task::JoinSet;
+
+use super::kept::{Kept, ended};
+use super::play::{Bridge, Leaving, News};
+use super::servicenow::Question;
+use super::witness::{Ended, number_of};
+use crate::routing::*;
+use crate::store::Claim;
+
+pub(super) struct Stored<'a> {
+    kept: Kept<'a>,
+    /// What was taken off the agenda before.
+    taken: Vec<(LaneKey, EntryId)>,
+}
+
+impl<'a> Stored<'a> {
+    pub(super) fn new(kept: Kept<'a>) -> Self {
+        Self { kept, taken: Vec::new() }
+    }
+
+    /// Claims all of these at once.
+    fn claim(&self, entries: Vec<(LaneKey, EntryId)>) -> News {
+        let claims = self.kept.runtime.block_on(async {
+            let mut claims = JoinSet::new();
+            for (lane, entry) in entries {
+                let store = self.kept.store.clone();
+                claims.spawn(async move {
+                    let claim = store.claim(lane.clone(), entry, Waited::default()).await.unwrap();
+                    (lane, entry, claim)
+                });
+            }
+            claims.join_all().await
+        });
+        let mut news = News::default();
+        for (lane, entry, claim) in claims {
+            let (event, question, deadline) = match claim {
+                Claim::Nothing(settled) => {
+                    news.ended.extend(ended(&settled));
+                    continue;
+                }
+                Claim::Call { event, call, deadline, .. } => {
+                    (event, Question::Call(call), deadline)
+                }
+                Claim::LookUp { event, question, deadline, .. } => {
+                    (event, Question::LookUp(question.call), deadline)
+                }
+            };
+            let number = Some(number_of(&event.id));
+            news.leaving.push(Leaving { number, lane, entry, question, deadline });
+        }
+        news
+    }
+}
+
+impl Bridge for Stored<'_> {
+    fn accept(&mut self, events: Vec<RoutingEvent>, now: UnixMillis) -> Vec<Option<Vec<Ended>>> {
+        self.kept.clock.set(now);
+        self.kept.accept(events)
+    }
+
+    fn look(&mut self, now: UnixMillis, held: bool) -> News {
+        self.kept.clock.set(now);
+        let agenda = self.kept.store.agenda();
+        let mut taken = Vec::new();
+        while let Some((lane, due)) = agenda.take_expired(now) {
+            taken.push((lane, due.expires.0));
+        }
+        while !held && let Some((lane, due)) = agenda.take_most_urgent(now) {
+            taken.push((lane, due.entry));
+        }
+        self.taken.extend(taken.iter().cloned());
+        self.claim(taken)
+    }
+
+    fn look_again(&mut self, which: usize, now: UnixMillis) -> News {
+        self.kept.clock.set(now);
+        let taken = self.taken.get(which % self.taken.len().max(1)).cloned();
+        self.claim(taken.into_iter().collect())
+    }
+
+    fn answer(&mut self, call: &Leaving, reply: AwaReply, now: UnixMillis) -> Vec<Ended> {
+        self.kept.clock.set(now);
+        let (lane, answer) = (call.lane.clone(), Answer::default());
+        let stored = self.kept.store.reply(lane, call.entry, reply, answer, 1, 300);
+        ended(&self.kept.runtime.block_on(stored).unwrap())
+    }
+
+    fn reload(&mut self, rules: &Rules, now: UnixMillis) {
+        self.kept.clock.set(now);
+        self.kept.reload(rules);
+    }
+
+    fn crash(&mut self, now: UnixMillis) {
+        self.kept.clock.set(now);
+        self.kept.crash();
+    }
+
+    fn discard(&mut self, number: usize, now: UnixMillis) -> Vec<Ended> {
+        self.kept.clock.set(now);
+        self.kept.discard(number)
+    }
+
+    fn replay(&mut self, number: usize, now: UnixMillis) -> Option<Vec<Ended>> {
+        self.kept.clock.set(now);
+        self.kept.replay(number)
+    }
+
+    fn next_at(&self) -> Option<UnixMillis> {
+        self.kept.next_at()
+    }
+
+    fn end_of(&self, number: usize) -> Option<Outcome> {
+        self.kept.end_of(number)
+    }
+
+    fn count_open(&self) -> usize {
+        self.kept.count_open()
+    }
+}
