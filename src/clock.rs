@@ -8,6 +8,10 @@ use crate::routing::UnixMillis;
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the place that may")]
 pub fn now() -> UnixMillis {
+    #[cfg(test)]
+    if let Some(now) = by_hand::now() {
+        return now;
+    }
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
@@ -29,5 +33,25 @@ pub fn monotonic() -> Duration {
             Duration::from_micros(u64::try_from(micros).unwrap_or_default())
         }
         Ok(_) | Err(_) => Duration::ZERO,
+    }
+}
+
+/// A wall clock that a test winds by hand, for all that runs on the test's own thread.
+#[cfg(test)]
+pub(crate) mod by_hand {
+    use std::cell::Cell;
+
+    use crate::routing::UnixMillis;
+
+    thread_local! {
+        static NOW: Cell<Option<UnixMillis>> = const { Cell::new(None) };
+    }
+
+    pub(super) fn now() -> Option<UnixMillis> {
+        NOW.get()
+    }
+
+    pub(crate) fn set(now: UnixMillis) {
+        NOW.set(Some(now));
     }
 }

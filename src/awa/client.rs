@@ -13,6 +13,8 @@ use super::lookup::{self, Probed};
 use super::pace::Signal;
 use super::reasons::Reasons;
 use super::settings::{Settings, SettingsError};
+#[cfg(test)]
+use super::stand_in::Asking;
 use super::transport::{Allowance, Outgoing, Transport};
 use super::wire;
 use crate::clock;
@@ -27,6 +29,8 @@ pub struct Client {
     pub(super) queues: Mutex<HashMap<ExternalId, Vec<String>>>,
     reasons: Reasons,
     holds: Holds,
+    #[cfg(test)]
+    pub(crate) stand_in: Option<super::stand_in::StandIn>,
 }
 
 /// Time for a probe, in milliseconds; the client's request time is the nearer bound.
@@ -80,11 +84,17 @@ impl Client {
             queues: Mutex::default(),
             reasons: Reasons::new(channels),
             holds: Holds::default(),
+            #[cfg(test)]
+            stand_in: None,
         })
     }
 
     /// Sends a call, once.
     pub async fn send(&self, call: &AwaCall, terms: Terms) -> Reply {
+        #[cfg(test)]
+        if let Some(stand_in) = &self.stand_in {
+            return stand_in.asks(Asking::Call(call.clone()), terms.deadline).await;
+        }
         let allowance = self.transport.allowance(terms.deadline);
         let verdict = match self.resolve(call, &allowance).await {
             Ok(resolved) => self.exchange(&resolved, terms, &allowance).await,
@@ -95,6 +105,10 @@ impl Client {
 
     /// Asks what became of a call in doubt.
     pub async fn look_up(&self, question: &LookUp, deadline: UnixMillis) -> Reply {
+        #[cfg(test)]
+        if let Some(stand_in) = &self.stand_in {
+            return stand_in.asks(Asking::LookUp(question.clone()), deadline).await;
+        }
         let allowance = self.transport.allowance(deadline);
         let verdict = lookup::look_up(self, question, &allowance).await;
         reply(CallKind::LookUp, 1, verdict, &allowance)
@@ -102,6 +116,10 @@ impl Client {
 
     /// Asks one harmless question: whether the instance is there, and whether calls in doubt could be looked up.
     pub async fn probe(&self) -> Probed {
+        #[cfg(test)]
+        if self.stand_in.is_some() {
+            return Probed::well();
+        }
         let allowance = self.transport.allowance(clock::now().plus(PROBE_PATIENCE));
         lookup::probe(self, &allowance).await
     }

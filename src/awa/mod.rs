@@ -24,6 +24,8 @@ mod work_item;
 mod peer;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+pub(crate) mod stand_in;
 
 pub use client::{Client, Reply, Terms};
 pub use lookup::{LookUps, Probed};

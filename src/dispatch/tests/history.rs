@@ -184,7 +184,7 @@ fn any_mood() -> impl Strategy<Value = Mood> {
 fn any_told() -> impl Strategy<Value = Told> {
     let who = (
         select(Kind::ALL.to_vec()),
-        select(vec![1u8, 1, 1, 2]),
+        select(vec![1u8, 1, 1, 1, 2, 3]),
         select(vec![None, Some("s1"), Some("s2")]),
         select(vec!["anna", "anna", "anna", "ben", "ben", "ben", "cleo"]),
         select(vec![None, Some("sales"), Some("care")]),

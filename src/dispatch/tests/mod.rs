@@ -1,6 +1,7 @@
 //! Random histories of events, answers, crashes, reloads and clock jumps against a simple reference model: see `witness` for
 //! the promises, `history` for what may happen, `play` for how it is played.
 
+mod dispatched;
 mod explore;
 mod fate;
 mod history;
@@ -12,8 +13,10 @@ mod stored;
 mod witness;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use dispatched::{Dispatched, Line};
 use explore::{Share, Told, explore};
 use history::NAMES;
 use kept::{Clock, Kept};
@@ -37,6 +40,17 @@ const STORE: Share = Share {
     shortenings: 1_000,
 };
 
+const DISPATCHER: Share = Share {
+    property: "whatever_happens_the_dispatcher_keeps_every_promise",
+    of_a_million: 30_000,
+    shortenings: 1_000,
+};
+
+const _: () = assert!(
+    DECISIONS.of_a_million + STORE.of_a_million + DISPATCHER.of_a_million >= 1_000_000,
+    "all properties together play a million steps"
+);
+
 #[test]
 fn whatever_happens_the_decisions_keep_every_promise() {
     explore(&DECISIONS, |history, telling| {
@@ -54,6 +68,20 @@ fn whatever_happens_the_store_keeps_every_promise() {
         let rules = history.policy.rules(&NAMES);
         let kept = Kept::new(&runtime, clock, rules.clone());
         told(rules, telling, |witness| play(history, Stored::new(kept), witness))
+    });
+}
+
+#[test]
+fn whatever_happens_the_dispatcher_keeps_every_promise() {
+    static AT: AtomicI64 = AtomicI64::new(0);
+    let clock = Clock { at: &AT, now: || UnixMillis(AT.load(Ordering::SeqCst)) };
+    let (runtime, line) = (a_runtime(), Line::default());
+    let client = line.client();
+    explore(&DISPATCHER, |history, telling| {
+        let rules = history.policy.rules(&NAMES);
+        let kept = Kept::new(&runtime, clock, rules.clone());
+        let bridge = Dispatched::new(kept, line.clone(), Arc::clone(&client));
+        told(rules, telling, |witness| play(history, bridge, witness))
     });
 }
 

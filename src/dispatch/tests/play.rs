@@ -60,8 +60,8 @@ pub(super) struct News {
 pub(super) struct Leaving {
     /// Whose it is; where nobody says, the deadline tells.
     pub(super) number: Option<usize>,
-    pub(super) lane: LaneKey,
-    pub(super) entry: EntryId,
+    /// Where its answer goes; a dispatcher keeps that to itself.
+    pub(super) of: Option<(LaneKey, EntryId)>,
     pub(super) question: Question,
     pub(super) deadline: UnixMillis,
 }
@@ -123,7 +123,7 @@ impl<B: Bridge> Play<'_, B> {
         let mut events: Vec<RoutingEvent> = Vec::new();
         for told in told {
             // Every event has a deadline of its own, by which its calls are known.
-            while self.witness.shares_deadline(&told.event(0, self.witness.now), self.witness.now) {
+            while self.witness.shares_deadline(&told.event(0, self.witness.now)) {
                 self.witness.now = self.witness.now.plus(1);
             }
         }
@@ -167,6 +167,7 @@ impl<B: Bridge> Play<'_, B> {
     fn hears(&mut self, news: News) {
         let News { leaving, ended } = news;
         self.witness.all_ended(&ended);
+        self.catches_up();
         for leaving in leaving {
             let number = leaving.number.or_else(|| self.witness.by_deadline(leaving.deadline));
             let Some(number) = number else {
@@ -248,6 +249,10 @@ impl<B: Bridge> Play<'_, B> {
             return;
         }
         let number = which % self.sent.len() + 1;
+        let event = &self.sent[number - 1];
+        while self.witness.shares_deadline(event) {
+            self.witness.now = self.witness.now.plus(1);
+        }
         if let Some(ended) = self.bridge.replay(number, self.witness.now) {
             self.witness.tell(|| format!("a person replays e{number}"));
             self.witness.replayed(number);

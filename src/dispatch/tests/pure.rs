@@ -107,9 +107,10 @@ impl Bridge for Pure {
     }
 
     fn answer(&mut self, call: &Leaving, reply: AwaReply, now: UnixMillis) -> Vec<Ended> {
-        let (entry, answer) = (call.entry, Answer::default());
+        let Some((lane, entry)) = call.of.clone() else { return Vec::new() };
+        let answer = Answer::default();
         let input = Input::Reply { entry, reply, answer, elapsed_ms: 1, retry_in: 300, at: now };
-        self.decide(&call.lane.conversation, input).ended
+        self.decide(&lane.conversation, input).ended
     }
 
     fn reload(&mut self, rules: &Rules, now: UnixMillis) {
@@ -174,5 +175,5 @@ fn leaving(
 ) -> Leaving {
     let lane = LaneKey { contact_center: "connect".to_owned(), conversation: lane.clone() };
     let number = usize::try_from(entry.0).ok();
-    Leaving { number, lane, entry, question, deadline }
+    Leaving { number, of: Some((lane, entry)), question, deadline }
 }

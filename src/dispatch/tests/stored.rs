@@ -48,7 +48,7 @@ impl<'a> Stored<'a> {
                 }
             };
             let number = Some(number_of(&event.id));
-            news.leaving.push(Leaving { number, lane, entry, question, deadline });
+            news.leaving.push(Leaving { number, of: Some((lane, entry)), question, deadline });
         }
         news
     }
@@ -82,8 +82,8 @@ impl Bridge for Stored<'_> {
 
     fn answer(&mut self, call: &Leaving, reply: AwaReply, now: UnixMillis) -> Vec<Ended> {
         self.kept.clock.set(now);
-        let (lane, answer) = (call.lane.clone(), Answer::default());
-        let stored = self.kept.store.reply(lane, call.entry, reply, answer, 1, 300);
+        let Some((lane, entry)) = call.of.clone() else { return Vec::new() };
+        let stored = self.kept.store.reply(lane, entry, reply, Answer::default(), 1, 300);
         ended(&self.kept.runtime.block_on(stored).unwrap())
     }
 

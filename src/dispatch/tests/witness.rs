@@ -97,9 +97,9 @@ impl Witness {
     }
 
     /// Whether an event that came now would share its deadline with another.
-    pub(super) fn shares_deadline(&self, event: &RoutingEvent, at: UnixMillis) -> bool {
-        let deadline = deadline(event, at, &self.rules);
-        self.fates.iter().any(|fate| fate.deadline == deadline)
+    pub(super) fn shares_deadline(&self, event: &RoutingEvent) -> bool {
+        let deadline = deadline(event, self.now, &self.rules);
+        self.fates.iter().any(|fate| fate.deadline == deadline && fate.event.id != event.id)
     }
 
     pub(super) fn arrives(&mut self, event: RoutingEvent, ended: &[Ended]) {

@@ -1,0 +1,234 @@
+//! The real dispatcher with the real store and the real pace; only the network is a stand-in, and the loop is turned by hand.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use super::kept::Kept;
+use super::play::{Bridge, Leaving, News};
+use super::servicenow::{Question, signal};
+use super::witness::Ended;
+use crate::awa::pace::{Limits, Pace};
+use crate::awa::stand_in::{Asked, Asking, StandIn};
+use crate::awa::{Auth, Client, Reply, Settings};
+use crate::clock::by_hand;
+use crate::dispatch::blocked::Blocked;
+use crate::dispatch::{Delays, Dispatch};
+use crate::report::Repeats;
+use crate::routing::*;
+
+/// How many calls may be on the way at once: fewer than there are conversations.
+const MAX_IN_FLIGHT: u32 = 2;
+
+/// Turns of the loop at one moment, after which it is said to turn on the spot.
+const TURNS: usize = 200;
+
+pub(super) struct Dispatched<'a> {
+    dispatch: Arc<Dispatch>,
+    errands: JoinSet<()>,
+    blocked: Blocked,
+    /// When the loop wakes by itself; something new wakes it at once.
+    wake_at: UnixMillis,
+    held: Arc<AtomicBool>,
+    line: Line,
+    kept: Kept<'a>,
+}
+
+/// The way to ServiceNow: what waits there for an answer, oldest first.
+#[derive(Clone, Default)]
+pub(super) struct Line {
+    waiting: Arc<Mutex<Vec<Asked>>>,
+    arrived: Arc<Notify>,
+}
+
+impl Line {
+    /// A client whose network is this line.
+    pub(super) fn client(&self) -> Arc<Client> {
+        let settings = Settings {
+            base_url: "http://127.0.0.1:1".to_owned(),
+            request_timeout: Duration::from_secs(10),
+            per_second: 0,
+            auth: Auth::None,
+            client_certificate: None,
+            roots: None,
+            channels: std::collections::HashMap::new(),
+        };
+        let mut client = Client::new(settings).unwrap();
+        let line = self.clone();
+        client.stand_in = Some(StandIn(Box::new(move |asked| {
+            line.waiting.lock().unwrap().push(asked);
+            line.arrived.notify_one();
+        })));
+        Arc::new(client)
+    }
+
+    fn len(&self) -> usize {
+        self.waiting.lock().unwrap().len()
+    }
+}
+
+impl<'a> Dispatched<'a> {
+    pub(super) fn new(kept: Kept<'a>, line: Line, client: Arc<Client>) -> Self {
+        let held = Arc::new(AtomicBool::new(false));
+        let dispatch = dispatch(&kept, client, &held);
+        line.waiting.lock().unwrap().clear();
+        let (errands, blocked, wake_at) = (JoinSet::new(), Blocked::default(), UnixMillis(0));
+        Self { dispatch, errands, blocked, wake_at, held, line, kept }
+    }
+
+    fn winds(&self, now: UnixMillis) {
+        self.kept.clock.set(now);
+        by_hand::set(now);
+    }
+
+    /// Turns the loop until it starts nothing more and every errand waits for ServiceNow or is done.
+    fn turns(&mut self, now: UnixMillis) {
+        for _ in 0..TURNS {
+            let before = self.errands.len();
+            let entered = self.kept.runtime.enter();
+            self.wake_at =
+                self.dispatch.start_what_is_due(now, &mut self.blocked, &mut self.errands);
+            drop(entered);
+            if self.errands.len() == before {
+                return;
+            }
+            self.comes_to_rest();
+        }
+        panic!("the dispatcher turns on the spot");
+    }
+
+    /// What the dispatcher has promised of itself.
+    fn keeps_its_word(&self, now: UnixMillis) {
+        let most = usize::try_from(MAX_IN_FLIGHT).unwrap();
+        assert!(self.line.len() <= most, "more calls are on the way than may be");
+        let deadline = self.dispatch.store.agenda().next_deadline();
+        let sleeps_over = deadline.is_some_and(|deadline| self.wake_at > deadline.max(now.plus(1)));
+        assert!(!sleeps_over, "the dispatcher sleeps until {}, over a deadline", self.wake_at);
+    }
+
+    fn comes_to_rest(&mut self) {
+        let (errands, line) = (&mut self.errands, &self.line);
+        self.kept.runtime.block_on(async {
+            while errands.len() > line.len() {
+                tokio::select! {
+                    Some(ended) = errands.join_next() => ended.unwrap(),
+                    () = line.arrived.notified() => {}
+                }
+            }
+        });
+    }
+}
+
+impl Bridge for Dispatched<'_> {
+    fn accept(&mut self, events: Vec<RoutingEvent>, now: UnixMillis) -> Vec<Option<Vec<Ended>>> {
+        self.winds(now);
+        self.wake_at = now;
+        self.kept.accept(events)
+    }
+
+    fn look(&mut self, now: UnixMillis, held: bool) -> News {
+        self.winds(now);
+        self.held.store(held, Ordering::SeqCst);
+        let known = self.line.len();
+        self.turns(now);
+        self.keeps_its_word(now);
+        let waiting = self.line.waiting.lock().unwrap();
+        let new = waiting.iter().skip(known).map(|asked| {
+            let question = match &asked.question {
+                Asking::Call(call) => Question::Call(call.clone()),
+                Asking::LookUp(question) => Question::LookUp(question.call.clone()),
+            };
+            Leaving { number: None, of: None, question, deadline: asked.deadline }
+        });
+        News { leaving: new.collect(), ended: Vec::new() }
+    }
+
+    fn look_again(&mut self, _: usize, now: UnixMillis) -> News {
+        self.look(now, false)
+    }
+
+    fn answer(&mut self, call: &Leaving, reply: AwaReply, now: UnixMillis) -> Vec<Ended> {
+        self.winds(now);
+        self.wake_at = now;
+        let mut waiting = self.line.waiting.lock().unwrap();
+        let asked = waiting.iter().position(|asked| asked.deadline == call.deadline);
+        let Asked { answer, .. } = waiting.remove(asked.expect("it waits for an answer"));
+        drop(waiting);
+        let signal = signal(&reply);
+        let said = Answer::default();
+        let reply = Reply { reply, answer: said, elapsed_ms: 1, signal, requests: 1 };
+        answer.send(reply).unwrap();
+        self.comes_to_rest();
+        Vec::new()
+    }
+
+    fn reload(&mut self, rules: &Rules, now: UnixMillis) {
+        self.winds(now);
+        self.wake_at = now;
+        self.kept.reload(rules);
+    }
+
+    fn crash(&mut self, now: UnixMillis) {
+        self.winds(now);
+        self.wake_at = now;
+        self.kept.runtime.block_on(self.errands.shutdown());
+        self.line.waiting.lock().unwrap().clear();
+        self.kept.crash();
+        self.held.store(false, Ordering::SeqCst);
+        let client = Arc::clone(&self.dispatch.client);
+        self.dispatch = dispatch(&self.kept, client, &self.held);
+        self.blocked = Blocked::default();
+    }
+
+    fn discard(&mut self, number: usize, now: UnixMillis) -> Vec<Ended> {
+        self.winds(now);
+        self.wake_at = now;
+        self.kept.discard(number)
+    }
+
+    fn replay(&mut self, number: usize, now: UnixMillis) -> Option<Vec<Ended>> {
+        self.winds(now);
+        self.wake_at = now;
+        self.kept.replay(number)
+    }
+
+    fn next_at(&self) -> Option<UnixMillis> {
+        Some(self.wake_at)
+    }
+
+    fn end_of(&self, number: usize) -> Option<Outcome> {
+        self.kept.end_of(number)
+    }
+
+    fn count_open(&self) -> usize {
+        self.kept.count_open()
+    }
+
+    fn is_silent(&self) -> bool {
+        true
+    }
+}
+
+fn dispatch(kept: &Kept<'_>, client: Arc<Client>, held: &Arc<AtomicBool>) -> Arc<Dispatch> {
+    let limits = Limits {
+        per_second: 20,
+        burst: 5,
+        per_hour: 0,
+        reserve: 0.2,
+        max_in_flight: MAX_IN_FLIGHT,
+    };
+    let held = Arc::clone(held);
+    Arc::new(Dispatch {
+        store: kept.store.clone(),
+        client,
+        pace: Arc::new(Pace::new(limits)),
+        delays: Box::new(|| Delays { initial: 200, max: 10_000 }),
+        freed: Notify::new(),
+        held: Arc::new(move || held.load(Ordering::SeqCst)),
+        repeats: Repeats::default(),
+        beat: Box::new(|| {}),
+    })
+}
