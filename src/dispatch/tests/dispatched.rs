@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::kept::Kept;
-use super::play::{Bridge, Leaving, News};
+use super::play::{Bridge, Leaving, News, TURNS};
 use super::servicenow::{Question, signal};
 use super::witness::Ended;
 use crate::awa::pace::{Limits, Pace};
@@ -22,9 +22,6 @@ use crate::routing::*;
 
 /// How many calls may be on the way at once: fewer than there are conversations.
 const MAX_IN_FLIGHT: u32 = 2;
-
-/// Turns of the loop at one moment, after which it is said to turn on the spot.
-const TURNS: usize = 200;
 
 pub(super) struct Dispatched<'a> {
     dispatch: Arc<Dispatch>,

@@ -11,6 +11,8 @@ pub(super) struct Fate {
     pub(super) event: RoutingEvent,
     /// Its place among all that was accepted; a replay goes to the end.
     pub(super) order: usize,
+    /// When it was accepted, or replayed.
+    pub(super) taken_in: UnixMillis,
     /// Nothing leaves for it from this moment on.
     pub(super) deadline: UnixMillis,
     /// What it means, as far as it was known when it came.
@@ -95,6 +97,7 @@ impl Fate {
         }
         Self {
             order: 0,
+            taken_in: at,
             deadline: deadline(&event, at, rules),
             document,
             queue,
@@ -135,6 +138,14 @@ impl Fate {
             Action::Assign { .. } | Action::Accept { .. } | Action::Reject { .. } => true,
             Action::Withdraw | Action::Bind => false,
         }
+    }
+
+    /// Whether nothing that came of it so far could keep its call.
+    pub(super) fn could_leave(&self, now: UnixMillis) -> bool {
+        let calls = !matches!(self.event.kind(), Kind::Withdraw | Kind::Bind);
+        let whole = !self.unmapped && !self.lacks_something();
+        let fresh = self.asked.calls == 0 && self.taken_in <= now && now < self.deadline;
+        calls && whole && fresh
     }
 
     /// Whether the tables with these names have all that it needs.

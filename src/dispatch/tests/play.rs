@@ -9,12 +9,15 @@ use crate::routing::*;
 /// Turns in which no time passes, after which nobody believes that the world calms down.
 const PATIENCE: usize = 500;
 
+/// Turns of the dispatcher at one moment, after which it is said to turn on the spot.
+pub(super) const TURNS: usize = 200;
+
 /// The part of the bridge that a property is about; all of it runs on the time that is passed in.
 pub(super) trait Bridge {
     /// One request of the vendor: for each event whether it is new, and what it settled.
     fn accept(&mut self, events: Vec<RoutingEvent>, now: UnixMillis) -> Vec<Option<Vec<Ended>>>;
 
-    /// The dispatcher looks for work; while calls are held it only settles what is over.
+    /// The dispatcher looks for work and takes all that is due; while calls are held it only settles what is over.
     fn look(&mut self, now: UnixMillis, held: bool) -> News;
 
     /// The dispatcher comes with something that it took before.
@@ -42,7 +45,7 @@ pub(super) trait Bridge {
     /// How many are open.
     fn count_open(&self) -> usize;
 
-    /// Whether ends have to be asked for, because nobody tells them.
+    /// Whether ends have to be asked for, because nobody tells them, and calls may have to wait for the pace.
     fn is_silent(&self) -> bool {
         false
     }
@@ -162,6 +165,7 @@ impl<B: Bridge> Play<'_, B> {
     fn looks(&mut self) {
         let news = self.bridge.look(self.witness.now, self.witness.held);
         self.hears(news);
+        self.witness.sees_nothing_lie(self.bridge.is_silent());
     }
 
     fn hears(&mut self, news: News) {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::play::{Bridge, Leaving, News};
+use super::play::{Bridge, Leaving, News, TURNS};
 use super::servicenow::Question;
 use super::witness::{Ended, number_of};
 use crate::routing::*;
@@ -64,6 +64,17 @@ impl Pure {
         news
     }
 
+    /// What the dispatcher takes next.
+    fn due(&self, now: UnixMillis, held: bool) -> Option<(ConversationId, EntryId)> {
+        let dues = || self.lanes.iter().filter_map(|(lane, kept)| Some((lane, kept.next_due()?)));
+        if let Some((lane, due)) = dues().find(|(_, due)| due.expires.1 <= now) {
+            return Some((lane.clone(), due.expires.0));
+        }
+        let ripe = dues().filter(|(_, due)| due.at <= now && !held);
+        let (lane, due) = ripe.min_by_key(|(_, due)| due.urgency)?;
+        Some((lane.clone(), due.entry))
+    }
+
     fn lane_of(&self, number: usize) -> Option<ConversationId> {
         self.rows.get(&entry(number)).map(|event| event.conversation.clone())
     }
@@ -83,16 +94,14 @@ impl Bridge for Pure {
     }
 
     fn look(&mut self, now: UnixMillis, held: bool) -> News {
-        let dues =
-            || self.lanes.iter().filter_map(|(lane, kept)| Some((lane.clone(), kept.next_due()?)));
-        if let Some((lane, due)) = dues().find(|(_, due)| due.expires.1 <= now) {
-            return self.claim(lane, due.expires.0, now);
+        let mut news = News::default();
+        for _ in 0..TURNS {
+            let Some((lane, entry)) = self.due(now, held) else { return news };
+            let News { leaving, ended } = self.claim(lane, entry, now);
+            news.leaving.extend(leaving);
+            news.ended.extend(ended);
         }
-        let ripe = dues().filter(|(_, due)| due.at <= now && !held);
-        match ripe.min_by_key(|(_, due)| due.urgency) {
-            Some((lane, due)) => self.claim(lane, due.entry, now),
-            None => News::default(),
-        }
+        panic!("what is due is due again and again");
     }
 
     fn look_again(&mut self, which: usize, now: UnixMillis) -> News {

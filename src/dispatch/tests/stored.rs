@@ -3,7 +3,7 @@
 use tokio::task::JoinSet;
 
 use super::kept::{Kept, ended};
-use super::play::{Bridge, Leaving, News};
+use super::play::{Bridge, Leaving, News, TURNS};
 use super::servicenow::Question;
 use super::witness::{Ended, number_of};
 use crate::routing::*;
@@ -62,16 +62,25 @@ impl Bridge for Stored<'_> {
 
     fn look(&mut self, now: UnixMillis, held: bool) -> News {
         self.kept.clock.set(now);
-        let agenda = self.kept.store.agenda();
-        let mut taken = Vec::new();
-        while let Some((lane, due)) = agenda.take_expired(now) {
-            taken.push((lane, due.expires.0));
+        let mut news = News::default();
+        for _ in 0..TURNS {
+            let agenda = self.kept.store.agenda();
+            let mut taken = Vec::new();
+            while let Some((lane, due)) = agenda.take_expired(now) {
+                taken.push((lane, due.expires.0));
+            }
+            while !held && let Some((lane, due)) = agenda.take_most_urgent(now) {
+                taken.push((lane, due.entry));
+            }
+            if taken.is_empty() {
+                return news;
+            }
+            self.taken.extend(taken.iter().cloned());
+            let News { leaving, ended } = self.claim(taken);
+            news.leaving.extend(leaving);
+            news.ended.extend(ended);
         }
-        while !held && let Some((lane, due)) = agenda.take_most_urgent(now) {
-            taken.push((lane, due.entry));
-        }
-        self.taken.extend(taken.iter().cloned());
-        self.claim(taken)
+        panic!("what is due is due again and again");
     }
 
     fn look_again(&mut self, which: usize, now: UnixMillis) -> News {

@@ -8,6 +8,7 @@
 //! 2. An id is taken once. What says the same as the event before it within two seconds is not carried out.
 //! 3. Calls of one conversation leave one at a time and in the order of acceptance; only what lacks a mapping or a word of its
 //!    conversation lets others pass.
+//!    What is over or could leave does not lie.
 //! 4. Nothing leaves at or after its deadline, after its withdraw, after its end, or while a person holds all calls.
 //! 5. What may have been carried out is looked up before it is repeated, unless policy or a person excuses that; what
 //!    ServiceNow has done is not asked of it again.
@@ -147,7 +148,7 @@ impl Witness {
         });
         let (now, rules) = (self.now, &self.rules);
         let fate = &mut self.fates[number - 1];
-        fate.deadline = deadline(&fate.event, now, rules);
+        (fate.taken_in, fate.deadline) = (now, deadline(&fate.event, now, rules));
         (fate.withdrawn, fate.told_before, fate.discarded) = (false, false, false);
         (fate.end, fate.asked) = (None, super::fate::Asked::default());
         fate.asked.excused = true;
@@ -225,6 +226,23 @@ impl Witness {
         self.must(!uninvited, || what("is repeated though no answer asks for that"));
         self.must(unavailable <= pauses, || what("is tried too often for an agent who is away"));
         self.must(skewed <= 1, || what("is tried again though the corrected time was refused too"));
+    }
+
+    /// The dispatcher has looked: what is over has ended, and what could leave has left, unless the pace may forbid it.
+    pub(super) fn sees_nothing_lie(&mut self, paced: bool) {
+        for number in 1..=self.fates.len() {
+            let fate = self.fate(number);
+            let lane = |other: &&Fate| other.event.conversation == fate.event.conversation;
+            let others = || self.fates.iter().filter(lane);
+            if !fate.is_open() || others().any(|other| other.asked.on_the_way) {
+                continue;
+            }
+            let first = !others().any(|other| other.is_open() && other.order < fate.order);
+            let over = fate.deadline <= self.now;
+            let could = first && fate.could_leave(self.now);
+            self.must(!over, || format!("e{number} is over, and nobody has noticed"));
+            self.must(!could || paced || self.held, || format!("e{number} could leave and lies"));
+        }
     }
 
     /// An answer has come back and is stored.
