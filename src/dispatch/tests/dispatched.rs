@@ -200,8 +200,8 @@ impl Bridge for Dispatched<'_> {
         self.kept.end_of(number)
     }
 
-    fn count_open(&self) -> usize {
-        self.kept.count_open()
+    fn counts(&self) -> (usize, usize) {
+        self.kept.counts()
     }
 
     fn is_silent(&self) -> bool {

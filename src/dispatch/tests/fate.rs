@@ -11,15 +11,16 @@ pub(super) struct Fate {
     pub(super) event: RoutingEvent,
     /// Its place among all that was accepted; a replay goes to the end.
     pub(super) order: usize,
-    /// When it was accepted, or replayed.
-    pub(super) taken_in: UnixMillis,
+    /// Since when nothing but its turn keeps its call: accepted, replayed, or mapped again.
+    pub(super) ready_since: UnixMillis,
     /// Nothing leaves for it from this moment on.
     pub(super) deadline: UnixMillis,
     /// What it means, as far as it was known when it came.
     document: Option<DocumentRef>,
     queue: Option<VendorQueueId>,
-    /// The tables have lacked something that it needs.
-    pub(super) unmapped: bool,
+    /// The tables lack something that it needs, and have lacked it at some time.
+    unmapped: bool,
+    pub(super) was_unmapped: bool,
     /// It says what was just said under another id.
     pub(super) told_before: bool,
     /// A later withdraw has taken it back.
@@ -97,11 +98,12 @@ impl Fate {
         }
         Self {
             order: 0,
-            taken_in: at,
+            ready_since: at,
             deadline: deadline(&event, at, rules),
             document,
             queue,
             unmapped: false,
+            was_unmapped: false,
             told_before: known.hears(&event, rules.told_twice),
             withdrawn: false,
             discarded: false,
@@ -122,8 +124,7 @@ impl Fate {
     /// Whether a withdraw of this leg takes it back.
     pub(super) fn is_taken_back_by(&self, withdraw: &RoutingEvent) -> bool {
         let kept = [Kind::ConsultEnd, Kind::Withdraw, Kind::Bind].contains(&self.event.kind());
-        let (ours, theirs) = (&self.event.segment, &withdraw.segment);
-        let same_leg = ours.is_none() || theirs.is_none() || ours == theirs;
+        let same_leg = same_leg(&self.event.segment, &withdraw.segment);
         !kept && same_leg && self.event.conversation == withdraw.conversation
     }
 
@@ -144,12 +145,38 @@ impl Fate {
     pub(super) fn could_leave(&self, now: UnixMillis) -> bool {
         let calls = !matches!(self.event.kind(), Kind::Withdraw | Kind::Bind);
         let whole = !self.unmapped && !self.lacks_something();
-        let fresh = self.asked.calls == 0 && self.taken_in <= now && now < self.deadline;
+        let fresh = self.asked.calls == 0 && self.ready_since <= now && now < self.deadline;
         calls && whole && fresh
     }
 
+    /// Whether it surely waits for a mapping, which lets others pass.
+    pub(super) fn lets_pass(&self, now: UnixMillis) -> bool {
+        let fresh = self.asked.calls == 0 && self.ready_since <= now && !self.is_withdraw();
+        fresh && self.unmapped && !self.lacks_something()
+    }
+
+    /// Whether it answers for an agent what that event puts before them: then it waits for it.
+    pub(super) fn waits_for(&self, earlier: &Self) -> bool {
+        let (Action::Accept { agent, .. } | Action::Reject { agent, .. }) = &self.event.action
+        else {
+            return false;
+        };
+        let same_leg = same_leg(&self.event.segment, &earlier.event.segment);
+        self.asked.calls == 0 && same_leg && agent_of(&earlier.event) == Some(agent)
+    }
+
+    /// The tables have these names now.
+    pub(super) fn maps(&mut self, names: &[&str], now: UnixMillis) {
+        let unmapped = !self.is_mapped_by(names);
+        let before = std::mem::replace(&mut self.unmapped, unmapped);
+        self.was_unmapped |= self.unmapped;
+        if before && !self.unmapped {
+            self.ready_since = self.ready_since.max(now);
+        }
+    }
+
     /// Whether the tables with these names have all that it needs.
-    pub(super) fn is_mapped_by(&self, names: &[&str]) -> bool {
+    fn is_mapped_by(&self, names: &[&str]) -> bool {
         let has = |name: &str| names.contains(&name);
         let queue = self.queue.as_ref().is_none_or(|queue| has(queue.as_str()));
         match &self.event.action {
@@ -247,13 +274,23 @@ impl Known {
     }
 }
 
-fn ring(event: &RoutingEvent) -> Option<Ring> {
-    let agent = match &event.action {
+/// Whether one event is about the other's leg: a leg that is not named is any.
+fn same_leg(ours: &Option<SegmentId>, theirs: &Option<SegmentId>) -> bool {
+    ours.is_none() || theirs.is_none() || ours == theirs
+}
+
+/// The one agent whom an event puts work before.
+const fn agent_of(event: &RoutingEvent) -> Option<&VendorAgentId> {
+    match &event.action {
         Action::Offer { agent, .. }
         | Action::Assign { agent, .. }
-        | Action::Transfer { target: VendorTarget::Agent(agent), .. } => agent.clone(),
-        _ => return None,
-    };
+        | Action::Transfer { target: VendorTarget::Agent(agent), .. } => Some(agent),
+        _ => None,
+    }
+}
+
+fn ring(event: &RoutingEvent) -> Option<Ring> {
+    let agent = agent_of(event)?.clone();
     let (kind, leg) = (event.kind(), event.segment.clone()?);
     Some(Ring { kind, leg, agent, occurred_at: event.occurred_at })
 }

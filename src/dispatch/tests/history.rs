@@ -40,6 +40,11 @@ pub(super) enum Step {
         which: usize,
         mood: Mood,
     },
+    /// Again and again: time passes until something is due, the dispatcher looks, and ServiceNow answers in that mood.
+    Rounds {
+        mood: Mood,
+        times: usize,
+    },
     Passes(u64),
     /// Time passes until something is due.
     Due,
@@ -124,6 +129,7 @@ fn any_step() -> impl Strategy<Value = Step> {
         10 => (0usize..3, any_mood()).prop_map(|(which, mood)| Step::Answers { which, mood }),
         1 => (0u64..200_000).prop_map(Step::Passes),
         6 => Just(Step::Due),
+        1 => (any_mood(), 1usize..8).prop_map(|(mood, times)| Step::Rounds { mood, times }),
         1 => (-300i64..300).prop_map(Step::Jumps),
         2 => any::<bool>().prop_map(|arrive| Step::Crashes { arrive }),
         2 => subsequence(NAMES.to_vec(), 0..=5).prop_map(Step::Reloads),

@@ -134,9 +134,9 @@ impl<'a> Kept<'a> {
         }
     }
 
-    pub(super) fn count_open(&self) -> usize {
+    pub(super) fn counts(&self) -> (usize, usize) {
         let counts = self.store.counts();
-        counts.pending + counts.parked
+        (counts.pending + counts.parked, counts.dead)
     }
 
     pub(super) fn next_at(&self) -> Option<UnixMillis> {

@@ -1,6 +1,7 @@
 //! Random histories of events, answers, crashes, reloads and clock jumps against a simple reference model: see `witness` for
 //! the promises, `history` for what may happen, `play` for how it is played.
 
+mod departures;
 mod dispatched;
 mod explore;
 mod fate;

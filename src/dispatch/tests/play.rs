@@ -42,8 +42,8 @@ pub(super) trait Bridge {
     /// How an event has ended; none while it is open.
     fn end_of(&self, number: usize) -> Option<Outcome>;
 
-    /// How many are open.
-    fn count_open(&self) -> usize;
+    /// How many are open, and how many are dead letters.
+    fn counts(&self) -> (usize, usize);
 
     /// Whether ends have to be asked for, because nobody tells them, and calls may have to wait for the pace.
     fn is_silent(&self) -> bool {
@@ -99,6 +99,13 @@ impl<B: Bridge> Play<'_, B> {
             Step::Again(which) => self.arrives_again(*which),
             Step::Looks => self.looks(),
             Step::Answers { which, mood } => self.answers(*which, *mood),
+            Step::Rounds { mood, times } => {
+                for _ in 0..*times {
+                    self.passes_to_what_is_due();
+                    self.looks();
+                    self.answers(0, *mood);
+                }
+            }
             Step::Passes(ms) => self.witness.now = self.witness.now.plus(*ms),
             Step::Due => self.passes_to_what_is_due(),
             Step::Jumps(minutes) => {
@@ -287,9 +294,13 @@ impl<B: Bridge> Play<'_, B> {
     /// What was accepted and has not ended is there.
     fn stays_whole(&mut self) {
         self.catches_up();
-        let (open, there) = (self.witness.open().count(), self.bridge.count_open());
-        self.witness.must(open == there, || {
-            format!("{open} accepted events are open, and the bridge knows of {there}")
+        let (open, dead) = self.witness.counts();
+        let (kept_open, kept_dead) = self.bridge.counts();
+        self.witness.must(open == kept_open, || {
+            format!("{open} accepted events are open, and the bridge knows of {kept_open}")
+        });
+        self.witness.must(dead == kept_dead, || {
+            format!("{dead} events are dead letters, and the bridge knows of {kept_dead}")
         });
     }
 
@@ -311,6 +322,7 @@ impl<B: Bridge> Play<'_, B> {
         }
         if self.witness.breach.is_none() {
             self.bridge.crash(self.witness.now);
+            self.stays_whole();
             self.witness.concludes(peaceful);
             for number in 1..=self.witness.count() {
                 let told = self.witness.fate(number).end.as_ref().map(|(outcome, _)| *outcome);

@@ -167,8 +167,9 @@ impl Bridge for Pure {
         self.ends.get(&entry(number)).copied()
     }
 
-    fn count_open(&self) -> usize {
-        self.lanes.values().map(|lane| lane.entries.len()).sum()
+    fn counts(&self) -> (usize, usize) {
+        let dead = self.ends.values().filter(|outcome| **outcome == Outcome::Dead).count();
+        (self.lanes.values().map(|lane| lane.entries.len()).sum(), dead)
     }
 }
 

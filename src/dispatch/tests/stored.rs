@@ -124,7 +124,7 @@ impl Bridge for Stored<'_> {
         self.kept.end_of(number)
     }
 
-    fn count_open(&self) -> usize {
-        self.kept.count_open()
+    fn counts(&self) -> (usize, usize) {
+        self.kept.counts()
     }
 }

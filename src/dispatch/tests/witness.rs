@@ -16,9 +16,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::fate::{Fate, Known, deadline, named_item};
+use super::fate::{Asked, Fate, Known, deadline, named_item};
 use super::history::{NOON, Words};
-use super::servicenow::{Question, same_call};
+use super::servicenow::Question;
 use crate::routing::*;
 
 pub(super) struct Witness {
@@ -26,10 +26,10 @@ pub(super) struct Witness {
     pub(super) rules: Rules,
     names: Vec<&'static str>,
     /// By number; the first is 1.
-    fates: Vec<Fate>,
+    pub(super) fates: Vec<Fate>,
     known: HashMap<ConversationId, Known>,
     /// The work items that ServiceNow has made or an event has named, with the conversation.
-    items: HashSet<(SysId, ConversationId)>,
+    pub(super) items: HashSet<(SysId, ConversationId)>,
     orders: usize,
     pub(super) held: bool,
     /// The first promise that was broken, as a sentence.
@@ -89,6 +89,12 @@ impl Witness {
         (1..=self.fates.len()).filter(|number| self.fate(*number).is_open())
     }
 
+    /// How many events are open, and how many are dead letters.
+    pub(super) fn counts(&self) -> (usize, usize) {
+        let dead = |fate: &&Fate| matches!(fate.end, Some((Outcome::Dead, _)));
+        (self.open().count(), self.fates.iter().filter(dead).count())
+    }
+
     /// The open event with that deadline whose next move may be a call.
     pub(super) fn by_deadline(&self, deadline: UnixMillis) -> Option<usize> {
         self.open().find(|number| {
@@ -132,13 +138,15 @@ impl Witness {
         self.orders += 1;
         let fate = &mut self.fates[number - 1];
         fate.order = self.orders;
-        fate.unmapped = !fate.is_mapped_by(&self.names);
+        fate.was_unmapped = false;
+        fate.maps(&self.names, self.now);
     }
 
     pub(super) fn reloaded(&mut self, names: &[&'static str]) {
         self.names = names.to_vec();
+        let now = self.now;
         for fate in self.fates.iter_mut().filter(|fate| fate.is_open()) {
-            fate.unmapped |= !fate.is_mapped_by(names);
+            fate.maps(names, now);
         }
     }
 
@@ -148,9 +156,9 @@ impl Witness {
         });
         let (now, rules) = (self.now, &self.rules);
         let fate = &mut self.fates[number - 1];
-        (fate.taken_in, fate.deadline) = (now, deadline(&fate.event, now, rules));
+        (fate.ready_since, fate.deadline) = (now, deadline(&fate.event, now, rules));
         (fate.withdrawn, fate.told_before, fate.discarded) = (false, false, false);
-        (fate.end, fate.asked) = (None, super::fate::Asked::default());
+        (fate.end, fate.asked) = (None, Asked::default());
         fate.asked.excused = true;
         self.takes_its_place(number);
     }
@@ -171,77 +179,6 @@ impl Witness {
         if let AwaReply::Landed { work_item: Some(item) } = reply {
             let conversation = self.fate(number).event.conversation.clone();
             self.items.insert((*item, conversation));
-        }
-    }
-
-    /// A call or a look-up leaves; `done` says whether ServiceNow has done just that for the event before.
-    pub(super) fn leaves(&mut self, number: usize, question: &Question, done: bool) {
-        let call = question.call();
-        let name = match question {
-            Question::Call(call) => call.kind().to_string(),
-            Question::LookUp(call) => format!("look-up of the {}", call.kind()),
-        };
-        self.tell(|| format!("the {name} of e{number} leaves"));
-        let what = |words: &str| format!("the {name} of e{number} {words}");
-        if let Some(outcome) = self.fate(number).end.as_ref().map(|(outcome, _)| *outcome) {
-            return self.must(false, || what(&format!("left though it had ended as {outcome}")));
-        }
-        self.must(!self.held, || what("left while a person holds all calls"));
-        self.must(self.now < self.fate(number).deadline, || what("left after its deadline"));
-        let conversation = self.fate(number).event.conversation.clone();
-        let lane = |fate: &&Fate| fate.event.conversation == conversation;
-        let other = self.fates.iter().filter(lane).find(|fate| fate.asked.on_the_way);
-        let other = other.map(|fate| fate.event.id.clone());
-        self.must(other.is_none(), || {
-            what(&format!("left while {} was on the way", other.unwrap()))
-        });
-        let order = self.fate(number).order;
-        let in_the_way = |fate: &&Fate| {
-            fate.is_open() && fate.order < order && !fate.unmapped && !fate.lacks_something()
-        };
-        let earlier = self.fates.iter().filter(lane).find(in_the_way);
-        let earlier = earlier.map(|fate| fate.event.id.clone());
-        self.must(earlier.is_none(), || what(&format!("overtook {}", earlier.unwrap())));
-        let fault = self.fate(number).fault_of(call, &self.items);
-        self.must(fault.is_none(), || format!("e{number} {}", fault.unwrap()));
-        let fate = &mut self.fates[number - 1];
-        fate.asked.on_the_way = true;
-        let withdraw = fate.is_withdraw();
-        let same = same_call(fate.asked.first.get_or_insert_with(|| call.clone()), call);
-        self.must(same || withdraw, || what("asks for something else than the first time"));
-        let Fate { withdrawn, asked, .. } = &mut self.fates[number - 1];
-        let withdrawn = *withdrawn;
-        if let Question::LookUp(_) = question {
-            let doubt = asked.doubt;
-            return self.must(doubt, || what("left though nothing is in doubt"));
-        }
-        let uninvited = asked.calls > asked.invitations;
-        let (doubt, excused) = (asked.doubt, asked.excused);
-        let (unavailable, skewed) = (asked.unavailable, asked.skewed);
-        asked.calls += 1;
-        let pauses = self.rules.unavailable_pauses.len();
-        self.must(!withdrawn, || what("left after its withdraw was accepted"));
-        self.must(!doubt, || what("is repeated though the one before may have been carried out"));
-        self.must(!done || excused, || what("left though ServiceNow has done it already"));
-        self.must(!uninvited, || what("is repeated though no answer asks for that"));
-        self.must(unavailable <= pauses, || what("is tried too often for an agent who is away"));
-        self.must(skewed <= 1, || what("is tried again though the corrected time was refused too"));
-    }
-
-    /// The dispatcher has looked: what is over has ended, and what could leave has left, unless the pace may forbid it.
-    pub(super) fn sees_nothing_lie(&mut self, paced: bool) {
-        for number in 1..=self.fates.len() {
-            let fate = self.fate(number);
-            let lane = |other: &&Fate| other.event.conversation == fate.event.conversation;
-            let others = || self.fates.iter().filter(lane);
-            if !fate.is_open() || others().any(|other| other.asked.on_the_way) {
-                continue;
-            }
-            let first = !others().any(|other| other.is_open() && other.order < fate.order);
-            let over = fate.deadline <= self.now;
-            let could = first && fate.could_leave(self.now);
-            self.must(!over, || format!("e{number} is over, and nobody has noticed"));
-            self.must(!could || paced || self.held, || format!("e{number} could leave and lies"));
         }
     }
 
