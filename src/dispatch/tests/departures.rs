@@ -8,61 +8,72 @@ use crate::routing::*;
 impl Witness {
     /// A call or a look-up leaves; `done` says whether ServiceNow has done just that for the event before.
     pub(super) fn leaves(&mut self, number: usize, question: &Question, done: bool) {
-        let call = question.call();
         let name = match question {
-            Question::Call(call) => call.kind().to_string(),
-            Question::LookUp(call) => format!("look-up of the {}", call.kind()),
+            Question::Call(call) => format!("the {} of e{number}", call.kind()),
+            Question::LookUp(call) => format!("the look-up of the {} of e{number}", call.kind()),
         };
-        self.tell(|| format!("the {name} of e{number} leaves"));
-        let what = |words: &str| format!("the {name} of e{number} {words}");
+        self.tell(|| format!("{name} leaves"));
         if let Some(outcome) = self.fate(number).end.as_ref().map(|(outcome, _)| *outcome) {
-            return self.must(false, || what(&format!("left though it had ended as {outcome}")));
+            return self.must(false, || format!("{name} left though it had ended as {outcome}"));
         }
-        self.must(!self.held, || what("left while a person holds all calls"));
-        self.must(self.now < self.fate(number).deadline, || what("left after its deadline"));
-        let conversation = self.fate(number).event.conversation.clone();
-        let lane = |fate: &&Fate| fate.event.conversation == conversation;
-        let other = self.fates.iter().filter(lane).find(|fate| fate.asked.on_the_way);
-        let other = other.map(|fate| fate.event.id.clone());
-        self.must(other.is_none(), || {
-            what(&format!("left while {} was on the way", other.unwrap()))
-        });
-        let order = self.fate(number).order;
-        let in_the_way = |fate: &&Fate| {
-            fate.is_open() && fate.order < order && !fate.was_unmapped && !fate.lacks_something()
-        };
-        let earlier = self.fates.iter().filter(lane).find(in_the_way);
-        let earlier = earlier.map(|fate| fate.event.id.clone());
-        self.must(earlier.is_none(), || what(&format!("overtook {}", earlier.unwrap())));
-        let owed = self.fates[..number].iter().filter(lane).find(|other| {
-            other.is_open() && other.order < order && self.fate(number).waits_for(other)
-        });
-        let owed = owed.map(|fate| fate.event.id.clone());
-        self.must(owed.is_none(), || what(&format!("did not wait for {}", owed.unwrap())));
-        let fault = self.fate(number).fault_of(call, &self.items);
-        self.must(fault.is_none(), || format!("e{number} {}", fault.unwrap()));
+        self.must(!self.held, || format!("{name} left while a person holds all calls"));
+        let in_time = self.now < self.fate(number).deadline;
+        self.must(in_time, || format!("{name} left after its deadline"));
+        self.keeps_order(number, &name);
+        let fault = self.fate(number).fault_of(question.call(), &self.items);
+        self.must(fault.is_none(), || format!("e{number} {}", fault.unwrap_or_default()));
         let fate = &mut self.fates[number - 1];
         fate.asked.on_the_way = true;
-        let withdraw = fate.is_withdraw();
-        let same = same_call(fate.asked.first.get_or_insert_with(|| call.clone()), call);
-        self.must(same || withdraw, || what("asks for something else than the first time"));
-        let Fate { withdrawn, asked, .. } = &mut self.fates[number - 1];
-        let withdrawn = *withdrawn;
-        if let Question::LookUp(_) = question {
-            let doubt = asked.doubt;
-            return self.must(doubt, || what("left though nothing is in doubt"));
+        let first = fate.asked.first.get_or_insert_with(|| question.call().clone());
+        let same = same_call(first, question.call()) || fate.is_withdraw();
+        self.must(same, || format!("{name} asks for something else than the first time"));
+        match question {
+            Question::Call(_) => self.may_be_called(number, &name, done),
+            Question::LookUp(_) => {
+                let doubt = self.fate(number).asked.doubt;
+                self.must(doubt, || format!("{name} left though nothing is in doubt"));
+            }
         }
-        let uninvited = asked.calls > asked.invitations;
-        let (doubt, excused) = (asked.doubt, asked.excused);
-        let (unavailable, skewed) = (asked.unavailable, asked.skewed);
-        asked.calls += 1;
+    }
+
+    /// One at a time in a conversation, in the order of acceptance.
+    fn keeps_order(&mut self, number: usize, name: &str) {
+        let fate = self.fate(number);
+        let lane = |other: &&Fate| other.event.conversation == fate.event.conversation;
+        let earlier = |other: &&Fate| other.is_open() && other.order < fate.order;
+        let in_the_way = |other: &&Fate| !other.was_unmapped && !other.lacks_something();
+        let others = || self.fates.iter().filter(lane);
+        let name_of = |other: &Fate| other.event.id.clone();
+        let flying = others().find(|other| other.asked.on_the_way).map(name_of);
+        let passed = others().filter(earlier).find(in_the_way).map(name_of);
+        let mut before = self.fates[..number].iter().filter(lane).filter(earlier);
+        let owed = before.find(|other| fate.waits_for(other)).map(name_of);
+        for (broken, how) in [
+            (flying, "left beside the call of"),
+            (passed, "overtook"),
+            (owed, "did not wait for the offer of"),
+        ] {
+            self.must(broken.is_none(), || {
+                format!("{name} {how} {}", broken.as_ref().map_or("", EventId::as_str))
+            });
+        }
+    }
+
+    fn may_be_called(&mut self, number: usize, name: &str, done: bool) {
         let pauses = self.rules.unavailable_pauses.len();
-        self.must(!withdrawn, || what("left after its withdraw was accepted"));
-        self.must(!doubt, || what("is repeated though the one before may have been carried out"));
-        self.must(!done || excused, || what("left though ServiceNow has done it already"));
-        self.must(!uninvited, || what("is repeated though no answer asks for that"));
-        self.must(unavailable <= pauses, || what("is tried too often for an agent who is away"));
-        self.must(skewed <= 1, || what("is tried again though the corrected time was refused too"));
+        let Fate { withdrawn, asked, .. } = &mut self.fates[number - 1];
+        let laws = [
+            (!*withdrawn, "left after its withdraw was accepted"),
+            (!asked.doubt, "is repeated though the one before may have been carried out"),
+            (!done || asked.excused, "left though ServiceNow has done it already"),
+            (asked.calls <= asked.invitations, "is repeated though no answer asks for that"),
+            (asked.unavailable <= pauses, "is tried too often for an agent who is away"),
+            (asked.skewed <= 1, "is tried again though the corrected time was refused too"),
+        ];
+        asked.calls += 1;
+        for (holds, breach) in laws {
+            self.must(holds, || format!("{name} {breach}"));
+        }
     }
 
     /// The dispatcher has looked: what is over has ended, and what could leave has left, unless the pace may forbid it.

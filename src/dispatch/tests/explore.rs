@@ -1,6 +1,7 @@
 //! Draws histories until enough steps are played; a history that breaks a promise is made as short as it goes and told.
 //!
-//! `AWA_BRIDGE_MODEL_STEPS` sets how many steps all properties play together, `AWA_BRIDGE_MODEL_SEED` plays one history again.
+//! `MODEL_STEPS` sets how many steps all properties play together, `MODEL_SEED` plays one history again. They do not begin as
+//! the program's own variables do: its configuration refuses those that it does not know.
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -23,7 +24,7 @@ pub(super) struct Share {
 
 impl Share {
     fn steps(&self) -> u64 {
-        let all = std::env::var("AWA_BRIDGE_MODEL_STEPS").ok();
+        let all = std::env::var("MODEL_STEPS").ok();
         let all = all.map_or(1_000_000, |text| text.parse::<u64>().expect("a number of steps"));
         (all * self.of_a_million).div_ceil(1_000_000)
     }
@@ -34,7 +35,7 @@ impl Share {
 /// # Panics
 /// With the story of the first history that breaks a promise.
 pub(super) fn explore(share: &Share, mut play: impl FnMut(&History, bool) -> Told) {
-    let again = std::env::var("AWA_BRIDGE_MODEL_SEED").ok();
+    let again = std::env::var("MODEL_SEED").ok();
     let again = again.map(|text| text.parse::<u64>().expect("a seed"));
     let first = again.unwrap_or_else(rand::random);
     let (wanted, mut played, mut histories) = (share.steps(), 0, 0);
@@ -105,7 +106,7 @@ fn tell(
     let Told { breach, story } = play(&worst, true);
     let breach = breach.unwrap_or_else(|| "this time every promise held".to_owned());
     panic!(
-        "a promise is broken: {breach}\n\n{:?}\n{}\n\nto play it again: AWA_BRIDGE_MODEL_SEED={seed} cargo test {}\n",
+        "a promise is broken: {breach}\n\n{:?}\n{}\n\nto play it again: MODEL_SEED={seed} cargo test {}\n",
         worst.policy,
         story.join("\n"),
         share.property,

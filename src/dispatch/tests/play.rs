@@ -118,6 +118,7 @@ impl<B: Bridge> Play<'_, B> {
             Step::Replays(which) => self.replays(*which),
             Step::Stale(_) if self.witness.held => {}
             Step::Stale(which) => {
+                self.witness.tell(|| "the dispatcher comes with what it took before".to_owned());
                 let news = self.bridge.look_again(*which, self.witness.now);
                 self.hears(news);
             }
