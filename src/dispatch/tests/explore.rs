@@ -34,6 +34,7 @@ impl Share {
 ///
 /// # Panics
 /// With the story of the first history that breaks a promise.
+#[expect(clippy::print_stdout, reason = "a test says how much it played")]
 pub(super) fn explore(share: &Share, mut play: impl FnMut(&History, bool) -> Told) {
     let again = std::env::var("MODEL_SEED").ok();
     let again = again.map(|text| text.parse::<u64>().expect("a seed"));

@@ -301,6 +301,9 @@ impl Told {
             Kind::Withdraw => Action::Withdraw,
             Kind::Bind => Action::Bind,
         };
+        // A bind that says nothing is refused at the door.
+        let queue_name =
+            if self.kind == Kind::Bind { self.queue.or(Some("sales")) } else { self.queue };
         RoutingEvent {
             id: EventId::parse(&format!("e{number}")).unwrap(),
             conversation: ConversationId::parse(&format!("c{}", self.conversation)).unwrap(),
@@ -310,8 +313,7 @@ impl Told {
                 table: TableName::parse("interaction").unwrap(),
                 sys_id: sys_id(digit),
             }),
-            // A bind that says nothing is refused at the door.
-            queue: self.queue.or((self.kind == Kind::Bind).then_some("sales")).map(queue),
+            queue: queue_name.map(queue),
             channel: None,
             action,
         }

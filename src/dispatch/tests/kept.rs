@@ -60,7 +60,8 @@ impl<'a> Kept<'a> {
 
     /// Takes one request, or as many as there are events, all at once.
     pub(super) fn accept(&self, events: Vec<RoutingEvent>) -> Vec<Option<Vec<Ended>>> {
-        let apart = events.first().is_some_and(|event| number_of(event.id.as_str()) % 2 == 0);
+        let apart =
+            events.first().is_some_and(|event| number_of(event.id.as_str()).is_multiple_of(2));
         let now = (self.clock.now)();
         let deliveries: Vec<Delivery> = if apart {
             events.into_iter().map(|event| delivery(vec![event], now)).collect()
