@@ -56,6 +56,9 @@ pub struct WorkItem {
     pub agent: Option<VendorAgentId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segment: Option<SegmentId>,
+    /// Whose answer named it last: a withdraw takes back only what came before itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<EntryId>,
     /// Accepted or rejected already: a withdraw has nothing to take back.
     #[serde(default)]
     pub answered: bool,
@@ -68,6 +71,9 @@ pub struct OpenConsult {
     /// The leg that the consult was begun for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segment: Option<SegmentId>,
+    /// Who began it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<EntryId>,
     pub since: UnixMillis,
 }
 

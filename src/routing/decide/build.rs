@@ -248,7 +248,7 @@ impl Build<'_> {
     fn withdraw(&self) -> Result<Ready, Ready> {
         if let Some(consult) = &self.conversation.consult
             && self.rules.withdraw_ends_consult
-            && consult.is_of(self.entry.event.segment.as_ref())
+            && consult.is_ended_by(self.entry)
         {
             let document = consult.document.clone();
             return Ok(Ready::Call(AwaCall::EndConsult { document, hand_over: false }));
@@ -257,9 +257,8 @@ impl Build<'_> {
             WithdrawAction::None => Ok(Ready::Done),
             WithdrawAction::Reject => self.withdraw_by_reject(),
             WithdrawAction::CloseDocument => {
-                let segment = self.entry.event.segment.as_ref();
-                let sent =
-                    self.conversation.work_items.iter().any(|item| item.is_open_for(segment));
+                let mut items = self.conversation.work_items.iter();
+                let sent = items.any(|item| item.is_taken_back_by(self.entry));
                 match self.document() {
                     Ok(document) if sent => Ok(Ready::Call(AwaCall::CloseDocument { document })),
                     Ok(_) | Err(_) => Ok(Ready::Done),
@@ -269,10 +268,9 @@ impl Build<'_> {
     }
 
     fn withdraw_by_reject(&self) -> Result<Ready, Ready> {
-        let segment = self.entry.event.segment.as_ref();
         let open = self.conversation.work_items.iter().rev().find_map(|item| {
             let agent = item.agent.as_ref()?;
-            item.is_open_for(segment).then_some((item, agent))
+            item.is_taken_back_by(self.entry).then_some((item, agent))
         });
         let Some((item, agent)) = open else { return Ok(Ready::Done) };
         let reason = self.rules.directory.reason(None, self.channel());
@@ -314,12 +312,23 @@ impl OpenConsult {
     pub(super) fn is_of(&self, segment: Option<&SegmentId>) -> bool {
         same_segment(segment, self.segment.as_ref())
     }
+
+    /// Whether this withdraw ends it: one that had to wait does not end what was begun after it came.
+    pub(super) fn is_ended_by(&self, withdraw: &Entry) -> bool {
+        self.is_of(withdraw.event.segment.as_ref()) && self.entry.is_none_or(|by| by < withdraw.id)
+    }
 }
 
 impl WorkItem {
     /// Whether a withdraw of this leg has it to take back.
     pub(super) fn is_open_for(&self, segment: Option<&SegmentId>) -> bool {
         !self.answered && same_segment(segment, self.segment.as_ref())
+    }
+
+    /// Whether this withdraw takes it back: one that had to wait leaves alone what was offered after it came.
+    fn is_taken_back_by(&self, withdraw: &Entry) -> bool {
+        let segment = withdraw.event.segment.as_ref();
+        self.is_open_for(segment) && self.entry.is_none_or(|by| by < withdraw.id)
     }
 }
 

@@ -3,8 +3,8 @@
 use super::{Effect, Lane};
 use crate::routing::{
     Action, Answer, AwaReply, Conversation, Doubt, Entry, EntryId, OpenConsult, Outcome, Pause,
-    PauseCause, Reason, Rules, SegmentId, Stage, SysId, TransferKind, UnixMillis, VendorAgentId,
-    VendorTarget, Wait, WithdrawAction, WorkItem,
+    PauseCause, Reason, Rules, Stage, SysId, TransferKind, UnixMillis, VendorAgentId, VendorTarget,
+    Wait, WithdrawAction, WorkItem,
 };
 
 /// An answer with all that came along.
@@ -209,26 +209,31 @@ fn landed(
     entry.story.work_item = work_item;
     let event = entry.event.clone();
     let brought = entry.story.brought.clone().unwrap_or_default();
+    let learnt = |agent: Option<&VendorAgentId>, answered: bool| {
+        let (agent, segment) = (agent.cloned(), event.segment.clone());
+        work_item.map(|sys_id| WorkItem { sys_id, agent, segment, entry: Some(id), answered })
+    };
     match &event.action {
         Action::Offer { agent, assignment, .. } => {
             let answered = rules.offer.assignment(assignment).enable_auto_assign;
-            conversation.learn_work_item(work_item, Some(agent), event.segment.as_ref(), answered);
+            conversation.learn_work_item(learnt(Some(agent), answered));
         }
         Action::Transfer { kind, target, .. } => {
             let agent = match target {
                 VendorTarget::Agent(agent) => Some(agent),
                 VendorTarget::Queue(_) => None,
             };
-            conversation.learn_work_item(work_item, agent, event.segment.as_ref(), false);
+            conversation.learn_work_item(learnt(agent, false));
             if let (TransferKind::Consult, Some(document)) =
                 (kind, event.document.clone().or(brought.document))
             {
-                conversation.consult =
-                    Some(OpenConsult { document, segment: event.segment.clone(), since: at });
+                let segment = event.segment.clone();
+                let consult = OpenConsult { document, segment, entry: Some(id), since: at };
+                conversation.consult = Some(consult);
             }
         }
         Action::Assign { agent, .. } => {
-            conversation.learn_work_item(work_item, Some(agent), event.segment.as_ref(), false);
+            conversation.learn_work_item(learnt(Some(agent), false));
         }
         Action::Accept { .. } | Action::Reject { .. } => conversation.answered(work_item),
         Action::ConsultEnd { .. } => conversation.consult = None,
@@ -253,9 +258,9 @@ fn landed(
 
 /// Books one step of a withdraw as done; whether another may follow.
 fn withdraw_goes_on(conversation: &mut Conversation, position: usize, rules: &Rules) -> bool {
-    let segment = conversation.entries[position].event.segment.as_ref();
+    let withdraw = &conversation.entries[position];
     let consult = conversation.consult.as_ref();
-    if rules.withdraw_ends_consult && consult.is_some_and(|consult| consult.is_of(segment)) {
+    if rules.withdraw_ends_consult && consult.is_some_and(|consult| consult.is_ended_by(withdraw)) {
         conversation.consult = None;
         return true;
     }
@@ -274,20 +279,13 @@ fn withdraw_goes_on(conversation: &mut Conversation, position: usize, rules: &Ru
 }
 
 impl Conversation {
-    fn learn_work_item(
-        &mut self,
-        sys_id: Option<SysId>,
-        agent: Option<&VendorAgentId>,
-        segment: Option<&SegmentId>,
-        answered: bool,
-    ) {
-        let Some(sys_id) = sys_id else { return };
-        self.work_items.retain(|item| item.sys_id != sys_id);
+    fn learn_work_item(&mut self, learnt: Option<WorkItem>) {
+        let Some(learnt) = learnt else { return };
+        self.work_items.retain(|item| item.sys_id != learnt.sys_id);
         if self.work_items.len() == Self::WORK_ITEMS {
             self.work_items.remove(0);
         }
-        let (agent, segment) = (agent.cloned(), segment.cloned());
-        self.work_items.push(WorkItem { sys_id, agent, segment, answered });
+        self.work_items.push(learnt);
     }
 
     fn answered(&mut self, sys_id: Option<SysId>) {

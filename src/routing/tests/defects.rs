@@ -186,6 +186,7 @@ fn the_look_up_of_an_accept_asks_about_the_work_item_that_was_accepted() {
         sys_id: sys_id('2'),
         agent: Some(agent("anna")),
         segment: Some(segment("s1")),
+        entry: None,
         answered: false,
     });
     scene.so_far().due(3, 3);
@@ -300,4 +301,32 @@ fn a_withdraw_of_one_leg_leaves_the_consult_of_another_open() {
     scene.said(["enqueue 3", "settle 3 delivered nothing_left_to_withdraw"]);
     scene.arrives(2, a_withdraw("e4").of_leg("s2")).so_far().due(2, 4);
     scene.said(["call 4 end_consult try 1 until +600002"]);
+}
+
+#[test]
+fn a_withdraw_that_waited_for_a_mapping_leaves_alone_what_was_offered_after_it() {
+    let mut scene = Scene::new();
+    scene.rules.withdraw = WithdrawAction::Reject;
+    scene.arrives(0, an_offer("e1")).lands(0, 1, Some(sys_id('1')));
+    scene.reloads(1, tables_without_reasons()).arrives(1, a_withdraw("e2")).due(1, 2);
+    scene.stands(["2 parked +600001"]);
+    scene.arrives(2, an_offer("e3").by("ben")).lands(2, 3, Some(sys_id('2')));
+    scene.reloads(3, tables()).due(3, 2);
+    let AwaCall::Reject { work_item, .. } = scene.call() else { panic!("a reject") };
+    assert_eq!(work_item, sys_id('1'));
+    scene.answers(4, 2, AwaReply::Landed { work_item: None }).so_far();
+    scene.due(4, 2).said(["settle 2 delivered done"]);
+}
+
+#[test]
+fn a_withdraw_that_waited_for_a_mapping_leaves_open_the_consult_begun_after_it() {
+    let mut scene = Scene::new();
+    scene.rules.withdraw = WithdrawAction::Reject;
+    scene.rules.withdraw_ends_consult = true;
+    scene.arrives(0, an_offer("e1")).lands(0, 1, Some(sys_id('1')));
+    scene.reloads(1, tables_without_reasons()).arrives(1, a_withdraw("e2")).due(1, 2);
+    let consult = a_transfer("e3", TransferKind::Consult, to_agent("ben"));
+    scene.arrives(2, consult).lands(2, 3, Some(sys_id('2'))).so_far();
+    scene.reloads(3, tables()).so_far().due(3, 2);
+    scene.said(["call 2 reject try 1 until +600001"]);
 }

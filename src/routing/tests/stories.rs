@@ -112,7 +112,8 @@ fn a_consult_is_open_from_its_transfer_to_its_end() {
     let mut scene = Scene::new();
     scene.arrives(0, a_bind("e1").in_queue("sales"));
     scene.arrives(1, a_transfer("e2", TransferKind::Consult, to_agent("ben"))).lands(7, 2, None);
-    let open = OpenConsult { document: document(), segment: None, since: at(7) };
+    let open =
+        OpenConsult { document: document(), segment: None, entry: Some(EntryId(2)), since: at(7) };
     assert_eq!(scene.conversation.consult, Some(open));
     scene.arrives(8, a_consult_end("e3")).lands(9, 3, None);
     assert_eq!(scene.conversation.consult, None);
