@@ -1,9 +1,10 @@
 //! What the reference model holds of one event: what it asks for, what ServiceNow has said of it, how it ended. Written from
 //! the contract's words, without a look at stages, entries or effects.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use super::history::{external_id, user};
+use super::witness::number_of;
 use crate::routing::*;
 
 /// One accepted event.
@@ -196,7 +197,7 @@ impl Fate {
     pub(super) fn fault_of(
         &self,
         call: &AwaCall,
-        items: &HashSet<(SysId, ConversationId)>,
+        items: &HashMap<(SysId, ConversationId), usize>,
     ) -> Option<String> {
         let same_document = |document: &DocumentRef| match &self.document {
             Some(known) => known == document,
@@ -207,7 +208,8 @@ impl Fate {
             None => true,
         };
         let is = |agent: &VendorAgentId, who: &SysId| user(agent.as_str()) == *who;
-        let ours = |item: &SysId| items.contains(&(*item, self.event.conversation.clone()));
+        let made_for = |item: &SysId| items.get(&(*item, self.event.conversation.clone()));
+        let ours = |item: &SysId| made_for(item).is_some();
         let (segment, occurred_at) = (&self.event.segment, self.event.occurred_at);
         let fits = match (&self.event.action, call) {
             (
@@ -244,7 +246,9 @@ impl Fate {
             ) => same_document(document) && hand_over == theirs,
             (Action::Withdraw, AwaCall::EndConsult { hand_over, .. }) => !hand_over,
             (Action::Withdraw, AwaCall::CloseDocument { document }) => same_document(document),
-            (Action::Withdraw, AwaCall::Reject { work_item: item, .. }) => ours(item),
+            (Action::Withdraw, AwaCall::Reject { work_item: item, .. }) => {
+                made_for(item).is_some_and(|offer| *offer < number_of(self.event.id.as_str()))
+            }
             _ => false,
         };
         (!fits).then(|| format!("asks ServiceNow for something else than the event says: {call:?}"))

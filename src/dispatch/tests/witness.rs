@@ -9,12 +9,13 @@
 //! 3. Calls of one conversation leave one at a time and in the order of acceptance; only what lacks a mapping or a word of its
 //!    conversation lets others pass.
 //!    What is over or could leave does not lie.
+//!    A withdraw undoes only what was accepted before it.
 //! 4. Nothing leaves at or after its deadline, after its withdraw, after its end, or while a person holds all calls.
 //! 5. What may have been carried out is looked up before it is repeated, unless policy or a person excuses that; what
 //!    ServiceNow has done is not asked of it again.
 //! 6. A call is repeated only on an answer that asks for it, asks for the same each time, and for what the event says.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::fate::{Asked, Fate, Known, deadline, named_item};
 use super::history::{NOON, Words};
@@ -28,8 +29,8 @@ pub(super) struct Witness {
     /// By number; the first is 1.
     pub(super) fates: Vec<Fate>,
     known: HashMap<ConversationId, Known>,
-    /// The work items that ServiceNow has made or an event has named, with the conversation.
-    pub(super) items: HashSet<(SysId, ConversationId)>,
+    /// The work items that ServiceNow has made, with the event that they were made for, or that an event has named.
+    pub(super) items: HashMap<(SysId, ConversationId), usize>,
     orders: usize,
     pub(super) held: bool,
     /// The first promise that was broken, as a sentence.
@@ -46,7 +47,7 @@ impl Witness {
             names: names.to_vec(),
             fates: Vec::new(),
             known: HashMap::new(),
-            items: HashSet::new(),
+            items: HashMap::new(),
             orders: 0,
             held: false,
             breach: None,
@@ -117,7 +118,7 @@ impl Witness {
             }
         }
         if let Some(item) = named_item(&event) {
-            self.items.insert((item, event.conversation.clone()));
+            self.items.entry((item, event.conversation.clone())).or_default();
         }
         let known = self.known.entry(event.conversation.clone()).or_default();
         let fate = Fate::new(event, known, self.now, &self.rules);
@@ -178,7 +179,7 @@ impl Witness {
     pub(super) fn made(&mut self, number: usize, reply: &AwaReply) {
         if let AwaReply::Landed { work_item: Some(item) } = reply {
             let conversation = self.fate(number).event.conversation.clone();
-            self.items.insert((*item, conversation));
+            self.items.insert((*item, conversation), number);
         }
     }
 
