@@ -1,21 +1,24 @@
 //! A vendor's jq filter: compiled once, run over each decoded request.
 //!
-//! A run yields at most [`MAX_OUTPUTS`] values over an input of limited size and depth, it cannot see the environment, the
-//! clock, the disk or the process, and jq's own endless loops are not there. jaq offers no way to interrupt a filter, so
-//! one that recurs for ever by itself, or builds an endless array, still hangs: a filter is trusted as configuration is,
-//! and `check` runs it over its samples first.
+//! A run yields at most [`MAX_OUTPUTS`] values over an input of limited size and depth, takes at most [`MAX_STEPS`] steps
+//! (see [`meter`]), and cannot see the environment, the clock, the disk or the process. So it ends, whatever the filter
+//! says, and in the same way for the same request.
 
+mod meter;
+mod natives;
+mod value;
 mod words;
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
-use jaq_core::data::JustLut;
 use jaq_core::load::{Arena, File, Loader, span};
-use jaq_core::native::{Fun, bome, run, v};
 use jaq_core::{Compiler, Ctx, Exn, Vars, load};
 use jaq_json::Val;
 
-use super::decode::{parse_json, string_of};
+use self::meter::{Allowance, Data, Program, Spent};
+use self::value::Metered;
+use super::decode::string_of;
 use super::shortened;
 use crate::problem::Problem;
 
@@ -28,14 +31,27 @@ const PRELUDE: &str = include_str!("filter/prelude.jq");
 /// The variables that are bound, in the order of [`Bindings`].
 const VARIABLES: [&str; 4] = ["$headers", "$query", "$options", "$received_at"];
 
-/// Native filters that would let a filter out of its cage, or make two runs differ; ours stand in for them.
-const CAGED: [&str; 8] =
-    ["env", "now", "halt", "debug_empty", "stderr_empty", "localtime", "strflocaltime", "fromjson"];
-
-/// jq's definitions that loop until something holds: a mapping that uses one hangs as soon as it does not hold.
+/// jq's definitions that loop until something holds: a mapping that uses one fails as soon as it does not hold.
 const ENDLESS: [&str; 4] = ["repeat", "while", "until", "combinations"];
 
-type Data = JustLut<Val>;
+/// Definitions that come before jq's own.
+const METERED: &str = include_str!("filter/metered.jq");
+
+/// How many steps one run may take. The largest requests of the shipped profiles take some hundred thousand.
+pub(super) const MAX_STEPS: u64 = 1_000_000;
+
+/// What a run may take where it is called. Hardly any takes more.
+///
+/// A chain of values or of calls is let go of link by link on the stack, and each link has cost a step at least. So few
+/// of them fit on any thread's.
+const SMALL: Allowance = Allowance { steps: 8_000, stack: 512 << 10 };
+
+/// What a run may take on a thread of its own, and the stack for it: mostly address space that is never touched.
+const LARGE: Allowance = Allowance { steps: MAX_STEPS, stack: 8 << 20 };
+const LARGE_STACK: usize = 256 << 20;
+
+/// One such thread at a time, so that their memory is bounded.
+static LARGE_RUN: Mutex<()> = Mutex::new(());
 
 /// A compiled filter; any thread may run it.
 pub(super) struct Filter {
@@ -64,20 +80,23 @@ pub(super) type Output = Result<Val, String>;
 impl Filter {
     /// Compiles a filter; the problems name the line.
     pub(super) fn compile(path: &Path, code: &str) -> Result<Self, Vec<Problem>> {
-        let prelude = load::parse(PRELUDE, |parser| parser.defs())
-            .expect("the prelude is part of the program and is compiled by every test");
-        let definitions = jaq_core::defs()
-            .filter(|definition| !ENDLESS.contains(&definition.name))
+        let ours = |code| {
+            load::parse(code, |parser| parser.defs())
+                .expect("it is part of the program and is compiled by every test")
+        };
+        let definitions = ours(METERED)
+            .into_iter()
+            .chain(jaq_core::defs().filter(|definition| !ENDLESS.contains(&definition.name)))
             .chain(jaq_std::defs())
             .chain(jaq_json::defs())
-            .chain(prelude);
+            .chain(ours(PRELUDE));
         let reads = Reads { headers: code.contains("$headers"), query: code.contains("$query") };
         let arena = Arena::default();
         let modules = Loader::new(definitions)
             .load(&arena, File { code, path: () })
             .map_err(|errors| load_problems(path, code, errors))?;
         Compiler::default()
-            .with_funs(natives())
+            .with_funs(natives::natives())
             .with_global_vars(VARIABLES)
             .compile(modules)
             .map(|compiled| Self { compiled, reads })
@@ -100,59 +119,68 @@ impl Filter {
         self.reads
     }
 
-    /// Runs the filter; a part that fails does not keep the others from coming.
+    /// Runs the filter; a part that fails does not keep the others from coming. Where the allowance is used up, what has
+    /// come stays and the error ends it.
     pub(super) fn run(&self, input: Val, bindings: Bindings) -> Vec<Output> {
         let Bindings { headers, query, options, received_at } = bindings;
-        let variables = Vars::new([headers, query, options, received_at]);
-        let context = Ctx::<Data>::new(&self.compiled.lut, variables);
-        let mut outputs: Vec<Output> = self
-            .compiled
-            .id
-            .run((context, input))
-            .take(MAX_OUTPUTS + 1)
-            .map(|output| output.map_err(explain))
-            .collect();
-        if outputs.len() > MAX_OUTPUTS {
-            outputs.truncate(MAX_OUTPUTS);
-            outputs.push(Err(format!("the filter yields more than {MAX_OUTPUTS} values")));
+        let variables = [headers, query, options, received_at];
+        let mut outputs = Vec::new();
+        // A filter does nothing but yield values: it can start again with more.
+        if self.attempt(&input, &variables, SMALL, &mut outputs).is_ok() {
+            return outputs;
         }
-        outputs
+        let _one_at_a_time = LARGE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
+        let run = meter::on_a_large_stack(LARGE_STACK, || {
+            let mut outputs = Vec::new();
+            if let Err(spent) = self.attempt(&input, &variables, LARGE, &mut outputs) {
+                outputs.push(Err(told(spent)));
+            }
+            outputs
+        });
+        run.unwrap_or_else(|| vec![Err("the filter got no thread to run on".to_owned())])
+    }
+
+    /// Runs the filter within an allowance.
+    fn attempt(
+        &self,
+        input: &Val,
+        variables: &[Val; 4],
+        allowance: Allowance,
+        outputs: &mut Vec<Output>,
+    ) -> Result<u64, Spent> {
+        meter::within(allowance, || {
+            let variables = Vars::new(variables.iter().cloned().map(Metered));
+            let context = Ctx::<Data>::new(Program(&self.compiled.lut), variables);
+            for output in self.compiled.id.run((context, Metered(input.clone()))) {
+                if outputs.len() == MAX_OUTPUTS {
+                    outputs.push(Err(format!("the filter yields more than {MAX_OUTPUTS} values")));
+                    return;
+                }
+                outputs.push(output.map_err(explain).map(|value| {
+                    // Whoever reads it walks through all of it.
+                    value.weigh();
+                    value.0
+                }));
+            }
+        })
     }
 }
 
-/// jq's filters but the caged ones, and ours.
-fn natives() -> impl Iterator<Item = Fun<Data>> {
-    let free = |(name, ..): &Fun<Data>| !CAGED.contains(name);
-    let jq = jaq_core::funs().chain(jaq_std::funs()).chain(jaq_json::funs()).filter(free);
-    let denied = |name| run::<Data>((name, v(0), |_| no_access()));
-    let ours = [
-        denied("env"),
-        denied("now"),
-        denied("localtime"),
-        run::<Data>(("halt", v(1), |_| no_access())),
-        run::<Data>(("strflocaltime", v(1), |_| no_access())),
-        run::<Data>(("debug_empty", v(0), |_| Box::new(std::iter::empty()))),
-        run::<Data>(("stderr_empty", v(0), |_| Box::new(std::iter::empty()))),
-        run::<Data>(("fromjson", v(0), |(_, input)| {
-            let text = string_of(&input).unwrap_or_default();
-            let parsed = parse_json(text.as_bytes());
-            bome(parsed.map_err(|_| jaq_core::Error::str("a text is not JSON")))
-        })),
-    ];
-    jq.chain(ours).chain(words::words())
-}
-
-fn no_access<'a>() -> jaq_core::ValXs<'a, Val> {
-    bome(Err(jaq_core::Error::str("a profile has no access to this")))
+fn told(spent: Spent) -> String {
+    match spent {
+        Spent::Steps => format!("the filter takes more than {MAX_STEPS} steps"),
+        Spent::Stack => "the filter calls itself too deeply".to_owned(),
+        Spent::Depth => "the filter makes a value that is too deep".to_owned(),
+    }
 }
 
 /// Says what failed without the value that it failed on: that value is the sender's.
-fn explain(exception: Exn<'_, Val>) -> String {
+fn explain(exception: Exn<'_, Metered>) -> String {
     let Ok(error) = exception.get_err() else {
         return "the filter ended itself".to_owned();
     };
     let value = error.into_val();
-    let text = string_of(&value).unwrap_or_else(|| value.to_string());
+    let text = string_of(&value.0).unwrap_or_else(|| value.to_string());
     let told = |start: &str| text.starts_with(start);
     if told("cannot use ") {
         let wanted = text.rsplit_once(" as ").map_or("", |(_, wanted)| wanted);

@@ -12,6 +12,7 @@ mod demo;
 mod drain;
 mod duplicates;
 mod durability;
+mod endless_filters;
 mod faults;
 mod hold;
 mod hostile;

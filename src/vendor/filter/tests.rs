@@ -1,3 +1,4 @@
+use super::super::decode::parse_json;
 use super::super::fixture::{open_source, request};
 use super::*;
 use serde_json::{Value, json};
@@ -159,3 +160,6 @@ fn the_prelude_does_what_it_says() {
     assert_eq!(value("channel", json!(null)), "null");
     assert_eq!(value("lower_keys", json!({"A": [{"B": "C"}]})), r#"{"a":[{"b":"C"}]}"#);
 }
+
+mod hostile;
+mod same_as_jaq;

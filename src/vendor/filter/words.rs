@@ -2,38 +2,60 @@
 //!
 //! None of them fails: what they cannot read is null.
 
-use jaq_core::DataT;
+use jaq_core::ValXs;
 use jaq_core::native::{Fun, bome, run, v};
 use jaq_json::{Map, Rc, Val};
 
 use super::super::decode::{string_of, string_val};
+use super::meter::Data;
+use super::value::Metered;
 use crate::routing::UnixMillis;
 
 /// The filters with their names; `prelude.jq` defines the rest on top of them.
-pub(super) fn words<D: for<'a> DataT<V<'a> = Val>>() -> Vec<Fun<D>> {
+pub(super) fn words() -> Vec<Fun<Data>> {
     vec![
-        run((("text"), v(0), |(_, input)| bome(Ok(text(&input))))),
-        run(("lower_text", v(0), |(_, input)| bome(Ok(lower_text(&input))))),
-        run(("last_segment", v(0), |(_, input)| bome(Ok(last_segment(&input))))),
-        run(("as_document", v(0), |(_, input)| bome(Ok(as_document(&input))))),
+        run(("text", v(0), |(_, input)| word(&input, text))),
+        run(("lower_text", v(0), |(_, input)| word(&input, lower_text))),
+        run(("last_segment", v(0), |(_, input)| word(&input, last_segment))),
+        run(("as_document", v(0), |(_, input)| word(&input, as_document))),
         run(("document_in", v(1), |(mut context, input)| {
             let name = context.pop_var();
-            bome(Ok(document_in(&input, &name)))
+            one(document_in(&input.0, &name.0))
         })),
-        run(("own_events", v(0), |(_, input)| Box::new(own_events(input).into_iter().map(Ok)))),
+        run(("own_events", v(0), |(_, input)| {
+            input.weigh();
+            Box::new(own_events(input.0).into_iter().map(|event| Ok(Metered(event))))
+        })),
         run(("completed", v(1), |(mut context, input)| {
             let options = context.pop_var();
-            bome(Ok(completed(input, &options)))
+            input.weigh();
+            one(completed(input.0, &options.0))
         })),
         run(("is_one_of", v(1), |(mut context, input)| {
             let values = context.pop_var();
-            bome(Ok(Val::Bool(matches!(&values, Val::Arr(all) if all.contains(&input)))))
+            values.weigh();
+            one(Val::Bool(matches!(&values.0, Val::Arr(all) if all.contains(&input.0))))
         })),
-        run(("time_or_null", v(0), |(_, input)| bome(Ok(time_or_null(&input))))),
-        run(("from_epoch_s", v(0), |(_, input)| bome(Ok(from_epoch_s(&input))))),
-        run(("from_epoch_ms", v(0), |(_, input)| bome(Ok(from_epoch_ms(&input))))),
-        run(("lower_keys", v(0), |(_, input)| bome(Ok(lower_keys(&input))))),
+        run(("time_or_null", v(0), |(_, input)| word(&input, time_or_null))),
+        run(("from_epoch_s", v(0), |(_, input)| word(&input, from_epoch_s))),
+        run(("from_epoch_ms", v(0), |(_, input)| word(&input, from_epoch_ms))),
+        run(("lower_keys", v(0), |(_, input)| {
+            input.weigh();
+            one(lower_keys(&input.0))
+        })),
     ]
+}
+
+/// What a word makes of a text or a number; it does not look into anything else.
+fn word<'a>(input: &Metered, word: fn(&Val) -> Val) -> ValXs<'a, Metered> {
+    if matches!(input.0, Val::TStr(_) | Val::Num(_)) {
+        input.weigh();
+    }
+    one(word(&input.0))
+}
+
+fn one<'a>(value: Val) -> ValXs<'a, Metered> {
+    bome(Ok(Metered(value)))
 }
 
 /// A string that is not empty, or a number digit for digit.
