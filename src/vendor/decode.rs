@@ -7,6 +7,7 @@ mod cloudevents;
 mod json;
 
 use std::fmt;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -103,12 +104,12 @@ fn form(body: &[u8], json_fields: &[String]) -> Result<Val, Malformed> {
             .then(|| json::parse(value.as_bytes()).ok())
             .flatten()
             .unwrap_or_else(|| string_val(&value));
-        let value = match fields.swap_remove(&string_val(&name)) {
-            None => value,
-            Some(Val::Arr(earlier)) => earlier.iter().cloned().chain([value]).collect(),
-            Some(earlier) => [earlier, value].into_iter().collect(),
-        };
-        fields.insert(string_val(&name), value);
+        match fields.get_mut(&string_val(&name)) {
+            None => drop(fields.insert(string_val(&name), value)),
+            // In place: a body may repeat one name a hundred thousand times.
+            Some(Val::Arr(earlier)) => Arc::make_mut(earlier).push(value),
+            Some(earlier) => *earlier = [std::mem::take(earlier), value].into_iter().collect(),
+        }
     }
     Ok(Val::obj(fields))
 }

@@ -9,13 +9,20 @@ use super::Malformed;
 /// How deep arrays and objects may be nested.
 const MAX_DEPTH: usize = 128;
 
+/// How many digits may follow each other in a number: to read one takes the square of its length.
+const MAX_DIGITS: usize = 1_000;
+
 /// Reads exactly one JSON value; a byte order mark is passed over.
 pub(in super::super) fn parse(bytes: &[u8]) -> Result<Val, Malformed> {
     let syntax = |what: &str| Malformed::Syntax(format!("JSON: {what}"));
     let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|_| syntax("it is not UTF-8"))?;
-    if nesting(bytes) > MAX_DEPTH {
+    let (depth, digits) = depth_and_digits(bytes);
+    if depth > MAX_DEPTH {
         return Err(syntax("it is nested too deeply"));
+    }
+    if digits > MAX_DIGITS {
+        return Err(syntax("a number is too long"));
     }
     // jaq reads more than JSON (comments, NaN, byte strings), so serde_json has to agree first.
     serde_json::from_str::<IgnoredAny>(text).map_err(|error| {
@@ -26,10 +33,13 @@ pub(in super::super) fn parse(bytes: &[u8]) -> Result<Val, Malformed> {
         .map_err(|_| syntax("a character is not written as it should be"))
 }
 
-/// How deep the brackets outside of strings are nested.
-fn nesting(bytes: &[u8]) -> usize {
+/// How deep the brackets outside of strings are nested, and how many digits follow each other there at most.
+fn depth_and_digits(bytes: &[u8]) -> (usize, usize) {
     let (mut depth, mut deepest, mut in_string, mut escaped) = (0_usize, 0, false, false);
+    let (mut digits, mut longest) = (0_usize, 0);
     for byte in bytes {
+        digits = if !in_string && byte.is_ascii_digit() { digits + 1 } else { 0 };
+        longest = longest.max(digits);
         match (in_string, byte) {
             (true, _) if escaped => escaped = false,
             (true, b'\\') => escaped = true,
@@ -42,7 +52,7 @@ fn nesting(bytes: &[u8]) -> usize {
             (true | false, _) => {}
         }
     }
-    deepest
+    (deepest, longest)
 }
 
 /// Puts U+FFFD where half of a surrogate pair is escaped: senders cut texts in the middle of an emoji.

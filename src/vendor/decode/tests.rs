@@ -133,3 +133,21 @@ fn content_types_are_compared_without_case_and_parameters() {
     assert!(!fits("text/plain") && !fits("application/x-www-form-urlencoded"));
     assert!(content_type_fits(Decode::Json, &types, &request(&[], "")));
 }
+
+/// Were each value to copy those before it, this would take minutes.
+#[test]
+fn a_body_that_repeats_one_name_is_read_in_one_go() {
+    let body = format!("a=&{}", "a&".repeat(130_000));
+    let found = form(&body, &[]).unwrap();
+    assert_eq!(found.matches("\"\"").count(), 130_001);
+}
+
+#[test]
+fn a_number_that_would_take_long_to_read_is_refused() {
+    let long = |digits: usize| format!("{{\"a\": -{}.{}}}", "9".repeat(digits), "9".repeat(digits));
+    assert!(json(&long(1_000)).is_ok());
+    assert_eq!(json(&long(1_001)), Err(Malformed::Syntax("JSON: a number is too long".to_owned())));
+    assert!(json(&"9".repeat(262_144)).is_err());
+    let text = format!("\"{}\"", "9".repeat(5_000));
+    assert!(json(&text).is_ok(), "digits in a string are no number");
+}
