@@ -48,4 +48,7 @@ pub mod metrics;
 pub mod notify;
 pub mod shutdown;
 
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
+
 pub mod sandbox;

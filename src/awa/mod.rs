@@ -6,6 +6,8 @@
 
 mod classify;
 pub mod client;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod hold;
 mod lookup;
 mod offset;
@@ -22,7 +24,7 @@ mod work_item;
 
 #[cfg(test)]
 mod peer;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod samples;
 #[cfg(test)]
 pub(crate) mod stand_in;

@@ -4,6 +4,8 @@
 //! secrets are only read when [`Secret::reveal`] or [`Settings::check_secrets`] asks for them.
 
 mod daemon;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod layers;
 pub mod limits;
 mod problem;

@@ -3,6 +3,8 @@
 //! A table that has any mistake is not used at all, and every mistake of every table is told at once.
 
 mod difference;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod table;
 
 pub use difference::{Change, Difference, diff};

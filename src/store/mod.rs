@@ -8,6 +8,8 @@ mod agenda;
 mod directory;
 mod door;
 mod durable;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod ids;
 mod lane;
 mod layout;

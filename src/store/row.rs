@@ -196,7 +196,7 @@ impl Rows {
     }
 }
 
-fn opened<'a>(chunk_key: &[u8], value: &'a [u8]) -> Result<(u16, &'a [u8]), RowError> {
+pub(super) fn opened<'a>(chunk_key: &[u8], value: &'a [u8]) -> Result<(u16, &'a [u8]), RowError> {
     let corrupt = || RowError::Corrupt(readable(chunk_key));
     let (header, content) = value.split_first_chunk::<HEADER>().ok_or_else(corrupt)?;
     let [version, c0, c1, c2, c3, high, low] = *header;

@@ -10,6 +10,8 @@ mod duration;
 mod filter;
 #[cfg(test)]
 mod fixture;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod handshake;
 mod profile;
 mod reading;

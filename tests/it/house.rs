@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Rooms that anyone but `routing` may use: they name things or tell the time, and know nobody.
-const COMMON: [&str; 3] = ["clock", "metrics", "problem"];
+/// Rooms that anyone but `routing` may use: they name things, tell the time or serve tests, and know nobody.
+const COMMON: [&str; 4] = ["clock", "fuzzing", "metrics", "problem"];
 
 /// The table of who may use whom. `app` may use everything.
-const MAY_USE: [(&str, &[&str]); 17] = [
+const MAY_USE: [(&str, &[&str]); 18] = [
     ("routing", &[]),
     ("vendor", &["routing"]),
     ("mapping", &["routing"]),
@@ -21,6 +21,7 @@ const MAY_USE: [(&str, &[&str]); 17] = [
     ("report", &["store", "routing"]),
     ("config", &["routing"]),
     ("cli", &["app", "config", "logging", "notify", "routing", "sandbox", "shutdown"]),
+    ("fuzzing", &[]),
     ("logging", &[]),
     ("notify", &[]),
     ("shutdown", &[]),

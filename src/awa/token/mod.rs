@@ -226,6 +226,17 @@ fn secret_value(value: &str) -> Option<HeaderValue> {
     Some(value)
 }
 
+/// Reads an answer of the token endpoint: whether the token that it brought is hidden from logs.
+#[cfg(any(test, fuzzing))]
+pub(super) fn read_token(
+    received: &Received,
+    now: crate::routing::UnixMillis,
+) -> Result<bool, Verdict> {
+    let grant = super::settings::Grant::ClientCredentials;
+    let registered = Registered::new("id".to_owned(), None, grant).expect("it needs no key");
+    registered.read(received, now).map(|granted| granted.header.is_sensitive())
+}
+
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Identity(..)")

@@ -1,0 +1,75 @@
+//! Target `records`: any bytes where a row should lie on the disk.
+
+use super::row::{self, RowError};
+use super::rows::{ConversationRow, EventRow, StoryRow, decode, encode};
+use super::{ids, layout, pack};
+use crate::routing::{RoutingEvent, UnixMillis};
+
+const KEY: &[u8] = b"e\0\0\0\0\0\0\0\x01";
+
+/// The first byte says what the others are taken for: `e`vent, `s`tory, `c`onversation, `i`ds, `p`ack of events,
+/// `b`odies, `k`ey, or a chunk.
+pub fn records(data: &[u8]) {
+    let Some((kind, bytes)) = data.split_first() else { return };
+    match kind {
+        b'e' => {
+            if let Ok(row) = decode::<EventRow>(KEY, bytes) {
+                assert_eq!(decode::<EventRow>(KEY, &encode(&row)), Ok(row.clone()));
+                drop((row.content.meta(&row.source), row.content.conversation()));
+                if let super::rows::Content::Event(event) = row.content {
+                    drop(RoutingEvent::parse(*event, UnixMillis(0)));
+                }
+            }
+        }
+        b's' => {
+            if let Ok(row) = decode::<StoryRow>(KEY, bytes) {
+                assert_eq!(decode::<StoryRow>(KEY, &encode(&row)), Ok(row));
+            }
+        }
+        b'c' => {
+            if let Ok(row) = ConversationRow::decode(KEY, bytes) {
+                let again = row.encode();
+                assert_eq!(ConversationRow::owes_calls(&again), !row.entries.is_empty());
+                assert_eq!(ConversationRow::decode(KEY, &again), Ok(row));
+            }
+        }
+        b'i' => match ids::decode(KEY, bytes) {
+            Ok(found) => assert_eq!(ids::encode(&found), bytes),
+            Err(error) => told(&error),
+        },
+        b'p' => match pack::seqs(&layout::event(7), bytes) {
+            Ok(seqs) => assert!(seqs.start == 7 && seqs.end - 7 <= bytes.len() as u64 / 4),
+            Err(error) => told(&error),
+        },
+        b'b' => match pack::bodies(KEY, bytes) {
+            Ok(bodies) => assert_eq!(pack::encode_bodies(&bodies), bytes),
+            Err(error) => told(&error),
+        },
+        b'k' => {
+            assert_eq!(layout::seq_in(bytes).is_some(), bytes.len() >= 9);
+            assert_eq!(layout::bucket_and_seq_in(bytes).is_some(), bytes.len() >= 13);
+            if let Some(lane) = layout::lane_in(bytes) {
+                assert_eq!(layout::lane_in(&layout::conversation(&lane)), Some(lane));
+            }
+        }
+        _ => match row::opened(KEY, bytes) {
+            Ok((count, content)) => {
+                assert!(count > 0 && content.len() + row::HEADER == bytes.len());
+            }
+            Err(error) => told(&error),
+        },
+    }
+}
+
+/// A message names the row and holds nothing of it.
+fn told(error: &RowError) {
+    assert!(error.to_string().len() < 200, "{error}");
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn any_row_is_read_as_it_was_written_or_told_to_be_damaged() {
+        crate::fuzzing::replay("records", 10_000, super::records);
+    }
+}
