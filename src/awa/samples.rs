@@ -13,15 +13,15 @@ pub(super) const QUEUE: &str = "92f8942787851210be070d48dabb35fb";
 const REASON: &str = "31e3fa29b38023002e7b6e5f26a8dc17";
 
 pub(super) fn id(text: &str) -> SysId {
-    SysId::parse(text).unwrap()
+    SysId::parse(text).expect("a sys_id")
 }
 
 pub(super) fn document() -> DocumentRef {
-    DocumentRef { table: TableName::parse("interaction").unwrap(), sys_id: id(DOCUMENT) }
+    DocumentRef { table: TableName::parse("interaction").expect("a table"), sys_id: id(DOCUMENT) }
 }
 
 pub(super) fn queue(text: &str) -> ExternalId {
-    ExternalId::parse(text).unwrap()
+    ExternalId::parse(text).expect("an external id")
 }
 
 fn assignment() -> Assignment {

@@ -14,6 +14,9 @@ use jaq_core::{DataT, Lut};
 
 use super::value::Metered;
 
+#[cfg(panic = "abort")]
+compile_error!("a filter is ended by unwinding its run");
+
 /// Metered values, and a look-up that costs a step.
 pub(super) struct Data;
 
