@@ -2,12 +2,12 @@
 
 use super::row::{self, RowError};
 use super::rows::{ConversationRow, EventRow, StoryRow, decode, encode};
-use super::{ids, layout, pack};
+use super::{ids, layout, pack, shelf};
 use crate::routing::{RoutingEvent, UnixMillis};
 
 const KEY: &[u8] = b"e\0\0\0\0\0\0\0\x01";
 
-/// The first byte says what the others are taken for: `e`vent, `s`tory, `c`onversation, `i`ds, `p`ack of events,
+/// The first byte says what the others are taken for: `e`vent, `s`tory, `c`onversation, pack of `l`anes, `i`ds, `p`ack of events,
 /// `b`odies, `k`ey, or a chunk.
 pub fn records(data: &[u8]) {
     let Some((kind, bytes)) = data.split_first() else { return };
@@ -33,6 +33,16 @@ pub fn records(data: &[u8]) {
                 assert_eq!(ConversationRow::decode(KEY, &again), Ok(row));
             }
         }
+        b'l' => match shelf::conversations(KEY, bytes) {
+            Ok(held) => {
+                let mut again = Vec::new();
+                for (lane, row) in held {
+                    shelf::add(&mut again, &lane, row);
+                }
+                assert_eq!(again, bytes);
+            }
+            Err(error) => told(&error),
+        },
         b'i' => match ids::decode(KEY, bytes) {
             Ok(found) => assert_eq!(ids::encode(&found), bytes),
             Err(error) => told(&error),
@@ -48,9 +58,6 @@ pub fn records(data: &[u8]) {
         b'k' => {
             assert_eq!(layout::seq_in(bytes).is_some(), bytes.len() >= 9);
             assert_eq!(layout::bucket_and_seq_in(bytes).is_some(), bytes.len() >= 13);
-            if let Some(lane) = layout::lane_in(bytes) {
-                assert_eq!(layout::lane_in(&layout::conversation(&lane)), Some(lane));
-            }
         }
         _ => match row::opened(KEY, bytes) {
             Ok((count, content)) => {

@@ -216,7 +216,8 @@ fn first(content: &[u8]) -> Option<(LaneKey, &[u8], &[u8])> {
     Some((LaneKey { contact_center: contact_center.to_owned(), conversation }, row, rest))
 }
 
-fn add(pack: &mut Vec<u8>, lane: &LaneKey, row: &[u8]) {
+/// Adds a conversation's row to the bytes of a pack.
+pub(super) fn add(pack: &mut Vec<u8>, lane: &LaneKey, row: &[u8]) {
     for text in [lane.contact_center.as_str(), lane.conversation.as_str()] {
         pack.extend(u16::try_from(text.len()).unwrap_or(u16::MAX).to_be_bytes());
         pack.extend(text.as_bytes());
