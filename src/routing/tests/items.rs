@@ -123,6 +123,10 @@ fn what_is_in_place_already_is_looked_up_only_for_the_work_item_of_an_offer() {
     scene.arrives(0, named("e1")).due(0, 1).so_far().answers(10, 1, already());
     scene.said(["settle 1 delivered already_in_place"]);
     let mut scene = Scene::new();
+    let transfer = a_transfer("e1", TransferKind::Blind, to_queue("care")).in_queue("sales");
+    scene.arrives(0, transfer).due(0, 1).so_far().answers(10, 1, already());
+    scene.said(["settle 1 delivered already_in_place"]);
+    let mut scene = Scene::new();
     scene.arrives(0, an_offer("e1")).due(0, 1).so_far().answers(10, 1, already());
     scene.said(["reschedule 1 +10 already_ours"]).due(10, 1).so_far().answers(20, 1, already());
     scene.said(["settle 1 delivered already_in_place"]);
