@@ -334,3 +334,6 @@ fn survivable<T>(answered: Result<T, Failed>) -> Result<Result<T, Failed>, Faile
         Ok(answer) => Ok(Ok(answer)),
     }
 }
+
+#[cfg(test)]
+mod tests;
