@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use dispatched::{Dispatched, Line};
 use explore::{Share, Told, explore};
-use history::NAMES;
+use history::{NAMES, Step};
 use kept::{Clock, Kept};
 use play::play;
 use pure::Pure;
@@ -84,6 +84,25 @@ fn whatever_happens_the_dispatcher_keeps_every_promise() {
         let bridge = Dispatched::new(kept, line.clone(), Arc::clone(&client));
         told(rules, telling, |witness| play(history, bridge, witness))
     });
+}
+
+#[test]
+fn a_history_that_breaks_a_promise_is_told_in_as_few_steps_as_it_goes() {
+    let share = Share { property: "this", of_a_million: 1_000_000, shortenings: 5_000 };
+    let broken = catch_unwind(AssertUnwindSafe(|| {
+        explore(&share, |history, telling| {
+            let steps = history.steps.iter();
+            let arrives = steps.clone().any(|step| matches!(step, Step::Arrives(_)));
+            let crashes = steps.clone().any(|step| matches!(step, Step::Crashes { .. }));
+            let breach = (arrives && crashes).then(|| "it is lost".to_owned());
+            let story = telling.then(|| format!("in {} steps", steps.len()));
+            Told { breach, story: story.into_iter().collect() }
+        });
+    }));
+    let told = *broken.unwrap_err().downcast::<String>().unwrap();
+    assert!(told.starts_with("a promise is broken: it is lost\n"), "{told}");
+    assert!(told.contains("\nin 2 steps\n"), "{told}");
+    assert!(told.contains("MODEL_SEED="), "{told}");
 }
 
 fn told(rules: Rules, telling: bool, play: impl FnOnce(&mut Witness)) -> Told {
