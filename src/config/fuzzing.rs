@@ -21,8 +21,11 @@ pub fn config(data: &[u8]) {
     }
 }
 
-/// Whether the secret stands where secrets belong, every time.
+/// Whether the secret stands where secrets belong, every time. A channel may be called `token`: its value is none.
 fn is_value(text: &str) -> bool {
+    if text.contains("channels") {
+        return false;
+    }
     let fits = |line: &str| {
         let (key, value) = line.split_once('=').unwrap_or_default();
         let key = key.trim();
