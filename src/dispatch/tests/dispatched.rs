@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::task::JoinSet;
 
-use super::kept::Kept;
+use super::kept::{Kept, come_apart};
 use super::play::{Bridge, Leaving, News, TURNS};
 use super::servicenow::{Question, signal};
 use super::witness::Ended;
@@ -16,6 +17,8 @@ use crate::awa::stand_in::{Asked, Asking, StandIn};
 use crate::awa::{Auth, Client, Reply, Settings};
 use crate::clock::by_hand;
 use crate::dispatch::blocked::Blocked;
+use crate::dispatch::errand::Errand;
+use crate::dispatch::way_out::{Claimed, WayOut};
 use crate::dispatch::{Delays, Dispatch};
 use crate::report::Repeats;
 use crate::routing::*;
@@ -30,6 +33,8 @@ pub(super) struct Dispatched<'a> {
     /// When the loop wakes by itself; something new wakes it at once.
     wake_at: UnixMillis,
     held: Arc<AtomicBool>,
+    /// What left through the door.
+    claimed: UnboundedReceiver<Claimed>,
     line: Line,
     kept: Kept<'a>,
 }
@@ -70,10 +75,10 @@ impl Line {
 impl<'a> Dispatched<'a> {
     pub(super) fn new(kept: Kept<'a>, line: Line, client: Arc<Client>) -> Self {
         let held = Arc::new(AtomicBool::new(false));
-        let dispatch = dispatch(&kept, client, &held);
+        let (dispatch, claimed) = dispatch(&kept, client, &held);
         line.waiting.lock().unwrap().clear();
         let (errands, blocked, wake_at) = (JoinSet::new(), Blocked::default(), UnixMillis(0));
-        Self { dispatch, errands, blocked, wake_at, held, line, kept }
+        Self { dispatch, errands, blocked, wake_at, held, claimed, line, kept }
     }
 
     fn winds(&self, now: UnixMillis) {
@@ -106,6 +111,19 @@ impl<'a> Dispatched<'a> {
         assert!(!sleeps_over, "the dispatcher sleeps until {}, over a deadline", self.wake_at);
     }
 
+    /// The calls that have reached the line after the first `known`.
+    fn left_since(&self, known: usize) -> News {
+        let waiting = self.line.waiting.lock().unwrap();
+        let new = waiting.iter().skip(known).map(|asked| {
+            let question = match &asked.question {
+                Asking::Call(call) => Question::Call(call.clone()),
+                Asking::LookUp(question) => Question::LookUp(question.call.clone()),
+            };
+            Leaving { number: None, of: None, question, deadline: asked.deadline }
+        });
+        News { leaving: new.collect(), ended: Vec::new() }
+    }
+
     fn comes_to_rest(&mut self) {
         let (errands, line) = (&mut self.errands, &self.line);
         self.kept.runtime.block_on(async {
@@ -123,7 +141,12 @@ impl Bridge for Dispatched<'_> {
     fn accept(&mut self, events: Vec<RoutingEvent>, now: UnixMillis) -> Vec<Option<Vec<Ended>>> {
         self.winds(now);
         self.wake_at = now;
-        self.kept.accept(events)
+        // Between deliveries of one step a call could leave that the witness hears of only after the last of them.
+        let held = self.held.load(Ordering::SeqCst);
+        self.held.store(held || come_apart(&events), Ordering::SeqCst);
+        let accepted = self.kept.accept(events);
+        self.held.store(held, Ordering::SeqCst);
+        accepted
     }
 
     fn look(&mut self, now: UnixMillis, held: bool) -> News {
@@ -132,15 +155,23 @@ impl Bridge for Dispatched<'_> {
         let known = self.line.len();
         self.turns(now);
         self.keeps_its_word(now);
-        let waiting = self.line.waiting.lock().unwrap();
-        let new = waiting.iter().skip(known).map(|asked| {
-            let question = match &asked.question {
-                Asking::Call(call) => Question::Call(call.clone()),
-                Asking::LookUp(question) => Question::LookUp(question.call.clone()),
-            };
-            Leaving { number: None, of: None, question, deadline: asked.deadline }
-        });
-        News { leaving: new.collect(), ended: Vec::new() }
+        self.left_since(known)
+    }
+
+    fn left_at_once(&mut self, now: UnixMillis, held: bool) -> News {
+        self.winds(now);
+        self.held.store(held, Ordering::SeqCst);
+        let known = self.line.len();
+        while let Ok(claimed) = self.claimed.try_recv() {
+            let entered = self.kept.runtime.enter();
+            self.errands.spawn_on(
+                Errand::claimed(&self.dispatch, claimed).run(),
+                self.kept.runtime.handle(),
+            );
+            drop(entered);
+            self.comes_to_rest();
+        }
+        self.left_since(known)
     }
 
     fn look_again(&mut self, _: usize, now: UnixMillis) -> News {
@@ -176,7 +207,7 @@ impl Bridge for Dispatched<'_> {
         self.kept.crash();
         self.held.store(false, Ordering::SeqCst);
         let client = Arc::clone(&self.dispatch.client);
-        self.dispatch = dispatch(&self.kept, client, &self.held);
+        (self.dispatch, self.claimed) = dispatch(&self.kept, client, &self.held);
         self.blocked = Blocked::default();
     }
 
@@ -209,7 +240,11 @@ impl Bridge for Dispatched<'_> {
     }
 }
 
-fn dispatch(kept: &Kept<'_>, client: Arc<Client>, held: &Arc<AtomicBool>) -> Arc<Dispatch> {
+fn dispatch(
+    kept: &Kept<'_>,
+    client: Arc<Client>,
+    held: &Arc<AtomicBool>,
+) -> (Arc<Dispatch>, UnboundedReceiver<Claimed>) {
     let limits = Limits {
         per_second: 20,
         burst: 5,
@@ -218,15 +253,20 @@ fn dispatch(kept: &Kept<'_>, client: Arc<Client>, held: &Arc<AtomicBool>) -> Arc
         max_in_flight: MAX_IN_FLIGHT,
     };
     let held = Arc::clone(held);
-    Arc::new(Dispatch {
+    let held: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(move || held.load(Ordering::SeqCst));
+    let pace = Arc::new(Pace::new(limits));
+    let (door, claimed) = WayOut::new(Arc::clone(&pace), Arc::clone(&held));
+    kept.store.open_door(door);
+    let dispatch = Dispatch {
         store: kept.store.clone(),
         client,
-        pace: Arc::new(Pace::new(limits)),
+        pace,
         // The dice are the dispatcher's own; without a delay they decide nothing, and a history is played again as it was.
         delays: Box::new(|| Delays { initial: 0, max: 0 }),
         freed: Notify::new(),
-        held: Arc::new(move || held.load(Ordering::SeqCst)),
+        held,
         repeats: Repeats::default(),
         beat: Box::new(|| {}),
-    })
+    };
+    (Arc::new(dispatch), claimed)
 }

@@ -1,7 +1,8 @@
 //! Draws histories until enough steps are played; a history that breaks a promise is made as short as it goes and told.
 //!
-//! `MODEL_STEPS` sets how many steps all properties play together, `MODEL_SEED` plays one history again. They do not begin as
-//! the program's own variables do: its configuration refuses those that it does not know.
+//! Every run plays the same histories, so that a change is judged by itself; `MODEL_STEPS` sets how many steps all
+//! properties play together, over histories that are new each time, and `MODEL_SEED` plays one history again. They do not
+//! begin as the program's own variables do: its configuration refuses those that it does not know.
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -38,7 +39,8 @@ impl Share {
 pub(super) fn explore(share: &Share, mut play: impl FnMut(&History, bool) -> Told) {
     let again = std::env::var("MODEL_SEED").ok();
     let again = again.map(|text| text.parse::<u64>().expect("a seed"));
-    let first = again.unwrap_or_else(rand::random);
+    let usual = || if std::env::var_os("MODEL_STEPS").is_some() { rand::random() } else { 0 };
+    let first = again.unwrap_or_else(usual);
     let (wanted, mut played, mut histories) = (share.steps(), 0, 0);
     while played < wanted {
         let seed = first.wrapping_add(histories);
@@ -46,8 +48,8 @@ pub(super) fn explore(share: &Share, mut play: impl FnMut(&History, bool) -> Tol
         let history = tree.current();
         played += history.steps.len() as u64;
         histories += 1;
-        if play(&history, false).breach.is_some() {
-            tell(share, seed, &mut tree, &mut play);
+        if let Some(breach) = play(&history, false).breach {
+            tell(share, seed, &breach, &mut tree, &mut play);
         }
         if again.is_some() {
             break;
@@ -88,6 +90,7 @@ fn leave_out(history: &mut History, breaks: &mut impl FnMut(&History) -> bool) {
 fn tell(
     share: &Share,
     seed: u64,
+    first: &str,
     tree: &mut impl ValueTree<Value = History>,
     play: &mut impl FnMut(&History, bool) -> Told,
 ) -> ! {
@@ -105,7 +108,8 @@ fn tell(
     }
     leave_out(&mut worst, &mut |history| play(history, false).breach.is_some());
     let Told { breach, story } = play(&worst, true);
-    let breach = breach.unwrap_or_else(|| "this time every promise held".to_owned());
+    let held = || format!("{first}; played again, every promise held");
+    let breach = breach.unwrap_or_else(held);
     panic!(
         "a promise is broken: {breach}\n\n{:?}\n{}\n\nto play it again: MODEL_SEED={seed} cargo test {}\n",
         worst.policy,

@@ -60,10 +60,8 @@ impl<'a> Kept<'a> {
 
     /// Takes one request, or as many as there are events, all at once.
     pub(super) fn accept(&self, events: Vec<RoutingEvent>) -> Vec<Option<Vec<Ended>>> {
-        let apart =
-            events.first().is_some_and(|event| number_of(event.id.as_str()).is_multiple_of(2));
         let now = (self.clock.now)();
-        let deliveries: Vec<Delivery> = if apart {
+        let deliveries: Vec<Delivery> = if come_apart(&events) {
             events.into_iter().map(|event| delivery(vec![event], now)).collect()
         } else {
             vec![delivery(events, now)]
@@ -210,4 +208,9 @@ fn copy(from: &Path, to: &Path) {
             std::fs::copy(entry.path(), target).unwrap();
         }
     }
+}
+
+/// Whether these events come in deliveries of their own, which may fall into one commit or into several.
+pub(super) fn come_apart(events: &[RoutingEvent]) -> bool {
+    events.len() > 1 && number_of(events[0].id.as_str()).is_multiple_of(2)
 }

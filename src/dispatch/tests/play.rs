@@ -20,6 +20,11 @@ pub(super) trait Bridge {
     /// The dispatcher looks for work and takes all that is due; while calls are held it only settles what is over.
     fn look(&mut self, now: UnixMillis, held: bool) -> News;
 
+    /// What has left without a look, in the commit that made it due. Asked after every step.
+    fn left_at_once(&mut self, _now: UnixMillis, _held: bool) -> News {
+        News::default()
+    }
+
     /// The dispatcher comes with something that it took before.
     fn look_again(&mut self, which: usize, now: UnixMillis) -> News;
 
@@ -84,6 +89,7 @@ pub(super) fn play<B: Bridge>(history: &History, bridge: B, witness: &mut Witnes
     let mut play = Play { bridge, witness, servicenow, sent, on_the_way };
     for step in &history.steps {
         play.step(step);
+        play.hears_at_once();
         play.stays_whole();
         if play.witness.breach.is_some() {
             return;
@@ -104,6 +110,7 @@ impl<B: Bridge> Play<'_, B> {
                     self.passes_to_what_is_due();
                     self.looks();
                     self.answers(0, *mood);
+                    self.hears_at_once();
                 }
             }
             Step::Passes(ms) => self.witness.now = self.witness.now.plus(*ms),
@@ -174,6 +181,11 @@ impl<B: Bridge> Play<'_, B> {
         let news = self.bridge.look(self.witness.now, self.witness.held);
         self.hears(news);
         self.witness.sees_nothing_lie(self.bridge.is_silent());
+    }
+
+    fn hears_at_once(&mut self) {
+        let news = self.bridge.left_at_once(self.witness.now, self.witness.held);
+        self.hears(news);
     }
 
     fn hears(&mut self, news: News) {
@@ -316,6 +328,7 @@ impl<B: Bridge> Play<'_, B> {
             } else {
                 self.answers(0, Mood::Well);
             }
+            self.hears_at_once();
             self.stays_whole();
             turns = if self.witness.now == moment { turns + 1 } else { 0 };
             moment = self.witness.now;

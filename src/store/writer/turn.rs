@@ -62,7 +62,7 @@ impl Writer {
     }
 
     /// Claims, in the commit that makes it due, what may leave at once. What is on the agenda already goes first if it is
-    /// more urgent.
+    /// more urgent, and what is over in its lane is settled first.
     pub(super) fn send_off(&mut self) -> Result<(), Failed> {
         let shared = Arc::clone(&self.shared);
         let Some(door) = shared.door() else { return Ok(()) };
@@ -71,7 +71,8 @@ impl Writer {
         for lane in self.group.lanes() {
             let due = self.cache.get_mut(lane).and_then(|lane| lane.conversation.next_due());
             ready.extend(
-                due.filter(|due| due.calls && due.at <= now).map(|due| (due, Arc::clone(lane))),
+                due.filter(|due| due.calls && due.at <= now && due.expires.1 > now)
+                    .map(|due| (due, Arc::clone(lane))),
             );
         }
         let rank = |due: &Due| (due.urgency, due.at, due.entry);
