@@ -35,7 +35,6 @@ fn every_commit_ends_in_fsync_and_never_in_sync_file_range() {
     let count = |call: &str| trace.lines().filter(|line| line.contains(call)).count();
     assert_eq!(count("sync_file_range("), 0, "sync_file_range is no sync");
     let syncs = count("fsync(") + count("fdatasync(");
-    // sled writes the manifest of a batch as a buffer of its own, so that a commit is two syncs side by side. Opening
-    // and closing sync a few times, and so does sled's own thread every half second.
-    assert!((COMMITS..2 * COMMITS + 40).contains(&syncs), "{syncs} syncs for {COMMITS} commits");
+    // Opening and closing sync a few times, and so does sled's own thread every half second.
+    assert!((COMMITS..COMMITS + 40).contains(&syncs), "{syncs} syncs for {COMMITS} commits");
 }
