@@ -1,6 +1,6 @@
 //! The built daemon as a process, with its usual log thrown away.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -100,7 +100,7 @@ fn is_ready(admin: SocketAddr) -> bool {
 }
 
 fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    awa_bridge::sandbox::lasting_port().unwrap().local_addr().unwrap()
 }
 
 fn configuration(

@@ -5,11 +5,13 @@
 //! Assignment, Inbox Actions, Agent, Agent Consult and Table API, and never calls anybody.
 
 mod faults;
+mod port;
 mod server;
 mod switches;
 pub mod world;
 
 pub use faults::{Fault, Match, Misbehaviour};
+pub use port::lasting_port;
 pub use server::{Access, RecordedCall, Sandbox};
 pub use switches::{
     CanceledSpelling, MissingRole, OfferToAnother, RateLimit, RefusalShape, RepeatOffer,

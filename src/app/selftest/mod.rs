@@ -19,7 +19,7 @@ use super::shipped;
 use super::{Failure, sandbox_world};
 use crate::clock;
 use crate::config::Settings;
-use crate::sandbox::{Fault, Match, Misbehaviour, Sandbox, Switches, World};
+use crate::sandbox::{Fault, Match, Misbehaviour, Sandbox, Switches, World, lasting_port};
 pub use account::Verdict;
 use daemon::Daemon;
 use load::Load;
@@ -60,8 +60,8 @@ pub async fn kill(
     std::fs::create_dir(&mappings)
         .and_then(|()| shipped::unpack(&mappings))
         .map_err(|error| broken("the profiles cannot be unpacked", &error))?;
-    let (intake, admin) = (free_port().await?, free_port().await?);
-    let sandbox_at = free_port().await?;
+    let (intake, admin) = (free_port()?, free_port()?);
+    let sandbox_at = free_port()?;
     let instance = sandbox_at.local_addr().map_err(|error| broken("no address", &error))?;
     let (intake, admin) = (address(intake)?, address(admin)?);
     let config = configuration(home.path(), &format!("http://{instance}"), &intake, &admin);
@@ -139,10 +139,12 @@ fn configuration(home: &Path, instance: &str, intake: &str, admin: &str) -> Stri
     )
 }
 
-async fn free_port() -> Result<TcpListener, Failure> {
-    TcpListener::bind("127.0.0.1:0")
-        .await
-        .map_err(|error| broken("no free port on 127.0.0.1", &error))
+/// A port that stays free while the daemon is down.
+fn free_port() -> Result<TcpListener, Failure> {
+    let broken = |error| broken("no free port on 127.0.0.1", &error);
+    let listener = lasting_port().map_err(broken)?;
+    listener.set_nonblocking(true).map_err(broken)?;
+    TcpListener::from_std(listener).map_err(broken)
 }
 
 /// The address of a port that is free once the listener is dropped.

@@ -60,16 +60,16 @@ pub(crate) fn with(mut event: Value, members: Value) -> Value {
     event
 }
 
-/// Asks again and again until the answer is there; panics after 20 seconds with what was waited for.
+/// Asks again and again until the answer is there; panics after a minute with what was waited for.
 pub(crate) async fn eventually<T, F>(what: &str, mut ask: impl FnMut() -> F) -> T
 where
     F: Future<Output = Option<T>>,
 {
-    for _ in 0..2_000 {
+    for _ in 0..6_000 {
         if let Some(answer) = ask().await {
             return answer;
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("waited 20 s in vain for {what}");
+    panic!("waited a minute in vain for {what}");
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use reqwest::Client;
 use serde_json::Value;
@@ -13,6 +14,9 @@ use tempfile::TempDir;
 use super::bridge::{Setup, config, http_client, write_mappings};
 use super::eventually;
 use super::sign::{NATIVE_SECRET, standard_webhooks};
+
+/// How often the daemon is asked whether it listens, every 10 ms.
+const PATIENCE: u32 = 6_000;
 
 /// The program's command line.
 pub(crate) fn program() -> Command {
@@ -90,7 +94,7 @@ impl Home {
             follow(child.stdout.take().expect("its stdout"), Arc::clone(&log)),
             follow(child.stderr.take().expect("its stderr"), Arc::clone(&log)),
         ];
-        let daemon = Daemon {
+        let mut daemon = Daemon {
             child,
             log,
             readers,
@@ -98,11 +102,15 @@ impl Home {
             intake: self.intake(),
             admin: format!("http://127.0.0.1:{}", self.admin),
         };
-        eventually("the daemon to listen", async || {
-            daemon.http.get(format!("{}/livez", daemon.admin)).send().await.ok().map(drop)
-        })
-        .await;
-        daemon
+        for _ in 0..PATIENCE {
+            if daemon.http.get(format!("{}/livez", daemon.admin)).send().await.is_ok() {
+                return daemon;
+            }
+            let ended = daemon.child.try_wait().expect("it can be waited for");
+            assert!(ended.is_none(), "the daemon ended instead of listening:\n{}", daemon.log());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the daemon does not listen:\n{}", daemon.log());
     }
 }
 
@@ -228,7 +236,7 @@ pub(crate) fn root() -> &'static Path {
 }
 
 fn free_port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let listener = awa_bridge::sandbox::lasting_port().expect("a free port");
     listener.local_addr().expect("its address").port()
 }
 
