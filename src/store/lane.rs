@@ -138,11 +138,11 @@ pub(super) fn to_event(content: Content, received_at: UnixMillis) -> Result<Rout
     }
 }
 
-/// The lanes touched last; two generations stand in for an order of use.
+/// The lanes touched last; two generations stand in for an order of use. In boxes, so that a table that grows moves little.
 #[derive(Default)]
 pub(super) struct LaneCache {
-    young: HashMap<Arc<LaneKey>, Lane>,
-    old: HashMap<Arc<LaneKey>, Lane>,
+    young: HashMap<Arc<LaneKey>, Box<Lane>>,
+    old: HashMap<Arc<LaneKey>, Box<Lane>>,
 }
 
 impl LaneCache {
@@ -154,11 +154,11 @@ impl LaneCache {
         if let Some((key, lane)) = self.old.remove_entry(key) {
             self.young.insert(key, lane);
         }
-        self.young.get_mut(key)
+        self.young.get_mut(key).map(|lane| &mut **lane)
     }
 
     pub(super) fn insert(&mut self, key: Arc<LaneKey>, lane: Lane) -> &mut Lane {
-        self.young.entry(key).insert_entry(lane).into_mut()
+        self.young.entry(key).insert_entry(Box::new(lane)).into_mut()
     }
 
     pub(super) fn remove(&mut self, key: &Arc<LaneKey>) {
@@ -169,7 +169,8 @@ impl LaneCache {
     /// Lets go of what was not used for long. To be called only when no lane awaits saving.
     pub(super) fn age(&mut self) {
         if self.young.len() >= Self::GENERATION {
-            self.old = std::mem::take(&mut self.young);
+            std::mem::swap(&mut self.old, &mut self.young);
+            self.young.clear();
         }
     }
 }
