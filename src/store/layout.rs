@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | schema | `m` `schema` chunk | the schema's number in ASCII digits |
 //! | sequence | `m` `next` chunk | `u64`: every number below may be in use |
-//! | commits | `m` `commits` chunk | `u64`: the number of the last commit |
+//! | commits | `m` `commits` chunk | `u64`: the last commit that is here in full; later ones are in the journal |
 //! | events | `e` seq:`u64` chunk | consecutive [`EventRow`](super::rows::EventRow)s, the first of that number, packed as `pack.rs` says; written once |
 //! | story | `s` seq:`u64` chunk | JSON [`StoryRow`](super::rows::StoryRow): how it ended; there once it is settled |
 //! | dead letter | `d` seq:`u64` chunk | empty; there while the event's state is `dead` |

@@ -1,7 +1,8 @@
 //! The durable store: what was accepted is on disk before it is answered, and what is to be sent is on disk before it is sent.
 //!
 //! Its words are events and entries; keys, rows and sled stay inside, so that another engine could stand behind the same
-//! words. One thread owns all writes and runs `decide` (`writer`); everyone else asks it through a bounded queue or reads. It never
+//! words. One thread owns all writes and runs `decide` (`writer`); everyone else asks it through a bounded queue or reads. A commit
+//! is on disk when it is in the `journal`, and visible from then on (`memtable`); the `keeper` moves it into sled behind. It never
 //! calls ServiceNow, never reads the wall clock but through the function it is given, and never starts afresh over a store that it cannot read.
 
 mod agenda;
@@ -11,9 +12,12 @@ mod durable;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod ids;
+mod journal;
+mod keeper;
 mod lane;
 mod layout;
 mod ledger;
+mod memtable;
 mod open;
 mod pack;
 mod read;
@@ -21,6 +25,7 @@ mod record;
 mod request;
 mod row;
 mod rows;
+mod settings;
 mod shared;
 mod shelf;
 mod space;
@@ -29,7 +34,6 @@ mod writer;
 
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -44,7 +48,7 @@ pub use self::request::{
     Acceptance, Claim, Counts, Delivery, DiscardAnswer, EventMeta, Failed, Health, Item, Refusal,
     ReplayAnswer, Settled,
 };
-use self::row::Rows;
+pub use self::settings::Settings;
 use self::shared::{Shared, watch_commits};
 pub use self::space::Space;
 use self::space::SpaceWatch;
@@ -56,39 +60,6 @@ const QUEUE: usize = 4096;
 
 /// What a sender is told to wait when the writer cannot keep up.
 const QUEUE_RETRY_AFTER_SECONDS: u32 = 1;
-
-/// How the store is set up: the `[store]` section and `intake.max_pending`.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// A directory of the store's own; created if need be.
-    pub path: PathBuf,
-    /// How long an event and its id are remembered, in milliseconds from its receipt.
-    pub retention_ms: u64,
-    /// How long the vendor's bodies of settled events are kept, in milliseconds from their receipt.
-    pub body_retention_ms: u64,
-    /// How many events may be unsettled.
-    pub max_pending: usize,
-    /// A commit that takes longer fails the store.
-    pub commit_timeout: Duration,
-    /// sled's page cache; its real use is two to four times this.
-    pub cache_bytes: u64,
-    /// With less than this free on the disk nothing new is taken, in bytes: what was taken can still be carried out.
-    pub free_space_floor: u64,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            path: PathBuf::from("data/state.sled"),
-            retention_ms: 72 * 3_600_000,
-            body_retention_ms: 24 * 3_600_000,
-            max_pending: 100_000,
-            commit_timeout: Duration::from_secs(10),
-            cache_bytes: 64 * 1024 * 1024,
-            free_space_floor: 256 * 1024 * 1024,
-        }
-    }
-}
 
 /// Where the rules of a contact centre come from; asked for each decision, so that a reload takes effect at once.
 pub trait RulesFor: Send + Sync {
@@ -120,13 +91,24 @@ impl Store {
         now: fn() -> UnixMillis,
     ) -> Result<Self, OpenError> {
         let opened = open::open(&settings)?;
-        let Settings { path, retention_ms, body_retention_ms, max_pending, commit_timeout, .. } =
-            settings.clone();
-        let space = SpaceWatch::new(&path, settings.free_space_floor);
-        let shared = Arc::new(Shared::new(opened.ledger, Rows::new(&opened.db)));
-        let terms = Terms { rules, now, max_pending, retention_ms, body_retention_ms, space };
+        let Settings {
+            path,
+            retention_ms,
+            body_retention_ms,
+            max_pending,
+            commit_timeout,
+            free_space_floor,
+            journal_age,
+            cache_bytes: _,
+        } = settings;
+        let space = SpaceWatch::new(&path, free_space_floor);
+        let shared = Arc::new(Shared::new(opened.ledger, opened.place.rows.clone()));
+        let terms =
+            Terms { rules, now, max_pending, retention_ms, body_retention_ms, space, journal_age };
+        let directory = |error| OpenError::Directory { path: path.clone(), error };
         let mut writer =
-            Writer::new(opened.db, opened.directory, Arc::clone(&shared), terms, opened.place);
+            Writer::new(opened.db, opened.directory, Arc::clone(&shared), terms, opened.place)
+                .map_err(directory)?;
         let unreadable =
             |failed: Failed| OpenError::Unreadable { path: path.clone(), why: failed.to_string() };
         if opened.orphans {
@@ -137,8 +119,8 @@ impl Store {
         tracing::info!(path = %path.display(), pending = counts.pending, parked = counts.parked,
             dead = counts.dead, remembered = counts.remembered, in_doubt, "store opened");
         let (queue, requests) = mpsc::channel();
-        let thread = start(writer, requests, Arc::clone(&shared), commit_timeout)
-            .map_err(|error| OpenError::Directory { path: path.clone(), error })?;
+        let thread =
+            start(writer, requests, Arc::clone(&shared), commit_timeout).map_err(directory)?;
         let places = Arc::new(Semaphore::new(QUEUE));
         let writer = Mutex::new(Some(thread));
         Ok(Self { inner: Arc::new(Inner { shared, queue, places, writer }) })

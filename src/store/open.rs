@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::directory::{Before, Directory};
+use super::journal::{self, Journal};
 use super::layout::{self, Prefix};
 use super::ledger::{Ledger, Live};
 use super::row::{Changes, RowError, Rows};
 use super::rows::ConversationRow;
 use super::tally::{self, Tally};
-use super::{Settings, durable, ids, shelf};
+use super::{Settings, durable, ids, keeper, shelf};
 use crate::routing::{LaneKey, Stage};
 
 /// The schema that this program writes and the newest that it reads.
@@ -81,9 +82,10 @@ impl fmt::Display for OpenError {
                 f,
                 "the store {} ([store] path) has lost its last {commits} commits, so the disk or the files are damaged, \
                  or a copy was made while the bridge ran; restore the whole directory from a backup, or, to go on without \
-                 what is lost, remove {} and have the senders send again",
+                 what is lost, remove {} and {} and have the senders send again",
                 path.display(),
-                path.join(tally::FILE).display()
+                path.join(tally::FILE).display(),
+                journal::FILES.map(|name| path.join(name).display().to_string()).join(" and ")
             ),
             Self::Foreign(path) => write!(
                 f,
@@ -127,6 +129,8 @@ pub(super) struct Place {
     /// The number of the last commit.
     pub(super) commits: u64,
     pub(super) tally: Tally,
+    pub(super) journal: Journal,
+    pub(super) rows: Rows,
 }
 
 pub(super) fn open(settings: &Settings) -> Result<Opened, OpenError> {
@@ -141,13 +145,12 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, OpenError> {
     let db = open_sled(&settings.path, settings.cache_bytes)?;
     let rows = Rows::new(&db);
     check_schema(&directory, &db, &rows)?;
-    let commits = check_commits(&directory, &rows)?;
-    directory
-        .mark_running()
+    let commits = take_in_journal(&directory, &db, &rows)?;
+    let files = || Ok((Tally::open(&settings.path)?, Journal::open(&settings.path)?));
+    let (tally, journal) = files()
+        .and_then(|files| directory.mark_running().map(|()| files))
         .map_err(|error| OpenError::Directory { path: settings.path.clone(), error })?;
-    let tally = Tally::open(&settings.path)
-        .map_err(|error| OpenError::Directory { path: settings.path.clone(), error })?;
-    rebuild(directory, db, &rows, commits, tally)
+    rebuild(directory, db, rows, |next_seq, rows| Place { next_seq, commits, tally, journal, rows })
 }
 
 fn open_sled(path: &Path, cache_bytes: u64) -> Result<sled::Db, OpenError> {
@@ -196,42 +199,46 @@ fn check_schema(directory: &Directory, db: &sled::Db, rows: &Rows) -> Result<(),
     }
 }
 
-/// The number of the last commit, if no confirmed one is missing.
-fn check_commits(directory: &Directory, rows: &Rows) -> Result<u64, OpenError> {
+/// Moves into sled what a crash has left in the journal. The number of the last commit, if no confirmed one is missing.
+fn take_in_journal(directory: &Directory, db: &sled::Db, rows: &Rows) -> Result<u64, OpenError> {
     let path = directory.path();
     // A store of an older program has no such row, and no file that could tell more.
-    let found = number(rows, &layout::commits()).map_err(|error| fatal(path, error))?;
-    let found = found.unwrap_or_default();
-    match tally::read(path) {
-        Some(confirmed) if confirmed > found => {
-            Err(OpenError::Shortened { path: path.to_owned(), commits: confirmed - found })
-        }
-        Some(_) | None => Ok(found),
+    let in_sled = number(rows, &layout::commits()).map_err(|error| fatal(path, error))?;
+    let found = journal::read(path, in_sled.unwrap_or_default())
+        .map_err(|error| OpenError::Directory { path: path.to_owned(), error })?;
+    let newest = found.newest.max(tally::read(path).unwrap_or_default());
+    if newest > found.last {
+        let commits = newest - found.last;
+        return Err(OpenError::Shortened { path: path.to_owned(), commits });
     }
+    if !found.rows.is_empty() {
+        keeper::save(db, &found.rows, found.last, || {})
+            .map_err(|error| unreadable(path, &error))?;
+    }
+    Ok(found.last)
 }
 
 fn create(directory: &Directory, db: &sled::Db) -> Result<(), OpenError> {
     let mut changes = Changes::default();
     changes.put(&layout::schema(), SCHEMA.to_string().as_bytes());
     changes.put(&layout::next_seq(), &1_u64.to_be_bytes());
-    db.apply_batch(changes.into_batch()).and_then(|()| db.flush()).map(drop).map_err(|error| {
-        OpenError::Unreadable { path: directory.path().to_owned(), why: error.to_string() }
-    })
+    let rows = changes.into_rows().collect();
+    keeper::save(db, &rows, 0, || {}).map_err(|error| unreadable(directory.path(), &error))
 }
 
 fn rebuild(
     directory: Directory,
     db: sled::Db,
-    rows: &Rows,
-    commits: u64,
-    tally: Tally,
+    rows: Rows,
+    place: impl FnOnce(u64, Rows) -> Place,
 ) -> Result<Opened, OpenError> {
     let path = directory.path().to_owned();
     let fatal = |error| fatal(&path, error);
     let mut ledger = Ledger::default();
     let key = layout::next_seq();
     let missing = || RowError::Corrupt(key.escape_ascii().to_string());
-    let next_seq = number(rows, &key).and_then(|found| found.ok_or_else(missing)).map_err(fatal)?;
+    let next_seq =
+        number(&rows, &key).and_then(|found| found.ok_or_else(missing)).map_err(fatal)?;
     let mut damaged = Vec::new();
     for found in rows.scan(Prefix::Ids) {
         let Some((key, row)) = sound(found, &mut damaged).map_err(fatal)? else { continue };
@@ -262,7 +269,7 @@ fn rebuild(
         ledger.note_damage();
         tracing::error!(path = %path.display(), %error, "the store holds a damaged row");
     }
-    let place = Place { next_seq, commits, tally };
+    let place = place(next_seq, rows);
     Ok(Opened { directory, db, ledger, place, lanes, orphans })
 }
 
@@ -316,6 +323,10 @@ fn sound<T>(
         }
         Err(error @ (RowError::Read(_) | RowError::Newer(_))) => Err(error),
     }
+}
+
+fn unreadable(path: &Path, error: &sled::Error) -> OpenError {
+    OpenError::Unreadable { path: path.to_owned(), why: error.to_string() }
 }
 
 fn fatal(path: &Path, error: RowError) -> OpenError {

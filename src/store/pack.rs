@@ -80,7 +80,7 @@ pub(super) fn seqs(key: &[u8], content: &[u8]) -> Result<std::ops::Range<u64>, R
 
 fn events_row(rows: &Rows, seq: u64) -> Result<Option<(Key, Row)>, RowError> {
     let (from, before) = (layout::event(0), layout::event(seq.saturating_add(1)));
-    rows.range(&from, &before).next_back().transpose()
+    rows.range_back(&from, &before).next().transpose()
 }
 
 fn jsons<'a>(key: &[u8], mut content: &'a [u8]) -> Result<Vec<&'a [u8]>, RowError> {
@@ -141,7 +141,7 @@ impl BodyPack {
 pub(super) fn bodies_around(rows: &Rows, place: BodyPlace) -> Result<Option<(Key, Row)>, RowError> {
     let from = layout::bucket_start(Prefix::Body, place.bucket);
     let before = layout::body(place.bucket, place.seq.saturating_add(1));
-    rows.range(&from, &before).next_back().transpose()
+    rows.range_back(&from, &before).next().transpose()
 }
 
 /// Reads one body.

@@ -92,8 +92,8 @@ fn candidates(
         }
         Some(State::Delivered | State::Expired | State::Superseded | State::Discarded) | None => {
             let first = Prefix::Event.bytes();
-            let found = rows.range(&first, &layout::event(before));
-            Box::new(found.rev().flat_map(move |found| {
+            let found = rows.range_back(&first, &layout::event(before));
+            Box::new(found.flat_map(move |found| {
                 let seqs = found.and_then(|(key, row)| pack::seqs(&key, &row.content));
                 let seqs: Vec<_> = match seqs {
                     Ok(seqs) => seqs.filter(|seq| *seq < before).rev().map(Ok).collect(),

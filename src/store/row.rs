@@ -1,11 +1,15 @@
 //! Rows as sled holds them: cut into chunks that stay out of sled's blob files, each with a version and a checksum.
 //!
 //! A chunk's value is version:`u8` (1), crc32:`u32` over key, count and content, count:`u16` of the row's chunks, content.
-//! No value is longer than [`CHUNK`]. A row is written and removed whole, in one batch.
+//! No value is longer than [`CHUNK`]. A row is written and removed whole, in one commit.
 
 use std::fmt;
+use std::sync::Arc;
+
+use sled::IVec;
 
 use super::layout::{Key, Prefix};
+use super::memtable::{MemTable, Merged};
 
 /// The longest value, in bytes: seventeen of them on one page stay under sled's blob limit.
 pub(super) const CHUNK: usize = 6 * 1024;
@@ -36,11 +40,11 @@ impl fmt::Display for RowError {
     }
 }
 
-/// What one commit changes: one sled batch, and how much is in it.
-#[derive(Default)]
+/// What one commit changes: chunks and their new values, none where a chunk is removed. Of two changes of a chunk the later
+/// holds.
+#[derive(Debug, Default)]
 pub(super) struct Changes {
-    batch: sled::Batch,
-    records: usize,
+    rows: Vec<(Vec<u8>, Option<IVec>)>,
 }
 
 impl Changes {
@@ -59,18 +63,31 @@ impl Changes {
 
     /// Removes that many chunks of a row, from chunk `from` on.
     pub(super) fn remove(&mut self, key: &[u8], from: u16, count: u16) {
-        for number in from..count {
-            self.batch.remove(chunk_key(key, number));
-            self.records += 1;
-        }
+        self.rows.extend((from..count).map(|number| (chunk_key(key, number), None)));
     }
 
     pub(super) const fn records(&self) -> usize {
-        self.records
+        self.rows.len()
     }
 
-    pub(super) fn into_batch(self) -> sled::Batch {
-        self.batch
+    /// The chunks as they are to be written.
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&[u8], Option<&[u8]>)> {
+        self.rows.iter().map(|(key, value)| (key.as_slice(), value.as_deref()))
+    }
+
+    pub(super) fn into_rows(self) -> impl Iterator<Item = (Vec<u8>, Option<IVec>)> {
+        self.rows.into_iter()
+    }
+
+    /// Past journal and memtable.
+    #[cfg(test)]
+    pub(super) fn write_into(self, tree: &sled::Tree) {
+        for (key, value) in self.rows {
+            match value {
+                Some(value) => drop(tree.insert(key, value).unwrap()),
+                None => drop(tree.remove(key).unwrap()),
+            }
+        }
     }
 
     fn put_chunk(&mut self, key: &[u8], number: u16, count: u16, piece: &[u8]) {
@@ -80,15 +97,16 @@ impl Changes {
         value.extend(checksum(&key, count, piece).to_be_bytes());
         value.extend(count.to_be_bytes());
         value.extend(piece);
-        self.batch.insert(key, value);
-        self.records += 1;
+        self.rows.push((key, Some(value.into())));
     }
 }
 
-/// Reads rows; may be used from any thread.
+/// Reads rows, from the memtable and from sled; may be used from any thread.
 #[derive(Clone)]
 pub(super) struct Rows {
     tree: sled::Tree,
+    /// What sled does not have yet.
+    pub(super) memtable: Arc<MemTable>,
 }
 
 /// A row as found.
@@ -100,7 +118,7 @@ pub(super) struct Row {
 
 impl Rows {
     pub(super) fn new(tree: &sled::Tree) -> Self {
-        Self { tree: tree.clone() }
+        Self { tree: tree.clone(), memtable: Arc::default() }
     }
 
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Row>, RowError> {
@@ -117,12 +135,12 @@ impl Rows {
     }
 
     pub(super) fn has(&self, key: &[u8]) -> Result<bool, RowError> {
-        self.tree.contains_key(chunk_key(key, 0)).map_err(read_error)
+        Ok(self.value(&chunk_key(key, 0))?.is_some())
     }
 
     /// How many chunks a row takes; 0 if it is not there. Does not mind damage: what it is for is removal.
     pub(super) fn chunks(&self, key: &[u8]) -> Result<u16, RowError> {
-        let first = self.tree.get(chunk_key(key, 0)).map_err(read_error)?;
+        let first = self.value(&chunk_key(key, 0))?;
         Ok(first.map_or(0, |value| match value.get(5..HEADER) {
             Some(&[high, low]) => u16::from_be_bytes([high, low]).max(1),
             Some(_) | None => 1,
@@ -134,21 +152,23 @@ impl Rows {
         &self,
         prefix: Prefix,
     ) -> impl Iterator<Item = Result<(Key, Row), RowError>> + use<> {
-        self.rows_of(self.tree.scan_prefix(prefix.bytes()))
+        let (from, before) = bounds_of(prefix);
+        self.range(&from, &before)
     }
 
     /// The last row of a kind: its key.
     pub(super) fn last_key(&self, prefix: Prefix) -> Result<Option<Key>, RowError> {
-        let last = self.tree.scan_prefix(prefix.bytes()).keys().next_back();
-        let last = last.transpose().map_err(read_error)?;
-        Ok(last.and_then(|key| Some(key.split_last_chunk::<2>()?.0.to_vec())))
+        let (from, before) = bounds_of(prefix);
+        let last = self.chunks_back(&from, &before).next().transpose().map_err(read_error)?;
+        Ok(last.and_then(|(key, _)| Some(key.split_last_chunk::<2>()?.0.to_vec())))
     }
 
     /// The rows of a kind that cannot be read: their keys.
     pub(super) fn damaged(&self, prefix: Prefix) -> Result<Vec<Key>, RowError> {
+        let (from, before) = bounds_of(prefix);
         let mut damaged = Vec::new();
-        for key in self.tree.scan_prefix(prefix.bytes()).keys() {
-            let key = key.map_err(read_error)?;
+        for found in self.chunks_in(&from, &before) {
+            let (key, _) = found.map_err(read_error)?;
             let Some((key, [0, 0])) = key.split_last_chunk::<2>() else { continue };
             if let Err(RowError::Corrupt(_)) = self.get(key) {
                 damaged.push(key.to_vec());
@@ -162,16 +182,43 @@ impl Rows {
         &self,
         from: &[u8],
         before: &[u8],
-    ) -> impl DoubleEndedIterator<Item = Result<(Key, Row), RowError>> + use<> {
-        self.rows_of(self.tree.range(from..before))
+    ) -> impl Iterator<Item = Result<(Key, Row), RowError>> + use<> {
+        self.rows_of(self.chunks_in(from, before))
     }
 
-    fn rows_of(
+    /// The same, from the last to the first.
+    pub(super) fn range_back(
         &self,
-        iter: sled::Iter,
-    ) -> impl DoubleEndedIterator<Item = Result<(Key, Row), RowError>> + use<> {
+        from: &[u8],
+        before: &[u8],
+    ) -> impl Iterator<Item = Result<(Key, Row), RowError>> + use<> {
+        self.rows_of(self.chunks_back(from, before))
+    }
+
+    fn chunks_in(
+        &self,
+        from: &[u8],
+        before: &[u8],
+    ) -> impl Iterator<Item = sled::Result<(Vec<u8>, IVec)>> + use<> {
+        let held = self.memtable.range(from, before, false);
+        Merged::new(held, self.tree.range(from..before))
+    }
+
+    fn chunks_back(
+        &self,
+        from: &[u8],
+        before: &[u8],
+    ) -> impl Iterator<Item = sled::Result<(Vec<u8>, IVec)>> + use<> {
+        let held = self.memtable.range(from, before, true);
+        Merged::new(held, self.tree.range(from..before).rev())
+    }
+
+    fn rows_of<T: Iterator<Item = sled::Result<(Vec<u8>, IVec)>>>(
+        &self,
+        chunks: T,
+    ) -> impl Iterator<Item = Result<(Key, Row), RowError>> + use<T> {
         let rows = self.clone();
-        iter.filter_map(move |found| match found {
+        chunks.filter_map(move |found| match found {
             Err(error) => Some(Err(read_error(error))),
             Ok((key, value)) => {
                 let (row_key, number) = key.split_last_chunk::<2>()?;
@@ -188,9 +235,17 @@ impl Rows {
         })
     }
 
+    /// The bytes of a chunk.
+    fn value(&self, key: &[u8]) -> Result<Option<IVec>, RowError> {
+        match self.memtable.get(key) {
+            Some(known) => Ok(known),
+            None => self.tree.get(key).map_err(read_error),
+        }
+    }
+
     fn chunk(&self, key: &[u8], number: u16) -> Result<Option<(u16, Vec<u8>)>, RowError> {
         let key = chunk_key(key, number);
-        let Some(value) = self.tree.get(&key).map_err(read_error)? else { return Ok(None) };
+        let Some(value) = self.value(&key)? else { return Ok(None) };
         let (count, content) = opened(&key, &value)?;
         Ok(Some((count, content.to_vec())))
     }
@@ -224,6 +279,12 @@ fn chunk_key(key: &[u8], number: u16) -> Vec<u8> {
     chunk.extend(key);
     chunk.extend(number.to_be_bytes());
     chunk
+}
+
+/// From where to where the keys of a kind lie.
+fn bounds_of(prefix: Prefix) -> (Vec<u8>, Vec<u8>) {
+    let [first] = prefix.bytes();
+    (vec![first], vec![first + 1])
 }
 
 fn read_error(error: sled::Error) -> RowError {

@@ -18,8 +18,9 @@ pub(super) struct Shared {
     ledger: Mutex<Ledger>,
     pub(super) agenda: Agenda,
     failure: watch::Sender<Option<Failed>>,
-    /// Counts starts and ends of commits: odd while one is going on.
-    commits: AtomicU64,
+    pub(super) commits: Pulse,
+    /// Of what is moved into sled.
+    pub(super) moves: Pulse,
     /// None once the store is closed.
     rows: RwLock<Option<Rows>>,
     space: Mutex<Space>,
@@ -32,7 +33,8 @@ impl Shared {
             ledger: Mutex::new(ledger),
             agenda: Agenda::default(),
             failure: watch::Sender::new(None),
-            commits: AtomicU64::new(0),
+            commits: Pulse::default(),
+            moves: Pulse::default(),
             rows: RwLock::new(Some(rows)),
             space: Mutex::default(),
             door: OnceLock::new(),
@@ -105,23 +107,46 @@ impl Shared {
         let failed = failure.wait_for(Option::is_some).await.map(|failed| failed.clone());
         failed.ok().flatten().unwrap_or(Failed::Closed)
     }
+}
 
-    pub(super) fn commit_begins_or_ends(&self) {
-        self.commits.fetch_add(1, Ordering::AcqRel);
+/// Counts starts and ends of what may hang at the disk: odd while it is going on.
+#[derive(Debug, Default)]
+pub(super) struct Pulse(AtomicU64);
+
+impl Pulse {
+    pub(super) fn begins_or_ends(&self) {
+        self.0.fetch_add(1, Ordering::AcqRel);
     }
 }
 
-/// Fails the store when a commit hangs: nothing can be done about a thread that waits for the disk, but nobody else has
-/// to wait with it. Ends when the other end of `stop` is dropped.
+/// How often a pulse is looked at within the limit.
+const LOOKS: u32 = 8;
+
+/// What was last seen of a pulse.
+#[derive(Default)]
+struct Seen {
+    count: u64,
+    looks: u32,
+}
+
+impl Seen {
+    /// Looks again; whether one and the same thing has been going on all the time.
+    fn hangs(&mut self, pulse: &Pulse) -> bool {
+        let count = pulse.0.load(Ordering::Acquire);
+        let same = count == self.count && count % 2 == 1;
+        self.looks = if same { self.looks + 1 } else { 0 };
+        self.count = count;
+        self.looks >= LOOKS
+    }
+}
+
+/// Fails the store when a commit or a write into sled hangs: nothing can be done about a thread that waits for the disk, but
+/// nobody else has to wait with it. Ends when the other end of `stop` is dropped.
 pub(super) fn watch_commits(shared: &Arc<Shared>, limit: Duration, stop: &Receiver<()>) {
-    const LOOKS: u32 = 8;
-    let (mut seen, mut looks) = (0, 0);
+    let (mut commits, mut moves) = (Seen::default(), Seen::default());
     while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(limit / LOOKS) {
-        let commits = shared.commits.load(Ordering::Acquire);
-        let same = commits == seen && commits % 2 == 1;
-        looks = if same { looks + 1 } else { 0 };
-        seen = commits;
-        if looks >= LOOKS {
+        let hang = [commits.hangs(&shared.commits), moves.hangs(&shared.moves)];
+        if hang.contains(&true) {
             let ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
             return shared.fail(Failed::TimedOut(ms));
         }

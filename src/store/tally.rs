@@ -1,9 +1,9 @@
 //! How many commits the disk has confirmed, kept in a file beside sled's own.
 //!
 //! sled takes a damaged stretch of its log for the log's end and goes on without a word, with all that came after it
-//! gone. The number of each commit is a row in its batch; the file names a commit that was flushed. A database that knows
-//! of fewer commits than the file has lost what was answered. The file is not synced: after a power cut it may name an older
-//! commit, never one that was not on the disk before.
+//! gone. The number of the last commit that sled holds in full is a row; the journal's records are numbered; the file names
+//! a commit that was synced. Where sled and the journal together know of fewer commits than the file, what was answered is
+//! lost. The file is not synced: after a power cut it may name an older commit, never one that was not on the disk before.
 
 use std::fs::File;
 use std::io;

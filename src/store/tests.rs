@@ -199,10 +199,12 @@ async fn eventually(store: &Store, mut condition: impl FnMut() -> bool) {
     panic!("it never came true");
 }
 
+/// The journal before sled's files (`awa-bridge.journal.0` before `db`), which may take over from it meanwhile.
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
+    let mut entries: Vec<_> = std::fs::read_dir(from).unwrap().map(Result::unwrap).collect();
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
         let target = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
             copy(&entry.path(), &target);

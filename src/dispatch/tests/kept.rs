@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tempfile::TempDir;
@@ -179,6 +180,7 @@ fn open(path: &Path, tables: &Arc<Tables>, clock: Clock) -> Store {
         retention_ms: RETENTION_MS,
         cache_bytes: 8 * 1024 * 1024,
         free_space_floor: 0,
+        journal_age: Duration::from_millis(3),
         ..Settings::default()
     };
     let tables: Arc<dyn RulesFor> = Arc::clone(tables) as Arc<dyn RulesFor>;
@@ -197,10 +199,12 @@ fn path_in(directory: &TempDir) -> PathBuf {
     directory.path().join("state.sled")
 }
 
+/// The journal before sled's files (`awa-bridge.journal.0` before `db`), which may take over from it meanwhile.
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
+    let mut entries: Vec<_> = std::fs::read_dir(from).unwrap().map(Result::unwrap).collect();
+    entries.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in entries {
         let target = to.join(entry.file_name());
         if entry.file_type().unwrap().is_dir() {
             copy(&entry.path(), &target);

@@ -21,7 +21,7 @@ fn row(seq: u64, size: usize) -> EventRow {
 
 fn rows_with(changes: Changes) -> Rows {
     let db = sled::Config::new().temporary(true).open().unwrap();
-    db.apply_batch(changes.into_batch()).unwrap();
+    changes.write_into(&db);
     Rows::new(&db)
 }
 

@@ -86,8 +86,8 @@ fn rows_come_in_the_order_of_their_numbers_from_either_end() {
     let seqs = |key: Key| layout::seq_in(&key);
     let found: Vec<_> = rows.scan(Prefix::Event).filter_map(|row| seqs(row.unwrap().0)).collect();
     assert_eq!(found, [2, 255, 300, 70_000]);
-    let before = rows.range(&layout::event(3), &layout::event(70_000));
-    let found: Vec<_> = before.rev().filter_map(|row| seqs(row.unwrap().0)).collect();
+    let before = rows.range_back(&layout::event(3), &layout::event(70_000));
+    let found: Vec<_> = before.filter_map(|row| seqs(row.unwrap().0)).collect();
     assert_eq!(found, [300, 255]);
 }
 
@@ -100,5 +100,5 @@ fn open() -> (sled::Db, Rows) {
 fn write(db: &sled::Db, change: impl FnOnce(&mut Changes)) {
     let mut changes = Changes::default();
     change(&mut changes);
-    db.apply_batch(changes.into_batch()).unwrap();
+    changes.write_into(db);
 }

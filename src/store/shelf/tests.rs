@@ -38,7 +38,7 @@ impl Bench {
         let mut changes = Changes::default();
         let left = self.shelves.left_by(&new);
         let moves = write(&self.rows, left, new, &mut changes).unwrap();
-        self.db.apply_batch(changes.into_batch()).unwrap();
+        changes.write_into(&self.db);
         self.shelves.moved(moves);
     }
 

@@ -46,24 +46,49 @@ async fn the_events_of_a_damaged_conversation_become_dead_letters_that_can_be_re
 #[tokio::test]
 async fn a_database_that_lost_its_newest_records_is_refused_by_every_start_until_a_person_decides()
 {
-    let bench = Bench::new();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state.sled");
+    let restless = Settings { journal_age: Duration::ZERO, ..settings(&path) };
+    let bench = Bench { store: Store::open(restless, mapped(), || NOON).unwrap(), directory };
     for number in 0..200 {
         bench.accept(vec![an_offer(&format!("e{number}"), &format!("c{number}"))]).await;
     }
     bench.store.close().await;
     let db = std::fs::File::options().write(true).open(bench.path().join("db")).unwrap();
     db.set_len(db.metadata().unwrap().len() / 2).unwrap();
+    let files: Vec<_> = [tally::FILE].into_iter().chain(journal::FILES).collect();
     for _ in 0..2 {
         let error = Store::open(settings(&bench.path()), mapped(), || NOON).unwrap_err();
         let OpenError::Shortened { commits, .. } = &error else { panic!("{error}") };
         assert!((1..200).contains(commits), "{error}");
-        assert!(error.to_string().contains("awa-bridge.commits"), "{error}");
+        assert!(files.iter().all(|file| error.to_string().contains(file)), "{error}");
     }
-    std::fs::remove_file(bench.path().join("awa-bridge.commits")).unwrap();
+    for file in files {
+        std::fs::remove_file(bench.path().join(file)).unwrap();
+    }
     let store = Store::open(settings(&bench.path()), mapped(), || NOON).unwrap();
     let left = store.counts().pending;
     assert!((1..200).contains(&left), "{left}");
     assert!(store.event("demo", "e0").unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_journal_that_lost_its_newest_commits_is_refused_too() {
+    let bench = Bench::new();
+    for number in 0..20 {
+        bench.accept(vec![an_offer(&format!("e{number}"), &format!("c{number}"))]).await;
+    }
+    // Nothing but the schema is in sled.
+    let crashed = tempfile::tempdir().unwrap();
+    copy(&bench.path(), crashed.path());
+    let path = crashed.path().join(journal::FILES[0]);
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+    let opened = || Store::open(settings(crashed.path()), mapped(), || NOON);
+    let error = opened().unwrap_err();
+    assert!(matches!(error, OpenError::Shortened { commits: 1, .. }), "{error}");
+    std::fs::write(&path, whole).unwrap();
+    assert_eq!(opened().unwrap().counts().pending, 20);
 }
 
 /// Changes the last byte of a row of that kind.

@@ -151,7 +151,7 @@ async fn a_store_of_a_newer_program_is_refused() {
     let db = open_raw(&bench.path());
     let mut changes = row::Changes::default();
     changes.put(&layout::schema(), b"2");
-    db.apply_batch(changes.into_batch()).unwrap();
+    changes.write_into(&db);
     db.flush().unwrap();
     drop(db);
     let error = Store::open(settings(&bench.path()), mapped(), || NOON).unwrap_err();

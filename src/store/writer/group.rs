@@ -8,7 +8,6 @@ use tokio::sync::oneshot;
 use crate::routing::{Due, LaneKey};
 use crate::store::door::Leaving;
 use crate::store::lane::LaneCache;
-use crate::store::layout;
 use crate::store::pack::{BodyPack, EventPack};
 use crate::store::row::Changes;
 use crate::store::rows::BodyPlace;
@@ -83,16 +82,12 @@ impl Group {
         rows
     }
 
-    /// All changes as commit number `commit`, if there are any.
-    pub(super) fn take_batch(&mut self, commit: u64) -> Option<sled::Batch> {
+    /// All changes, if there are any.
+    pub(super) fn take_changes(&mut self) -> Option<Changes> {
         self.events.save(&mut self.changes);
         self.bodies.save(&mut self.changes);
-        let mut changes = std::mem::take(&mut self.changes);
-        if changes.records() == 0 {
-            return None;
-        }
-        changes.put(&layout::commits(), &commit.to_be_bytes());
-        Some(changes.into_batch())
+        let changes = std::mem::take(&mut self.changes);
+        (changes.records() > 0).then_some(changes)
     }
 
     pub(super) fn take_news(&mut self, cache: &mut LaneCache) -> Vec<(Arc<LaneKey>, Option<Due>)> {

@@ -1,19 +1,22 @@
 //! The one thread that writes: it takes what has queued up, decides each request, and commits all of it at once.
 //!
-//! Nothing is answered before the flush of the commit that holds it, duplicates included. An error of sled ends the thread and
-//! fails the store. It never waits for anything but its queue and the disk.
+//! Nothing is answered before the sync of the commit that holds it, duplicates included: it is in the journal then, and moved
+//! into sled behind the writer's back. An error of the disk or of sled ends the thread and fails the store. It never waits for
+//! anything but its queue and the disk.
 
 mod accept;
+mod clearing;
 mod group;
 mod operator;
 mod recover;
 mod retention;
 mod turn;
 
+use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -23,6 +26,8 @@ use self::turn::Reload;
 use super::RulesFor;
 use super::directory::Directory;
 use super::ids::IdBlock;
+use super::journal::Journal;
+use super::keeper::Keeper;
 use super::lane::LaneCache;
 use super::layout;
 use super::open::Place;
@@ -116,6 +121,7 @@ pub(super) struct Terms {
     pub(super) retention_ms: u64,
     pub(super) body_retention_ms: u64,
     pub(super) space: SpaceWatch,
+    pub(super) journal_age: Duration,
 }
 
 pub(super) struct Writer {
@@ -132,6 +138,10 @@ pub(super) struct Writer {
     /// The number of the last commit.
     commits: u64,
     tally: Tally,
+    journal: Journal,
+    /// Since when the journal holds what sled does not have and the keeper was not given.
+    since: Option<Instant>,
+    keeper: Keeper,
     group: Group,
     sweep: Sweep,
     reload: Reload,
@@ -147,10 +157,11 @@ impl Writer {
         shared: Arc<Shared>,
         terms: Terms,
         place: Place,
-    ) -> Self {
-        let Place { next_seq, commits, tally } = place;
-        Self {
-            rows: Rows::new(&db),
+    ) -> io::Result<Self> {
+        let Place { next_seq, commits, tally, journal, rows } = place;
+        let keeper = Keeper::start(db.clone(), Arc::clone(&rows.memtable), Arc::clone(&shared))?;
+        Ok(Self {
+            rows,
             db,
             directory,
             shared,
@@ -161,10 +172,13 @@ impl Writer {
             reserved_seq: next_seq,
             commits,
             tally,
+            journal,
+            since: None,
+            keeper,
             group: Group::default(),
             sweep: Sweep::default(),
             reload: Reload::default(),
-        }
+        })
     }
 
     /// Serves until the queue is closed or a request to close has come, and everything before it is done.
@@ -205,9 +219,16 @@ impl Writer {
         }
     }
 
-    /// Notes that everything is written, and gives the database up.
-    pub(super) fn close(self) {
-        let Self { db, rows, directory, shared, .. } = self;
+    /// Moves what is left into sled, notes that everything is written, and gives the database up.
+    pub(super) fn close(mut self) {
+        if let Err(failed) = self.empty_journal() {
+            return self.shared.fail(failed);
+        }
+        let Self { db, rows, directory, shared, keeper, journal, .. } = self;
+        keeper.close();
+        if let Err(error) = journal.trim() {
+            tracing::warn!(path = %directory.path().display(), %error, "the journal could not be emptied");
+        }
         if let Err(error) = directory.mark_closed() {
             tracing::warn!(path = %directory.path().display(), %error,
                 "the store could not be marked as closed; the next start takes it for an unclean stop");
@@ -265,14 +286,16 @@ impl Writer {
         self.erase_bodies()?;
         self.block.save(&mut self.group.changes);
         let moves = self.shelve()?;
-        if let Some(batch) = self.group.take_batch(self.commits + 1) {
+        if let Some(changes) = self.group.take_changes() {
             self.commits += 1;
             let started = clock::instant();
-            self.shared.commit_begins_or_ends();
-            let written = self.db.apply_batch(batch).and_then(|()| self.db.flush());
-            self.shared.commit_begins_or_ends();
+            self.shared.commits.begins_or_ends();
+            let written = self.journal.append(self.commits, changes.rows());
+            self.shared.commits.begins_or_ends();
             written.map_err(|error| Failed::Write(error.to_string()))?;
+            self.rows.memtable.put(changes.into_rows());
             self.tally.note(self.commits);
+            self.since.get_or_insert(started);
             metrics::histogram!("awa_bridge_store_commit_duration_seconds")
                 .record(started.elapsed().as_secs_f64());
         }
@@ -280,7 +303,7 @@ impl Writer {
         self.shared.agenda.publish(self.group.take_news(&mut self.cache));
         self.group.give_answers();
         self.cache.age();
-        Ok(())
+        self.clear_journal()
     }
 
     /// Writes the rows of the lanes that have changed.

@@ -54,6 +54,7 @@ impl Writer {
         match self.sweep.place.take() {
             None if self.sweep.may_begin(now) => {
                 self.sweep.begun_at = Some(now);
+                self.trim_journal()?;
                 self.sweep.place = Some(Place::Bodies(layout::bucket_start(Prefix::Body, 0)));
             }
             None => {}

@@ -108,10 +108,11 @@ impl Disk {
     /// Runs the writer until the power goes, and leaves the directory as it would be found afterwards.
     fn cut(&self, store: &Path, seed: u64, after: Duration, promises: &mut Promises) {
         let shadow = store.with_extension("shadow");
+        std::fs::create_dir_all(&shadow).expect("a directory for what survives");
         let mut command = writer(store, seed);
         command
             .env("LD_PRELOAD", &self.library)
-            .env("POWER_CUT_DB", store.join("db"))
+            .env("POWER_CUT_STORE", store)
             .env("POWER_CUT_SHADOW", &shadow)
             .env("POWER_CUT_AFTER", after.as_micros().to_string())
             .env("POWER_CUT_SEED", seed.to_string());
@@ -120,8 +121,13 @@ impl Disk {
         }
         let mut child = command.spawn().expect("the writer starts");
         listen(&mut child, promises);
-        if store.join("db").exists() {
-            std::fs::rename(&shadow, store.join("db")).expect("the disk after the cut");
+        // Of each file that is there, what the disk has of it after the cut.
+        for survivor in std::fs::read_dir(&shadow).expect("what survives") {
+            let survivor = survivor.expect("a file");
+            let file = store.join(survivor.file_name());
+            if file.exists() {
+                std::fs::rename(survivor.path(), file).expect("the disk after the cut");
+            }
         }
     }
 }

@@ -39,3 +39,21 @@ async fn a_disk_that_turns_read_only_stops_the_bridge_loudly_and_loses_nothing()
     assert!(matches!(late.await, 200 | 202));
     daemon.settled("late").await;
 }
+
+/// Commits go into the journal beside sled: what was answered while sled could not be written is there after the next start.
+#[tokio::test]
+async fn a_sled_that_cannot_be_written_stops_the_bridge_loudly_and_loses_nothing() {
+    let Some(machine) = Machine::build() else { return };
+    let switches = Switches { documents_appear: true, ..Switches::default() };
+    let sandbox = start_sandbox(switches).await;
+    let home = Home::new(&sandbox.url(), &Setup::default());
+    let mut daemon = home.started(machine.runs(home.command(&["run"]))).await;
+    machine.sled_fails(READ_ONLY);
+    let ids = acknowledged(&daemon, 5).await;
+    assert_eq!(daemon.ended().await, Some(1), "{}", daemon.log());
+    assert!(daemon.log().contains("the store failed"), "{}", daemon.log());
+    drop(daemon);
+    machine.sled_fails(0);
+    let daemon = home.start().await;
+    all_delivered_once(&daemon, &sandbox, &ids).await;
+}

@@ -1,9 +1,10 @@
 /* A machine with faults that a test switches on while the program runs, for LD_PRELOAD.
  *
- * FAULTS names a file of three 64-bit numbers, shared with the test:
+ * FAULTS names a file of four 64-bit numbers, shared with the test:
  *   0  how far the wall clock is off, in milliseconds
  *   1  how long a name look-up hangs, in milliseconds
- *   2  the errno of every write and sync of a file called `db`; 0 = they go through
+ *   2  the errno of every write and sync of a file in a directory `state.sled`; 0 = they go through
+ *   3  the same of sled's own file in it, `db`
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -19,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-static volatile int64_t healthy[3];
+static volatile int64_t healthy[4];
 static volatile int64_t *faults = healthy;
 
 __attribute__((constructor)) static void start(void) {
@@ -53,12 +54,14 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
 /* The errno that a write to this file is to fail with. */
 static int fault_of(int fd) {
     char link[64], path[512];
-    if (faults[2] == 0) return 0;
+    if (faults[2] == 0 && faults[3] == 0) return 0;
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
     ssize_t n = readlink(link, path, sizeof path - 1);
     if (n < 3) return 0;
     path[n] = 0;
-    return strcmp(path + n - 3, "/db") == 0 ? (int)faults[2] : 0;
+    if (strstr(path, "/state.sled/") == NULL) return 0;
+    if (faults[2] != 0) return (int)faults[2];
+    return strcmp(path + n - 3, "/db") == 0 ? (int)faults[3] : 0;
 }
 
 #define FAIL_IF_FAULTY(fd) do { int fault = fault_of(fd); if (fault) { errno = fault; return -1; } } while (0)
@@ -78,4 +81,9 @@ ssize_t write(int fd, const void *bytes, size_t n) {
 int fsync(int fd) {
     FAIL_IF_FAULTY(fd);
     return (int)syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd) {
+    FAIL_IF_FAULTY(fd);
+    return (int)syscall(SYS_fdatasync, fd);
 }

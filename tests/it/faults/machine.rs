@@ -41,7 +41,7 @@ impl Machine {
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "machine.c does not compile:\n{said}");
         let switches = File::create(directory.path().join("faults")).expect("the switches");
-        switches.set_len(24).expect("the switches");
+        switches.set_len(32).expect("the switches");
         Some(Self { directory, library, switches })
     }
 
@@ -63,9 +63,14 @@ impl Machine {
         self.set(1, i64::try_from(time.as_millis()).expect("a short time"));
     }
 
-    /// From now on the database cannot be written, for this errno; 0 = it can again.
+    /// From now on nothing of the store can be written, for this errno; 0 = it can again.
     pub(super) fn disk_fails(&self, errno: i64) {
         self.set(2, errno);
+    }
+
+    /// The same of sled's own file alone.
+    pub(super) fn sled_fails(&self, errno: i64) {
+        self.set(3, errno);
     }
 
     fn set(&self, switch: u64, value: i64) {

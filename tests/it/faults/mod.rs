@@ -35,8 +35,12 @@ fn heal(sandbox: &Sandbox) {
 
 /// Has so many offers acknowledged.
 async fn acknowledged(daemon: &Daemon, count: usize) -> Vec<String> {
-    let mut ids = Vec::new();
-    for number in 0..count {
+    acknowledged_after(daemon, Vec::new(), count).await
+}
+
+/// Has so many more acknowledged.
+async fn acknowledged_after(daemon: &Daemon, mut ids: Vec<String>, count: usize) -> Vec<String> {
+    for number in ids.len()..ids.len() + count {
         let id = format!("e-{number}");
         assert_eq!(daemon.post(&an_offer(&id, &format!("c-{number}"))).await, Some(202));
         ids.push(id);

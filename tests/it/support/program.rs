@@ -86,7 +86,18 @@ impl Home {
     }
 
     /// Starts the daemon by this command and waits until it listens.
-    pub(crate) async fn started(&self, mut command: Command) -> Daemon {
+    pub(crate) async fn started(&self, command: Command) -> Daemon {
+        match self.tried(command).await {
+            Ok(daemon) => daemon,
+            Err((_, log)) => panic!("the daemon ended instead of listening:\n{log}"),
+        }
+    }
+
+    /// Starts the daemon by this command; its exit code and its log if it ends instead of listening.
+    pub(crate) async fn tried(
+        &self,
+        mut command: Command,
+    ) -> Result<Daemon, (Option<i32>, String)> {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let log = Arc::new(Mutex::new(String::new()));
@@ -104,10 +115,11 @@ impl Home {
         };
         for _ in 0..PATIENCE {
             if daemon.http.get(format!("{}/livez", daemon.admin)).send().await.is_ok() {
-                return daemon;
+                return Ok(daemon);
             }
-            let ended = daemon.child.try_wait().expect("it can be waited for");
-            assert!(ended.is_none(), "the daemon ended instead of listening:\n{}", daemon.log());
+            if daemon.child.try_wait().expect("it can be waited for").is_some() {
+                return Err((daemon.ended().await, daemon.log()));
+            }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("the daemon does not listen:\n{}", daemon.log());

@@ -1,0 +1,40 @@
+//! What the store is told when it is opened.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// How the store is set up: the `[store]` section and `intake.max_pending`.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// A directory of the store's own; created if need be.
+    pub path: PathBuf,
+    /// How long an event and its id are remembered, in milliseconds from its receipt.
+    pub retention_ms: u64,
+    /// How long the vendor's bodies of settled events are kept, in milliseconds from their receipt.
+    pub body_retention_ms: u64,
+    /// How many events may be unsettled.
+    pub max_pending: usize,
+    /// A commit that takes longer fails the store.
+    pub commit_timeout: Duration,
+    /// sled's page cache; its real use is two to four times this.
+    pub cache_bytes: u64,
+    /// With less than this free on the disk nothing new is taken, in bytes: what was taken can still be carried out.
+    pub free_space_floor: u64,
+    /// How long a commit may be in the journal alone before it is moved into sled.
+    pub journal_age: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            path: PathBuf::from("data/state.sled"),
+            retention_ms: 72 * 3_600_000,
+            body_retention_ms: 24 * 3_600_000,
+            max_pending: 100_000,
+            commit_timeout: Duration::from_secs(10),
+            cache_bytes: 64 * 1024 * 1024,
+            free_space_floor: 256 * 1024 * 1024,
+            journal_age: Duration::from_secs(2),
+        }
+    }
+}
