@@ -5,6 +5,7 @@
 
 mod answer;
 mod desk;
+mod in_place;
 mod server;
 mod sources;
 mod tls;

@@ -21,6 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
+use super::in_place::InPlace;
 use super::tls::Tls;
 use crate::clock;
 use crate::metrics::INTAKE_CONNECTIONS;
@@ -164,7 +165,7 @@ where
         .header_read_timeout(timeout)
         .max_buf_size(HEAD)
         .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = watcher.watch(connection).await {
+    if let Err(error) = InPlace::new(watcher.watch(connection)).await {
         tracing::debug!(%error, "A connection ended early");
     }
 }
