@@ -74,6 +74,8 @@ impl Dispatch {
                 () = this.freed.notified() => {}
                 Some(claimed) = claimed.recv() => {
                     errands.spawn(Errand::claimed(&this, claimed).run());
+                    // It goes first: a call that may leave does not wait for the loop's next turn.
+                    tokio::task::yield_now().await;
                 }
                 () = tokio::time::sleep(Duration::from_millis(sleep)) => {}
                 Some(_) = errands.join_next(), if !errands.is_empty() => {}

@@ -1,12 +1,37 @@
 //! When what the journal holds is moved into sled: by age, by size, and all of it at the end.
 
+use std::time::{Duration, Instant};
+
 use super::Writer;
+use crate::clock;
 use crate::store::request::Failed;
 
 /// With so many bytes in it the journal is moved into sled, whatever its age.
 const ENOUGH: u64 = 8 * 1024 * 1024;
 /// With so many bytes in it commits wait for sled.
 const FULL: u64 = 32 * 1024 * 1024;
+
+/// How often files of the journal are emptied that hold nothing any more.
+const TRIM: Duration = Duration::from_secs(60);
+
+/// Since when things are as they are with the journal.
+pub(super) struct Since {
+    /// It holds what sled does not have and the keeper was not given.
+    filling: Option<Instant>,
+    trimmed: Instant,
+}
+
+impl Default for Since {
+    fn default() -> Self {
+        Self { filling: None, trimmed: clock::instant() }
+    }
+}
+
+impl Since {
+    pub(super) fn filled(&mut self, at: Instant) {
+        self.filling.get_or_insert(at);
+    }
+}
 
 impl Writer {
     /// Has what the journal holds moved into sled, when it is time.
@@ -15,11 +40,15 @@ impl Writer {
             self.keeper.rest()?;
         }
         let enough = self.journal.written() >= ENOUGH
-            || self.since.is_some_and(|since| since.elapsed() >= self.terms.journal_age);
+            || self.since.filling.is_some_and(|since| since.elapsed() >= self.terms.journal_age);
         if enough && self.keeper.is_at_rest()? {
-            self.since = None;
+            self.since.filling = None;
             self.journal.turn();
             self.keeper.take(self.rows.memtable.send_off(), self.commits)?;
+        }
+        if self.since.trimmed.elapsed() >= TRIM && self.keeper.is_at_rest()? {
+            self.since.trimmed = clock::instant();
+            self.journal.trim().map_err(|error| Failed::Write(error.to_string()))?;
         }
         Ok(())
     }
@@ -32,13 +61,5 @@ impl Writer {
             self.keeper.take(self.rows.memtable.send_off(), self.commits)?;
         }
         self.keeper.rest()
-    }
-
-    /// Empties what the journal does not need, if that can be done now.
-    pub(super) fn trim_journal(&mut self) -> Result<(), Failed> {
-        if self.keeper.is_at_rest()? {
-            self.journal.trim().map_err(|error| Failed::Write(error.to_string()))?;
-        }
-        Ok(())
     }
 }

@@ -16,10 +16,11 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
+use self::clearing::Since;
 use self::group::Group;
 use self::retention::Sweep;
 use self::turn::Reload;
@@ -139,8 +140,7 @@ pub(super) struct Writer {
     commits: u64,
     tally: Tally,
     journal: Journal,
-    /// Since when the journal holds what sled does not have and the keeper was not given.
-    since: Option<Instant>,
+    since: Since,
     keeper: Keeper,
     group: Group,
     sweep: Sweep,
@@ -173,7 +173,7 @@ impl Writer {
             commits,
             tally,
             journal,
-            since: None,
+            since: Since::default(),
             keeper,
             group: Group::default(),
             sweep: Sweep::default(),
@@ -295,7 +295,7 @@ impl Writer {
             written.map_err(|error| Failed::Write(error.to_string()))?;
             self.rows.memtable.put(changes.into_rows());
             self.tally.note(self.commits);
-            self.since.get_or_insert(started);
+            self.since.filled(started);
             metrics::histogram!("awa_bridge_store_commit_duration_seconds")
                 .record(started.elapsed().as_secs_f64());
         }

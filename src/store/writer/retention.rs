@@ -17,8 +17,9 @@ use crate::store::request::Failed;
 use crate::store::row::RowError;
 use crate::store::rows::{BodyPlace, EventRow};
 
-/// How long after the beginning of a sweep the next may begin, in milliseconds.
-const PERIOD_MS: u64 = 60_000;
+/// How long after the beginning of a sweep the next may begin, in milliseconds: so often that forgetting goes on evenly beside
+/// intake, and not in waves.
+const PERIOD_MS: u64 = 5_000;
 
 /// How many bodies are looked at with one commit.
 const BODIES_AT_ONCE: usize = 64;
@@ -54,7 +55,6 @@ impl Writer {
         match self.sweep.place.take() {
             None if self.sweep.may_begin(now) => {
                 self.sweep.begun_at = Some(now);
-                self.trim_journal()?;
                 self.sweep.place = Some(Place::Bodies(layout::bucket_start(Prefix::Body, 0)));
             }
             None => {}
