@@ -45,10 +45,17 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Opens the files, or creates them. Whatever they hold has to be in sled: the first is written from its beginning.
+    /// Opens the files, or creates them, and empties them for good: whatever they hold has to be in sled or is given up.
     pub(super) fn open(directory: &Path) -> io::Result<Self> {
         let open = |name: &str| {
-            File::options().create(true).truncate(false).write(true).open(directory.join(name))
+            let mut options = File::options();
+            let file =
+                options.create(true).truncate(false).write(true).open(directory.join(name))?;
+            if file.metadata()?.len() > 0 {
+                file.set_len(0)?;
+                file.sync_all()?;
+            }
+            io::Result::Ok(file)
         };
         let [first, second] = FILES;
         let files = [open(first)?, open(second)?];

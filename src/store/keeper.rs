@@ -3,6 +3,10 @@
 //! It is given a layer of the memtable at a time and answers when sled has it for good. On an error of sled it fails
 //! the store: the journal has what was answered.
 
+use std::fs::File;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::{self, JoinHandle};
@@ -13,8 +17,9 @@ use super::request::Failed;
 use super::row::Changes;
 use super::shared::Shared;
 
-/// So many chunks are written between two signs of life.
-const AT_ONCE: usize = 64;
+/// So many bytes are given to sled, which queues them without limit, before it has to have written them: a sign of life each
+/// time, and no more in memory.
+const AT_ONCE: usize = 512 * 1024;
 
 /// What is to be moved.
 struct Load {
@@ -32,25 +37,34 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
+    /// Starts the thread over the sled in that directory.
     pub(super) fn start(
+        directory: &Path,
         db: sled::Db,
         memtable: Arc<MemTable>,
         shared: Arc<Shared>,
-    ) -> std::io::Result<Self> {
+    ) -> io::Result<Self> {
         let (work, loads) = channel::<Load>();
         let (finished, done) = channel();
         let told = Arc::clone(&shared);
+        let witness = Witness::of(directory)?;
         let thread = thread::Builder::new().name("store-keeper".to_owned()).spawn(move || {
             for Load { rows, commit } in loads {
                 let alive = || told.moves.begins_or_ends();
                 alive();
-                let saved = save(&db, &rows, commit, || {
-                    alive();
-                    alive();
-                });
+                let saved = catch_unwind(AssertUnwindSafe(|| {
+                    save(&db, &witness, &rows, commit, || {
+                        alive();
+                        alive();
+                    })
+                }));
                 alive();
-                if let Err(error) = saved {
-                    return told.fail(Failed::Write(error.to_string()));
+                match saved {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => return told.fail(Failed::Write(error.to_string())),
+                    Err(panic) => {
+                        return told.fail(Failed::Panicked(super::words_of(panic.as_ref())));
+                    }
                 }
                 drop(rows);
                 memtable.arrived();
@@ -96,8 +110,18 @@ impl Keeper {
     }
 
     fn failure(&self) -> Failed {
-        let panicked = || Failed::Panicked("the thread that writes into sled is gone".to_owned());
-        self.shared.failure().unwrap_or_else(panicked)
+        self.shared.failure().unwrap_or(Failed::Closed)
+    }
+}
+
+/// Sled's file, opened by ourselves. The kernel tells each opener once that a write did not reach the disk; sled's own
+/// threads share one, and the one of them that does nothing about it may be the one that is told.
+pub(super) struct Witness(File);
+
+impl Witness {
+    /// To be called before anything is written that it is to vouch for.
+    pub(super) fn of(directory: &Path) -> io::Result<Self> {
+        File::open(directory.join("db")).map(Self)
     }
 }
 
@@ -105,28 +129,37 @@ impl Keeper {
 /// crash in between, the journal is needed.
 pub(super) fn save(
     tree: &sled::Tree,
+    witness: &Witness,
     rows: &Changed,
     commit: u64,
     alive: impl Fn(),
 ) -> sled::Result<()> {
-    for (number, (key, value)) in rows.iter().enumerate() {
+    let flush = || -> sled::Result<()> {
+        tree.flush()?;
+        alive();
+        Ok(())
+    };
+    let mut bytes = 0;
+    for (key, value) in rows {
         match value {
             Some(value) => drop(tree.insert(key, value)?),
             None => drop(tree.remove(key)?),
         }
-        if number % AT_ONCE == AT_ONCE - 1 {
-            alive();
+        bytes += key.len() + value.as_ref().map_or(0, |value| value.len());
+        if bytes >= AT_ONCE {
+            bytes = 0;
+            flush()?;
         }
     }
-    tree.flush()?;
-    alive();
+    flush()?;
+    witness.0.sync_data()?;
     let mut last = Changes::default();
     last.put(&layout::commits(), &commit.to_be_bytes());
-    for (key, value) in last.rows() {
+    for (key, value) in last.into_rows() {
         if let Some(value) = value {
             tree.insert(key, value)?;
         }
     }
-    tree.flush()?;
-    Ok(())
+    flush()?;
+    Ok(witness.0.sync_data()?)
 }

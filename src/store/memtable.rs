@@ -1,67 +1,100 @@
 //! What is in the journal and not in sled yet, held in memory so that every read sees it.
 //!
-//! Two layers: commits go into the fresh one; the other is on its way into sled and leaves only when sled has it. A layer is
-//! shared by whoever reads it, so that an iterator keeps what it began with.
+//! Commits go into the fresh layer; the last layer is on its way into sled and leaves only when sled has it. A layer is shared by
+//! whoever reads it, so that an iterator keeps what it began with; while one reads the fresh layer, commits begin another above it.
 
 use std::collections::BTreeMap;
 use std::iter::Peekable;
 use std::ops::Bound;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use sled::IVec;
 
 /// Chunks by their keys; none where the key is removed.
 pub(super) type Changed = BTreeMap<Vec<u8>, Option<IVec>>;
 
-/// The fresh layer, and the one on its way.
-type Layers = [Arc<Changed>; 2];
+/// With so many layers a commit rather copies the fresh one.
+const LAYERS: usize = 16;
 
 #[derive(Debug, Default)]
 pub(super) struct MemTable {
     layers: RwLock<Layers>,
 }
 
+#[derive(Debug, Default)]
+struct Layers {
+    /// The newest first.
+    fresh: Vec<Arc<Changed>>,
+    on_its_way: Arc<Changed>,
+}
+
 impl MemTable {
     /// What it knows of a chunk: nothing, that it was removed, or its value.
     pub(super) fn get(&self, key: &[u8]) -> Option<Option<IVec>> {
-        let layers = self.layers.read().unwrap_or_else(PoisonError::into_inner);
-        layers.iter().find_map(|layer| layer.get(key).cloned())
+        self.read().newest_first().find_map(|layer| layer.get(key).cloned())
     }
 
     /// Takes in a commit that is in the journal.
     pub(super) fn put(&self, rows: impl Iterator<Item = (Vec<u8>, Option<IVec>)>) {
-        let mut layers = self.layers.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::make_mut(&mut layers[0]).extend(rows);
+        let mut layers = self.write();
+        let full = layers.fresh.len() >= LAYERS;
+        if let Some(newest) = layers.fresh.first_mut() {
+            if full {
+                Arc::make_mut(newest);
+            }
+            if let Some(newest) = Arc::get_mut(newest) {
+                return newest.extend(rows);
+            }
+        }
+        layers.fresh.insert(0, Arc::new(rows.collect()));
     }
 
-    /// Puts the fresh layer on its way, and begins another. The one before has to be in sled.
+    /// Puts what is fresh on its way, and begins anew. What was on its way before has to be in sled.
     pub(super) fn send_off(&self) -> Arc<Changed> {
-        let mut layers = self.layers.write().unwrap_or_else(PoisonError::into_inner);
-        let [fresh, on_its_way] = &mut *layers;
-        *on_its_way = std::mem::take(fresh);
-        Arc::clone(on_its_way)
+        let mut layers = self.write();
+        let mut oldest_first = std::mem::take(&mut layers.fresh).into_iter().rev();
+        let mut all = oldest_first.next().unwrap_or_default();
+        for newer in oldest_first {
+            let newer = newer.iter().map(|(key, value)| (key.clone(), value.clone()));
+            Arc::make_mut(&mut all).extend(newer);
+        }
+        layers.on_its_way = all;
+        Arc::clone(&layers.on_its_way)
     }
 
-    /// Lets go of the layer that was on its way: it is in sled.
+    /// Lets go of what was on its way: it is in sled.
     pub(super) fn arrived(&self) {
-        let mut layers = self.layers.write().unwrap_or_else(PoisonError::into_inner);
-        let gone = std::mem::take(&mut layers[1]);
-        drop(layers);
+        let gone = std::mem::take(&mut self.write().on_its_way);
         drop(gone);
     }
 
     /// Its chunks from one key on and before another, over those of a tree. To be asked before the tree is, so that
     /// nothing slips through between the two.
     pub(super) fn range(&self, from: &[u8], before: &[u8], back: bool) -> Held {
-        let layers = self.layers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let layers = self.read().newest_first().cloned().collect();
         let (from, to) = (Bound::Included(from.to_vec()), Bound::Excluded(before.to_vec()));
         Held { layers, from, to, back }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Layers> {
+        self.layers.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Layers> {
+        self.layers.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Layers {
+    fn newest_first(&self) -> impl Iterator<Item = &Arc<Changed>> {
+        self.fresh.iter().chain([&self.on_its_way])
     }
 }
 
 /// Chunks of a memtable, in order.
 pub(super) struct Held {
-    layers: Layers,
+    /// The newest first.
+    layers: Vec<Arc<Changed>>,
     from: Bound<Vec<u8>>,
     to: Bound<Vec<u8>>,
     /// From the end.
@@ -77,15 +110,17 @@ impl Iterator for Held {
         {
             return None;
         }
-        let [fresh, on_its_way] = self.layers.each_ref().map(|layer| {
+        let of_each = self.layers.iter().filter_map(|layer| {
             let mut range = layer.range::<Vec<u8>, _>((self.from.as_ref(), self.to.as_ref()));
             if self.back { range.next_back() } else { range.next() }
         });
-        let (key, value) = match (fresh, on_its_way) {
-            (Some(fresh), Some(other)) if comes_first(other.0, fresh.0, self.back) => other,
-            (Some(first), _) | (None, Some(first)) => first,
-            (None, None) => return None,
-        };
+        // Of several changes of a chunk the newest stays.
+        let (key, value) =
+            of_each.reduce(
+                |first, older| {
+                    if comes_first(older.0, first.0, self.back) { older } else { first }
+                },
+            )?;
         let (key, value) = (key.clone(), value.clone());
         let passed = Bound::Excluded(key.clone());
         *(if self.back { &mut self.to } else { &mut self.from }) = passed;

@@ -10,12 +10,14 @@ use std::time::Duration;
 
 use super::directory::{Before, Directory};
 use super::journal::{self, Journal};
+use super::keeper::Witness;
 use super::layout::{self, Prefix};
 use super::ledger::{Ledger, Live};
+use super::memtable::Changed;
 use super::row::{Changes, RowError, Rows};
 use super::rows::ConversationRow;
 use super::tally::{self, Tally};
-use super::{Settings, durable, ids, keeper, shelf};
+use super::{Settings, durable, ids, keeper, pack, shelf};
 use crate::routing::{LaneKey, Stage};
 
 /// The schema that this program writes and the newest that it reads.
@@ -82,10 +84,9 @@ impl fmt::Display for OpenError {
                 f,
                 "the store {} ([store] path) has lost its last {commits} commits, so the disk or the files are damaged, \
                  or a copy was made while the bridge ran; restore the whole directory from a backup, or, to go on without \
-                 what is lost, remove {} and {} and have the senders send again",
+                 what is lost, remove {} and have the senders send again",
                 path.display(),
-                path.join(tally::FILE).display(),
-                journal::FILES.map(|name| path.join(name).display().to_string()).join(" and ")
+                path.join(tally::FILE).display()
             ),
             Self::Foreign(path) => write!(
                 f,
@@ -181,7 +182,7 @@ fn check_schema(directory: &Directory, db: &sled::Db, rows: &Rows) -> Result<(),
     let found = rows.get(&layout::schema()).map_err(|error| fatal(directory.path(), error))?;
     let Some(row) = found else {
         return match directory.before() {
-            Before::Fresh if db.is_empty() => create(directory, db),
+            Before::Fresh if is_new(db, rows) => create(directory, db),
             Before::Fresh => Err(OpenError::Foreign(path())),
             Before::Closed | Before::Unclean => {
                 let copy = directory
@@ -199,21 +200,23 @@ fn check_schema(directory: &Directory, db: &sled::Db, rows: &Rows) -> Result<(),
     }
 }
 
-/// Moves into sled what a crash has left in the journal. The number of the last commit, if no confirmed one is missing.
+/// Moves into sled what a crash has left in the journal. The number of the last commit, if no confirmed one is missing, or if
+/// a person has removed the file that names it: then what can be had of the journal is taken in.
 fn take_in_journal(directory: &Directory, db: &sled::Db, rows: &Rows) -> Result<u64, OpenError> {
     let path = directory.path();
-    // A store of an older program has no such row, and no file that could tell more.
+    let failed = |error| OpenError::Directory { path: path.to_owned(), error };
+    // A store of an older program has no such row.
     let in_sled = number(rows, &layout::commits()).map_err(|error| fatal(path, error))?;
-    let found = journal::read(path, in_sled.unwrap_or_default())
-        .map_err(|error| OpenError::Directory { path: path.to_owned(), error })?;
-    let newest = found.newest.max(tally::read(path).unwrap_or_default());
-    if newest > found.last {
+    let found = journal::read(path, in_sled.unwrap_or_default()).map_err(failed)?;
+    let confirmed = tally::read(path).map_err(failed)?;
+    if let Some(newest) = confirmed.map(|confirmed| confirmed.max(found.newest))
+        && newest > found.last
+    {
         let commits = newest - found.last;
         return Err(OpenError::Shortened { path: path.to_owned(), commits });
     }
     if !found.rows.is_empty() {
-        keeper::save(db, &found.rows, found.last, || {})
-            .map_err(|error| unreadable(path, &error))?;
+        save(directory, db, &found.rows, found.last)?;
     }
     Ok(found.last)
 }
@@ -222,8 +225,27 @@ fn create(directory: &Directory, db: &sled::Db) -> Result<(), OpenError> {
     let mut changes = Changes::default();
     changes.put(&layout::schema(), SCHEMA.to_string().as_bytes());
     changes.put(&layout::next_seq(), &1_u64.to_be_bytes());
-    let rows = changes.into_rows().collect();
-    keeper::save(db, &rows, 0, || {}).map_err(|error| unreadable(directory.path(), &error))
+    save(directory, db, &changes.into_rows().collect(), 0)
+}
+
+/// Whether nothing was ever written but, at the most, a part of what [`create`] writes.
+fn is_new(db: &sled::Db, rows: &Rows) -> bool {
+    db.is_empty() || (db.len() == 1 && rows.has(&layout::next_seq()).unwrap_or(false))
+}
+
+fn save(
+    directory: &Directory,
+    db: &sled::Db,
+    rows: &Changed,
+    commit: u64,
+) -> Result<(), OpenError> {
+    let path = directory.path();
+    let failed = |error| OpenError::Directory { path: path.to_owned(), error };
+    let witness = Witness::of(path).map_err(failed)?;
+    keeper::save(db, &witness, rows, commit, || {}).map_err(|error| match error {
+        sled::Error::Io(error) => failed(error),
+        other => OpenError::Unreadable { path: path.to_owned(), why: other.to_string() },
+    })
 }
 
 fn rebuild(
@@ -239,6 +261,7 @@ fn rebuild(
     let missing = || RowError::Corrupt(key.escape_ascii().to_string());
     let next_seq =
         number(&rows, &key).and_then(|found| found.ok_or_else(missing)).map_err(fatal)?;
+    let next_seq = next_seq.max(after_the_last_event(&rows).map_err(fatal)?);
     let mut damaged = Vec::new();
     for found in rows.scan(Prefix::Ids) {
         let Some((key, row)) = sound(found, &mut damaged).map_err(fatal)? else { continue };
@@ -271,6 +294,16 @@ fn rebuild(
     }
     let place = place(next_seq, rows);
     Ok(Opened { directory, db, ledger, place, lanes, orphans })
+}
+
+/// The number after that of the last event: no number is given twice, whatever damage there was.
+fn after_the_last_event(rows: &Rows) -> Result<u64, RowError> {
+    let last = rows.range_back(&Prefix::Event.bytes(), &layout::event(u64::MAX)).next();
+    match last.map(|found| found.and_then(|(key, row)| pack::seqs(&key, &row.content))) {
+        Some(Ok(seqs)) => Ok(seqs.end),
+        None | Some(Err(RowError::Corrupt(_) | RowError::Newer(_))) => Ok(0),
+        Some(Err(error @ RowError::Read(_))) => Err(error),
+    }
 }
 
 /// Takes note of a pack's conversations; returns those that owe calls.
@@ -323,10 +356,6 @@ fn sound<T>(
         }
         Err(error @ (RowError::Read(_) | RowError::Newer(_))) => Err(error),
     }
-}
-
-fn unreadable(path: &Path, error: &sled::Error) -> OpenError {
-    OpenError::Unreadable { path: path.to_owned(), why: error.to_string() }
 }
 
 fn fatal(path: &Path, error: RowError) -> OpenError {

@@ -165,7 +165,7 @@ pub enum Failed {
     Closed,
     /// sled gave an error; the store writes no more until the process is started again.
     Write(String),
-    /// A commit took longer than the limit, in milliseconds.
+    /// A write took longer than the limit, in milliseconds.
     TimedOut(u64),
     /// The writer stopped on a defect of this program.
     Panicked(String),
@@ -183,7 +183,7 @@ impl fmt::Display for Failed {
             ),
             Self::TimedOut(ms) => write!(
                 f,
-                "a commit of the store hung for more than {ms} ms; check the disk of [store] path, then restart the bridge"
+                "a write of the store hung for more than {ms} ms; check the disk of [store] path, then restart the bridge"
             ),
             Self::Panicked(why) => {
                 write!(f, "the store's writer stopped on a defect: {why}; restart the bridge")

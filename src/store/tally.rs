@@ -37,11 +37,18 @@ impl Tally {
     }
 }
 
-/// The commit that the file of a directory names; none where it is missing or cannot be understood.
-pub(super) fn read(directory: &Path) -> Option<u64> {
-    let text = std::fs::read_to_string(directory.join(FILE)).ok()?;
-    let commit = text.split(' ').next()?.parse().ok()?;
-    (text == line(commit)).then_some(commit)
+/// The commit that the file of a directory names, 0 where it cannot be understood; none where there is no file.
+pub(super) fn read(directory: &Path) -> io::Result<Option<u64>> {
+    let bytes = match std::fs::read(directory.join(FILE)) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let commit = std::str::from_utf8(&bytes).ok().and_then(|text| {
+        let commit = text.split(' ').next()?.parse().ok()?;
+        (text == line(commit)).then_some(commit)
+    });
+    Ok(Some(commit.unwrap_or_default()))
 }
 
 /// Always as long, so that it is overwritten in place; the checksum tells a torn one.

@@ -35,7 +35,12 @@ proptest! {
         }
         memtable.put(rows(&older));
         let on_its_way = memtable.send_off();
-        memtable.put(rows(&latest));
+        // Whoever reads has a layer of their own from then on.
+        let (first, second) = latest.split_at(latest.len() / 2);
+        memtable.put(rows(first));
+        let reads = memtable.range(b"a", b"z", false);
+        memtable.put(rows(second));
+        drop(reads);
 
         let (from, before) = ([from], [before]);
         let expected_in: Vec<_> = expected
@@ -66,6 +71,7 @@ proptest! {
             }
         }
         memtable.arrived();
+        prop_assert_eq!(&*memtable.send_off(), &rows(&latest).collect::<Changed>());
         let found: sled::Result<Vec<_>> = begun.collect();
         prop_assert_eq!(found.unwrap(), expected.into_iter().collect::<Vec<_>>());
     }

@@ -159,7 +159,8 @@ impl Writer {
         place: Place,
     ) -> io::Result<Self> {
         let Place { next_seq, commits, tally, journal, rows } = place;
-        let keeper = Keeper::start(db.clone(), Arc::clone(&rows.memtable), Arc::clone(&shared))?;
+        let memtable = Arc::clone(&rows.memtable);
+        let keeper = Keeper::start(directory.path(), db.clone(), memtable, Arc::clone(&shared))?;
         Ok(Self {
             rows,
             db,
