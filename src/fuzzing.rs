@@ -56,7 +56,7 @@ pub(crate) fn replay(target: &str, mutations: u64, run: fn(&[u8])) {
 struct Named<'a>(&'a str, &'a [u8]);
 
 impl Drop for Named<'_> {
-    #[allow(clippy::print_stderr, reason = "tests show it where they fail")]
+    #[expect(clippy::print_stderr, reason = "tests show it where they fail")]
     fn drop(&mut self) {
         eprintln!("failing input: {}: {}", self.0, self.1.escape_ascii());
     }

@@ -4,7 +4,7 @@
 //!
 //! Inbound, inside the vendor's request: [`intake`] takes the request and finds its source; [`vendor`] verifies the raw
 //! bytes, decodes them and lets the vendor's jq filter make routing events of them; [`store`] recognises duplicates, asks
-//! [`routing::decide`] and writes all rows of the decision; after the flush the vendor is answered.
+//! [`routing::decide`] and writes all rows of the decision; once they are synced the vendor is answered.
 //!
 //! Outbound, in the background: [`dispatch`] picks the most urgent entry that is due and asks [`awa::pace`] for the right
 //! to send; [`store`] claims the entry, and `decide` looks once more at deadline, supersession and mapping. What can go at

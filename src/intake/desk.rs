@@ -47,7 +47,7 @@ pub enum Receipt {
 
 /// Where deliveries are kept.
 pub trait Ledger: Send + Sync + 'static {
-    /// Stores a delivery as a whole, and returns when it is flushed, duplicates too: one receipt an item, in order.
+    /// Stores a delivery as a whole, and returns when it is synced, duplicates too: one receipt an item, in order.
     fn accept(
         &self,
         delivery: Delivery,

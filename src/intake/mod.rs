@@ -1,6 +1,6 @@
 //! Where webhooks arrive: the server, the walk of one request, and the answers.
 //!
-//! It verifies before it parses, answers after the flush, and never speaks to ServiceNow or to the dispatcher: what
+//! It verifies before it parses, answers once all is synced, and never speaks to ServiceNow or to the dispatcher: what
 //! it takes goes into the store.
 
 mod answer;

@@ -1,6 +1,6 @@
 //! The walk of one webhook request: source, method, body, handshake, signature, reading, commit, answer.
 //!
-//! Nothing is parsed before it is verified, and a 2xx leaves only after the flush.
+//! Nothing is parsed before it is verified, and a 2xx leaves only when all is synced.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
 //! The remembered ids as rows: blocks of up to 64, the newest rewritten until it is full. So a million ids are sixteen thousand
-//! small rows, and forgetting one block is one small batch.
+//! small rows, and forgetting one block is one small commit.
 
 use super::layout::{self, IdHash, Key};
 use super::row::{Changes, RowError};

@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::{self, JoinHandle};
 
+use sled::IVec;
+
 use super::layout;
 use super::memtable::{Changed, MemTable};
 use super::request::Failed;
@@ -141,10 +143,7 @@ pub(super) fn save(
     };
     let mut bytes = 0;
     for (key, value) in rows {
-        match value {
-            Some(value) => drop(tree.insert(key, value)?),
-            None => drop(tree.remove(key)?),
-        }
+        write(tree, key, value.as_ref())?;
         bytes += key.len() + value.as_ref().map_or(0, |value| value.len());
         if bytes >= AT_ONCE {
             bytes = 0;
@@ -156,10 +155,17 @@ pub(super) fn save(
     let mut last = Changes::default();
     last.put(&layout::commits(), &commit.to_be_bytes());
     for (key, value) in last.into_rows() {
-        if let Some(value) = value {
-            tree.insert(key, value)?;
-        }
+        write(tree, &key, value.as_ref())?;
     }
     flush()?;
     Ok(witness.0.sync_data()?)
+}
+
+/// Writes one chunk, or removes it.
+pub(super) fn write(tree: &sled::Tree, key: &[u8], value: Option<&IVec>) -> sled::Result<()> {
+    match value {
+        Some(value) => tree.insert(key, value)?,
+        None => tree.remove(key)?,
+    };
+    Ok(())
 }

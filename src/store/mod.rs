@@ -126,7 +126,7 @@ impl Store {
         Ok(Self { inner: Arc::new(Inner { shared, queue, places, writer }) })
     }
 
-    /// Stores a delivery, all of it or nothing, and says of each item whether it is new. Answers after the flush.
+    /// Stores a delivery, all of it or nothing, and says of each item whether it is new. Answers once it is synced.
     ///
     /// # Errors
     /// Too much is pending, or the store cannot write: nothing is stored.

@@ -83,10 +83,7 @@ impl Changes {
     #[cfg(test)]
     pub(super) fn write_into(self, tree: &sled::Tree) {
         for (key, value) in self.rows {
-            match value {
-                Some(value) => drop(tree.insert(key, value).unwrap()),
-                None => drop(tree.remove(key).unwrap()),
-            }
+            super::keeper::write(tree, &key, value.as_ref()).unwrap();
         }
     }
 

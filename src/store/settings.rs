@@ -14,7 +14,7 @@ pub struct Settings {
     pub body_retention_ms: u64,
     /// How many events may be unsettled.
     pub max_pending: usize,
-    /// A commit that takes longer fails the store.
+    /// A commit, or a write into sled behind it, that takes longer fails the store.
     pub commit_timeout: Duration,
     /// sled's page cache; its real use is two to four times this.
     pub cache_bytes: u64,

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::store::keeper::write;
 
 /// A key of one letter, so that they meet, and what is done to it.
 fn changes() -> impl Strategy<Value = Vec<(u8, Option<u8>)>> {
@@ -28,10 +29,7 @@ proptest! {
             }
         }
         for (key, value) in rows(&oldest) {
-            match value {
-                Some(value) => drop(tree.insert(key, value).unwrap()),
-                None => drop(tree.remove(key).unwrap()),
-            }
+            write(&tree, &key, value.as_ref()).unwrap();
         }
         memtable.put(rows(&older));
         let on_its_way = memtable.send_off();
@@ -65,10 +63,7 @@ proptest! {
         // Who has begun to read goes on with what it began with, whatever has arrived meanwhile.
         let begun = Merged::new(memtable.range(b"a", b"z", false), tree.range(b"a".as_slice()..b"z".as_slice()));
         for (key, value) in &*on_its_way {
-            match value {
-                Some(value) => drop(tree.insert(key, value).unwrap()),
-                None => drop(tree.remove(key).unwrap()),
-            }
+            write(&tree, key, value.as_ref()).unwrap();
         }
         memtable.arrived();
         prop_assert_eq!(&*memtable.send_off(), &rows(&latest).collect::<Changed>());

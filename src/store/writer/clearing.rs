@@ -42,9 +42,7 @@ impl Writer {
         let enough = self.journal.written() >= ENOUGH
             || self.since.filling.is_some_and(|since| since.elapsed() >= self.terms.journal_age);
         if enough && self.keeper.is_at_rest()? {
-            self.since.filling = None;
-            self.journal.turn();
-            self.keeper.take(self.rows.memtable.send_off(), self.commits)?;
+            self.hand_over()?;
         }
         if self.since.trimmed.elapsed() >= TRIM && self.keeper.is_at_rest()? {
             self.since.trimmed = clock::instant();
@@ -57,9 +55,15 @@ impl Writer {
     pub(super) fn empty_journal(&mut self) -> Result<(), Failed> {
         self.keeper.rest()?;
         if self.journal.written() > 0 {
-            self.journal.turn();
-            self.keeper.take(self.rows.memtable.send_off(), self.commits)?;
+            self.hand_over()?;
         }
         self.keeper.rest()
+    }
+
+    /// Gives the keeper, which has to be at rest, all that the journal holds, and goes on in its other file.
+    fn hand_over(&mut self) -> Result<(), Failed> {
+        self.since.filling = None;
+        self.journal.turn();
+        self.keeper.take(self.rows.memtable.send_off(), self.commits)
     }
 }
