@@ -76,6 +76,7 @@ pub(super) fn needing_a_restart(old: &Settings, new: &Settings) -> Vec<&'static 
             "servicenow.request_timeout",
             old.servicenow.request_timeout != new.servicenow.request_timeout,
         ),
+        ("servicenow.api_version", old.servicenow.api_version != new.servicenow.api_version),
         ("store.path", old.store.path != new.store.path),
         ("store.retention", old.store.retention != new.store.retention),
         ("store.body_retention", old.store.body_retention != new.store.body_retention),

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::files::Files;
-use crate::awa::wire;
+use crate::awa::wire::{self, ApiVersion};
 use crate::config::Settings;
 use crate::routing::{
     Action, Answer, AwaReply, Conversation, ConversationId, Effect, EntryId, Input, RoutingEvent,
@@ -43,6 +43,7 @@ pub struct Asked {
 pub struct Explainer {
     source: Arc<Source>,
     rules: Arc<Rules>,
+    api_version: ApiVersion,
     conversations: HashMap<ConversationId, Conversation>,
     entries: u64,
 }
@@ -62,6 +63,7 @@ impl Explainer {
         Ok(Self {
             source: Arc::clone(built),
             rules: Arc::new(settings.rules(directory)),
+            api_version: ApiVersion::new(settings.servicenow.api_version),
             conversations: HashMap::new(),
             entries: 0,
         })
@@ -117,12 +119,12 @@ impl Explainer {
         let conversation = self.conversations.remove(&key);
         let decision = decide(conversation, Input::Event { entry, event, at }, &self.rules);
         let mut conversation = decision.conversation;
-        let mut explained = explain_effects(&decision.effects);
+        let mut explained = explain_effects(&decision.effects, self.api_version);
         if explained.is_none() {
             let due = Input::Due { entry, waited: Waited::default(), at };
             let decision = decide(Some(conversation), due, &self.rules);
             conversation = decision.conversation;
-            explained = explain_effects(&decision.effects);
+            explained = explain_effects(&decision.effects, self.api_version);
             conversation = self.answer(conversation, entry, at);
         }
         self.conversations.insert(key, conversation);
@@ -151,10 +153,13 @@ impl Explainer {
 }
 
 /// The first effect that says what is sent, or why nothing is.
-fn explain_effects(effects: &[Effect]) -> Option<(Option<Asked>, Option<String>)> {
+fn explain_effects(
+    effects: &[Effect],
+    api_version: ApiVersion,
+) -> Option<(Option<Asked>, Option<String>)> {
     effects.iter().find_map(|effect| match effect {
         Effect::Call { call, .. } => {
-            let request = wire::request(call, None);
+            let request = wire::request(call, api_version, None);
             let asked = Asked {
                 method: request.method.to_string(),
                 path: request.path,

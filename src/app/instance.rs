@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::Failure;
 use super::files;
 use crate::awa::pace;
+use crate::awa::wire::ApiVersion;
 use crate::awa::{self, Client};
 use crate::config::{self, Settings};
 
@@ -31,6 +32,7 @@ fn awa_settings(settings: &Settings) -> Result<awa::Settings, config::Problems> 
     let servicenow = &settings.servicenow;
     Ok(awa::Settings {
         base_url: instance.to_string(),
+        api_version: ApiVersion::new(servicenow.api_version),
         request_timeout: servicenow.request_timeout,
         per_second: settings.rate_limit.per_second.get(),
         auth: match auth {

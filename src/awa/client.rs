@@ -136,7 +136,8 @@ impl Client {
     }
 
     async fn exchange(&self, call: &AwaCall, terms: Terms, allowance: &Allowance) -> Verdict {
-        let request = wire::request(call, self.clock_hold(call, terms.corrected));
+        let request =
+            wire::request(call, self.transport.api_version, self.clock_hold(call, terms.corrected));
         let outgoing = Outgoing {
             call: call.kind().as_str(),
             method: method(request.method),

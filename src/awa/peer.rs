@@ -76,6 +76,7 @@ impl Peer {
     pub(super) fn settings(&self) -> Settings {
         Settings {
             base_url: format!("http://{}", self.address),
+            api_version: super::wire::ApiVersion::default(),
             request_timeout: Duration::from_secs(2),
             per_second: 0,
             auth: Auth::Basic {

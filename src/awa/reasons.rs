@@ -123,7 +123,7 @@ pub(super) async fn fetch(
 ) -> Result<Vec<Reason>, Verdict> {
     let segment =
         percent_encoding::utf8_percent_encode(channel, percent_encoding::NON_ALPHANUMERIC);
-    let path = format!("/api/now/awa/inbox/actions/reject_reasons/{segment}");
+    let path = transport.api_version.path(format_args!("inbox/actions/reject_reasons/{segment}"));
     let named = |verdict: Verdict| {
         let AwaReply::Misconfigured { what } = &verdict.reply else { return verdict };
         let what = format!("reject reasons of channel {channel}: {what}");

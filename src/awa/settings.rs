@@ -6,11 +6,15 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::wire::ApiVersion;
+
 /// The instance and how to speak to it; filled from the configuration.
 #[derive(Debug)]
 pub struct Settings {
     /// The instance's address, such as `https://example.service-now.com`; http only for loopback.
     pub base_url: String,
+    /// The version in the paths of AWA's APIs.
+    pub api_version: ApiVersion,
     /// The longest that one call may take, look-ups and tokens included.
     pub request_timeout: Duration,
     /// Requests in any second, of every kind; 0 = no limit.

@@ -19,6 +19,7 @@ use super::received::{RateRule, Received};
 use super::settings::{Settings, SettingsError};
 use super::token::Identity;
 use super::turnstile::{Pass, Turnstile};
+use super::wire::ApiVersion;
 use crate::routing::{AwaReply, UnixMillis};
 use crate::{clock, metrics as names};
 
@@ -35,6 +36,8 @@ const LEAST: Duration = Duration::from_millis(20);
 pub(super) struct Transport {
     http: reqwest::Client,
     base: Url,
+    /// The version in the paths of AWA's APIs.
+    pub(super) api_version: ApiVersion,
     request_timeout: Duration,
     identity: Identity,
     turnstile: Arc<Turnstile>,
@@ -106,6 +109,7 @@ impl Transport {
         let transport = Self {
             http,
             base,
+            api_version: settings.api_version,
             request_timeout: settings.request_timeout,
             identity,
             turnstile,

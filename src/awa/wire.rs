@@ -2,6 +2,8 @@
 //!
 //! Pure: a dry run prints what a real run sends.
 
+use std::fmt;
+
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -21,19 +23,45 @@ pub struct WireRequest {
     pub body: Option<Value>,
 }
 
+/// Which version of AWA's APIs is called: the path parameter `{api_version}` of the reference pages. Without one it is
+/// the default URL, which follows the instance's release. Other APIs, such as the Table API, have versions of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ApiVersion(Option<u16>);
+
+impl ApiVersion {
+    /// `v1` is 1; none is the default URL.
+    #[must_use]
+    pub const fn new(version: Option<u16>) -> Self {
+        Self(version)
+    }
+
+    /// The path of an AWA API; `rest` is what follows `awa/`.
+    pub(super) fn path(self, rest: impl fmt::Display) -> String {
+        match self.0 {
+            Some(version) => format!("/api/now/v{version}/awa/{rest}"),
+            None => format!("/api/now/awa/{rest}"),
+        }
+    }
+
+    /// What the configuration says, where it says something.
+    pub(super) fn pinned(self) -> Option<String> {
+        self.0.map(|version| format!("servicenow.api_version = \"v{version}\""))
+    }
+}
+
 /// Writes the request of a call.
 ///
 /// `clock_hold` is the latest `offered_on` that may be written, for a vendor whose clock runs ahead of ServiceNow's;
 /// without it the vendor's own moment is written. A reject reason that is still a display value is written as it is:
 /// the client resolves it before it sends.
 #[must_use]
-pub fn request(call: &AwaCall, clock_hold: Option<UnixMillis>) -> WireRequest {
+pub fn request(call: &AwaCall, version: ApiVersion, clock_hold: Option<UnixMillis>) -> WireRequest {
     match call {
         AwaCall::Offer { document, segment, queue, agent, window, assignment } => {
             let mut fields = assignment_fields(*agent, assignment);
             window_fields(&mut fields, *window, assignment, clock_hold);
             let body = json!({ "queue_id": queue.as_str(), "assignment": fields });
-            offer_work(document, segment.as_ref(), body)
+            offer_work(version, document, segment.as_ref(), body)
         }
         AwaCall::Transfer { document, segment, source_queue, kind, target } => {
             let (target_type, target_id) = match target {
@@ -46,19 +74,20 @@ pub fn request(call: &AwaCall, clock_hold: Option<UnixMillis>) -> WireRequest {
                 "target_type": target_type,
                 "transfer_type": kind.as_str(),
             });
-            offer_work(document, segment.as_ref(), json!({ "transfer": transfer }))
+            let body = json!({ "transfer": transfer });
+            offer_work(version, document, segment.as_ref(), body)
         }
         AwaCall::Assign { work_item, agent, window, assignment } => {
             let mut fields = assignment_fields(*agent, assignment);
             if let Some(window) = window {
                 window_fields(&mut fields, *window, assignment, clock_hold);
             }
-            let path = format!("/api/now/awa/workitems/{work_item}/assignments");
+            let path = version.path(format_args!("workitems/{work_item}/assignments"));
             WireRequest { method: "POST", path, body: Some(Value::Object(fields)) }
         }
         AwaCall::Accept { work_item, agent } => {
             let body = json!({ "agent_id": agent, "work_item_id": work_item });
-            inbox_action("accept", body)
+            inbox_action(version, "accept", body)
         }
         AwaCall::Reject { work_item, agent, reason } => {
             let reason = match reason {
@@ -67,11 +96,11 @@ pub fn request(call: &AwaCall, clock_hold: Option<UnixMillis>) -> WireRequest {
             };
             let body =
                 json!({ "agent_id": agent, "work_item_id": work_item, "reject_reason_id": reason });
-            inbox_action("reject", body)
+            inbox_action(version, "reject", body)
         }
         AwaCall::EndConsult { document, hand_over } => WireRequest {
             method: "PUT",
-            path: "/api/now/awa/consult/end".to_owned(),
+            path: version.path("consult/end"),
             body: Some(json!({ "document_sys_id": document.sys_id, "hand_over": hand_over })),
         },
         AwaCall::CloseDocument { document } => WireRequest {
@@ -88,16 +117,22 @@ pub fn offered_on(at: UnixMillis) -> String {
     at.to_string().trim_end_matches('Z').to_owned()
 }
 
-fn offer_work(document: &DocumentRef, segment: Option<&SegmentId>, mut body: Value) -> WireRequest {
+fn offer_work(
+    version: ApiVersion,
+    document: &DocumentRef,
+    segment: Option<&SegmentId>,
+    mut body: Value,
+) -> WireRequest {
     if let Some(segment) = segment {
         body["external_segment_id"] = json!(segment);
     }
-    let path = format!("/api/now/awa/documents/{}/{}/offer", document.table, document.sys_id);
+    let rest = format_args!("documents/{}/{}/offer", document.table, document.sys_id);
+    let path = version.path(rest);
     WireRequest { method: "POST", path, body: Some(body) }
 }
 
-fn inbox_action(action: &str, body: Value) -> WireRequest {
-    let path = format!("/api/now/awa/inbox/actions/{action}");
+fn inbox_action(version: ApiVersion, action: &str, body: Value) -> WireRequest {
+    let path = version.path(format_args!("inbox/actions/{action}"));
     WireRequest { method: "POST", path, body: Some(body) }
 }
 

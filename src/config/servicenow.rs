@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::secret::{key_file, secret};
 use super::section::Section;
 use super::values::{
-    BaseUrl, ShownDuration, choice, duration, durations, flag, instance_url, sealed_url, share,
-    sys_id, sys_id_or_empty, text, whole,
+    BaseUrl, ShownDuration, api_version, choice, duration, durations, flag, instance_url,
+    sealed_url, share, sys_id, sys_id_or_empty, text, whole,
 };
 use super::{KeyPair, Secret, limits};
 use crate::routing::{DisplayOption, Doubt, OfferDefaults, SysId, WithdrawAction};
@@ -18,6 +18,8 @@ use crate::routing::{DisplayOption, Doubt, OfferDefaults, SysId, WithdrawAction}
 pub struct ServiceNow {
     /// Not needed where a sandbox takes its place; see [`super::Settings::instance`].
     pub instance: Option<BaseUrl>,
+    /// 1 where the paths of AWA's APIs are to say `v1`; none for their default URLs.
+    pub api_version: Option<u16>,
     /// From the start of a call to the end of its answer.
     pub request_timeout: Duration,
     /// Calls on the way at the same time.
@@ -143,6 +145,7 @@ impl ServiceNow {
     pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
         const DOUBT: &[(&str, Doubt)] = &[("repeat", Doubt::Repeat), ("dead", Doubt::Dead)];
         let instance = section.wish("instance", instance_url);
+        let api_version = section.need("api_version", api_version);
         let request_timeout = section.need("request_timeout", duration(limits::REQUEST_TIMEOUT));
         let max_in_flight = section.need("max_in_flight", whole(limits::IN_FLIGHT));
         let in_doubt = section.need("in_doubt", choice(DOUBT));
@@ -152,6 +155,7 @@ impl ServiceNow {
         section.close();
         Some(Self {
             instance: instance?,
+            api_version: api_version?,
             request_timeout: request_timeout?,
             max_in_flight: max_in_flight?,
             auth: required_if_there(auth)?,

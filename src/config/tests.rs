@@ -23,6 +23,7 @@ fn every_key_is_read() {
         token = "t"
         [servicenow]
         instance = "http://127.0.0.1:9"
+        api_version = "v1"
         request_timeout = "6s"
         max_in_flight = 7
         in_doubt = "dead"
@@ -82,6 +83,7 @@ fn every_key_is_read() {
         "https://bridge.example.com/hooks"
     );
     let (instance, auth) = settings.instance().unwrap();
+    assert_eq!(settings.servicenow.api_version, Some(1));
     assert!(instance.is_loopback() && !instance.is_https());
     let Some(Auth::OAuth(oauth)) = auth else { panic!("{auth:?}") };
     assert_eq!(oauth.token_url.on(instance), "https://login.example.com/token");
@@ -109,6 +111,24 @@ fn every_key_is_read() {
 fn the_defaults_are_those_of_the_rules_of_routing() {
     let (ours, theirs) = (parse("").unwrap().rules(Arc::default()), Rules::default());
     assert_eq!(format!("{ours:?}"), format!("{theirs:?}"));
+}
+
+#[test]
+fn an_api_version_is_v_and_a_number_or_empty() {
+    let version = |value: &str| {
+        parse(&format!("servicenow.api_version = {value}"))
+            .map(|settings| settings.servicenow.api_version)
+    };
+    for (value, expected) in [("''", None), ("'v1'", Some(1)), ("'v12'", Some(12))] {
+        assert_eq!(version(value).unwrap(), expected, "{value}");
+    }
+    for value in
+        ["'1'", "'V1'", "'v'", "'v0'", "'v01'", "'v+1'", "'v1/../v2'", "' v1'", "'v65536'", "1"]
+    {
+        let told = version(value).unwrap_err().to_string();
+        assert!(told.contains("servicenow.api_version: is "), "{told}");
+        assert!(told.contains("such as \"v1\""), "{told}");
+    }
 }
 
 #[test]

@@ -176,6 +176,25 @@ pub(super) fn sys_id_or_empty(given: Given) -> Result<Option<SysId>, String> {
     }
 }
 
+/// Reads the version of an API as it stands in a path, `v` and a number; empty = none.
+pub(super) fn api_version(given: Given) -> Result<Option<u16>, String> {
+    let wanted = "write v and a whole number without leading zeros, such as \"v1\", or \"\" for the default URL";
+    let value = given.value;
+    let Value::String(_, text) = &value else {
+        return Err(format!("is {}; {wanted}", what(&value)));
+    };
+    let number = |text: &str| {
+        let digits = text.strip_prefix('v')?;
+        let number: u16 = digits.parse().ok()?;
+        (number > 0 && number.to_string() == digits).then_some(number)
+    };
+    match (text.as_str(), number(text)) {
+        ("", _) => Ok(None),
+        (_, Some(number)) => Ok(Some(number)),
+        (_, None) => Err(format!("is {text:?}; {wanted}")),
+    }
+}
+
 /// Reads a name of `[a-z0-9_-]+`: it stands in paths of URLs and files.
 pub(super) fn name(given: Given) -> Result<String, String> {
     let text = text(given)?;

@@ -4,6 +4,7 @@
 mod support;
 
 mod answers;
+mod api_version;
 mod awa_calls;
 mod clocks;
 mod command_line;

@@ -174,6 +174,7 @@ fn settings_that_cannot_work_are_named() {
     let problem = |base_url: &str| {
         let settings = Settings {
             per_second: 0,
+            api_version: wire::ApiVersion::default(),
             base_url: base_url.into(),
             request_timeout: Duration::from_secs(1),
             auth: Auth::None,

@@ -7,6 +7,7 @@ use super::{CALL, Finding, Found};
 use crate::awa::classify::{Verdict, failure, read};
 use crate::awa::client::Client;
 use crate::awa::transport::Outgoing;
+use crate::awa::wire::ApiVersion;
 use crate::clock;
 use crate::routing::AwaReply;
 
@@ -18,14 +19,15 @@ const NOBODY: &str = "00000000000000000000000000000000";
 /// Finds out which APIs answer. Credentials that are refused, or an instance that is none, end it.
 pub(super) async fn apis(client: &Client) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (name, method, path, body) in probes() {
+    let version = client.transport.api_version;
+    for (name, method, path, body) in probes(version) {
         let outgoing =
             Outgoing { call: CALL, method, path: &path, query: &[], body: body.as_ref() };
         let answer = match client.transport.exchange(&outgoing, &client.patience()).await {
             Ok(received) => read(&received, clock::now()).map(drop),
             Err(fault) => Err(failure(fault)),
         };
-        let finding = finding(name, answer);
+        let finding = finding(name, answer, version);
         let ended = finding.name == INSTANCE;
         findings.push(finding);
         if ended {
@@ -35,37 +37,37 @@ pub(super) async fn apis(client: &Client) -> Vec<Finding> {
     findings
 }
 
-fn probes() -> [(&'static str, Method, String, Option<Value>); 4] {
+fn probes(version: ApiVersion) -> [(&'static str, Method, String, Option<Value>); 4] {
     [
         (
             "Inbox Actions",
             Method::GET,
-            format!("/api/now/awa/inbox/actions/reject_reasons/{NOBODY}"),
+            version.path(format_args!("inbox/actions/reject_reasons/{NOBODY}")),
             None,
         ),
         (
             "Offer Work",
             Method::POST,
-            format!("/api/now/awa/documents/interaction/{NOBODY}/offer"),
+            version.path(format_args!("documents/interaction/{NOBODY}/offer")),
             Some(json!({ "queue_id": NOBODY, "assignment": { "agent_sys_id": NOBODY } })),
         ),
         (
             "Manual Assignment",
             Method::POST,
-            format!("/api/now/awa/workitems/{NOBODY}/assignments"),
+            version.path(format_args!("workitems/{NOBODY}/assignments")),
             Some(json!({ "agent_sys_id": NOBODY })),
         ),
         (
             "Agent Consult",
             Method::PUT,
-            "/api/now/awa/consult/end".to_owned(),
+            version.path("consult/end"),
             Some(json!({ "document_sys_id": NOBODY, "hand_over": false })),
         ),
     ]
 }
 
 /// That the record is not there is the good answer.
-fn finding(name: &str, answer: Result<(), Verdict>) -> Finding {
+fn finding(name: &str, answer: Result<(), Verdict>, version: ApiVersion) -> Finding {
     let Err(verdict) = answer else { return Finding::new("api", name, Found::Ok, "") };
     let api = |found, detail: &str| Finding::new("api", name, found, detail);
     let says = |part: &str| verdict.message.to_lowercase().contains(part);
@@ -74,7 +76,11 @@ fn finding(name: &str, answer: Result<(), Verdict>) -> Finding {
         AwaReply::NotServiceNow { what } => Finding::new("api", INSTANCE, Found::Unfit, what),
         AwaReply::NotSent { why } => Finding::new("api", INSTANCE, Found::Unknown, why),
         AwaReply::Misconfigured { what } if says("does not represent any resource") => {
-            api(Found::Missing, what)
+            let detail = match version.pinned() {
+                Some(pinned) => format!("{what}; or it has not the version of {pinned}"),
+                None => what.clone(),
+            };
+            api(Found::Missing, &detail)
         }
         AwaReply::Misconfigured { what }
             if verdict.status == Some(403) || says("does not have the") =>

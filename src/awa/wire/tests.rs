@@ -7,6 +7,11 @@ fn id(text: &str) -> SysId {
     SysId::parse(text).unwrap()
 }
 
+/// The request with the default URL.
+fn request(call: &AwaCall, clock_hold: Option<UnixMillis>) -> WireRequest {
+    super::request(call, ApiVersion::default(), clock_hold)
+}
+
 fn interaction() -> DocumentRef {
     DocumentRef {
         table: TableName::parse("interaction").unwrap(),
@@ -190,6 +195,36 @@ fn a_manual_assignment_is_flat_and_has_a_time_only_with_a_window() {
             "display_option": "card_only"
         })
     );
+}
+
+#[test]
+fn a_version_stands_behind_now_in_every_path_of_awa_and_in_no_other() {
+    let (agent, work_item) = (agent(), id("fd69abfc878b01101ae365b83cbb35fe"));
+    let target = TransferTarget::Agent(agent);
+    let (document, kind) = (interaction(), TransferKind::Blind);
+    let calls = [
+        an_offer(),
+        AwaCall::Transfer {
+            document: document.clone(),
+            segment: None,
+            source_queue: queue(),
+            kind,
+            target,
+        },
+        AwaCall::Assign { work_item, agent, window: None, assignment: plain() },
+        AwaCall::Accept { work_item, agent },
+        AwaCall::Reject { work_item, agent, reason: RejectReason::SysId(agent) },
+        AwaCall::EndConsult { document: document.clone(), hand_over: true },
+    ];
+    for call in calls {
+        let plain = request(&call, None).path;
+        let pinned = super::request(&call, ApiVersion::new(Some(1)), None).path;
+        assert_eq!(pinned, plain.replacen("/api/now/awa/", "/api/now/v1/awa/", 1), "{call:?}");
+        assert_ne!(pinned, plain, "{call:?}");
+    }
+    let close = AwaCall::CloseDocument { document };
+    let pinned = super::request(&close, ApiVersion::new(Some(1)), None);
+    assert_eq!(pinned, request(&close, None), "the Table API is not AWA's");
 }
 
 #[test]

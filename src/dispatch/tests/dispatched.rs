@@ -50,6 +50,7 @@ impl Line {
     /// A client whose network is this line.
     pub(super) fn client(&self) -> Arc<Client> {
         let settings = Settings {
+            api_version: crate::awa::wire::ApiVersion::default(),
             base_url: "http://127.0.0.1:1".to_owned(),
             request_timeout: Duration::from_secs(10),
             per_second: 0,

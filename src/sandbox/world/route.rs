@@ -81,6 +81,9 @@ pub(super) fn is_transfer(body: &Value) -> bool {
     }
 }
 
+/// The one version of AWA's APIs.
+const AWA_VERSION: &str = "v1";
+
 /// A path with its parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Route<'a> {
@@ -97,12 +100,15 @@ pub(super) enum Route<'a> {
 }
 
 impl<'a> Route<'a> {
-    /// Reads `/api/now/…` and `/api/now/v1/…`; anything else is none.
+    /// Reads `/api/now/…` and `/api/now/v1/…`; anything else is none, also a version of AWA's APIs that no release has.
     pub(super) fn parse(path: &'a str) -> Option<Self> {
         let rest = path.strip_prefix("/api/now/")?;
         let mut parts: Vec<&str> = rest.split('/').collect();
         if parts.first().is_some_and(|part| is_version(part)) {
-            parts.remove(0);
+            let version = parts.remove(0);
+            if parts.first() == Some(&"awa") && version != AWA_VERSION {
+                return None;
+            }
         }
         match parts.as_slice() {
             ["awa", "documents", table, sys_id, "offer"] => Some(Self::Offer { table, sys_id }),
