@@ -6,6 +6,7 @@ mod support;
 mod answers;
 mod api_version;
 mod awa_calls;
+mod chat_signature;
 mod clocks;
 mod command_line;
 mod dead_letters;

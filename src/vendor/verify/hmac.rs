@@ -10,6 +10,7 @@ use super::super::duration::Span;
 use super::super::request::Request;
 use super::header::checked_name;
 use super::mac::{self, Algorithm, Key, KeyForm, same};
+use super::message::Template;
 use super::{Unsignable, Unverified, set_header};
 use crate::routing::UnixMillis;
 
@@ -23,7 +24,7 @@ pub(in super::super) struct HmacSpec {
     /// Before the signature in the header.
     #[serde(default)]
     prefix: String,
-    /// `{body}`, `{header:NAME}`, `{timestamp}` and text between them.
+    /// A [`Template`].
     #[serde(default = "body_alone")]
     message: String,
     /// The header with the time of signing.
@@ -69,13 +70,6 @@ enum Unit {
     Rfc3339,
 }
 
-enum Part {
-    Text(String),
-    Body,
-    Header(String),
-    Timestamp,
-}
-
 struct NamedKey {
     name: Option<String>,
     key: Key,
@@ -87,7 +81,7 @@ pub(in super::super) struct Hmac {
     algorithm: Algorithm,
     encoding: Encoding,
     prefix: String,
-    message: Vec<Part>,
+    message: Template,
     timestamp: Option<String>,
     timestamp_pointer: Option<String>,
     signature_key: Option<String>,
@@ -104,7 +98,7 @@ impl Hmac {
         let header = noted(&mut problems, checked_name(&spec.header));
         let timestamp =
             spec.timestamp.as_deref().map(|name| noted(&mut problems, checked_name(name)));
-        let message = noted(&mut problems, parts(&spec.message));
+        let message = noted(&mut problems, Template::parse(&spec.message));
         let mut keys = Vec::new();
         for (place, secret) in secrets.iter().enumerate() {
             match named_key(secret.expose_secret(), spec) {
@@ -122,11 +116,8 @@ impl Hmac {
             problems.push("`timestamp` and `timestamp_key` exclude each other".to_owned());
         }
         let timed = spec.timestamp.is_some() || spec.timestamp_key.is_some();
-        if message.iter().any(|part| matches!(part, Part::Timestamp)) && !timed {
+        if message.has_timestamp() && !timed {
             problems.push("`{timestamp}` needs `timestamp` or `timestamp_key`".to_owned());
-        }
-        if !message.iter().any(|part| matches!(part, Part::Body)) {
-            problems.push("`message` leaves out `{body}`: it would sign nothing".to_owned());
         }
         if !problems.is_empty() {
             return Err(problems);
@@ -160,7 +151,7 @@ impl Hmac {
             }
         }
         let chosen = self.chosen_name(request)?;
-        let message = self.signed(request, timestamp.as_deref())?;
+        let message = self.message.of(request, timestamp.as_deref())?;
         let mut fitting = None;
         for (place, key) in self.keys.iter().enumerate() {
             if !key.may_be(chosen.as_deref()) {
@@ -185,7 +176,7 @@ impl Hmac {
         if let Some(name) = self.timestamp.as_deref().filter(|_| !timestamp.is_empty()) {
             set_header(request, name, &timestamp)?;
         }
-        let message = self.signed(request, Some(&timestamp)).map_err(|_| Unsignable)?;
+        let message = self.message.of(request, Some(&timestamp)).map_err(|_| Unsignable)?;
         let chosen = self.chosen_name(request).map_err(|_| Unsignable)?;
         let key = self.keys.iter().find(|key| key.may_be(chosen.as_deref()));
         let mac = mac::hmac(self.algorithm, &key.ok_or(Unsignable)?.key, &message);
@@ -247,24 +238,6 @@ impl Hmac {
             (None, Some(_)) => Err(Unverified::Missing(place.clone())),
             (Some(_) | None, _) => Ok(own),
         }
-    }
-
-    fn signed<'a>(
-        &'a self,
-        request: &'a Request,
-        timestamp: Option<&'a str>,
-    ) -> Result<Vec<&'a [u8]>, Unverified> {
-        let part = |part: &'a Part| match part {
-            Part::Text(text) => Ok(text.as_bytes()),
-            Part::Body => Ok(&request.body[..]),
-            Part::Timestamp => Ok(timestamp.unwrap_or_default().as_bytes()),
-            Part::Header(name) => request
-                .headers
-                .get(name)
-                .map(hyper::header::HeaderValue::as_bytes)
-                .ok_or_else(|| Unverified::Missing(name.clone())),
-        };
-        self.message.iter().map(part).collect()
     }
 
     /// The name of the only key that may fit, where the request chooses one.
@@ -331,34 +304,6 @@ fn named_key(secret: &str, spec: &HmacSpec) -> Result<NamedKey, &'static str> {
         (Some(_), None) | (None, _) => (None, secret),
     };
     Ok(NamedKey { name, key: spec.key.key(secret)? })
-}
-
-fn parts(template: &str) -> Result<Vec<Part>, String> {
-    let mut parts = Vec::new();
-    let mut rest = template;
-    while let Some((text, after)) = rest.split_once('{') {
-        let (name, after) = after
-            .split_once('}')
-            .ok_or_else(|| "`message` has a `{` without its `}`".to_owned())?;
-        if !text.is_empty() {
-            parts.push(Part::Text(text.to_owned()));
-        }
-        parts.push(match (name, name.strip_prefix("header:")) {
-            ("body", _) => Part::Body,
-            ("timestamp", _) => Part::Timestamp,
-            (_, Some(header)) => Part::Header(checked_name(header)?),
-            (_, None) => {
-                return Err(format!(
-                    "`message` has `{{{name}}}`, not {{body}}, {{timestamp}} or {{header:NAME}}"
-                ));
-            }
-        });
-        rest = after;
-    }
-    if !rest.is_empty() {
-        parts.push(Part::Text(rest.to_owned()));
-    }
-    Ok(parts)
 }
 
 fn noted<T: Default>(problems: &mut Vec<String>, result: Result<T, String>) -> T {

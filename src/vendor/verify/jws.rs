@@ -1,7 +1,10 @@
-//! `jws_detached`: a JWS whose payload is the body itself (RFC 7515, appendix F), also unencoded (RFC 7797).
+//! `jws_detached`: a JWS whose payload is not in it but is the body, or a message made of the request (RFC 7515,
+//! appendix F), also unencoded (RFC 7797).
 //!
 //! The keys are public ones. Each is only ever used as what it is, so a token cannot turn it into an HMAC's secret,
 //! and `none` has no key at all. ES512 cannot be verified here.
+
+use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,12 +16,15 @@ use super::super::request::Request;
 use super::Unverified;
 use super::header::checked_name;
 use super::mac::which;
+use super::message::Template;
 
 /// Where the signature is; the secrets are public keys as PEM.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(in super::super) struct JwsDetachedSpec {
     header: String,
+    /// The payload, a [`Template`]; without it the payload is the body.
+    message: Option<String>,
 }
 
 /// The parts of a JOSE header that decide.
@@ -45,6 +51,8 @@ enum Family {
 /// The scheme with its keys.
 pub(in super::super) struct JwsDetached {
     header: String,
+    /// None where the payload is the body.
+    message: Option<Template>,
     keys: Vec<(Family, DecodingKey)>,
 }
 
@@ -58,6 +66,12 @@ impl JwsDetached {
             problems.push(problem);
             String::new()
         });
+        let message = spec.message.as_deref().and_then(|template| {
+            Template::parse(template).map_err(|problem| problems.push(problem)).ok()
+        });
+        if message.as_ref().is_some_and(Template::has_timestamp) {
+            problems.push("`{timestamp}` is for `hmac`; write `{header:NAME}`".to_owned());
+        }
         let mut keys = Vec::new();
         for (place, secret) in secrets.iter().enumerate() {
             match key(secret.expose_secret()) {
@@ -68,7 +82,7 @@ impl JwsDetached {
                 )),
             }
         }
-        if problems.is_empty() { Ok(Self { header, keys }) } else { Err(problems) }
+        if problems.is_empty() { Ok(Self { header, message, keys }) } else { Err(problems) }
     }
 
     pub(super) fn verify(&self, request: &Request) -> Result<usize, Unverified> {
@@ -89,12 +103,10 @@ impl JwsDetached {
         let jose: JoseHeader = serde_json::from_slice(&jose).map_err(|_| Unverified::Wrong)?;
         let understood = jose.crit.iter().all(|name| name == "b64");
         let family = family(jose.alg).filter(|_| understood).ok_or(Unverified::Wrong)?;
-        let written = if jose.b64 {
-            URL_SAFE_NO_PAD.encode(&request.body).into_bytes()
-        } else {
-            request.body.to_vec()
-        };
-        if !payload.is_empty() && payload.as_bytes() != written {
+        let content = self.content(request)?;
+        let written: Cow<'_, [u8]> =
+            if jose.b64 { URL_SAFE_NO_PAD.encode(&content).into_bytes().into() } else { content };
+        if !payload.is_empty() && payload.as_bytes() != &*written {
             return Err(Unverified::Wrong);
         }
         let message = [protected.as_bytes(), b".", &written].concat();
@@ -103,6 +115,14 @@ impl JwsDetached {
                 && crypto::verify(signature, &message, key, jose.alg).is_ok_and(|fits| fits)
         };
         which(&self.keys, fits).ok_or(Unverified::Wrong)
+    }
+
+    /// The payload before it is encoded.
+    fn content<'a>(&'a self, request: &'a Request) -> Result<Cow<'a, [u8]>, Unverified> {
+        match &self.message {
+            None => Ok((&request.body[..]).into()),
+            Some(template) => Ok(template.of(request, None)?.concat().into()),
+        }
     }
 }
 

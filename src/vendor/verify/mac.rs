@@ -58,13 +58,17 @@ impl KeyForm {
 }
 
 /// The HMAC over several parts as if they were one.
-pub(in super::super) fn hmac(algorithm: Algorithm, key: &Key, parts: &[&[u8]]) -> Vec<u8> {
+pub(in super::super) fn hmac(
+    algorithm: Algorithm,
+    key: &Key,
+    parts: &[impl AsRef<[u8]>],
+) -> Vec<u8> {
     macro_rules! over {
         ($hash:ty) => {{
             let mut mac = Hmac::<$hash>::new_from_slice(key.expose_secret())
                 .expect("an HMAC takes a key of any length");
             for part in parts {
-                mac.update(part);
+                mac.update(part.as_ref());
             }
             mac.finalize().into_bytes().to_vec()
         }};

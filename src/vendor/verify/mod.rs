@@ -10,6 +10,7 @@ mod hmac;
 mod jws;
 mod jwt;
 pub(super) mod mac;
+mod message;
 mod standard_webhooks;
 mod twilio;
 

@@ -49,6 +49,18 @@ fn an_hmac_of_another_body_secret_or_time_is_refused() {
 }
 
 #[test]
+fn the_bodys_crc32_and_literal_braces_may_stand_in_the_message() {
+    // Made by another implementation.
+    let signature = "1d81f2fc4e7ace04eb6d9be0dd54f110368eac4f39e8e798d7cb86a7559ae56f";
+    let verify = json!({ "scheme": "hmac", "header": "x-s", "algorithm": "sha256", "encoding": "hex",
+        "message": r#"{{"sum":{crc32}}}"# });
+    let source = source(verify, &["key"]);
+    let signed = request(&[("x-s", signature)], r#"{"a":1}"#);
+    assert_eq!(source.verify(&signed), Ok(()));
+    assert_eq!(source.verify(&tampered(&signed)), Err(Unverified::Wrong));
+}
+
+#[test]
 fn a_signature_that_breaks_off_is_refused() {
     let source = source(zoom(), &["zoom-secret"]);
     let mut short = zoom_request();

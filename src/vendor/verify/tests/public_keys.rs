@@ -64,6 +64,109 @@ fn a_jws_that_brings_its_payload_has_to_bring_the_body() {
     assert_eq!(other, Err(Unverified::Wrong));
 }
 
+/// The body and headers of a chat webhook as 8x8 documents them.
+fn chat() -> Request {
+    let headers = [
+        ("x-8x8-customer-id", "vccC8ProdChecksUS"),
+        ("x-8x8-event-id", "g4nqGuj8TpCa6tiZ3DeeNw"),
+        ("x-8x8-retry", "0"),
+        ("x-8x8-tenant-id", "vccC8ProdChecksUS"),
+        ("x-8x8-transmission-time", "1629804577296"),
+    ];
+    request(&headers, r#"{"eventType":"QUEUED","conversationId":"Aka5NMHU8MtIG7lUQOxI0DTOvM4"}"#)
+}
+
+/// The request with the header that an RSA key makes of this payload.
+fn signed_by(key: &str, header: &str, payload: &str, request: &Request) -> Request {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    let protected = URL_SAFE_NO_PAD.encode(header);
+    let key = jsonwebtoken::EncodingKey::from_rsa_pem(key.as_bytes()).unwrap();
+    let message = format!("{protected}.{payload}");
+    let rs256 = jsonwebtoken::Algorithm::RS256;
+    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, rs256).unwrap();
+    let mut request = request.clone();
+    let value = format!("{protected}..{signature}").parse().unwrap();
+    request.headers.insert("x-8x8-signature", value);
+    request
+}
+
+const KEY: &str = include_str!("../../../awa/token/tests/key.pem");
+const KEY_PUBLIC: &str = include_str!("../../../awa/token/tests/key.pub.pem");
+const UNENCODED: &str = r#"{"b64":false,"crit":["b64"],"kid":"key1","alg":"RS256"}"#;
+
+#[test]
+fn a_detached_jws_over_a_composed_text_depends_on_the_body_and_every_header_in_it() {
+    let verify = json!({ "scheme": "jws_detached", "header": "x-8x8-signature", "message":
+        r#"{{"checksum":{crc32},"cid":"{header:x-8x8-customer-id}","eid":"{header:x-8x8-event-id}","retry":{header:x-8x8-retry},"tid":"{header:x-8x8-tenant-id}","tt":{header:x-8x8-transmission-time}}}"# });
+    let source = source(verify, &[RSA_PEM, KEY_PUBLIC]);
+    // The checksum is another implementation's.
+    let payload = r#"{"checksum":1864340616,"cid":"vccC8ProdChecksUS","eid":"g4nqGuj8TpCa6tiZ3DeeNw","retry":0,"tid":"vccC8ProdChecksUS","tt":1629804577296}"#;
+    let signed = signed_by(KEY, UNENCODED, payload, &chat());
+    assert_eq!(source.verify(&signed), Ok(()));
+    assert_eq!(source.verify(&tampered(&signed)), Err(Unverified::Wrong));
+    for (name, _) in chat().headers.iter() {
+        let mut other = signed.clone();
+        other.headers.insert(name, "1".parse().unwrap());
+        assert_eq!(source.verify(&other), Err(Unverified::Wrong), "{name}");
+        let missing = Err(Unverified::Missing(name.to_string()));
+        assert_eq!(source.verify(&without(&signed, name.as_str())), missing);
+    }
+    let over_the_body = signed_by(
+        KEY,
+        UNENCODED,
+        r#"{"eventType":"QUEUED","conversationId":"Aka5NMHU8MtIG7lUQOxI0DTOvM4"}"#,
+        &chat(),
+    );
+    assert_eq!(source.verify(&over_the_body), Err(Unverified::Wrong));
+}
+
+#[test]
+fn a_composed_text_is_also_taken_encoded_and_with_the_body_in_it() {
+    let message = "{header:x-8x8-retry}.{body}";
+    let verify =
+        json!({ "scheme": "jws_detached", "header": "x-8x8-signature", "message": message });
+    let source = source(verify, &[KEY_PUBLIC]);
+    let request = Request { body: "{}".into(), ..chat() };
+    // Base64url of `0.{}`.
+    let signed = signed_by(KEY, r#"{"alg":"RS256"}"#, "MC57fQ", &request);
+    assert_eq!(source.verify(&signed), Ok(()));
+    assert_eq!(source.verify(&tampered(&signed)), Err(Unverified::Wrong));
+    let in_the_open = signed_by(KEY, UNENCODED, "0.{}", &request);
+    assert_eq!(source.verify(&in_the_open), Ok(()));
+}
+
+#[test]
+fn a_template_that_is_none_is_refused_with_what_to_write() {
+    for scheme in [
+        json!({ "scheme": "jws_detached", "header": "x" }),
+        json!({ "scheme": "hmac", "header": "x", "algorithm": "sha256", "encoding": "hex" }),
+    ] {
+        let told = |message: &str| {
+            let mut scheme = scheme.clone();
+            scheme["message"] = message.into();
+            let secret = if scheme["scheme"] == "hmac" { "s" } else { KEY_PUBLIC };
+            verified_source(scheme, &[secret]).map_or_else(
+                |problems| problems.iter().map(ToString::to_string).collect::<String>(),
+                |_| String::new(),
+            )
+        };
+        assert_eq!(told(r#"{{"a":{crc32}}}"#), "");
+        assert_eq!(told("}}{{{body}{{"), "");
+        assert!(
+            told(r#"{"a":{crc32}}"#).contains("a brace that stands for itself is written twice")
+        );
+        assert!(told("{body").contains("a `{` without its `}`"));
+        assert!(
+            told("{body}}")
+                .contains("a `}` without its `{`; one that stands for itself is written `}}`")
+        );
+        assert!(told("{{body}}").contains("leaves out `{body}`"));
+        assert!(told("{header:x}").contains("leaves out `{body}`"));
+        assert!(told("{timestamp}{body}").contains("`{timestamp}`"));
+    }
+}
+
 #[test]
 fn ecdsa_over_sha512_fits_as_der_and_as_two_numbers_on_both_curves() {
     let verify = json!({ "scheme": "ecdsa", "header": "x-hub-ecdsa-signature" });
