@@ -31,12 +31,88 @@ impl Problem {
     }
 }
 
+/// serde's account of what a value is not, for whoever wrote the value: the program's types are called by what they look
+/// like in the file, `object` being the word for a group of keys there.
+pub fn in_plain_words(account: &str, object: &str) -> String {
+    let Some((before, expected)) = account.rsplit_once("expected ") else {
+        return account.to_owned();
+    };
+    let (what, rest) = plain_type(expected, object);
+    format!("{before}expected {what}{rest}")
+}
+
+/// A type in plain words, and what stands behind its name.
+fn plain_type<'a>(expected: &'a str, object: &'a str) -> (&'a str, &'a str) {
+    let named = [
+        ("internally tagged enum ", object),
+        ("adjacently tagged enum ", object),
+        ("untagged enum ", "another kind of value"),
+        ("tuple struct ", "an array"),
+        ("unit struct ", "nothing"),
+        ("struct ", object),
+        ("enum ", "a string"),
+    ];
+    for (kind, plain) in named {
+        if let Some(name) = expected.strip_prefix(kind) {
+            return (plain, name.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_'));
+        }
+    }
+    let words = [
+        ("string or map", "a string"),
+        ("a map", object),
+        ("map", object),
+        ("a sequence", "an array"),
+        ("a borrowed string", "a string"),
+    ];
+    let integers = ["i8", "i16", "i32", "i64", "u8", "u16", "u32", "u64", "usize", "isize"];
+    let whole = integers.map(|integer| (integer, "a whole number"));
+    let floats = ["f32", "f64"].map(|float| (float, "a number"));
+    for (word, plain) in words.into_iter().chain(whole).chain(floats) {
+        let rest = expected.strip_prefix(word);
+        if let Some(rest) = rest.filter(|rest| !rest.starts_with(char::is_alphanumeric)) {
+            return (plain, rest);
+        }
+    }
+    (expected, "")
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.file.as_os_str().is_empty(), self.line) {
             (true, _) => f.write_str(&self.message),
             (false, None) => write!(f, "{}: {}", self.file.display(), self.message),
             (false, Some(line)) => write!(f, "{}:{line}: {}", self.file.display(), self.message),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_programs_types_are_called_by_what_they_look_like() {
+        for (account, plain) in [
+            (
+                "invalid type: string \"x\", expected struct A",
+                "invalid type: string \"x\", expected an object",
+            ),
+            (
+                "invalid type: map, expected i64 at line 3 column 5",
+                "invalid type: map, expected a whole number at line 3 column 5",
+            ),
+            ("expected internally tagged enum VerifySpec", "expected an object"),
+            ("expected struct a with 2 elements", "expected an object with 2 elements"),
+            (
+                "unknown variant `a`, expected one of `b`, `c`",
+                "unknown variant `a`, expected one of `b`, `c`",
+            ),
+            ("expected a sequence", "expected an array"),
+            ("expected i64ish", "expected i64ish"),
+            ("missing field `a`", "missing field `a`"),
+            ("a struct A that expected enum B", "a struct A that expected a string"),
+        ] {
+            assert_eq!(in_plain_words(account, "an object"), plain);
         }
     }
 }

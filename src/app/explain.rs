@@ -17,7 +17,7 @@ use crate::routing::{
     Action, Answer, AwaReply, Conversation, ConversationId, Effect, EntryId, Input, RoutingEvent,
     Rules, SysId, UnixMillis, Waited, decide,
 };
-use crate::vendor::{Malformed, Reading, Request, Source, samples};
+use crate::vendor::{Inspected, Malformed, Reading, Request, Source, samples};
 
 /// What becomes of one event.
 #[derive(Debug, Serialize)]
@@ -88,8 +88,17 @@ impl Explainer {
     /// # Errors
     /// Where the intake would answer 400 or 415.
     pub fn explain(&mut self, request: &Request) -> Result<Vec<Explained>, Malformed> {
-        let readings = self.source.read(request)?;
-        Ok(readings.into_iter().map(|reading| self.follow(reading, request.received_at)).collect())
+        let inspected = self.source.inspect(request)?;
+        let follow = |one: Inspected| {
+            let mut explained = self.follow(one.reading, request.received_at);
+            if !one.unread.is_empty() {
+                let keys = format!("nothing reads its keys `{}`", one.unread.join("`, `"));
+                let reason = explained.reason.take().map(|reason| format!("{reason}; {keys}"));
+                explained.reason = Some(reason.unwrap_or(keys));
+            }
+            explained
+        };
+        Ok(inspected.into_iter().map(follow).collect())
     }
 
     fn follow(&mut self, reading: Reading, received_at: UnixMillis) -> Explained {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::request::EventMeta;
 use super::row::RowError;
+use crate::problem::in_plain_words;
 use crate::routing::{
     Channel, ConversationId, DocumentRef, EntryId, EventJson, Kind, Latest, OpenConsult, Outcome,
     Reason, Stage, Story, UnixMillis, VendorQueueId, WorkItem,
@@ -160,6 +161,8 @@ pub(super) fn encode(row: &impl Serialize) -> Vec<u8> {
 }
 
 pub(super) fn decode<T: DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T, RowError> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| RowError::Corrupt(format!("{} ({error})", key.escape_ascii())))
+    serde_json::from_slice(bytes).map_err(|error| {
+        let account = in_plain_words(&error.to_string(), "an object");
+        RowError::Corrupt(format!("{} ({account})", key.escape_ascii()))
+    })
 }

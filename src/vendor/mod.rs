@@ -24,7 +24,7 @@ pub use answer::{AnswerPolicy, Reply};
 pub use decode::{Decode, Malformed};
 pub use handshake::HandshakeAnswer;
 pub use profile::{Profile, load_profiles};
-pub use reading::Reading;
+pub use reading::{Inspected, Reading};
 pub use request::Request;
 pub use source::{Source, SourceSpec};
 pub use verify::{Unsignable, Unverified};

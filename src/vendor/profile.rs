@@ -14,7 +14,7 @@ use super::decode::Decode;
 use super::filter::Filter;
 use super::handshake::{Handshake, HandshakeToml};
 use super::verify::{NoKeys, VerifySpec};
-use crate::problem::Problem;
+use crate::problem::{Problem, in_plain_words};
 
 /// How one vendor is verified, read and answered.
 pub struct Profile {
@@ -235,7 +235,7 @@ fn toml_problem(file: &Path, text: &str, error: &toml::de::Error) -> Problem {
         let before = &text.as_bytes()[..span.start.min(text.len())];
         before.iter().filter(|byte| **byte == b'\n').count() as u64 + 1
     });
-    Problem { line, ..Problem::in_file(file, error.message()) }
+    Problem { line, ..Problem::in_file(file, in_plain_words(error.message(), "a table")) }
 }
 
 fn placed(file: &Path, text: &str, section: &str, message: String) -> Problem {

@@ -9,7 +9,11 @@ use sha2::{Digest as _, Sha256};
 use super::decode::{string_val, to_json};
 use super::filter::Output;
 use super::shortened;
+use crate::problem::in_plain_words;
 use crate::routing::{ConversationId, EventId, EventJson, RoutingEvent, UnixMillis};
+
+/// How many keys that nothing reads are named of one event.
+const MAX_UNREAD: usize = 20;
 
 /// One thing that a request said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +33,7 @@ pub enum Reading {
     },
     /// The profile passes it over on purpose.
     Ignored { id: Option<String>, why: String },
-    /// The profile says nothing about it.
+    /// The profile does not know it.
     Unknown {
         /// At most 40 characters of the sender's text.
         event_type: Option<String>,
@@ -59,22 +63,54 @@ impl Ids<'_> {
     }
 }
 
+/// A reading for a person who writes a filter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Inspected {
+    pub reading: Reading,
+    /// Keys of the event that nothing reads, such as `transfer.targt`: a sender's own, or misspelt ones.
+    pub unread: Vec<String>,
+}
+
 /// Reads a run's outputs. Ids that stand in for missing ones count only what is an event or unreadable.
 pub(super) fn read(outputs: Vec<Output>, ids: &Ids<'_>, received_at: UnixMillis) -> Vec<Reading> {
-    let count = outputs.iter().filter(|output| !is_ignored(output)).count();
+    read_each(outputs, ids, received_at, |_| ())
+}
+
+/// The same, with the keys that are passed over.
+pub(super) fn inspect(
+    outputs: Vec<Output>,
+    ids: &Ids<'_>,
+    received_at: UnixMillis,
+) -> Vec<Inspected> {
+    let mut unread = Vec::with_capacity(outputs.len());
+    let readings = read_each(outputs, ids, received_at, |value| {
+        unread.push(value.map(unread_keys).unwrap_or_default());
+    });
+    let pairs = readings.into_iter().zip(unread);
+    pairs.map(|(reading, unread)| Inspected { reading, unread }).collect()
+}
+
+/// `look` sees each output in turn: its value where it is meant for an event.
+fn read_each(
+    outputs: Vec<Output>,
+    ids: &Ids<'_>,
+    received_at: UnixMillis,
+    mut look: impl FnMut(Option<&Value>),
+) -> Vec<Reading> {
+    let count = outputs.iter().filter(|output| aside(output).is_none()).count();
     let mut n = 0;
     let mut readings = Vec::with_capacity(outputs.len());
     // One after the other: a value may hold the whole input, and there may be many.
     for output in outputs {
-        let ignored = is_ignored(&output);
+        let aside = aside(&output);
         let value = output.map(|value| to_json(&value));
         let own = value.as_ref().ok().and_then(own_id);
-        if ignored {
-            let why = value.as_ref().ok().and_then(|value| value["ignore"].as_str());
-            let why = shortened(why.unwrap_or("ignored"), 100);
-            readings.push(Reading::Ignored { id: own, why });
+        if let (Some(aside), Ok(value)) = (aside, &value) {
+            look(None);
+            readings.push(aside.reading(value, own));
             continue;
         }
+        look(value.as_ref().ok());
         let id = own.unwrap_or_else(|| ids.of(n, count));
         n += 1;
         readings.push(match value {
@@ -85,12 +121,70 @@ pub(super) fn read(outputs: Vec<Output>, ids: &Ids<'_>, received_at: UnixMillis)
     readings
 }
 
-fn is_ignored(output: &Output) -> bool {
-    let has = |key: &str| match output {
-        Ok(Val::Obj(fields)) => fields.contains_key(&string_val(key)),
-        Ok(_) | Err(_) => false,
+/// What an output without a `kind` says that it is instead of an event.
+#[derive(Debug, Clone, Copy)]
+enum Aside {
+    Ignored,
+    Unknown,
+}
+
+fn aside(output: &Output) -> Option<Aside> {
+    let Ok(Val::Obj(fields)) = output else { return None };
+    let has = |key: &str| fields.contains_key(&string_val(key));
+    let said = [("ignore", Aside::Ignored), ("unknown", Aside::Unknown)];
+    let (_, aside) = said.into_iter().find(|(key, _)| has(key))?;
+    (!has("kind")).then_some(aside)
+}
+
+impl Aside {
+    fn reading(self, value: &Value, id: Option<String>) -> Reading {
+        match self {
+            Self::Ignored => {
+                let why = value["ignore"].as_str().unwrap_or("ignored");
+                Reading::Ignored { id, why: shortened(why, 100) }
+            }
+            Self::Unknown => {
+                let event_type = match &value["unknown"] {
+                    Value::String(text) => Some(shortened(text, 40)),
+                    Value::Number(number) => Some(shortened(&number.to_string(), 40)),
+                    Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+                };
+                Reading::Unknown { event_type }
+            }
+        }
+    }
+}
+
+/// The keys that are passed over when the event is read, at most [`MAX_UNREAD`]; empty where it is no object.
+fn unread_keys(value: &Value) -> Vec<String> {
+    let mut unread = Vec::new();
+    if value.is_object() {
+        let name = |path: serde_ignored::Path<'_>| {
+            if unread.len() < MAX_UNREAD {
+                unread.push(shortened(&key_path(&path), 80));
+            }
+        };
+        // Where a type is wrong, the reading says so; the keys before it are named all the same.
+        drop(serde_ignored::deserialize::<_, _, EventJson>(value, name));
+    }
+    unread
+}
+
+/// `transfer.targt`.
+fn key_path(path: &serde_ignored::Path<'_>) -> String {
+    use serde_ignored::Path;
+    let below = |parent: &Path<'_>, key: &str| match key_path(parent) {
+        parent if parent.is_empty() => key.to_owned(),
+        parent => format!("{parent}.{key}"),
     };
-    has("ignore") && !has("kind")
+    match path {
+        Path::Root => String::new(),
+        Path::Seq { parent, index } => below(parent, &index.to_string()),
+        Path::Map { parent, key } => below(parent, key),
+        Path::Some { parent }
+        | Path::NewtypeStruct { parent }
+        | Path::NewtypeVariant { parent } => key_path(parent),
+    }
 }
 
 /// The value's own id, if it can be one: text or digits, 1 to 256 bytes, no control characters.
@@ -127,13 +221,18 @@ fn event(mut value: Value, id: String, received_at: UnixMillis) -> Reading {
 
 /// Names the field and what is expected; serde's own text would quote the sender's value at full length.
 fn wrong_type(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
-    let text = error.inner().to_string();
-    let expected = text.rsplit_once("expected ").map_or("", |(_, expected)| expected);
     let path = shortened(&error.path().to_string(), 80);
-    if expected.is_empty() {
-        return format!("`{path}` is not right");
+    let object = match path.as_str() {
+        "document" => "an object with `table` and `sys_id`",
+        "transfer" => "an object with `type` and `target`",
+        "transfer.target" => "an object with `agent` or `queue`",
+        _ => "an object",
+    };
+    let account = in_plain_words(&error.inner().to_string(), object);
+    match account.rsplit_once("expected ") {
+        Some((_, expected)) => format!("`{path}` is not {}", shortened(expected, 80)),
+        None => format!("`{path}` is not right"),
     }
-    format!("`{path}` is not {}", shortened(expected, 80))
 }
 
 /// What an event calls itself, for counting the unknown ones.

@@ -19,7 +19,7 @@ use super::profile::Profile;
 use super::reading::Reading;
 use super::request::Request;
 use super::source::{Source, SourceSpec};
-use crate::problem::Problem;
+use crate::problem::{Problem, in_plain_words};
 use crate::routing::UnixMillis;
 
 /// When samples are received if nothing says otherwise: 2026-11-21T17:00:01Z.
@@ -87,8 +87,10 @@ pub fn load(profile_folder: &Path) -> Result<Vec<Sample>, Vec<Problem>> {
 fn read(file: &Path) -> Result<Sample, Problem> {
     let text = fs::read_to_string(file)
         .map_err(|error| Problem::in_file(file, format!("cannot be read: {error}")))?;
-    let json: SampleJson = serde_json::from_str(&text)
-        .map_err(|error| Problem::at_line(file, error.line() as u64, error.to_string()))?;
+    let json: SampleJson = serde_json::from_str(&text).map_err(|error| {
+        let account = in_plain_words(&error.to_string(), "an object");
+        Problem::at_line(file, error.line() as u64, account)
+    })?;
     let mut headers = HeaderMap::new();
     for (name, value) in &json.headers {
         match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
@@ -166,12 +168,15 @@ impl Sample {
         if source.handshake(&request).is_some() {
             return vec!["is taken for a handshake".to_owned()];
         }
-        let readings = match source.read(&request) {
-            Ok(readings) => readings,
+        let inspected = match source.inspect(&request) {
+            Ok(inspected) => inspected,
             Err(malformed) => return vec![malformed.to_string()],
         };
+        let (readings, unread): (Vec<_>, Vec<_>) =
+            inspected.into_iter().map(|one| (one.reading, one.unread)).unzip();
         let found: Vec<Value> = readings.iter().map(as_json).collect();
         let mut differences = repeated_ids(&readings);
+        differences.extend(unread_keys(&unread));
         if found.len() != self.expect.len() {
             differences.push(format!("yields {}, not {}", count(&found), self.expect.len()));
         }
@@ -278,6 +283,14 @@ fn repeated_ids(readings: &[Reading]) -> Vec<String> {
     places
         .map(|n| format!("event {n} has the id of an earlier event of the same request"))
         .collect()
+}
+
+/// Keys that no event has: most often a misspelt one.
+fn unread_keys(unread: &[Vec<String>]) -> impl Iterator<Item = String> {
+    let found = unread.iter().enumerate().filter(|(_, keys)| !keys.is_empty());
+    found.map(|(n, keys)| {
+        format!("event {n} has keys that no routing event has: `{}`", keys.join("`, `"))
+    })
 }
 
 /// Every field that is expected has to be there with that value; more may be there. `null` means absent.

@@ -8,14 +8,14 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 use super::answer::AnswerPolicy;
-use super::decode::{Malformed, content_type_fits, decode, pointer, string_val};
-use super::filter::Bindings;
+use super::decode::{Malformed, content_type_fits, decode, pointer, string_of, string_val};
+use super::filter::{Bindings, Output};
 use super::handshake::{Ground as HandshakeGround, HandshakeAnswer};
 use super::profile::Profile;
-use super::reading::{self, Ids, Reading};
+use super::reading::{self, Ids, Inspected, Reading};
 use super::request::Request;
 use super::verify::{Ground, Unsignable, Unverified, Verifier, VerifySpec};
-use crate::problem::Problem;
+use crate::problem::{Problem, in_plain_words};
 
 /// What the configuration says about a source.
 pub struct SourceSpec {
@@ -45,6 +45,15 @@ pub struct Source {
     options: Val,
 }
 
+/// What a run of the filter gave.
+enum Yielded {
+    /// Nothing: the profile knows nothing about the request.
+    Nothing {
+        event_type: Option<String>,
+    },
+    Some(Vec<Output>),
+}
+
 impl Source {
     /// Puts a profile and a source's settings together.
     ///
@@ -58,8 +67,10 @@ impl Source {
         });
         let verify = match &spec.verify {
             None => Ok(profile.verify.clone()),
-            Some(own) => VerifySpec::deserialize(own)
-                .map_err(|error| vec![format!("`verify` is not a scheme: {error}")]),
+            Some(own) => VerifySpec::deserialize(own).map_err(|error| {
+                let account = in_plain_words(&error.to_string(), "a table");
+                vec![format!("`verify` is not a scheme: {account}")]
+            }),
         };
         let ground = Ground {
             secrets: &spec.secrets,
@@ -135,6 +146,37 @@ impl Source {
     /// # Errors
     /// The body is not what it is declared to be. All else becomes a [`Reading`].
     pub fn read(&self, request: &Request) -> Result<Vec<Reading>, Malformed> {
+        let outputs = match self.outputs(request)? {
+            Yielded::Nothing { event_type } => return Ok(vec![Reading::Unknown { event_type }]),
+            Yielded::Some(outputs) => outputs,
+        };
+        Ok(reading::read(outputs, &self.ids(request), request.received_at))
+    }
+
+    /// The same, with the keys of each event that nothing reads: for whoever writes a filter, not for what comes in.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub fn inspect(&self, request: &Request) -> Result<Vec<Inspected>, Malformed> {
+        let outputs = match self.outputs(request)? {
+            Yielded::Nothing { event_type } => {
+                let reading = Reading::Unknown { event_type };
+                return Ok(vec![Inspected { reading, unread: Vec::new() }]);
+            }
+            Yielded::Some(outputs) => outputs,
+        };
+        let mut inspected = reading::inspect(outputs, &self.ids(request), request.received_at);
+        // The profile `native` lets the document come as text under a sender's own key, which the filter reads.
+        if let Some(attribute) = self.option_text("document_attribute") {
+            for one in &mut inspected {
+                one.unread.retain(|key| *key != attribute);
+            }
+        }
+        Ok(inspected)
+    }
+
+    /// What the filter makes of a request.
+    fn outputs(&self, request: &Request) -> Result<Yielded, Malformed> {
         let spec = &self.profile.request;
         if !content_type_fits(spec.decode, &self.profile.content_types, request) {
             return Err(Malformed::ContentType);
@@ -144,10 +186,20 @@ impl Source {
         let event_type = reading::event_type(event_type);
         let outputs = self.profile.filter.run(body, self.bindings(request));
         if outputs.is_empty() {
-            return Ok(vec![Reading::Unknown { event_type }]);
+            return Ok(Yielded::Nothing { event_type });
         }
-        let ids = Ids { message: self.verifier.message_id(request), body: &request.body };
-        Ok(reading::read(outputs, &ids, request.received_at))
+        Ok(Yielded::Some(outputs))
+    }
+
+    fn ids<'a>(&self, request: &'a Request) -> Ids<'a> {
+        Ids { message: self.verifier.message_id(request), body: &request.body }
+    }
+
+    fn option_text(&self, name: &str) -> Option<String> {
+        match &self.options {
+            Val::Obj(options) => options.get(&string_val(name)).and_then(string_of),
+            _ => None,
+        }
     }
 
     /// Signs a request as the vendor would, for the demo and for tests.

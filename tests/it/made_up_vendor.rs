@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::support::bridge::{Bridge, Setup};
+use super::support::program::{Home, run};
 use super::support::sign::hmac_hex;
 use super::support::{ADA, document, eventually};
 
@@ -58,7 +59,7 @@ def base($kind):
 | if .what == "ring" then base("offer") + { timeout_seconds: ring_seconds }
   elif .what == "pick_up" then base("accept")
   elif .what == "weather" then { ignore: "weather", id: .no }
-  else empty end
+  else { unknown: .what } end
 "#;
 
 /// The files of vendor `acme` and of its customer, beside the shipped profile that every test's source needs.
@@ -161,8 +162,49 @@ async fn a_made_up_vendors_files_are_enough_to_offer_its_work() {
     assert_eq!(accept["agent_id"], ADA);
     assert_eq!(bridge.calls(Endpoint::Offer).len(), 1);
 
+    let unknown = json!([{ "what": "mystery" }, { "what": "riddle" }]);
+    assert_eq!(post(&bridge, &unknown, SECRET).await.status(), 204);
+    // The metrics are the process's, but no other story has a source of this name.
+    let (_, page) = bridge.get("/metrics").await;
+    let counted = unknown_of_acme(page.as_str().expect("the page"));
+    assert_eq!(counted, 4, "one part of each of the two deliveries, and two alone");
+
     let test = bridge.http.get(format!("{}/webhooks/acme?echo=hello", bridge.intake)).send().await;
     assert_eq!(test.expect("an answer").text().await.expect("a text"), "hello");
+}
+
+/// `awa_bridge_unknown_events_total` of the made-up vendor's source.
+fn unknown_of_acme(page: &str) -> u64 {
+    let series = "awa_bridge_unknown_events_total{source=\"acme\"} ";
+    let value = page.lines().find_map(|line| line.strip_prefix(series)).expect("the series");
+    value.parse().expect("a number")
+}
+
+#[test]
+fn a_misspelt_key_of_a_filter_is_named_by_check_and_by_explain() {
+    let mappings = mappings();
+    let filter = mappings.path().join("vendors/acme/events.jq");
+    let misspelt = EVENTS_JQ.replace("base(\"offer\") + {", "base(\"offer\") + { accepted: true,");
+    fs::write(&filter, misspelt).expect("the filter");
+    let config = format!(
+        "[mappings]\ndirectory = \"{}\"\n[sources.acme]\nvendor = \"acme\"\nsecrets = [\"{SECRET}\"]\n",
+        mappings.path().display()
+    );
+    let home = Home::new("http://127.0.0.1:9", &Setup { config, ..Setup::default() });
+    let (code, _, errors) = run(&mut home.command(&["check"]));
+    assert_eq!(code, 64, "{errors}");
+    let named = "01-ring.json: event 0 has keys that no routing event has: `accepted`";
+    assert!(errors.contains(named), "{errors}");
+
+    let sample = mappings.path().join("vendors/acme/samples/01-ring.json");
+    let sample = sample.to_str().expect("a path");
+    let (code, shown, errors) =
+        run(&mut home.command(&["explain", "--source", "acme", "--json", sample]));
+    assert_eq!(code, 0, "{errors}");
+    let lines: Vec<Value> =
+        shown.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+    assert_eq!(lines[0]["request"]["method"], "POST");
+    assert_eq!(lines[0]["reason"], "nothing reads its keys `accepted`");
 }
 
 #[test]

@@ -90,7 +90,97 @@ fn what_is_no_routing_event_is_kept_with_its_id_kind_and_conversation() {
         ".",
         r#"{"id":"e","kind":"offer","conversation":"c","timeout_seconds":"soon +4915112345678"}"#,
     );
-    assert_eq!(problem(&wrong[0]), "`timeout_seconds` is not i64");
+    assert_eq!(problem(&wrong[0]), "`timeout_seconds` is not a whole number");
+}
+
+#[test]
+fn a_wrong_type_is_told_without_the_programs_own_names() {
+    for (field, told) in [
+        (
+            r#""document":"interaction:59616aba""#,
+            "`document` is not an object with `table` and `sys_id`",
+        ),
+        (r#""document":{"table":1}"#, "`document.table` is not a string"),
+        (r#""transfer":"blind""#, "`transfer` is not an object with `type` and `target`"),
+        (
+            r#""transfer":{"type":"blind","target":"a"}"#,
+            "`transfer.target` is not an object with `agent` or `queue`",
+        ),
+        (r#""assignment":true"#, "`assignment` is not an object"),
+        (r#""assignment":{"display_option":1}"#, "`assignment.display_option` is not a string"),
+        (
+            r#""assignment":{"display_option":"x"}"#,
+            "`assignment.display_option` is not `card_only` or `card_and_tab`",
+        ),
+        (r#""hand_over":"yes""#, "`hand_over` is not a boolean"),
+        (r#""queue":{}"#, "`queue` is not a string or an integer"),
+        (r#""occurred_at":1"#, "`occurred_at` is not a string"),
+    ] {
+        let body = format!(r#"{{"id":"e","kind":"offer","conversation":"c","agent":"a",{field}}}"#);
+        assert_eq!(problem(&read_with(".", &body)[0]), told);
+    }
+}
+
+#[test]
+fn keys_that_nothing_reads_are_named_on_request_and_passed_over_otherwise() {
+    let event = r#"{"id":"e","kind":"offer","conversation":"c","agent":"a","queue":"q","accepted":true,
+        "segment":null,"zone":null,"document":{"table":"interaction","sys_id":"59616aba87bd5210be070d48dabb35e6","x":1},
+        "assignment":{"allowed_to_decline":true,"decline":false},
+        "transfer":{"type":"blind","target":{"agent":"b","quue":"q"},"targt":{}}}"#;
+    let body = format!(
+        r#"[{event},{{"ignore":"why","note":1}},{{"id":"f","kind":"withdraw","conversation":"c"}},7]"#
+    );
+    let source = open_source(".[]");
+    let inspected = source.inspect(&request(&[], &body)).unwrap();
+    let (readings, unread): (Vec<_>, Vec<_>) =
+        inspected.into_iter().map(|one| (one.reading, one.unread)).unzip();
+    assert_eq!(readings, source.read(&request(&[], &body)).unwrap());
+    let mut first = unread[0].clone();
+    first.sort();
+    assert_eq!(
+        first,
+        [
+            "accepted",
+            "assignment.decline",
+            "document.x",
+            "transfer.target.quue",
+            "transfer.targt",
+            "zone"
+        ]
+    );
+    assert!(matches!(readings[0], Reading::Event(_)));
+    assert_eq!(unread[1..], [Vec::<String>::new(), Vec::new(), Vec::new()]);
+}
+
+#[test]
+fn every_key_of_an_event_is_known() {
+    let full = serde_json::json!({
+        "id": "e", "kind": "transfer", "conversation": "c", "segment": "s", "occurred_at": "2026-11-21T17:00:00Z",
+        "document": { "table": "interaction", "sys_id": "59616aba87bd5210be070d48dabb35e6" },
+        "queue": "q", "channel": "voice", "agent": "a", "timeout_seconds": 1,
+        "assignment": { "allowed_to_decline": true, "enable_auto_assign": true, "display_option": "card_only", "after_timeout_presence": "" },
+        "transfer": { "type": "blind", "source_queue": "q", "target": { "agent": "a", "queue": null } },
+        "work_item": null, "reason": "r", "hand_over": true,
+    });
+    let inspected = open_source(".").inspect(&request(&[], &full.to_string())).unwrap();
+    assert!(matches!(inspected[0].reading, Reading::Event(_)), "{inspected:?}");
+    assert_eq!(inspected[0].unread, Vec::<String>::new());
+}
+
+#[test]
+fn a_part_that_the_filter_does_not_know_is_unknown_beside_its_neighbours() {
+    let jq = r#".[] | if .kind then . else { unknown: .what } end"#;
+    let body = r#"[{"what":"mystery"},{"id":"e","kind":"withdraw","conversation":"c"},{"what":7},{"what":[]}]"#;
+    let readings = read_with(jq, body);
+    let unknown = |name: Option<&str>| Reading::Unknown { event_type: name.map(ToOwned::to_owned) };
+    assert_eq!(readings[0], unknown(Some("mystery")));
+    assert_eq!(id(&readings[1]), "e");
+    assert_eq!(readings[2..], [unknown(Some("7")), unknown(None)]);
+    let long = read_with("{ unknown: (\"x\" * 100) }", "{}");
+    let Reading::Unknown { event_type: Some(name) } = &long[0] else { panic!("{long:?}") };
+    assert!(name.chars().count() <= 41);
+    let both = read_with(r#"{ kind: "withdraw", conversation: "c", unknown: "x" }"#, "{}");
+    assert!(matches!(both[0], Reading::Event(_)), "what has a kind is an event: {both:?}");
 }
 
 #[test]

@@ -100,6 +100,17 @@ fn two_different_events_under_one_id_are_a_mistake_of_the_profile() {
 }
 
 #[test]
+fn a_misspelt_key_of_an_event_is_a_mistake_of_the_profile() {
+    let event = json!({"id": "e", "kind": "offer", "conversation": "c", "queue": "q", "agent": "a", "accepted": true,
+        "assignment": {"allow_decline": false}});
+    let told = told(json!({"description": "d", "body": event, "expect": [{}]}));
+    assert_eq!(
+        told,
+        ["event 0 has keys that no routing event has: `accepted`, `assignment.allow_decline`"]
+    );
+}
+
+#[test]
 fn times_are_filled_in() {
     let body = json!({"id": "{{now_s}}", "kind": "bind", "queue": "{{#now_ms}}", "conversation": "{{now_ms}}", "occurred_at": "{{now}}"});
     let expect = json!([{"id": "1795280401", "queue": "1795280401000", "occurred_at": "2026-11-21T17:00:01.000Z"}]);
