@@ -63,6 +63,14 @@ pub(super) fn reason(event: &Value) -> String {
     }
 }
 
+/// The reason in brackets, after a state.
+pub(super) fn why(event: &Value) -> String {
+    match reason(event) {
+        why if why.is_empty() => why,
+        why => format!(" ({why})"),
+    }
+}
+
 fn headline(event: &Value) -> String {
     let kind = match text(event, "kind").as_str() {
         "" => "Event".to_owned(),
@@ -113,15 +121,65 @@ fn plain(value: &Value) -> String {
     }
 }
 
+/// What happened to an event between its coming in and how it stands, each with its moment: the calls, how it had ended
+/// before an operator replayed or discarded it, and what operators did.
+pub(super) fn happened(event: &Value) -> Vec<(String, Happened<'_>)> {
+    let of_call = |call| (text(call, "at"), Happened::Call(call));
+    let mut all = Vec::new();
+    for end in list(event, "earlier") {
+        all.extend(list(end, "calls").map(of_call));
+        all.push((text(end, "settled_at"), Happened::Ended(end)));
+    }
+    for deed in text(event, "by").split("; ").filter(|deed| !deed.is_empty()) {
+        let (deed, at) = deed.rsplit_once(" at ").unwrap_or((deed, ""));
+        all.push((at.to_owned(), Happened::Deed(deed.to_owned())));
+    }
+    all.extend(list(event, "calls").map(of_call));
+    all.sort_by(|(left, _), (right, _)| left.cmp(right));
+    all
+}
+
+/// One thing that happened to an event.
+pub(super) enum Happened<'a> {
+    /// A call or look-up with its answer.
+    Call(&'a Value),
+    /// It had ended so.
+    Ended(&'a Value),
+    /// An operator did something: `anna replayed`.
+    Deed(String),
+}
+
+/// How moments are shown: by the time of day where all of them, in their order, are of one day.
+pub(super) fn moments<'a>(all: impl IntoIterator<Item = &'a str>) -> fn(&str) -> String {
+    let day = |at: &'a str| at.split_once('T').map(|(day, _)| day);
+    let mut days: Vec<_> = all.into_iter().filter_map(day).collect();
+    days.dedup();
+    if days.len() > 1 { full_time } else { time_of_day }
+}
+
+fn list<'a>(of: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    of.get(name).and_then(Value::as_array).into_iter().flatten()
+}
+
 fn calls(event: &Value) -> Vec<String> {
-    let calls = event.get("calls").and_then(Value::as_array).cloned().unwrap_or_default();
-    if calls.is_empty() {
+    let happened = happened(event);
+    if happened.is_empty() {
         return vec!["  none".to_owned()];
     }
-    let line = |(number, one): (usize, &Value)| {
-        format!("  {}. {}  {}", number + 1, time_of_day(&text(one, "at")), call_line(one))
+    let shown = moments(happened.iter().map(|(at, _)| at.as_str()));
+    let mut number = 0;
+    let mut line = |(at, what): &(String, Happened<'_>)| {
+        let at = shown(at);
+        match what {
+            Happened::Call(call) => {
+                number += 1;
+                format!("  {number}. {at}  {}", call_line(call))
+            }
+            Happened::Ended(end) => format!("     {at}  {}{}", text(end, "state"), why(end)),
+            Happened::Deed(deed) => format!("     {at}  {deed}"),
+        }
     };
-    calls.iter().enumerate().map(line).collect()
+    happened.iter().map(&mut line).collect()
 }
 
 fn next_step(event: &Value) -> Vec<String> {

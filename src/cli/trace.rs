@@ -5,8 +5,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::admin_client::{AdminClient, segment, text, title};
-use super::story::{call_line, reason};
-use super::wording::{full_time, time_of_day, words};
+use super::story::{self, Happened, call_line, happened, why};
+use super::wording::{full_time, words};
 use super::{Exit, runtime, say};
 
 pub(super) fn run(
@@ -73,7 +73,8 @@ fn tell(record: &Value, conversation: &str) -> String {
     lines.push(String::new());
     let mut moments: Vec<(String, String)> = events.iter().flat_map(moments_of).collect();
     moments.sort_by(|left, right| left.0.cmp(&right.0));
-    lines.extend(moments.iter().map(|(at, line)| format!("{:<12}  {line}", time_of_day(at))));
+    let shown = story::moments(moments.iter().map(|(at, _)| at.as_str()));
+    lines.extend(moments.iter().map(|(at, line)| format!("{:<12}  {line}", shown(at))));
     lines.join("\n")
 }
 
@@ -102,22 +103,19 @@ fn head(record: &Value, conversation: &str) -> Vec<String> {
 fn moments_of(event: &Value) -> Vec<(String, String)> {
     let name = format!("{} {}", words(&text(event, "kind")), text(event, "id"));
     let mut moments = vec![(text(event, "received_at"), came_in(event, &name))];
-    for call in event.get("calls").and_then(Value::as_array).into_iter().flatten() {
-        moments.push((text(call, "at"), format!("  {name}: {}", call_line(call))));
-    }
-    let why = match reason(event) {
-        why if why.is_empty() => why,
-        why => format!(" ({why})"),
-    };
-    let state = text(event, "state");
+    moments.extend(happened(event).into_iter().map(|(at, what)| {
+        let line = match what {
+            Happened::Call(call) => format!("  {name}: {}", call_line(call)),
+            Happened::Ended(end) => format!("  {name} is {}{}", text(end, "state"), why(end)),
+            Happened::Deed(deed) => format!("  {name}: {deed}"),
+        };
+        (at, line)
+    }));
+    let (state, why) = (text(event, "state"), why(event));
     moments.push(match text(event, "settled_at") {
         at if at.is_empty() => ("now".to_owned(), format!("  {name} is {state}{why}")),
         at => (at, format!("  {name} is {state}{why}")),
     });
-    let by = text(event, "by");
-    if !by.is_empty() {
-        moments.push(("operators".to_owned(), format!("  {name}: {by}")));
-    }
     moments
 }
 

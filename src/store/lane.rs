@@ -104,7 +104,6 @@ impl Lane {
 
     fn entry_row(&self, entry: &Entry) -> EntryRow {
         let Entry { id, event: _, received_at, deadline, due, stage, story } = entry;
-        let nameless = || Origin { source: String::new(), why: None, by: None };
         EntryRow {
             id: *id,
             received_at: *received_at,
@@ -112,7 +111,7 @@ impl Lane {
             due: *due,
             stage: stage.clone(),
             story: story.clone(),
-            origin: self.origins.get(id).cloned().unwrap_or_else(nameless),
+            origin: self.origins.get(id).cloned().unwrap_or_default(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use super::rows::{Content, ConversationRow, EntryRow, EventRow, StoryRow};
+use super::rows::{Content, ConversationRow, EarlierEnd, EntryRow, EventRow, StoryRow};
 use crate::routing::{
     Answer, Attempt, CallKind, DocumentRef, EventJson, LaneKey, Missing, Outcome, Stage, Story,
     SysId, UnixMillis, Waited, WorkItem,
@@ -104,8 +104,28 @@ pub struct EventRecord {
     /// Who replayed or discarded it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
+    /// How it had ended before it was replayed or discarded: the last three times, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<EarlierRecord>,
     /// The routing event, completed from its conversation; none where the request was not understood.
     pub event: Option<EventJson>,
+}
+
+/// How an event had ended before an operator replayed or discarded it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EarlierRecord {
+    pub state: State,
+    pub reason: String,
+    pub detail: Option<String>,
+    #[serde(serialize_with = "rfc3339")]
+    pub settled_at: UnixMillis,
+    /// Calls sent until then, since it came in or was replayed.
+    pub attempts: u32,
+    /// The last of them with the look-ups, oldest first; of a dead letter that was discarded the event has them.
+    pub calls: Vec<CallRecord>,
+    /// Who had replayed it until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 /// One call or look-up and its answer.
@@ -166,6 +186,7 @@ impl EventRecord {
         record.detail = row.reason.detail;
         record.settled_at = Some(row.settled_at);
         record.by = row.by;
+        record.earlier = row.earlier.into_iter().map(EarlierRecord::from).collect();
         record
     }
 
@@ -182,6 +203,7 @@ impl EventRecord {
         record.due_at = Some(row.due);
         record.deadline = Some(row.deadline);
         record.by = row.origin.by;
+        record.earlier = row.origin.earlier.into_iter().map(EarlierRecord::from).collect();
         record
     }
 
@@ -207,10 +229,26 @@ impl EventRecord {
             waited_ms: story.waited,
             calls: story.calls.into_iter().map(CallRecord::from).collect(),
             by: None,
+            earlier: Vec::new(),
             event: match event.content {
                 Content::Event(json) => Some(*json),
                 Content::Unreadable { .. } => None,
             },
+        }
+    }
+}
+
+impl From<EarlierEnd> for EarlierRecord {
+    fn from(end: EarlierEnd) -> Self {
+        let EarlierEnd { outcome, reason, settled_at, by, attempts, calls } = end;
+        Self {
+            state: outcome.into(),
+            reason: reason.code,
+            detail: reason.detail,
+            settled_at,
+            attempts,
+            calls: calls.into_iter().map(CallRecord::from).collect(),
+            by,
         }
     }
 }

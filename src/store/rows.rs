@@ -7,8 +7,8 @@ use super::request::EventMeta;
 use super::row::RowError;
 use crate::problem::in_plain_words;
 use crate::routing::{
-    Channel, ConversationId, DocumentRef, EntryId, EventJson, Kind, Latest, OpenConsult, Outcome,
-    Reason, Stage, Story, UnixMillis, VendorQueueId, WorkItem,
+    Attempt, Channel, ConversationId, DocumentRef, EntryId, EventJson, Kind, Latest, OpenConsult,
+    Outcome, Reason, Stage, Story, UnixMillis, VendorQueueId, WorkItem,
 };
 
 /// Where an event came from and what it says.
@@ -88,6 +88,55 @@ pub(super) struct StoryRow {
     /// Who replayed or discarded it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) by: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) earlier: Vec<EarlierEnd>,
+}
+
+/// How an event had ended before an operator replayed or discarded it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct EarlierEnd {
+    pub(super) outcome: Outcome,
+    pub(super) reason: Reason,
+    pub(super) settled_at: UnixMillis,
+    /// Who had replayed it until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) by: Option<String>,
+    pub(super) attempts: u32,
+    /// The last calls and look-ups until then, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) calls: Vec<Attempt>,
+}
+
+impl EarlierEnd {
+    /// How many are kept of an event.
+    const KEPT: usize = 3;
+}
+
+impl StoryRow {
+    /// What is kept of it when the event is done again: the last few ends, oldest first.
+    pub(super) fn into_earlier(self) -> Vec<EarlierEnd> {
+        let Self { outcome, reason, settled_at, story, by, mut earlier } = self;
+        let Story { attempts, calls, .. } = story;
+        earlier.push(EarlierEnd { outcome, reason, settled_at, by, attempts, calls });
+        earlier.drain(..earlier.len().saturating_sub(EarlierEnd::KEPT));
+        earlier
+    }
+
+    /// The row with another end. What the event has been through until now goes on.
+    pub(super) fn ended_again(
+        self,
+        outcome: Outcome,
+        reason: Reason,
+        at: UnixMillis,
+        by: String,
+    ) -> Self {
+        let story = self.story.clone();
+        let mut earlier = self.into_earlier();
+        if let Some(last) = earlier.last_mut() {
+            last.calls.clear();
+        }
+        Self { outcome, reason, settled_at: at, story, by: Some(by), earlier }
+    }
 }
 
 /// What is known of a conversation.
@@ -127,7 +176,7 @@ pub(super) struct EntryRow {
 }
 
 /// What the store knows of an unsettled entry beside what decisions need.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Origin {
     pub(super) source: String,
     /// Why it waits.
@@ -136,6 +185,16 @@ pub(super) struct Origin {
     /// Who replayed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) by: Option<String>,
+    /// How it had ended before it was replayed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) earlier: Vec<EarlierEnd>,
+}
+
+impl Origin {
+    /// Of an event that comes in.
+    pub(super) fn of(source: String) -> Self {
+        Self { source, ..Self::default() }
+    }
 }
 
 impl ConversationRow {

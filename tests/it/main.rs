@@ -33,6 +33,7 @@ mod pace;
 mod package;
 mod personal_data;
 mod reloading;
+mod replays;
 mod restart;
 mod systemd;
 mod tls;

@@ -97,7 +97,7 @@ impl Writer {
         let loaded = self.load(&lane)?;
         loaded.remember(seq);
         let source = sender.source.to_string();
-        loaded.origins.insert(entry, Origin { source, why: None, by: None });
+        loaded.origins.insert(entry, Origin::of(source));
         let input = Input::Event { entry, event, at: sender.received_at };
         let done = self.decide(&lane, input)?;
         if let Some(event) = done.entered {
@@ -132,6 +132,7 @@ impl Writer {
             settled_at: sender.received_at,
             story: Story::default(),
             by: None,
+            earlier: Vec::new(),
         };
         self.put_story(seq, &row);
         self.put_event(sender, seq, content);

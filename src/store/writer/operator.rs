@@ -39,7 +39,9 @@ impl Writer {
         let by = Some(wish.who.clone());
         let loaded = self.load(&lane)?;
         loaded.remember_again(seq);
-        loaded.origins.insert(entry, Origin { source, why: None, by });
+        loaded
+            .origins
+            .insert(entry, Origin { source, why: None, by, earlier: story.into_earlier() });
         let settled = self.decide(&lane, input)?.settled;
         tracing::info!(source = wish.source, event_id = wish.id, by = wish.who, "replayed");
         Ok(ReplayAnswer::Replayed { settled })
@@ -119,8 +121,7 @@ impl Writer {
             received_at: event.received_at,
         });
         self.unsettle(seq)?;
-        let by = Some(wish.who.clone());
-        self.put_story(seq, &StoryRow { outcome, reason, settled_at: at, by, ..story });
+        self.put_story(seq, &story.ended_again(outcome, reason, at, wish.who.clone()));
         if self.missed_by_sweep(at, true) {
             self.erase_late_body(seq)?;
         }

@@ -107,6 +107,7 @@ impl Writer {
             settled_at: (self.terms.now)(),
             story,
             by: None,
+            earlier: Vec::new(),
         };
         self.put_story(seq, &row);
         let mut ledger = self.shared.ledger();

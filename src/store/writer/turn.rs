@@ -17,7 +17,7 @@ use crate::store::lane::Lane;
 use crate::store::layout;
 use crate::store::ledger::Live;
 use crate::store::request::{Claim, EventMeta, Failed, Settled, meta_of};
-use crate::store::rows::{StoryRow, encode};
+use crate::store::rows::{Origin, StoryRow, encode};
 
 /// How many lanes a reload decides in one commit.
 const RELOADED_AT_ONCE: usize = 64;
@@ -218,7 +218,7 @@ impl Writer {
     ) -> Result<Settled, Failed> {
         let seq = entry.id.0;
         let origin = self.load(key)?.origins.remove(&entry.id);
-        let (source, by) = origin.map(|origin| (origin.source, origin.by)).unwrap_or_default();
+        let Origin { source, why: _, by, earlier } = origin.unwrap_or_default();
         let settled = Settled {
             meta: meta_of(&source, &entry.event),
             outcome,
@@ -229,7 +229,7 @@ impl Writer {
         };
         self.shared.ledger().drop_live(seq);
         let replayed = by.is_some();
-        let row = StoryRow { outcome, reason, settled_at: at, story: entry.story, by };
+        let row = StoryRow { outcome, reason, settled_at: at, story: entry.story, by, earlier };
         self.put_story(seq, &row);
         if outcome != Outcome::Dead && self.missed_by_sweep(entry.received_at, replayed) {
             self.erase_late_body(seq)?;
