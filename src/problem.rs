@@ -54,11 +54,16 @@ fn plain_type<'a>(expected: &'a str, object: &'a str) -> (&'a str, &'a str) {
     ];
     for (kind, plain) in named {
         if let Some(name) = expected.strip_prefix(kind) {
-            return (plain, name.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_'));
+            let rest = name.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_');
+            // How many keys the type has says nothing.
+            let counted = rest.strip_prefix(" with ").and_then(|rest| rest.split_once(" elements"));
+            return (plain, counted.map_or(rest, |(_, rest)| rest));
         }
     }
     let words = [
         ("string or map", "a string"),
+        ("variant identifier", "a string"),
+        ("field identifier", "a string"),
         ("a map", object),
         ("map", object),
         ("a sequence", "an array"),
@@ -102,7 +107,14 @@ mod tests {
                 "invalid type: map, expected a whole number at line 3 column 5",
             ),
             ("expected internally tagged enum VerifySpec", "expected an object"),
-            ("expected struct a with 2 elements", "expected an object with 2 elements"),
+            (
+                "expected struct A with 2 elements at line 1 column 2",
+                "expected an object at line 1 column 2",
+            ),
+            (
+                "invalid type: integer `1`, expected variant identifier",
+                "invalid type: integer `1`, expected a string",
+            ),
             (
                 "unknown variant `a`, expected one of `b`, `c`",
                 "unknown variant `a`, expected one of `b`, `c`",
