@@ -82,7 +82,8 @@ impl Sender {
              \"initiationMethod\":\"INBOUND\",\"instanceArn\":\"{arn}\",\"initiationTimestamp\":\"{now}\",\
              \"queueInfo\":{{\"queueArn\":\"{arn}/queue/q0000000-0000-4000-8000-000000000001\",\
              \"queueType\":\"STANDARD\",\"enqueueTimestamp\":\"{now}\"}},\"tags\":{{\
-             \"servicenow_document\":\"59616aba87bd5210be070d48dabb35e6\",\"note\":\""
+             \"servicenow_document\":\"{:032x}\",\"note\":\"",
+            0xcc_0000_0000_u64 + number
         );
         let body = padded(event, "\"},\"eventType\":\"QUEUED\"}}");
         format!(

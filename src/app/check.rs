@@ -1,10 +1,14 @@
 //! Everything that can be wrong with the files, found without starting anything.
 
-use std::path::PathBuf;
+use std::num::NonZero;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::files::Files;
+use super::rehearsal;
 use crate::config::{Scope, Settings};
 use crate::problem::Problem;
+use crate::routing::{Replace, WithdrawAction};
 use crate::{store, vendor};
 
 /// What a check looked at.
@@ -14,7 +18,7 @@ pub struct Checked {
     pub lines: Vec<String>,
 }
 
-/// Reads profiles, filters and tables, runs every profile's samples, and looks for secrets.
+/// Reads profiles, filters and tables, runs every profile's samples, plays its flows, and looks for secrets.
 ///
 /// # Errors
 /// All problems, with file and line where they have one.
@@ -39,14 +43,11 @@ pub fn check(settings: &Settings) -> Result<Checked, Vec<Problem>> {
         }
     };
     let mut lines = Vec::new();
-    for folder in profile_folders(settings) {
-        let found = vendor::samples::run(&folder);
-        if found.is_empty() {
-            let samples = vendor::samples::load(&folder).map_or(0, |samples| samples.len());
-            let vendor = folder.file_name().unwrap_or_default().to_string_lossy();
-            lines.push(format!("profile {vendor}: {samples} samples as expected"));
+    for tried in try_profiles(&profile_folders(settings), &settings.mappings) {
+        match tried {
+            Ok(line) => lines.push(line),
+            Err(found) => add_new(&mut problems, found),
         }
-        add_new(&mut problems, found);
     }
     let Some(files) = files.filter(|_| problems.is_empty()) else { return Err(problems) };
     for (contact_center, directory) in &files.directories {
@@ -63,7 +64,68 @@ pub fn check(settings: &Settings) -> Result<Checked, Vec<Problem>> {
         ));
     }
     lines.extend(tight_deadlines(&files));
+    lines.extend(cards_that_stay(settings, &files));
     Ok(Checked { files, lines })
+}
+
+/// Contact centres without a default reject reason, where cards are to be taken away with it.
+fn cards_that_stay(settings: &Settings, files: &Files) -> Vec<String> {
+    let rejects = settings.withdraw.action != WithdrawAction::None;
+    let replaces = settings.offer.replace == Replace::Reject;
+    let mut lines = Vec::new();
+    for (contact_center, directory) in &files.directories {
+        if directory.reason(None, None).is_some() || !(rejects || replaces) {
+            continue;
+        }
+        lines.push(format!(
+            "note {contact_center}: reject_reasons.csv has no default reason (row *), so no card is taken away: [withdraw] action acts \
+             as \"none\" where it would reject, [offer] replace as \"wait\""
+        ));
+    }
+    lines
+}
+
+/// Tries every profile, on all of the machine's cores; in the order of the folders.
+fn try_profiles(folders: &[PathBuf], mappings: &Path) -> Vec<Result<String, Vec<Problem>>> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut tried = Vec::new();
+        loop {
+            let n = next.fetch_add(1, Ordering::Relaxed);
+            let Some(folder) = folders.get(n) else { return tried };
+            tried.push((n, try_profile(folder, mappings)));
+        }
+    };
+    let mut tried: Vec<_> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..cores.min(folders.len())).map(|_| scope.spawn(work)).collect();
+        workers
+            .into_iter()
+            .flat_map(|worker| {
+                worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
+            .collect()
+    });
+    tried.sort_by_key(|(n, _)| *n);
+    tried.into_iter().map(|(_, outcome)| outcome).collect()
+}
+
+/// Runs a profile's samples and plays its flows.
+fn try_profile(folder: &Path, mappings: &Path) -> Result<String, Vec<Problem>> {
+    let mut problems = vendor::samples::run(folder);
+    let flows = match rehearsal::play_profile(folder, mappings) {
+        Ok(flows) => flows,
+        Err(found) => {
+            add_new(&mut problems, found);
+            0
+        }
+    };
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let samples = vendor::samples::load(folder).map_or(0, |samples| samples.len());
+    let vendor = folder.file_name().unwrap_or_default().to_string_lossy();
+    Ok(format!("profile {vendor}: {samples} samples as expected, {flows} flows end as expected"))
 }
 
 /// Sources whose vendor waits less for its answer than a commit may take: past that, the vendor comes again, which the

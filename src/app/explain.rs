@@ -5,19 +5,19 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use hyper::Method;
-use hyper::header::{CONTENT_TYPE, HeaderValue};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::files::Files;
+use super::inputs::{Kind, kind_of, raw_request};
 use crate::awa::wire::{self, ApiVersion};
 use crate::config::Settings;
+use crate::problem::Problem;
 use crate::routing::{
     Action, Answer, AwaReply, Conversation, ConversationId, Effect, EntryId, Input, RoutingEvent,
     Rules, SysId, UnixMillis, Waited, decide,
 };
-use crate::vendor::{Inspected, Malformed, Reading, Request, Source, samples};
+use crate::vendor::{Inspected, Malformed, Reading, Request, Source};
 
 /// What becomes of one event.
 #[derive(Debug, Serialize)]
@@ -54,11 +54,7 @@ impl Explainer {
     /// # Errors
     /// Names the sources that there are.
     pub fn new(settings: &Settings, files: &Files, source: &str) -> Result<Self, String> {
-        let Some(built) = files.sources.get(source) else {
-            let known: Vec<_> = settings.sources.keys().map(String::as_str).collect();
-            let known = known.join(", ");
-            return Err(format!("no source is called `{source}`; the configuration has: {known}"));
-        };
+        let built = files.source(source)?;
         let directory = files.directories.get(built.contact_center()).cloned().unwrap_or_default();
         Ok(Self {
             source: Arc::clone(built),
@@ -69,18 +65,22 @@ impl Explainer {
         })
     }
 
-    /// The request that a file holds: a sample of the profile's as it would be sent, anything else as the body.
-    #[must_use]
-    pub fn request(&self, file: &Path, body: Vec<u8>, received_at: UnixMillis) -> Request {
-        let profile = self.source.profile();
+    /// The request that a file holds: a sample as it would be sent, anything else as the body.
+    ///
+    /// # Errors
+    /// It is meant as a sample and is none, or it is a whole call.
+    pub fn request(
+        &self,
+        file: &Path,
+        body: Vec<u8>,
+        received_at: UnixMillis,
+    ) -> Result<Request, Problem> {
         let path = format!("/webhooks/{}", self.source.name());
-        if let Some(sample) = sample(file) {
-            return sample.request(profile, &path, received_at);
+        match kind_of(file, &body)? {
+            Kind::Sample(sample) => Ok(sample.request(self.source.profile(), &path, received_at)),
+            Kind::Body => Ok(raw_request(&self.source, body, received_at)),
+            Kind::Flow(_) => Err(Problem::in_file(file, "is a whole call: use `rehearse`")),
         }
-        let content_type = HeaderValue::from_str(profile.content_type());
-        let headers = content_type.map(|value| (CONTENT_TYPE, value)).into_iter().collect();
-        let method = Method::POST;
-        Request { method, path_and_query: path, headers, body: body.into(), received_at }
     }
 
     /// Reads a request as the intake would, but for its signature, and follows each event to its call.
@@ -181,13 +181,9 @@ fn explain_effects(
         Effect::Settle { outcome, reason, .. } => {
             Some((None, Some(format!("{outcome}: {reason}"))))
         }
-        Effect::Enqueue { .. } | Effect::LookUp { .. } | Effect::Resume { .. } => None,
+        Effect::Enqueue { .. }
+        | Effect::LookUp { .. }
+        | Effect::Resume { .. }
+        | Effect::Amend { .. } => None,
     })
-}
-
-/// The sample of a profile that the file is, if it lies in a profile's `samples/`.
-fn sample(file: &Path) -> Option<samples::Sample> {
-    let folder = file.parent().filter(|folder| folder.ends_with("samples"))?;
-    let all = samples::load(folder.parent()?).ok()?;
-    all.into_iter().find(|sample| sample.file.file_name() == file.file_name())
 }

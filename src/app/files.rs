@@ -53,6 +53,19 @@ impl Files {
         }
         if problems.is_empty() { Ok(Self { sources, directories }) } else { Err(problems) }
     }
+
+    /// The source of that name.
+    ///
+    /// # Errors
+    /// Names the sources that there are.
+    pub fn source(&self, name: &str) -> Result<&Arc<Source>, String> {
+        self.sources.get(name).ok_or_else(|| {
+            let mut known: Vec<_> = self.sources.keys().map(String::as_str).collect();
+            known.sort_unstable();
+            let known = known.join(", ");
+            format!("no source is called `{name}`; the configuration has: {known}")
+        })
+    }
 }
 
 /// The profile of every vendor that a source names, each read once.
@@ -79,7 +92,7 @@ fn profiles(settings: &Settings, problems: &mut Vec<Problem>) -> BTreeMap<String
 }
 
 /// The profile in the mappings folder; where there is no such folder, the one that is compiled in.
-fn profile(folder: &Path, vendor: &str) -> Result<Profile, Vec<Problem>> {
+pub(super) fn profile(folder: &Path, vendor: &str) -> Result<Profile, Vec<Problem>> {
     let shipped = if folder.exists() { None } else { shipped::profile(vendor, folder) };
     shipped.unwrap_or_else(|| Profile::load(folder))
 }

@@ -2,33 +2,23 @@
 //!
 //! It repeats nothing on its own but a request whose token had gone stale. Whoever calls it asks [`super::Pace`] first.
 
-use std::collections::HashMap;
-
-use reqwest::Method;
-use tokio::sync::Mutex;
-
-use super::classify::{self, Verdict};
-use super::hold::{Holds, Offer};
+use super::caller::Caller;
+use super::classify::Verdict;
+use super::exchange::Network;
 use super::lookup::{self, Probed};
 use super::pace::Signal;
-use super::reasons::Reasons;
 use super::settings::{Settings, SettingsError};
 #[cfg(test)]
 use super::stand_in::Asking;
-use super::transport::{Allowance, Outgoing, Transport};
-use super::wire;
+use super::transport::{Allowance, Transport};
 use crate::clock;
-use crate::routing::{
-    Answer, AwaCall, AwaReply, CallKind, ExternalId, LookUp, RejectReason, UnixMillis,
-};
+use crate::routing::{Answer, AwaCall, AwaReply, CallKind, LookUp, UnixMillis};
 
 /// The one client of an instance. Cheap to share behind an `Arc`.
 #[derive(Debug)]
 pub struct Client {
     pub(super) transport: Transport,
-    pub(super) queues: Mutex<HashMap<ExternalId, Vec<String>>>,
-    reasons: Reasons,
-    holds: Holds,
+    caller: Caller,
     #[cfg(test)]
     pub(crate) stand_in: Option<super::stand_in::StandIn>,
 }
@@ -81,9 +71,7 @@ impl Client {
         let (transport, channels) = Transport::new(settings)?;
         Ok(Self {
             transport,
-            queues: Mutex::default(),
-            reasons: Reasons::new(channels),
-            holds: Holds::default(),
+            caller: Caller::new(channels),
             #[cfg(test)]
             stand_in: None,
         })
@@ -96,10 +84,7 @@ impl Client {
             return stand_in.asks(Asking::Call(call.clone()), terms.deadline).await;
         }
         let allowance = self.transport.allowance(terms.deadline);
-        let verdict = match self.resolve(call, &allowance).await {
-            Ok(resolved) => self.exchange(&resolved, terms, &allowance).await,
-            Err(verdict) => verdict,
-        };
+        let verdict = self.caller.send(&self.network(&allowance), call, terms).await;
         reply(call.kind(), terms.attempt, verdict, &allowance)
     }
 
@@ -110,7 +95,7 @@ impl Client {
             return stand_in.asks(Asking::LookUp(question.clone()), deadline).await;
         }
         let allowance = self.transport.allowance(deadline);
-        let verdict = lookup::look_up(self, question, &allowance).await;
+        let verdict = self.caller.look_up(&self.network(&allowance), question).await;
         reply(CallKind::LookUp, 1, verdict, &allowance)
     }
 
@@ -129,66 +114,15 @@ impl Client {
         self.transport.set_per_second(per_second);
     }
 
+    /// The network within an allowance.
+    pub(super) const fn network<'a>(&'a self, allowance: &'a Allowance) -> Network<'a> {
+        Network { transport: &self.transport, allowance }
+    }
+
     /// ServiceNow's clock less ours in milliseconds; none before the first answer.
     #[must_use]
     pub fn clock_offset_ms(&self) -> Option<i64> {
         self.transport.offset().likely(clock::now())
-    }
-
-    async fn exchange(&self, call: &AwaCall, terms: Terms, allowance: &Allowance) -> Verdict {
-        let request =
-            wire::request(call, self.transport.api_version, self.clock_hold(call, terms.corrected));
-        let outgoing = Outgoing {
-            call: call.kind().as_str(),
-            method: method(request.method),
-            path: &request.path,
-            query: &[],
-            body: request.body.as_ref(),
-        };
-        match self.transport.exchange(&outgoing, allowance).await {
-            Ok(received) => classify::call(call, terms.after_doubt, &received, clock::now()),
-            Err(failure) => classify::failure(failure),
-        }
-    }
-
-    /// The call with its reject reason as a sys_id.
-    async fn resolve(&self, call: &AwaCall, allowance: &Allowance) -> Result<AwaCall, Verdict> {
-        let mut call = call.clone();
-        if let AwaCall::Reject { work_item, reason, .. } = &mut call
-            && let RejectReason::DisplayValue { text, channel } = reason
-        {
-            let found = self
-                .reasons
-                .resolve(&self.transport, text, channel.as_deref(), *work_item, allowance)
-                .await?;
-            *reason = RejectReason::SysId(found);
-        }
-        Ok(call)
-    }
-
-    fn clock_hold(&self, call: &AwaCall, corrected: bool) -> Option<UnixMillis> {
-        let (window, of, agent) = match call {
-            AwaCall::Offer { window, document, agent, .. } => {
-                Some((*window, document.sys_id, *agent))
-            }
-            AwaCall::Assign { window, work_item, agent, .. } => {
-                window.map(|window| (window, *work_item, *agent))
-            }
-            AwaCall::Transfer { .. }
-            | AwaCall::Accept { .. }
-            | AwaCall::Reject { .. }
-            | AwaCall::EndConsult { .. }
-            | AwaCall::CloseDocument { .. } => None,
-        }?;
-        let (offset, now) = (self.transport.offset(), clock::now());
-        let offer = Offer { of, agent, window, corrected };
-        self.holds.of(offer, now, || {
-            if corrected {
-                Some(offset.corrected(now))
-            } else {
-                offset.hold(window.offered_on, now)
-            }
-        })
     }
 }
 
@@ -202,15 +136,6 @@ fn reply(call: CallKind, attempt: u32, verdict: Verdict, allowance: &Allowance) 
     }
     let answer = Answer { status, message };
     Reply { reply, answer, elapsed_ms, signal, requests: allowance.requests() }
-}
-
-fn method(name: &str) -> Method {
-    match name {
-        "PUT" => Method::PUT,
-        "PATCH" => Method::PATCH,
-        "GET" => Method::GET,
-        _ => Method::POST,
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use crate::routing::{OfferWindow, SysId, UnixMillis};
+use super::offset::Offset;
+use crate::routing::{AwaCall, OfferWindow, SysId, UnixMillis};
 
 /// Past so many, what is over is forgotten.
 const KEPT: usize = 1_024;
@@ -28,6 +29,37 @@ pub(super) struct Holds {
 }
 
 impl Holds {
+    /// The latest `offered_on` that may be written for a call; none where the vendor's own goes out.
+    pub(super) fn of_call(
+        &self,
+        call: &AwaCall,
+        corrected: bool,
+        offset: Offset,
+        now: UnixMillis,
+    ) -> Option<UnixMillis> {
+        let (window, of, agent) = match call {
+            AwaCall::Offer { window, document, agent, .. } => {
+                Some((*window, document.sys_id, *agent))
+            }
+            AwaCall::Assign { window, work_item, agent, .. } => {
+                window.map(|window| (window, *work_item, *agent))
+            }
+            AwaCall::Transfer { .. }
+            | AwaCall::Accept { .. }
+            | AwaCall::Reject { .. }
+            | AwaCall::EndConsult { .. }
+            | AwaCall::CloseDocument { .. } => None,
+        }?;
+        let offer = Offer { of, agent, window, corrected };
+        self.of(offer, now, || {
+            if corrected {
+                Some(offset.corrected(now))
+            } else {
+                offset.hold(window.offered_on, now)
+            }
+        })
+    }
+
     /// The moment of an offer: the one that it has, else that of `first`.
     pub(super) fn of(
         &self,

@@ -2,13 +2,13 @@
 
 mod allowed;
 
+use super::caller::QueueIds;
 use super::classify::{Verdict, failure, read};
-use super::client::Client;
+use super::exchange::Exchange;
 use super::pace::Signal;
 use super::received::Received;
-use super::transport::{Allowance, Outgoing};
+use super::transport::Outgoing;
 use super::work_item::{self, FIELDS, Row, text};
-use crate::clock;
 use crate::routing::{AwaCall, AwaReply, ExternalId, LookUp, SysId, TransferTarget, UnixMillis};
 
 pub(super) use allowed::probe;
@@ -17,28 +17,32 @@ pub use allowed::{LookUps, Probed};
 const CALL: &str = "look_up";
 
 /// Asks what became of a call.
-pub(super) async fn look_up(client: &Client, question: &LookUp, allowance: &Allowance) -> Verdict {
-    let since = client.transport.offset().on_their_clock(question.first_sent, clock::now());
+pub(super) async fn look_up(
+    exchange: &impl Exchange,
+    queues: &QueueIds,
+    question: &LookUp,
+) -> Verdict {
+    let since = exchange.offset().on_their_clock(question.first_sent, exchange.now());
     let found = match &question.call {
-        AwaCall::Offer { document, agent, .. } => by_document(client, document.sys_id, allowance)
+        AwaCall::Offer { document, agent, .. } => by_document(exchange, document.sys_id)
             .await
             .map(|rows| work_item::offered(&rows, *agent, since)),
         AwaCall::Transfer { document, target: TransferTarget::Agent(agent), .. } => {
-            by_document(client, document.sys_id, allowance)
+            by_document(exchange, document.sys_id)
                 .await
                 .map(|rows| work_item::transferred_to_agent(&rows, *agent, since))
         }
         AwaCall::Transfer { document, target: TransferTarget::Queue(queue), .. } => {
-            to_queue(client, document.sys_id, queue, since, allowance).await
+            to_queue(exchange, queues, document.sys_id, queue, since).await
         }
         AwaCall::Assign { work_item, agent, .. } => {
-            by_id(client, *work_item, allowance).await.map(|row| work_item::assigned(&row, *agent))
+            by_id(exchange, *work_item).await.map(|row| work_item::assigned(&row, *agent))
         }
         AwaCall::Accept { work_item, agent } => {
-            by_id(client, *work_item, allowance).await.map(|row| work_item::accepted(&row, *agent))
+            by_id(exchange, *work_item).await.map(|row| work_item::accepted(&row, *agent))
         }
         AwaCall::Reject { work_item, agent, reason: _ } => {
-            by_id(client, *work_item, allowance).await.map(|row| work_item::rejected(&row, *agent))
+            by_id(exchange, *work_item).await.map(|row| work_item::rejected(&row, *agent))
         }
         // Both are safe to repeat, and nothing on a work item tells whether they landed.
         AwaCall::EndConsult { .. } | AwaCall::CloseDocument { .. } => {
@@ -68,6 +72,7 @@ fn in_doubt(verdict: Verdict) -> Verdict {
         AwaReply::Landed { .. }
         | AwaReply::AlreadyOurs { .. }
         | AwaReply::TakenBy { .. }
+        | AwaReply::NoConsult
         | AwaReply::AgentUnavailable
         | AwaReply::DocumentClosed
         | AwaReply::TooLate
@@ -79,13 +84,9 @@ fn in_doubt(verdict: Verdict) -> Verdict {
 }
 
 /// The document's work items, newest first, each of them checked to be the document's.
-async fn by_document(
-    client: &Client,
-    document: SysId,
-    allowance: &Allowance,
-) -> Result<Vec<Row>, Verdict> {
+async fn by_document(exchange: &impl Exchange, document: SysId) -> Result<Vec<Row>, Verdict> {
     let query = format!("document_id={document}^ORDERBYDESCsys_created_on");
-    let (rows, received) = work_items(client, &query, "20", allowance).await?;
+    let (rows, received) = work_items(exchange, &query, "20").await?;
     let id = document.to_string();
     let hidden = rows.iter().all(|row| row.document.is_none());
     if hidden && (!rows.is_empty() || received.total.is_some_and(|total| total > 0)) {
@@ -95,19 +96,18 @@ async fn by_document(
 }
 
 /// One work item. It is known to exist, so that no row means that access rules hide it.
-async fn by_id(client: &Client, work_item: SysId, allowance: &Allowance) -> Result<Row, Verdict> {
+async fn by_id(exchange: &impl Exchange, work_item: SysId) -> Result<Row, Verdict> {
     let query = format!("sys_id={work_item}");
-    let (rows, _) = work_items(client, &query, "1", allowance).await?;
+    let (rows, _) = work_items(exchange, &query, "1").await?;
     rows.into_iter()
         .find(|row| row.sys_id == work_item)
         .ok_or_else(|| forbidden("the integration user may not read the work item"))
 }
 
 async fn work_items(
-    client: &Client,
+    exchange: &impl Exchange,
     query: &str,
     limit: &str,
-    allowance: &Allowance,
 ) -> Result<(Vec<Row>, Received), Verdict> {
     let query = [
         ("sysparm_query", query),
@@ -116,19 +116,19 @@ async fn work_items(
         ("sysparm_limit", limit),
     ];
     let outgoing = Outgoing::get(CALL, "/api/now/table/awa_work_item", &query);
-    let received = client.transport.exchange(&outgoing, allowance).await.map_err(failure)?;
-    let value = read(&received, clock::now())?;
+    let received = exchange.exchange(&outgoing).await.map_err(failure)?;
+    let value = read(&received, exchange.now())?;
     Ok((Row::all(&value), received))
 }
 
 async fn to_queue(
-    client: &Client,
+    exchange: &impl Exchange,
+    queues: &QueueIds,
     document: SysId,
     queue: &ExternalId,
     since: UnixMillis,
-    allowance: &Allowance,
 ) -> Result<AwaReply, Verdict> {
-    let rows = by_document(client, document, allowance).await?;
+    let rows = by_document(exchange, document).await?;
     let named = |row: &Row| {
         row.queue == queue.as_str() || row.external_id.as_deref() == Some(queue.as_str())
     };
@@ -137,18 +137,18 @@ async fn to_queue(
     if !needs_ids {
         return Ok(work_item::transferred_to_queue(&rows, named, since));
     }
-    let ids = queue_ids(client, queue, allowance).await?;
+    let ids = queue_ids(exchange, queues, queue).await?;
     let known = |row: &Row| named(row) || ids.contains(&row.queue);
     Ok(work_item::transferred_to_queue(&rows, known, since))
 }
 
 /// The queues of an external id, from the cache or the table. Several share one where they serve several channels.
 async fn queue_ids(
-    client: &Client,
+    exchange: &impl Exchange,
+    queues: &QueueIds,
     queue: &ExternalId,
-    allowance: &Allowance,
 ) -> Result<Vec<String>, Verdict> {
-    if let Some(ids) = client.queues.lock().await.get(queue) {
+    if let Some(ids) = queues.lock().await.get(queue) {
         return Ok(ids.clone());
     }
     let Some(query) = condition("external_id", queue.as_str()) else {
@@ -156,8 +156,8 @@ async fn queue_ids(
     };
     let query = [("sysparm_query", query.as_str()), ("sysparm_fields", "sys_id,external_id")];
     let outgoing = Outgoing::get(CALL, "/api/now/table/awa_queue", &query);
-    let received = client.transport.exchange(&outgoing, allowance).await.map_err(failure)?;
-    let value = read(&received, clock::now())?;
+    let received = exchange.exchange(&outgoing).await.map_err(failure)?;
+    let value = read(&received, exchange.now())?;
     let rows = value["result"].as_array().map(Vec::as_slice).unwrap_or_default();
     let ours =
         rows.iter().filter(|row| text(&row["external_id"]).as_deref() == Some(queue.as_str()));
@@ -165,7 +165,7 @@ async fn queue_ids(
     if ids.is_empty() {
         return Err(forbidden("no readable queue has the external id"));
     }
-    client.queues.lock().await.insert(queue.clone(), ids.clone());
+    queues.lock().await.insert(queue.clone(), ids.clone());
     Ok(ids)
 }
 

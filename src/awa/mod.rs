@@ -4,12 +4,15 @@
 //! doubt, [`pace`] says when the next call may leave. Nothing here repeats a call in doubt, follows a redirect, keeps
 //! a cookie, or decides what becomes of an event.
 
+mod caller;
 mod classify;
 pub mod client;
+mod exchange;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod hold;
 mod lookup;
+pub mod offline;
 mod offset;
 pub mod online;
 pub mod pace;

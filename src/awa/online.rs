@@ -200,7 +200,7 @@ async fn reject_reasons(client: &Client, wanted: &Wanted) -> Vec<Finding> {
     let mut channels: Vec<_> = wanted.channels.iter().collect();
     channels.sort();
     for (name, id) in channels {
-        match reasons::fetch(&client.transport, id, &client.patience()).await {
+        match reasons::fetch(&client.network(&client.patience()), id).await {
             Ok(reasons) => {
                 findings.push(Finding::new(
                     "channel",

@@ -6,11 +6,11 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::classify::{Verdict, failure, read};
+use super::exchange::Exchange;
 use super::lookup::condition;
 use super::pace::Signal;
-use super::transport::{Allowance, Outgoing, Transport};
+use super::transport::Outgoing;
 use super::work_item::text;
-use crate::clock;
 use crate::routing::{AwaReply, SysId, UnixMillis};
 
 const CALL: &str = "reject_reasons";
@@ -47,21 +47,20 @@ impl Reasons {
     /// Every verdict says that the reject has not left.
     pub(super) async fn resolve(
         &self,
-        transport: &Transport,
+        exchange: &impl Exchange,
         name: &str,
         channel: Option<&str>,
         work_item: SysId,
-        allowance: &Allowance,
     ) -> Result<SysId, Verdict> {
-        let channel = self.channel(transport, channel, work_item, allowance).await?;
+        let channel = self.channel(exchange, channel, work_item).await?;
         let cached = self.lists.lock().await.get(&channel).cloned();
         if let Some((at, reasons)) = cached
-            && clock::now().since(at) < FRESH
+            && exchange.now().since(at) < FRESH
             && let Some(sys_id) = named(&reasons, name)
         {
             return Ok(sys_id);
         }
-        let reasons = fetch(transport, &channel, allowance).await.map_err(unsent)?;
+        let reasons = fetch(exchange, &channel).await.map_err(unsent)?;
         let found = named(&reasons, name);
         let known = || {
             reasons
@@ -77,17 +76,16 @@ impl Reasons {
             ))
         };
         let answer = found.ok_or_else(missing);
-        self.lists.lock().await.insert(channel, (clock::now(), reasons));
+        self.lists.lock().await.insert(channel, (exchange.now(), reasons));
         answer
     }
 
     /// What ServiceNow knows the channel by: a sys_id wherever one can be found, else the name itself.
     async fn channel(
         &self,
-        transport: &Transport,
+        exchange: &impl Exchange,
         channel: Option<&str>,
         work_item: SysId,
-        allowance: &Allowance,
     ) -> Result<String, Verdict> {
         let name = channel.map(str::to_lowercase);
         if let Some(name) = &name {
@@ -101,9 +99,9 @@ impl Reasons {
                 return Ok(id.clone());
             }
         }
-        let mut id = channel_of(transport, work_item, allowance).await?;
+        let mut id = channel_of(exchange, work_item).await?;
         if let (None, Some(channel)) = (&id, channel) {
-            id = channel_named(transport, channel, allowance).await?;
+            id = channel_named(exchange, channel).await?;
         }
         let id = id.or_else(|| channel.map(str::to_owned)).ok_or_else(|| {
             misconfigured("the work item's channel cannot be read, so its reject reasons cannot be asked for: name the reason by sys_id in reject_reasons.csv".to_owned())
@@ -116,20 +114,16 @@ impl Reasons {
 }
 
 /// Asks for the reject reasons of a channel.
-pub(super) async fn fetch(
-    transport: &Transport,
-    channel: &str,
-    allowance: &Allowance,
-) -> Result<Vec<Reason>, Verdict> {
+pub(super) async fn fetch(exchange: &impl Exchange, channel: &str) -> Result<Vec<Reason>, Verdict> {
     let segment =
         percent_encoding::utf8_percent_encode(channel, percent_encoding::NON_ALPHANUMERIC);
-    let path = transport.api_version.path(format_args!("inbox/actions/reject_reasons/{segment}"));
+    let path = exchange.api_version().path(format_args!("inbox/actions/reject_reasons/{segment}"));
     let named = |verdict: Verdict| {
         let AwaReply::Misconfigured { what } = &verdict.reply else { return verdict };
         let what = format!("reject reasons of channel {channel}: {what}");
         Verdict { reply: AwaReply::Misconfigured { what }, ..verdict }
     };
-    let value = get(transport, &path, &[], allowance).await.map_err(named)?;
+    let value = get(exchange, &path, &[]).await.map_err(named)?;
     let rows = value["result"].as_array().map(Vec::as_slice).unwrap_or_default();
     Ok(rows.iter().filter_map(Reason::parse).collect())
 }
@@ -155,29 +149,20 @@ pub(super) fn named(reasons: &[Reason], name: &str) -> Option<SysId> {
         .map(|reason| reason.sys_id)
 }
 
-async fn channel_of(
-    transport: &Transport,
-    work_item: SysId,
-    allowance: &Allowance,
-) -> Result<Option<String>, Verdict> {
+async fn channel_of(exchange: &impl Exchange, work_item: SysId) -> Result<Option<String>, Verdict> {
     let path = format!("/api/now/table/awa_work_item/{work_item}");
     let query =
         [("sysparm_fields", "sys_id,service_channel"), ("sysparm_exclude_reference_link", "true")];
-    let row = readable(get(transport, &path, &query, allowance).await)?;
+    let row = readable(get(exchange, &path, &query).await)?;
     let row = row.map(|value| value["result"].clone()).unwrap_or_default();
     let ours = text(&row["sys_id"]).as_deref() == Some(work_item.to_string().as_str());
     Ok(text(&row["service_channel"]).filter(|id| ours && SysId::parse(id).is_ok()))
 }
 
-async fn channel_named(
-    transport: &Transport,
-    name: &str,
-    allowance: &Allowance,
-) -> Result<Option<String>, Verdict> {
+async fn channel_named(exchange: &impl Exchange, name: &str) -> Result<Option<String>, Verdict> {
     let Some(query) = condition("name", name) else { return Ok(None) };
     let query = [("sysparm_query", query.as_str()), ("sysparm_fields", "sys_id,name")];
-    let value =
-        readable(get(transport, "/api/now/table/awa_service_channel", &query, allowance).await)?;
+    let value = readable(get(exchange, "/api/now/table/awa_service_channel", &query).await)?;
     let rows = value.and_then(|value| value["result"].as_array().cloned()).unwrap_or_default();
     let same =
         |row: &&Value| text(&row["name"]).is_some_and(|found| found.eq_ignore_ascii_case(name));
@@ -185,14 +170,13 @@ async fn channel_named(
 }
 
 async fn get(
-    transport: &Transport,
+    exchange: &impl Exchange,
     path: &str,
     query: &[(&str, &str)],
-    allowance: &Allowance,
 ) -> Result<Value, Verdict> {
     let outgoing = Outgoing::get(CALL, path, query);
-    let received = transport.exchange(&outgoing, allowance).await.map_err(failure)?;
-    read(&received, clock::now())
+    let received = exchange.exchange(&outgoing).await.map_err(failure)?;
+    read(&received, exchange.now())
 }
 
 /// A read that ServiceNow forbids is passed over; one that fails ends the attempt.

@@ -164,10 +164,10 @@ pub(super) fn accepted(row: &Row, agent: SysId) -> AwaReply {
         return AwaReply::LookUpForbidden;
     };
     match state {
+        State::Queued | State::Canceled if row.timed_out => AwaReply::TooLate,
         State::Canceled => AwaReply::DocumentClosed,
         State::Accepted if row.is_with(agent) => AwaReply::Landed { work_item: Some(row.sys_id) },
         State::PendingAccept | State::Other(_) if row.is_with(agent) => AwaReply::NotLanded,
-        State::Queued if row.timed_out => AwaReply::TooLate,
         State::Queued | State::Accepted | State::PendingAccept | State::Other(_) => taken(row),
     }
 }
@@ -221,9 +221,10 @@ fn held_or_free(row: &Row) -> AwaReply {
 }
 
 fn taken(row: &Row) -> AwaReply {
-    let agent = row.assigned_to.clone().filter(|agent| !agent.is_empty());
     AwaReply::TakenBy {
-        agent: agent.unwrap_or_else(|| "nobody: it is back in its queue".to_owned()),
+        agent: row.assigned_to.clone().filter(|agent| !agent.is_empty()),
+        work_item: Some(row.sys_id),
+        accepted: row.is_in(&State::Accepted),
     }
 }
 

@@ -31,7 +31,7 @@ pub(super) enum Command {
     },
     /// Play vendor events through a bridge and a sandbox, and show what becomes of each
     Demo,
-    /// Check configuration, profiles, filters, samples and tables; list all problems
+    /// Check configuration, profiles, filters, samples, flows and tables; list all problems
     Check {
         /// Also ask ServiceNow whether queues, agents, roles and reject reasons are there
         #[arg(long)]
@@ -46,6 +46,19 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
         /// Files with one request body each, or profile samples; `-` = stdin
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// Play a whole call against the sandbox in virtual time, and show who has the card after each step
+    Rehearse {
+        /// The source of the configuration whose profile, options and tables are used
+        #[arg(long, value_name = "NAME")]
+        source: String,
+        /// One line of JSON a step, and one for the end
+        #[arg(long)]
+        json: bool,
+        /// The requests of one call in their order, each a body or a profile's sample, or flows; a folder stands for its files
+        /// in name order, `-` for stdin
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },

@@ -31,7 +31,10 @@ pub(super) fn run(config: Option<&Path>, source: &str, json: bool, files: &[Path
             Ok(body) => body,
             Err(error) => return Exit::Usage(format!("{}: {error}", file.display())),
         };
-        let request = explainer.request(file, body, clock::now());
+        let request = match explainer.request(file, body, clock::now()) {
+            Ok(request) => request,
+            Err(problem) => return Exit::Usage(problem.to_string()),
+        };
         match explainer.explain(&request) {
             Ok(explained) if explained.is_empty() => show(&nothing(), file, json),
             Ok(explained) => explained.iter().for_each(|one| show(one, file, json)),

@@ -8,6 +8,7 @@ mod events;
 mod explain;
 pub mod generate;
 mod hold;
+mod rehearse;
 mod run;
 mod sandbox;
 mod selftest;
@@ -84,6 +85,9 @@ fn dispatch(arguments: Arguments) -> Exit {
         Command::Check { online } => check::run(config.as_deref(), online),
         Command::Explain { source, json, files } => {
             explain::run(config.as_deref(), &source, json, &files)
+        }
+        Command::Rehearse { source, json, files } => {
+            rehearse::run(config.as_deref(), &source, json, &files)
         }
         Command::Events { command } => events::run(config.as_deref(), command),
         Command::Trace { conversation, source, json } => {

@@ -71,7 +71,8 @@ fn tell(record: &Value, conversation: &str) -> String {
         lines.push(format!("  from          {}", full_time(&text(first, "received_at"))));
     }
     lines.push(String::new());
-    let mut moments: Vec<(String, String)> = events.iter().flat_map(moments_of).collect();
+    let mut moments: Vec<(String, String)> =
+        events.iter().flat_map(|event| moments_of(event, conversation)).collect();
     moments.sort_by(|left, right| left.0.cmp(&right.0));
     let shown = story::moments(moments.iter().map(|(at, _)| at.as_str()));
     lines.extend(moments.iter().map(|(at, line)| format!("{:<12}  {line}", shown(at))));
@@ -90,6 +91,9 @@ fn head(record: &Value, conversation: &str) -> Vec<String> {
     if document.is_object() {
         fact("document", format!("{} {}", text(document, "table"), text(document, "sys_id")));
     }
+    let others = record.get("shared_with").and_then(Value::as_array).into_iter().flatten();
+    let others: Vec<_> = others.filter_map(Value::as_str).collect();
+    fact("shared with", others.join(", "));
     fact("last queue", text(record, "queue"));
     fact("channel", text(record, "channel"));
     let since = text(record, "consult_since");
@@ -99,9 +103,13 @@ fn head(record: &Value, conversation: &str) -> Vec<String> {
     lines
 }
 
-/// What happened with one event, each with its moment.
-fn moments_of(event: &Value) -> Vec<(String, String)> {
-    let name = format!("{} {}", words(&text(event, "kind")), text(event, "id"));
+/// What happened with one event, each with its moment. Of another conversation that shares the document, with its name.
+fn moments_of(event: &Value, conversation: &str) -> Vec<(String, String)> {
+    let of = match text(event, "conversation") {
+        other if other.is_empty() || other == conversation => String::new(),
+        other => format!(" (of {other})"),
+    };
+    let name = format!("{} {}{of}", words(&text(event, "kind")), text(event, "id"));
     let mut moments = vec![(text(event, "received_at"), came_in(event, &name))];
     moments.extend(happened(event).into_iter().map(|(at, what)| {
         let line = match what {

@@ -32,21 +32,22 @@ pub(super) struct Layers {
 }
 
 impl Layers {
-    /// Merges defaults, the file if one is given, and the environment.
-    pub(super) fn of_file(path: Option<&Path>) -> Result<(Dict, Self), Problem> {
+    /// Merges defaults, the file if one is given, the environment, and what is laid over all of them.
+    pub(super) fn of_file(path: Option<&Path>, over: Dict) -> Result<(Dict, Self), Problem> {
         let mut figment = Figment::from(Toml::string(DEFAULTS));
         let mut lines = Lines::default();
         if let Some(path) = path {
             lines = Lines::of(&read(path)?, path)?;
             figment = figment.merge(Toml::file_exact(path));
         }
-        Self { figment: figment.merge(Environment), file: path.map(Path::to_owned), lines }.merged()
+        let figment = figment.merge(Environment).merge(Over(over));
+        Self { figment, file: path.map(Path::to_owned), lines }.merged()
     }
 
-    /// Merges defaults and a text; the environment is left out.
-    pub(super) fn of_text(text: &str, name: &Path) -> Result<(Dict, Self), Problem> {
+    /// Merges defaults, a text, and what is laid over both; the environment is left out.
+    pub(super) fn of_text(text: &str, name: &Path, over: Dict) -> Result<(Dict, Self), Problem> {
         let lines = Lines::of(text, name)?;
-        let figment = Figment::from(Toml::string(DEFAULTS)).merge(Text(text));
+        let figment = Figment::from(Toml::string(DEFAULTS)).merge(Text(text)).merge(Over(over));
         Self { figment, file: Some(name.to_owned()), lines }.merged()
     }
 
@@ -135,6 +136,19 @@ fn merge(into: &mut Dict, from: Dict) {
                 into.insert(key, value);
             }
         }
+    }
+}
+
+/// Values that no file and no variable brought.
+struct Over(Dict);
+
+impl Provider for Over {
+    fn metadata(&self) -> Metadata {
+        Metadata::named("over")
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Ok(Profile::Default.collect(self.0.clone()))
     }
 }
 

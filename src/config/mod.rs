@@ -22,7 +22,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use figment::value::Dict;
+use figment::value::{Dict, Value};
 
 use crate::routing::{Directory, OfferDefaults, Rules};
 
@@ -39,6 +39,9 @@ use section::{Report, Section};
 
 /// Where the file is looked for if none is named, in this order.
 pub const SEARCHED: [&str; 2] = ["config.toml", "/etc/awa-bridge/config.toml"];
+
+/// Sections of the configuration with some of their keys.
+pub type Sections = serde_json::Map<String, serde_json::Value>;
 
 /// The whole configuration, checked. Relative paths are relative to the working directory.
 #[derive(Debug, Clone)]
@@ -80,8 +83,25 @@ impl Settings {
             Some(path) => Some(path.to_owned()),
             None => SEARCHED.map(PathBuf::from).into_iter().find(|path| path.exists()),
         };
-        let (values, layers) = Layers::of_file(found.as_deref())?;
-        Self::read(found, values, layers)
+        Self::load_with(found, &Sections::new())
+    }
+
+    /// Reads that file, if any, and the environment, and lays sections over both.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn load_with(file: Option<PathBuf>, over: &Sections) -> Result<Self, Problems> {
+        let (values, layers) = Layers::of_file(file.as_deref(), dict(over))?;
+        Self::read(file, values, layers)
+    }
+
+    /// What holds without file and environment, with sections over it.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn defaults_with(over: &Sections) -> Result<Self, Problems> {
+        let (values, layers) = Layers::of_text("", Path::new("defaults"), dict(over))?;
+        Self::read(None, values, layers)
     }
 
     /// Reads a text in place of the file and leaves the environment out; problems name it `name`.
@@ -89,7 +109,7 @@ impl Settings {
     /// # Errors
     /// As [`Settings::load`].
     pub fn parse(text: &str, name: &str) -> Result<Self, Problems> {
-        let (values, layers) = Layers::of_text(text, Path::new(name))?;
+        let (values, layers) = Layers::of_text(text, Path::new(name), Dict::new())?;
         Self::read(None, values, layers)
     }
 
@@ -200,13 +220,17 @@ impl Settings {
             offer: self.offer,
             give_up_after: millis(self.retry.give_up_after),
             hold: millis(self.retry.hold),
-            told_twice: millis(limits::TOLD_TWICE),
+            repeat_window: millis(limits::TOLD_TWICE),
             unavailable_pauses: self.retry.agent_unavailable.iter().copied().map(millis).collect(),
             doubt: self.servicenow.in_doubt,
             withdraw: self.withdraw.action,
             withdraw_ends_consult: self.withdraw.end_consult,
         }
     }
+}
+
+fn dict(sections: &Sections) -> Dict {
+    Value::serialize(sections).ok().and_then(Value::into_dict).unwrap_or_default()
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -11,7 +11,9 @@ use super::values::{
     sealed_url, share, sys_id, sys_id_or_empty, text, whole,
 };
 use super::{KeyPair, Secret, limits};
-use crate::routing::{DisplayOption, Doubt, OfferDefaults, SysId, WithdrawAction};
+use crate::routing::{
+    DisplayOption, Doubt, HandOver, OfferDefaults, Replace, SysId, WithdrawAction,
+};
 
 /// `[servicenow]`: which instance, as whom, and how much at once.
 #[derive(Debug, Clone)]
@@ -340,6 +342,13 @@ pub(super) fn read_offer(mut section: Section<'_>) -> Option<OfferDefaults> {
         (DisplayOption::CardOnly.as_str(), DisplayOption::CardOnly),
         (DisplayOption::CardAndTab.as_str(), DisplayOption::CardAndTab),
     ];
+    const HAND_OVER: &[(&str, HandOver)] = &[
+        (HandOver::Consult.as_str(), HandOver::Consult),
+        (HandOver::OnAccept.as_str(), HandOver::OnAccept),
+        (HandOver::Blind.as_str(), HandOver::Blind),
+        (HandOver::Leave.as_str(), HandOver::Leave),
+    ];
+    const REPLACE: &[(&str, Replace)] = &[("reject", Replace::Reject), ("wait", Replace::Wait)];
     let timeout = section.need("timeout", |given| {
         let timeout = duration(limits::RING)(given)?;
         match u32::try_from(timeout.as_secs()) {
@@ -351,6 +360,8 @@ pub(super) fn read_offer(mut section: Section<'_>) -> Option<OfferDefaults> {
     let enable_auto_assign = section.need("enable_auto_assign", flag);
     let display_option = section.need("display_option", choice(SHOWN));
     let after_timeout_presence = section.need("after_timeout_presence", sys_id_or_empty);
+    let hand_over = section.need("hand_over", choice(HAND_OVER));
+    let replace = section.need("replace", choice(REPLACE));
     section.close();
     Some(OfferDefaults {
         timeout_seconds: timeout?,
@@ -358,6 +369,8 @@ pub(super) fn read_offer(mut section: Section<'_>) -> Option<OfferDefaults> {
         enable_auto_assign: enable_auto_assign?,
         display_option: display_option?,
         after_timeout_presence: after_timeout_presence?,
+        hand_over: hand_over?,
+        replace: replace?,
     })
 }
 

@@ -282,3 +282,23 @@ fn durations_are_whole_numbers_with_a_unit() {
 fn parse(text: &str) -> Result<Settings, Problems> {
     Settings::parse(text, "t.toml")
 }
+
+#[test]
+fn sections_lie_over_the_file_and_their_keys_have_to_be_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    std::fs::write(&file, "[withdraw]\naction = \"reject\"\n[offer]\ntimeout = \"20s\"\n").unwrap();
+    let over = |value: serde_json::Value| value.as_object().unwrap().clone();
+    let sections =
+        over(serde_json::json!({"withdraw": {"action": "none"}, "retry": {"hold": "5s"}}));
+    let settings = Settings::load_with(Some(file.clone()), &sections).unwrap();
+    assert_eq!(settings.withdraw.action, WithdrawAction::None);
+    assert_eq!(settings.offer.timeout_seconds, 20);
+    assert_eq!(settings.retry.hold, Duration::from_secs(5));
+    let settings = Settings::defaults_with(&sections).unwrap();
+    assert_eq!(settings.offer.timeout_seconds, 30);
+
+    let wrong = over(serde_json::json!({"withdraw": {"acton": "none"}, "offer": {"timeout": 5}}));
+    let told = Settings::load_with(Some(file), &wrong).unwrap_err().to_string();
+    assert!(told.contains("withdraw.acton") && told.contains("offer.timeout"), "{told}");
+}

@@ -108,6 +108,7 @@ fn why(answered: &Reply) -> &str {
         AwaReply::Landed { .. }
         | AwaReply::AlreadyOurs { .. }
         | AwaReply::TakenBy { .. }
+        | AwaReply::NoConsult
         | AwaReply::AgentUnavailable
         | AwaReply::DocumentClosed
         | AwaReply::TooLate
@@ -185,6 +186,7 @@ impl Trouble {
             AwaReply::Landed { .. }
             | AwaReply::AlreadyOurs { .. }
             | AwaReply::TakenBy { .. }
+            | AwaReply::NoConsult
             | AwaReply::DocumentClosed
             | AwaReply::TooLate
             | AwaReply::Misconfigured { .. } => Self::None,

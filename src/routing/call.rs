@@ -186,8 +186,11 @@ pub enum AwaReply {
     Landed { work_item: Option<SysId> },
     /// What was asked for is in place already.
     AlreadyOurs { work_item: Option<SysId> },
-    /// The work item is with somebody else.
-    TakenBy { agent: String },
+    /// The work item is with somebody else; with nobody where it is back in its queue. A look-up also says which work
+    /// item it is, and whether it is accepted.
+    TakenBy { agent: Option<String>, work_item: Option<SysId>, accepted: bool },
+    /// No consult is open on the document.
+    NoConsult,
     /// The agent's presence does not allow it now.
     AgentUnavailable,
     /// The document is closed: the conversation is over.
@@ -224,6 +227,7 @@ impl AwaReply {
             Self::Landed { .. } => "landed",
             Self::AlreadyOurs { .. } => "already_ours",
             Self::TakenBy { .. } => "taken_by_another",
+            Self::NoConsult => "no_consult",
             Self::AgentUnavailable => "agent_unavailable",
             Self::DocumentClosed => "document_closed",
             Self::TooLate => "too_late",

@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Action, Channel, ConversationId, DocumentRef, Entry, EntryId, EventId, Kind, SegmentId, Stage,
-    SysId, UnixMillis, VendorAgentId, VendorQueueId,
+    Action, Channel, ConversationId, DocumentRef, Entry, EntryId, HandOver, Leg, Recent, SegmentId,
+    Stage, SysId, UnixMillis, VendorAgentId, VendorQueueId,
 };
 
 /// Which lane: conversations of one contact centre share their tables and their ids.
@@ -22,7 +22,7 @@ impl fmt::Display for LaneKey {
     }
 }
 
-/// What the bridge remembers of one conversation.
+/// What the bridge remembers of one conversation, or of several that work on the same document.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Conversation {
     pub document: Option<DocumentRef>,
@@ -31,26 +31,22 @@ pub struct Conversation {
     /// Newest last, at most [`Conversation::WORK_ITEMS`].
     pub work_items: Vec<WorkItem>,
     pub consult: Option<OpenConsult>,
-    /// What the last event asked for, to recognise the same told again under another id.
-    pub latest: Option<Latest>,
-    /// Unsettled, in order of arrival.
+    /// Newest last, at most [`Conversation::LEGS`].
+    pub legs: Vec<Leg>,
+    /// Newest last, at most [`Conversation::RECENT`].
+    pub recent: Vec<Recent>,
+    /// Unsettled, in order of arrival; beside them those whose card is still watched.
     pub entries: Vec<Entry>,
-}
-
-/// The last event, if it put work before one agent on one leg.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Latest {
-    pub event: EventId,
-    pub kind: Kind,
-    pub segment: SegmentId,
-    pub agent: VendorAgentId,
-    pub occurred_at: UnixMillis,
 }
 
 /// A work item that an answer of ServiceNow named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkItem {
     pub sys_id: SysId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<DocumentRef>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<ConversationId>,
     /// Who has it, in the vendor's words; none while it is with a queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<VendorAgentId>,
@@ -59,15 +55,39 @@ pub struct WorkItem {
     /// Whose answer named it last: a withdraw takes back only what came before itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<EntryId>,
-    /// Accepted or rejected already: a withdraw has nothing to take back.
     #[serde(default)]
-    pub answered: bool,
+    pub state: ItemState,
+    /// When its agent was rung, where an offer brought it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rung: Option<UnixMillis>,
+    /// When a pending card goes by itself; none where it stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<UnixMillis>,
+    /// Whether it is the second agent's, beside the one of the agent who consults.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub consult: bool,
+}
+
+/// Where a work item stands, as far as the bridge knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ItemState {
+    /// With a queue, by a transfer.
+    Queued,
+    /// Its card is before the agent.
+    #[default]
+    Pending,
+    Accepted,
+    /// Rejected: back in its queue, without an agent.
+    Returned,
 }
 
 /// A consult that was begun and not ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenConsult {
     pub document: DocumentRef,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<ConversationId>,
     /// The leg that the consult was begun for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segment: Option<SegmentId>,
@@ -75,6 +95,9 @@ pub struct OpenConsult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<EntryId>,
     pub since: UnixMillis,
+    /// Set where a ring began it and not a transfer that the vendor told: what ends it then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by_ring: Option<HandOver>,
 }
 
 /// What the dispatcher has to know of a lane: which entry wants attention next, when, and how badly.
@@ -101,6 +124,42 @@ pub enum Urgency {
 impl Conversation {
     /// How many work items are remembered.
     pub const WORK_ITEMS: usize = 16;
+
+    /// Takes in what is known of another conversation that turned out to work on the same document.
+    pub fn absorb(&mut self, other: Self) {
+        fn bounded<T>(ours: &mut Vec<T>, theirs: Vec<T>, most: usize) {
+            let ours_were = std::mem::replace(ours, theirs);
+            ours.extend(ours_were);
+            ours.drain(..ours.len().saturating_sub(most));
+        }
+        let Self { document, last_queue, channel, work_items, consult, legs, recent, entries } =
+            other;
+        self.document = self.document.take().or(document);
+        self.last_queue = self.last_queue.take().or(last_queue);
+        self.channel = self.channel.take().or(channel);
+        self.consult = self.consult.take().or(consult);
+        // Both may know the same work item; of two the one that was named last is right.
+        let last = |item: &WorkItem| item.entry;
+        let mut theirs = work_items;
+        theirs.retain(|item| {
+            self.work_items.iter().all(|ours| ours.sys_id != item.sys_id || last(ours) < last(item))
+        });
+        self.work_items.retain(|ours| theirs.iter().all(|item| item.sys_id != ours.sys_id));
+        bounded(&mut self.work_items, theirs, Self::WORK_ITEMS);
+        bounded(&mut self.legs, legs, Self::LEGS);
+        bounded(&mut self.recent, recent, Self::RECENT);
+        // Each list is in its lane's order, in which a replayed entry stands where it came back.
+        let ours = std::mem::take(&mut self.entries);
+        let (mut ours, mut theirs) = (ours.into_iter().peekable(), entries.into_iter().peekable());
+        let key = |entry: &Entry| (entry.received_at, entry.id);
+        while let Some(next) = match (ours.peek(), theirs.peek()) {
+            (Some(our), Some(their)) if key(their) < key(our) => theirs.next(),
+            (Some(_), _) => ours.next(),
+            (None, _) => theirs.next(),
+        } {
+            self.entries.push(next);
+        }
+    }
 
     /// Whether nothing is owed.
     #[must_use]
@@ -158,6 +217,7 @@ impl Entry {
             | Action::Reject { .. }
             | Action::ConsultEnd { .. }
             | Action::Withdraw
+            | Action::Leave { .. }
             | Action::Bind => Urgency::Live(self.received_at),
         };
         let expires = behind || self.deadline <= self.due;

@@ -23,7 +23,81 @@ pub struct RoutingEvent {
     /// The queue that the conversation is in; every kind may bring it.
     pub queue: Option<VendorQueueId>,
     pub channel: Option<Channel>,
+    /// How the vendor rings and hands over, as its profile says.
+    pub style: Style,
     pub action: Action,
+}
+
+/// How a vendor rings agents and hands calls over: what its profile says, carried by each of its events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Style {
+    #[serde(skip_serializing_if = "Rings::is_one")]
+    pub rings: Rings,
+    /// Instead of the configuration's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hand_over: Option<HandOver>,
+}
+
+impl Style {
+    /// Whether it says nothing beside the defaults.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// How many agents are rung at a time for one conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rings {
+    /// One after the other: the next ring ends the one before.
+    #[default]
+    One,
+    /// Several at once: the first to accept gets the work.
+    Several,
+}
+
+impl Rings {
+    const fn is_one(&self) -> bool {
+        matches!(self, Self::One)
+    }
+}
+
+/// What a ring means while another agent has accepted and is still there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum HandOver {
+    /// A consult; the accept hands over.
+    #[default]
+    Consult,
+    /// A consult; the hand-over comes when the first agent leaves.
+    Leave,
+    /// Nothing before the accept, which makes a blind transfer.
+    OnAccept,
+    /// A blind transfer at once.
+    Blind,
+}
+
+impl HandOver {
+    /// The word of that name in configurations and profiles.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Consult, Self::Leave, Self::OnAccept, Self::Blind]
+            .into_iter()
+            .find(|hand_over| hand_over.as_str() == name)
+    }
+
+    /// Its name in configurations and profiles.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Consult => "consult",
+            Self::Leave => "leave",
+            Self::OnAccept => "on_accept",
+            Self::Blind => "blind",
+        }
+    }
 }
 
 /// The event's kind with what that kind needs.
@@ -58,7 +132,12 @@ pub enum Action {
     ConsultEnd {
         hand_over: bool,
     },
+    /// With a segment of that leg, without one of the whole conversation.
     Withdraw,
+    /// The leg of an agent has ended while the caller stays; the agent or the segment says which.
+    Leave {
+        agent: Option<VendorAgentId>,
+    },
     Bind,
 }
 
@@ -103,7 +182,7 @@ pub struct AssignmentWish {
     pub after_timeout_presence: Option<SysId>,
 }
 
-/// The eight kinds of event.
+/// The nine kinds of event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
@@ -114,12 +193,13 @@ pub enum Kind {
     Reject,
     ConsultEnd,
     Withdraw,
+    Leave,
     Bind,
 }
 
 impl Kind {
     /// All of them, in the contract's order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Offer,
         Self::Transfer,
         Self::Assign,
@@ -127,6 +207,7 @@ impl Kind {
         Self::Reject,
         Self::ConsultEnd,
         Self::Withdraw,
+        Self::Leave,
         Self::Bind,
     ];
 
@@ -141,6 +222,7 @@ impl Kind {
             Self::Reject => "reject",
             Self::ConsultEnd => "consult_end",
             Self::Withdraw => "withdraw",
+            Self::Leave => "leave",
             Self::Bind => "bind",
         }
     }
@@ -159,6 +241,23 @@ impl fmt::Display for Kind {
 }
 
 impl RoutingEvent {
+    /// The agent whom it puts work before, or who answers or leaves.
+    #[must_use]
+    pub const fn agent(&self) -> Option<&VendorAgentId> {
+        match &self.action {
+            Action::Offer { agent, .. }
+            | Action::Assign { agent, .. }
+            | Action::Accept { agent, .. }
+            | Action::Reject { agent, .. }
+            | Action::Transfer { target: VendorTarget::Agent(agent), .. } => Some(agent),
+            Action::Leave { agent } => agent.as_ref(),
+            Action::Transfer { target: VendorTarget::Queue(_), .. }
+            | Action::ConsultEnd { .. }
+            | Action::Withdraw
+            | Action::Bind => None,
+        }
+    }
+
     /// The kind alone.
     #[must_use]
     pub const fn kind(&self) -> Kind {
@@ -170,6 +269,7 @@ impl RoutingEvent {
             Action::Reject { .. } => Kind::Reject,
             Action::ConsultEnd { .. } => Kind::ConsultEnd,
             Action::Withdraw => Kind::Withdraw,
+            Action::Leave { .. } => Kind::Leave,
             Action::Bind => Kind::Bind,
         }
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     Action, AssignmentWish, Channel, ConversationId, DocumentRef, EventId, IdError, Kind,
-    RoutingEvent, SegmentId, SysId, TableName, TransferKind, UnixMillis, VendorAgentId,
+    RoutingEvent, SegmentId, Style, SysId, TableName, TransferKind, UnixMillis, VendorAgentId,
     VendorQueueId, VendorTarget,
 };
 
@@ -67,6 +67,9 @@ pub struct EventJson {
     pub reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hand_over: Option<bool>,
+    /// How the vendor rings and hands over; its profile says it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub style: Option<Style>,
 }
 
 /// `document` as JSON.
@@ -136,6 +139,9 @@ impl RoutingEvent {
                 Action::ConsultEnd { hand_over: required("hand_over", json.hand_over)? }
             }
             Kind::Withdraw => Action::Withdraw,
+            Kind::Leave => Action::Leave {
+                agent: optional("agent", json.agent.as_deref(), VendorAgentId::parse)?,
+            },
             Kind::Bind => Action::Bind,
         };
         let document = json.document.map(document).transpose()?;
@@ -145,13 +151,20 @@ impl RoutingEvent {
                 problem: "is missing, and `queue` too: a bind needs at least one".to_owned(),
             });
         }
+        let segment = optional("segment", json.segment.as_deref(), SegmentId::parse)?;
+        if matches!(action, Action::Leave { agent: None }) && segment.is_none() {
+            return Err(EventError {
+                field: "agent",
+                problem: "is missing, and `segment` too: a leave needs at least one".to_owned(),
+            });
+        }
         Ok(Self {
             id: checked("id", EventId::parse(&required("id", json.id)?))?,
             conversation: checked(
                 "conversation",
                 ConversationId::parse(&required("conversation", json.conversation)?),
             )?,
-            segment: optional("segment", json.segment.as_deref(), SegmentId::parse)?,
+            segment,
             occurred_at: match json.occurred_at {
                 None => received_at,
                 Some(text) => UnixMillis::from_rfc3339(&text).ok_or_else(|| EventError {
@@ -162,6 +175,7 @@ impl RoutingEvent {
             document,
             queue,
             channel: optional("channel", json.channel.as_deref(), Channel::parse)?,
+            style: json.style.unwrap_or_default(),
             action,
         })
     }
@@ -181,6 +195,7 @@ impl RoutingEvent {
             }),
             queue: self.queue.as_ref().map(ToString::to_string),
             channel: self.channel.as_ref().map(ToString::to_string),
+            style: Some(self.style).filter(|style| !style.is_default()),
             ..EventJson::default()
         };
         match &self.action {
@@ -218,6 +233,7 @@ impl RoutingEvent {
                 json.reason.clone_from(reason);
             }
             Action::ConsultEnd { hand_over } => json.hand_over = Some(*hand_over),
+            Action::Leave { agent } => json.agent = agent.as_ref().map(ToString::to_string),
             Action::Withdraw | Action::Bind => {}
         }
         json

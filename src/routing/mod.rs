@@ -10,26 +10,32 @@ mod directory;
 mod event;
 mod event_json;
 mod id;
+mod leg;
 mod outbox;
 mod rules;
 #[cfg(test)]
 mod tests;
+mod waited;
 
 pub use call::{
     Assignment, AwaCall, AwaReply, CallKind, DisplayOption, LookUp, OfferWindow, RejectReason,
     TransferTarget, Wait,
 };
-pub use conversation::{Conversation, Due, LaneKey, Latest, OpenConsult, Urgency, WorkItem};
+pub use conversation::{Conversation, Due, ItemState, LaneKey, OpenConsult, Urgency, WorkItem};
 pub use decide::{Decision, Effect, Input, decide};
 pub use directory::{Directory, QueueRow, ReasonRow, TableCounts};
-pub use event::{Action, AssignmentWish, Kind, RoutingEvent, TransferKind, VendorTarget};
+pub use event::{
+    Action, AssignmentWish, HandOver, Kind, Rings, RoutingEvent, Style, TransferKind, VendorTarget,
+};
 pub use event_json::{DocumentJson, EventError, EventJson, TargetJson, TransferJson};
 pub use id::{
     Channel, ConversationId, DocumentRef, EventId, ExternalId, IdError, SegmentId, SysId,
     TableName, UnixMillis, VendorAgentId, VendorQueueId,
 };
+pub use leg::{Leg, Recent};
 pub use outbox::{
-    Answer, Attempt, Brought, Entry, EntryId, Missing, Outcome, Pause, PauseCause, Reason, Stage,
-    Story, Waited,
+    Answer, Attempt, Brought, Ended, Entry, EntryId, Missing, Outcome, Pause, PauseCause, Reason,
+    Stage, Step, Story,
 };
-pub use rules::{Doubt, OfferDefaults, Rules, WithdrawAction};
+pub use rules::{Doubt, OfferDefaults, Replace, Rules, WithdrawAction};
+pub use waited::Waited;

@@ -4,7 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CallKind, Channel, DocumentRef, RoutingEvent, SysId, UnixMillis, VendorQueueId};
+use super::{
+    CallKind, Channel, DocumentRef, RoutingEvent, SysId, TransferKind, UnixMillis, VendorAgentId,
+    VendorQueueId, Waited,
+};
 
 /// The place of an event in the order of arrival: unique and rising over the life of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -23,6 +26,48 @@ pub struct Entry {
     pub due: UnixMillis,
     pub stage: Stage,
     pub story: Story,
+    /// How its event has ended, while only the card that it has put before an agent is still watched.
+    pub ended: Option<Ended>,
+}
+
+/// The end of an event whose entry stays for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    pub outcome: Outcome,
+    pub reason: Reason,
+    pub at: UnixMillis,
+}
+
+/// What one call of an entry is for. Fixed when the call is sent, so that a call in doubt is looked up as what it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "snake_case")]
+pub enum Step {
+    /// What the event asks for by itself.
+    Own,
+    /// The reject, with the default reason, of a card that is pending with an agent.
+    TakeBack {
+        work_item: SysId,
+        agent: VendorAgentId,
+    },
+    /// A transfer to the event's agent.
+    HandOver {
+        kind: TransferKind,
+    },
+    /// The accept of the event's agent.
+    Accept {
+        work_item: SysId,
+    },
+    /// The reject of the event's agent, with the event's reason.
+    Reject {
+        work_item: SysId,
+    },
+    EndConsult {
+        document: DocumentRef,
+        hand_over: bool,
+    },
+    CloseDocument {
+        document: DocumentRef,
+    },
 }
 
 /// Where an unsettled entry stands.
@@ -81,6 +126,18 @@ pub struct Story {
     /// When the call that is now in doubt was first sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_sent: Option<UnixMillis>,
+    /// What the last call was for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<Step>,
+    /// A card could not be taken back: its end has to be waited for.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_room: bool,
+    /// How often the work had to be moved to the agent because it was not there any more.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub moves: u32,
+    /// It has waited for the card of another agent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub behind: bool,
     /// What the conversation brought to that call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brought: Option<Brought>,
@@ -143,6 +200,11 @@ impl Story {
     }
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde wants a reference")]
+const fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
 /// What a conversation knows, as far as an event does not say it itself. Fixed when a call is first sent: what comes to
 /// be known later must not change what is looked up or repeated.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -195,75 +257,6 @@ pub struct Answer {
     pub status: Option<u16>,
     /// ServiceNow's message, or what went wrong on the way.
     pub message: String,
-}
-
-/// Where an entry's time went, in milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Waited {
-    /// Behind earlier events of its conversation, or for a free connection.
-    pub lane: u64,
-    /// For the rate limit.
-    pub rate_limit: u64,
-    /// Between tries.
-    pub backoff: u64,
-    /// Because ServiceNow said Retry-After.
-    pub retry_after: u64,
-    /// While the breaker was open or the instance was held.
-    pub breaker: u64,
-    /// For ServiceNow's answers.
-    pub answer: u64,
-    /// For a mapping, a document or a work item.
-    pub mapping: u64,
-}
-
-impl Waited {
-    /// All of it.
-    #[must_use]
-    pub const fn total(&self) -> u64 {
-        self.lane
-            + self.rate_limit
-            + self.backoff
-            + self.retry_after
-            + self.breaker
-            + self.answer
-            + self.mapping
-    }
-
-    /// Both together, cause by cause.
-    #[must_use]
-    pub const fn plus(self, other: Self) -> Self {
-        Self {
-            lane: self.lane + other.lane,
-            rate_limit: self.rate_limit + other.rate_limit,
-            backoff: self.backoff + other.backoff,
-            retry_after: self.retry_after + other.retry_after,
-            breaker: self.breaker + other.breaker,
-            answer: self.answer + other.answer,
-            mapping: self.mapping + other.mapping,
-        }
-    }
-}
-
-/// The causes that took time, such as `rate_limit 120 ms, answer 35 ms`.
-impl fmt::Display for Waited {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let causes = [
-            ("lane", self.lane),
-            ("rate_limit", self.rate_limit),
-            ("backoff", self.backoff),
-            ("retry_after", self.retry_after),
-            ("breaker", self.breaker),
-            ("answer", self.answer),
-            ("mapping", self.mapping),
-        ];
-        let mut first = true;
-        for (name, ms) in causes.into_iter().filter(|(_, ms)| *ms > 0) {
-            write!(f, "{}{name} {ms} ms", if first { "" } else { ", " })?;
-            first = false;
-        }
-        if first { f.write_str("no time") } else { Ok(()) }
-    }
 }
 
 /// What the tables lack.

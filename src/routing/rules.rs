@@ -1,6 +1,6 @@
 //! The numbers and policies that decisions follow; they come from the configuration.
 
-use super::{Assignment, AssignmentWish, Directory, DisplayOption, SysId};
+use super::{Assignment, AssignmentWish, Directory, DisplayOption, HandOver, SysId};
 
 /// What `decide` goes by, beside the conversation and the input.
 #[derive(Debug, Clone)]
@@ -14,7 +14,7 @@ pub struct Rules {
     pub hold: u64,
     /// How far apart two events may lie, on the vendor's clock, that tell the same thing under two ids, in milliseconds;
     /// 0 = never taken for the same.
-    pub told_twice: u64,
+    pub repeat_window: u64,
     /// Pauses after "agent is not available", in milliseconds; when they are used up the offer is given up.
     pub unavailable_pauses: Vec<u64>,
     /// What to do with a call in doubt that may not be looked up.
@@ -32,6 +32,20 @@ pub struct OfferDefaults {
     pub enable_auto_assign: bool,
     pub display_option: DisplayOption,
     pub after_timeout_presence: Option<SysId>,
+    /// What a ring means while another agent has accepted and is still there; a profile may say otherwise.
+    pub hand_over: HandOver,
+    /// How a pending card makes room for the next agent.
+    pub replace: Replace,
+}
+
+/// How a pending card makes room for the next agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Replace {
+    /// It is rejected with the default reason.
+    #[default]
+    Reject,
+    /// The next agent waits for its end, inside the own ring time.
+    Wait,
 }
 
 impl OfferDefaults {
@@ -55,6 +69,8 @@ impl Default for OfferDefaults {
             enable_auto_assign: false,
             display_option: DisplayOption::CardOnly,
             after_timeout_presence: None,
+            hand_over: HandOver::default(),
+            replace: Replace::default(),
         }
     }
 }
@@ -72,11 +88,12 @@ pub enum Doubt {
 /// What a withdraw does about work that has been sent already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WithdrawAction {
-    #[default]
     None,
-    /// Rejects the pending work item with the default reason.
+    /// Rejects the pending work item with the default reason; without a default reason nothing is done.
+    #[default]
     Reject,
-    /// Sets the interaction to closed_abandoned.
+    /// At the end of the conversation, sets the interaction to closed_abandoned; of a leg that ends alone, rejects the
+    /// pending work item.
     CloseDocument,
 }
 
@@ -87,10 +104,10 @@ impl Default for Rules {
             offer: OfferDefaults::default(),
             give_up_after: 600_000,
             hold: 2_000,
-            told_twice: 2_000,
+            repeat_window: 2_000,
             unavailable_pauses: vec![500, 1_000, 2_000, 4_000],
             doubt: Doubt::Repeat,
-            withdraw: WithdrawAction::None,
+            withdraw: WithdrawAction::default(),
             withdraw_ends_consult: false,
         }
     }

@@ -14,7 +14,8 @@ pub use faults::{Fault, Match, Misbehaviour};
 pub use port::lasting_port;
 pub use server::{Access, RecordedCall, Sandbox};
 pub use switches::{
-    CanceledSpelling, MissingRole, OfferToAnother, RateLimit, RefusalShape, RepeatOffer,
-    ReplyQueue, SharedExternalId, Switches, TableReads,
+    CanceledSpelling, MissingRole, OfferToAnother, RateLimit, RefusalShape, RejectedAgain,
+    RejectedConsult, RejectedTransfer, RepeatOffer, ReplyQueue, SharedExternalId, Switches,
+    TableReads, TimedOut, TransferOfPending,
 };
 pub use world::{Endpoint, World};

@@ -18,6 +18,16 @@ pub struct Switches {
     pub repeat_offer: RepeatOffer,
     /// What an offer to another agent does while the card is still pending.
     pub offer_to_another: OfferToAnother,
+    /// What a transfer of a work item does whose card is still pending.
+    pub transfer_of_pending: TransferOfPending,
+    /// What becomes of a work item that was transferred to an agent who rejects it.
+    pub rejected_transfer: RejectedTransfer,
+    /// What becomes of a consult whose agent rejects it.
+    pub rejected_consult: RejectedConsult,
+    /// What becomes of a work item that was offered anew after a reject, and is rejected again.
+    pub rejected_again: RejectedAgain,
+    /// What becomes of a work item whose card's time is over.
+    pub timed_out: TimedOut,
     /// Which queue is taken when several share an external id.
     pub shared_external_id: SharedExternalId,
     /// Whether an inactive queue can be named.
@@ -61,6 +71,11 @@ impl Default for Switches {
             missing_role: MissingRole::default(),
             repeat_offer: RepeatOffer::default(),
             offer_to_another: OfferToAnother::default(),
+            transfer_of_pending: TransferOfPending::default(),
+            rejected_transfer: RejectedTransfer::default(),
+            rejected_consult: RejectedConsult::default(),
+            rejected_again: RejectedAgain::default(),
+            timed_out: TimedOut::default(),
             shared_external_id: SharedExternalId::default(),
             inactive_queues_count: true,
             reply_queue: ReplyQueue::default(),
@@ -136,6 +151,60 @@ pub enum OfferToAnother {
     Refused,
     /// The card moves.
     Moves,
+}
+
+/// A transfer while the card is still pending with an agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferOfPending {
+    /// The card goes; the target gets one.
+    #[default]
+    Allowed,
+    /// "Work Item is already assigned to" the agent.
+    Refused,
+}
+
+/// A rejected blind transfer. "Transfer was canceled or rejected" is a documented cancel reason; of which transfers the pages
+/// do not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RejectedTransfer {
+    /// It waits in its queue, as any rejected work item.
+    #[default]
+    Queued,
+    Canceled,
+}
+
+/// A rejected consult.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RejectedConsult {
+    /// The consult is over.
+    #[default]
+    Canceled,
+    /// It waits in its queue for another agent, still requested.
+    Queued,
+}
+
+/// A reject after a reassignment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RejectedAgain {
+    /// It waits in its queue.
+    #[default]
+    Queued,
+    /// The known defect PRB1935541: the work item is canceled and the interaction closed as abandoned.
+    ClosesDocument,
+}
+
+/// A card whose time is over. "Time out" is a documented cancel reason; whether of such a card the pages do not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TimedOut {
+    /// The work item waits in its queue.
+    #[default]
+    Queued,
+    Canceled,
 }
 
 /// Two queues with one external id.

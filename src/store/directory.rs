@@ -5,7 +5,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::open::OpenError;
+use super::open_error::OpenError;
 
 const LOCK: &str = "awa-bridge.lock";
 const MARKER: &str = "awa-bridge.marker";

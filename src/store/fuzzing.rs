@@ -3,12 +3,12 @@
 use super::row::{self, RowError};
 use super::rows::{ConversationRow, EventRow, StoryRow, decode, encode};
 use super::{ids, journal, layout, pack, shelf};
-use crate::routing::{RoutingEvent, UnixMillis};
+use crate::routing::{LaneKey, RoutingEvent, UnixMillis};
 
 const KEY: &[u8] = b"e\0\0\0\0\0\0\0\x01";
 
 /// The first byte says what the others are taken for: `e`vent, `s`tory, `c`onversation, pack of `l`anes, `i`ds, `p`ack of events,
-/// `b`odies, `k`ey, `j`ournal, or a chunk.
+/// `b`odies, document's `r`ow, `k`ey, `j`ournal, or a chunk.
 pub fn records(data: &[u8]) {
     let Some((kind, bytes)) = data.split_first() else { return };
     match kind {
@@ -30,7 +30,14 @@ pub fn records(data: &[u8]) {
             if let Ok(row) = ConversationRow::decode(KEY, bytes) {
                 let again = row.encode();
                 assert_eq!(ConversationRow::owes_calls(&again), !row.entries.is_empty());
+                let moved = row.moved_to.is_some() && row.entries.is_empty();
+                assert_eq!(ConversationRow::is_moved(&again), moved);
                 assert_eq!(ConversationRow::decode(KEY, &again), Ok(row));
+            }
+        }
+        b'r' => {
+            if let Ok(lane) = decode::<LaneKey>(KEY, bytes) {
+                assert_eq!(decode::<LaneKey>(KEY, &encode(&lane)), Ok(lane));
             }
         }
         b'l' => match shelf::conversations(KEY, bytes) {

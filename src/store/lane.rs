@@ -1,4 +1,4 @@
-//! A conversation as the writer holds it, the way between it and its rows, and the bounded cache of them.
+//! A lane as the writer holds it, the way between it and its rows, and the bounded cache of them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,37 +6,60 @@ use std::sync::Arc;
 use super::row::{RowError, Rows};
 use super::rows::{Content, ConversationRow, EntryRow, EventRow, Origin};
 use super::{layout, pack};
-use crate::routing::{Conversation, Entry, EntryId, LaneKey, RoutingEvent, Story, UnixMillis};
+use crate::routing::{
+    Conversation, DocumentRef, Entry, EntryId, LaneKey, RoutingEvent, UnixMillis,
+};
 
 /// How many events a conversation remembers by name.
 const HISTORY: usize = 100;
 
-/// A conversation with what the store knows beside it.
+/// Of how many documents a lane is the lane at most.
+const DOCUMENTS: usize = 16;
+
+/// A conversation, or several that share a document, with what the store knows beside it.
 #[derive(Debug, Default)]
 pub(super) struct Lane {
     pub(super) conversation: Conversation,
     /// One for each entry.
     pub(super) origins: HashMap<EntryId, Origin>,
     history: Vec<u64>,
+    /// The document that the conversation which gave the lane its key has named last.
+    pub(super) named: Option<DocumentRef>,
+    /// The documents whose events are carried out here; newest last.
+    documents: Vec<DocumentRef>,
+    /// Where the conversation is carried out, if not here: then nothing is owed here.
+    pub(super) moved_to: Option<Arc<LaneKey>>,
 }
 
 /// A lane as read, and the entries whose events could not be.
 pub(super) struct Loaded {
     pub(super) lane: Lane,
-    pub(super) lost: Vec<(u64, Story, RowError)>,
+    pub(super) lost: Vec<(EntryRow, RowError)>,
 }
 
 impl Lane {
     /// A lane as its row says, with the events of its entries.
-    pub(super) fn load(rows: &Rows, row: ConversationRow) -> Result<Loaded, RowError> {
+    pub(super) fn load(
+        rows: &Rows,
+        key: &LaneKey,
+        row: ConversationRow,
+    ) -> Result<Loaded, RowError> {
+        let moved_to = row.moved_to.filter(|_| row.entries.is_empty());
+        let contact_center = || key.contact_center.clone();
         let mut lane = Self {
+            named: row.named.or_else(|| row.document.clone()),
+            documents: row.documents,
+            moved_to: moved_to.map(|conversation| {
+                Arc::new(LaneKey { contact_center: contact_center(), conversation })
+            }),
             conversation: Conversation {
                 document: row.document,
                 last_queue: row.last_queue,
                 channel: row.channel,
                 work_items: row.work_items,
                 consult: row.consult,
-                latest: row.latest,
+                legs: row.legs,
+                recent: row.recent,
                 entries: Vec::with_capacity(row.entries.len()),
             },
             origins: HashMap::with_capacity(row.entries.len()),
@@ -47,7 +70,7 @@ impl Lane {
             match read_event(rows, entry.id.0) {
                 Ok(event) => lane.restore(entry, event),
                 Err(RowError::Read(why)) => return Err(RowError::Read(why)),
-                Err(damage) => lost.push((entry.id.0, entry.story, damage)),
+                Err(damage) => lost.push((entry, damage)),
             }
         }
         Ok(Loaded { lane, lost })
@@ -68,6 +91,62 @@ impl Lane {
         }
     }
 
+    /// Whether the events of a document are carried out here.
+    pub(super) fn has_document(&self, document: &DocumentRef) -> bool {
+        self.documents.contains(document)
+    }
+
+    /// Takes a document on; returns the one that has to be given up for it.
+    pub(super) fn add_document(&mut self, document: DocumentRef) -> Option<DocumentRef> {
+        if self.documents.contains(&document) {
+            return None;
+        }
+        self.documents.push(document);
+        (self.documents.len() > DOCUMENTS).then(|| self.documents.remove(0))
+    }
+
+    /// Gives all its documents up.
+    pub(super) fn take_documents(&mut self) -> Vec<DocumentRef> {
+        std::mem::take(&mut self.documents)
+    }
+
+    /// Gives up to `root` what is known and owed here, but for the names of its events.
+    pub(super) fn move_to(&mut self, root: &Arc<LaneKey>) -> Self {
+        self.moved_to = Some(Arc::clone(root));
+        Self {
+            conversation: std::mem::take(&mut self.conversation),
+            origins: std::mem::take(&mut self.origins),
+            history: self.history.clone(),
+            named: None,
+            documents: self.take_documents(),
+            moved_to: None,
+        }
+    }
+
+    /// Takes in what another lane has given up; returns that lane's documents.
+    pub(super) fn absorb(&mut self, other: Self) -> Vec<DocumentRef> {
+        self.conversation.absorb(other.conversation);
+        self.origins.extend(other.origins);
+        self.history.extend(other.history);
+        self.history.sort_unstable();
+        self.history.dedup();
+        let too_many = self.history.len().saturating_sub(HISTORY);
+        self.history.drain(..too_many);
+        other.documents
+    }
+
+    /// Forgets the origins of entries that are not there any more; returns which.
+    pub(super) fn drop_origins(&mut self) -> Vec<EntryId> {
+        let Self { conversation, origins, .. } = self;
+        if origins.len() <= conversation.entries.len() {
+            return Vec::new();
+        }
+        let gone = |id: &EntryId| conversation.entry(*id).is_none();
+        let gone: Vec<_> = origins.keys().copied().filter(gone).collect();
+        gone.iter().for_each(|id| drop(origins.remove(id)));
+        gone
+    }
+
     /// The latest events, oldest first.
     pub(super) fn history(&self) -> impl DoubleEndedIterator<Item = u64> {
         self.history.iter().copied()
@@ -83,27 +162,40 @@ impl Lane {
             due: row.due,
             stage: row.stage,
             story: row.story,
+            ended: row.ended,
         });
     }
 
     /// What is to be kept of it.
     pub(super) fn to_row(&self) -> ConversationRow {
-        let Conversation { document, last_queue, channel, work_items, consult, latest, entries } =
-            &self.conversation;
+        let Conversation {
+            document,
+            last_queue,
+            channel,
+            work_items,
+            consult,
+            legs,
+            recent,
+            entries,
+        } = &self.conversation;
         ConversationRow {
             document: document.clone(),
             last_queue: last_queue.clone(),
             channel: channel.clone(),
             work_items: work_items.clone(),
             consult: consult.clone(),
-            latest: latest.clone(),
+            legs: legs.clone(),
+            recent: recent.clone(),
             entries: entries.iter().map(|entry| self.entry_row(entry)).collect(),
             history: self.history.clone(),
+            named: self.named.clone().filter(|named| Some(named) != document.as_ref()),
+            documents: self.documents.clone(),
+            moved_to: self.moved_to.as_ref().map(|root| root.conversation.clone()),
         }
     }
 
     fn entry_row(&self, entry: &Entry) -> EntryRow {
-        let Entry { id, event: _, received_at, deadline, due, stage, story } = entry;
+        let Entry { id, event: _, received_at, deadline, due, stage, story, ended } = entry;
         EntryRow {
             id: *id,
             received_at: *received_at,
@@ -111,6 +203,7 @@ impl Lane {
             due: *due,
             stage: stage.clone(),
             story: story.clone(),
+            ended: ended.clone(),
             origin: self.origins.get(id).cloned().unwrap_or_default(),
         }
     }
@@ -154,6 +247,10 @@ impl LaneCache {
             self.young.insert(key, lane);
         }
         self.young.get_mut(key).map(|lane| &mut **lane)
+    }
+
+    pub(super) fn holds(&self, key: &LaneKey) -> bool {
+        self.young.contains_key(key) || self.old.contains_key(key)
     }
 
     pub(super) fn insert(&mut self, key: Arc<LaneKey>, lane: Lane) -> &mut Lane {

@@ -13,14 +13,15 @@
 //! | dead letter | `d` seq:`u64` chunk | empty; there while the event's state is `dead` |
 //! | bodies | `b` bucket:`u32` seq:`u64` chunk | the vendor's bodies of one commit, packed as `pack.rs` says; each under its first event's seq |
 //! | ids | `i` bucket:`u32` seq:`u64` chunk | up to 64 times hash:16 seq:`u64`; the key's seq is the first of them |
-//! | conversations | `c` pack:`u64` chunk | [`ConversationRow`](super::rows::ConversationRow)s with their names, packed as `shelf.rs` says: each is `L` (calls owed) or `I` (idle), then JSON |
+//! | conversations | `c` pack:`u64` chunk | [`ConversationRow`](super::rows::ConversationRow)s with their names, packed as `shelf.rs` says: each is `L` (calls owed), `M` (moved into another's lane) or `I` (idle), then JSON |
+//! | document | `r` hash:16 chunk | JSON [`LaneKey`](crate::routing::LaneKey) of the lane that carries the document's events out; the hash is over contact centre, table and sys_id |
 //!
 //! `seq` is the entry's id, the place in the order of arrival. `bucket` is the time of receipt in units of ten minutes since 1970:
 //! what ages together lies together. `hash` is the first half of the SHA-256 over the source's length (`u16`), the source and the event's id.
 
 use sha2::{Digest, Sha256};
 
-use crate::routing::UnixMillis;
+use crate::routing::{DocumentRef, UnixMillis};
 
 /// How long a bucket is, in milliseconds.
 pub(super) const BUCKET_MS: u64 = 600_000;
@@ -41,6 +42,7 @@ pub(super) enum Prefix {
     Body = b'b',
     Ids = b'i',
     Conversations = b'c',
+    Document = b'r',
 }
 
 impl Prefix {
@@ -85,6 +87,13 @@ pub(super) fn conversations(pack: u64) -> Key {
     numbered(Prefix::Conversations, pack)
 }
 
+/// The row of the lane that carries a document's events out.
+pub(super) fn document(hash: &IdHash) -> Key {
+    let mut key = Prefix::Document.bytes().to_vec();
+    key.extend(hash);
+    key
+}
+
 /// The first key of all rows of that kind in that bucket.
 pub(super) fn bucket_start(prefix: Prefix, bucket: u32) -> Key {
     let mut key = prefix.bytes().to_vec();
@@ -113,6 +122,11 @@ pub(super) fn hash_of(source: &str, id: &str) -> IdHash {
     let mut hash = IdHash::default();
     hash.copy_from_slice(&digest[..16]);
     hash
+}
+
+/// The fingerprint of a document among its contact centre's.
+pub(super) fn hash_of_document(contact_center: &str, document: &DocumentRef) -> IdHash {
+    hash_of(contact_center, &format!("{}:{}", document.table, document.sys_id))
 }
 
 /// The number of an `e`, `s`, `d` or `c` key; none if it is no such key.

@@ -1,6 +1,6 @@
 //! What the store keeps in memory: ids it has seen, what is not settled, what is dead. Numbers and times, no contents.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::layout::IdHash;
@@ -18,6 +18,8 @@ pub(super) struct Ledger {
     by_age: BTreeSet<(UnixMillis, u64)>,
     parked: usize,
     dead: BTreeSet<u64>,
+    /// Settled, and yet with an entry that watches the card.
+    watched: HashSet<u64>,
     contact_centers: BTreeSet<String>,
     damaged_rows: u64,
 }
@@ -60,6 +62,7 @@ impl Ledger {
     /// Notes that an entry is not settled, or what has become of it.
     pub(super) fn set_live(&mut self, seq: u64, live: Live) {
         self.drop_live(seq);
+        self.unwatch(seq);
         self.by_age.insert((live.received_at, seq));
         self.parked += usize::from(live.parked);
         self.live.insert(seq, live);
@@ -80,6 +83,20 @@ impl Ledger {
             self.by_age.remove(&(live.received_at, seq));
             self.parked -= usize::from(live.parked);
         }
+    }
+
+    /// Notes that the entry of a settled event stays for a while.
+    pub(super) fn watch(&mut self, seq: u64) {
+        self.watched.insert(seq);
+    }
+
+    pub(super) fn unwatch(&mut self, seq: u64) {
+        self.watched.remove(&seq);
+    }
+
+    /// Whether an event has an entry in a lane, settled or not.
+    pub(super) fn has_entry(&self, seq: u64) -> bool {
+        self.is_live(seq) || self.watched.contains(&seq)
     }
 
     pub(super) fn is_live(&self, seq: u64) -> bool {

@@ -19,6 +19,7 @@ mod layout;
 mod ledger;
 mod memtable;
 mod open;
+mod open_error;
 mod pack;
 mod read;
 mod record;
@@ -42,8 +43,10 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
 pub use self::agenda::Agenda;
 pub use self::door::{Door, Exit};
-pub use self::open::OpenError;
-pub use self::record::{CallRecord, ConversationRecord, EventRecord, Filter, Page, State};
+pub use self::open_error::OpenError;
+pub use self::record::{
+    CallRecord, ConversationRecord, EventRecord, Filter, LegRecord, Page, State,
+};
 pub use self::request::{
     Acceptance, Claim, Counts, Delivery, DiscardAnswer, EventMeta, Failed, Health, Item, Refusal,
     ReplayAnswer, Settled,
@@ -114,6 +117,7 @@ impl Store {
         if opened.orphans {
             writer.bury_orphans().map_err(unreadable)?;
         }
+        writer.forget_strays(&opened.strays).map_err(unreadable)?;
         let in_doubt = writer.recover(&opened.lanes).map_err(unreadable)?;
         let counts = shared.ledger().counts();
         tracing::info!(path = %path.display(), pending = counts.pending, parked = counts.parked,
@@ -255,7 +259,8 @@ impl Store {
         read::events(&self.inner.shared, filter)
     }
 
-    /// One conversation with its latest events. Blocks for a moment.
+    /// One conversation with what is known of its document, and the latest events of all conversations that share that.
+    /// Blocks for a moment.
     ///
     /// # Errors
     /// The store is closed or cannot be read, or a row is damaged.

@@ -1,10 +1,9 @@
 //! Opening: proves durability, takes the directory, opens sled, checks the schema, and rebuilds what is held in memory.
 //! A store that cannot be opened is an error that names the path and what to do, never a fresh start.
 
-use std::fmt;
-use std::io;
+use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use super::keeper::Witness;
 use super::layout::{self, Prefix};
 use super::ledger::{Ledger, Live};
 use super::memtable::Changed;
+use super::open_error::OpenError;
 use super::row::{Changes, RowError, Rows};
 use super::rows::ConversationRow;
 use super::tally::{self, Tally};
@@ -21,95 +21,10 @@ use super::{Settings, durable, ids, keeper, pack, shelf};
 use crate::routing::{LaneKey, Stage};
 
 /// The schema that this program writes and the newest that it reads.
-const SCHEMA: u32 = 1;
+pub(super) const SCHEMA: u32 = 1;
 
 /// How long sled may take to let go of its lock after a store of this process was closed.
 const LOCK_PATIENCE: Duration = Duration::from_secs(3);
-
-/// Why the store cannot be opened.
-#[derive(Debug)]
-pub enum OpenError {
-    /// `sync_file_range` is not overridden in this binary.
-    NotDurable,
-    /// Another process has the directory.
-    Locked(PathBuf),
-    /// The directory or one of our own files in it cannot be used.
-    Directory { path: PathBuf, error: io::Error },
-    /// sled cannot read its files.
-    Unreadable { path: PathBuf, why: String },
-    /// The directory should hold records and does not.
-    Emptied { path: PathBuf, copy: PathBuf },
-    /// The newest records are gone: so many commits that had been confirmed.
-    Shortened { path: PathBuf, commits: u64 },
-    /// The directory holds a sled database that is not ours.
-    Foreign(PathBuf),
-    /// A newer program wrote the store.
-    Newer { path: PathBuf, schema: u32 },
-    /// A row that nothing can go on without is damaged.
-    Damaged { path: PathBuf, why: String },
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotDurable => f.write_str(
-                "this binary does not override sync_file_range, so the store would lose events in a power cut; \
-                 build it for Linux with glibc, or make the call fail with ENOSYS by a system call filter",
-            ),
-            Self::Locked(path) => write!(
-                f,
-                "another process uses the store {}; stop it, or set [store] path to another directory",
-                path.display()
-            ),
-            Self::Directory { path, error } => write!(
-                f,
-                "the store {} ([store] path) cannot be used: {error}; the user that runs the bridge must be able to write \
-                 there: check owner, mode, mount and disk",
-                path.display()
-            ),
-            Self::Unreadable { path, why } => write!(
-                f,
-                "the store {} ([store] path) cannot be read: {why}; keep a copy of the directory, then restore it from a \
-                 backup or move it away to start with an empty one",
-                path.display()
-            ),
-            Self::Emptied { path, copy } => write!(
-                f,
-                "the store {} ([store] path) has lost its records (a copy may be found at {}); restore it from a backup, \
-                 or move it away to start with an empty one",
-                path.display(),
-                copy.display()
-            ),
-            Self::Shortened { path, commits } => write!(
-                f,
-                "the store {} ([store] path) has lost its last {commits} commits, so the disk or the files are damaged, \
-                 or a copy was made while the bridge ran; restore the whole directory from a backup, or, to go on without \
-                 what is lost, remove {} and have the senders send again",
-                path.display(),
-                path.join(tally::FILE).display()
-            ),
-            Self::Foreign(path) => write!(
-                f,
-                "the directory {} holds a database of another program; set [store] path to another directory",
-                path.display()
-            ),
-            Self::Newer { path, schema } => write!(
-                f,
-                "the store {} ([store] path) has schema {schema}, this program knows {SCHEMA}; start a version that knows \
-                 it, such as the one that wrote it",
-                path.display()
-            ),
-            Self::Damaged { path, why } => write!(
-                f,
-                "the store {} ([store] path) is damaged: {why}; keep a copy of the directory, then restore it from a \
-                 backup or move it away to start with an empty one",
-                path.display()
-            ),
-        }
-    }
-}
-
-impl std::error::Error for OpenError {}
 
 /// An open database with what was found in it.
 pub(super) struct Opened {
@@ -121,6 +36,8 @@ pub(super) struct Opened {
     pub(super) lanes: Vec<Arc<LaneKey>>,
     /// Whether a conversation could not be read, so that events may be without a lane.
     pub(super) orphans: bool,
+    /// Conversations that moved into a lane which is not there.
+    pub(super) strays: Vec<Arc<LaneKey>>,
 }
 
 /// Where the writer goes on.
@@ -275,7 +192,7 @@ fn rebuild(
         layout::seq_in(&key).into_iter().for_each(|seq| ledger.bury(seq));
     }
     let damaged_before = damaged.len();
-    let mut lanes = Vec::new();
+    let (mut lanes, mut moved) = (Vec::new(), Vec::new());
     let last = rows.last_key(Prefix::Conversations).map_err(fatal)?;
     last.and_then(|key| layout::seq_in(&key))
         .into_iter()
@@ -283,17 +200,21 @@ fn rebuild(
     for found in rows.scan(Prefix::Conversations) {
         let Some((key, row)) = sound(found, &mut damaged).map_err(fatal)? else { continue };
         match take_pack(&key, &row.content, &mut ledger) {
-            Ok(owing) => lanes.extend(owing),
+            Ok(found) => {
+                lanes.extend(found.owing);
+                moved.extend(found.moved);
+            }
             Err(error) => damaged.push(error),
         }
     }
+    let strays = take_moved(moved, &mut ledger);
     let orphans = damaged.len() > damaged_before;
     for error in damaged {
         ledger.note_damage();
         tracing::error!(path = %path.display(), %error, "the store holds a damaged row");
     }
     let place = place(next_seq, rows);
-    Ok(Opened { directory, db, ledger, place, lanes, orphans })
+    Ok(Opened { directory, db, ledger, place, lanes, orphans, strays })
 }
 
 /// The number after that of the last event: no number is given twice, whatever damage there was.
@@ -306,29 +227,64 @@ fn after_the_last_event(rows: &Rows) -> Result<u64, RowError> {
     }
 }
 
-/// Takes note of a pack's conversations; returns those that owe calls.
-fn take_pack(
-    key: &[u8],
-    content: &[u8],
-    ledger: &mut Ledger,
-) -> Result<Vec<Arc<LaneKey>>, RowError> {
+/// What was found in a pack.
+#[derive(Default)]
+struct Found {
+    /// Lanes that owe calls.
+    owing: Vec<Arc<LaneKey>>,
+    /// Conversations that moved, and into which lane.
+    moved: Vec<(Arc<LaneKey>, Arc<LaneKey>)>,
+}
+
+/// Takes note of a pack's conversations.
+fn take_pack(key: &[u8], content: &[u8], ledger: &mut Ledger) -> Result<Found, RowError> {
     let damaged = || RowError::Corrupt(key.escape_ascii().to_string());
     let pack = layout::seq_in(key).ok_or_else(damaged)?;
-    let mut owing = Vec::new();
+    let mut found = Found::default();
     for (lane, row) in shelf::conversations(key, content)? {
         ledger.shelves.found(&lane, pack);
         ledger.see_contact_center(&lane.contact_center);
         if ConversationRow::owes_calls(row) {
             let lane = Arc::new(lane);
             set_live(ledger, &lane, &ConversationRow::decode(key, row)?);
-            owing.push(lane);
+            found.owing.push(lane);
+        } else if ConversationRow::is_moved(row)
+            && let Some(conversation) = ConversationRow::decode(key, row)?.moved_to
+        {
+            let root = LaneKey { contact_center: lane.contact_center.clone(), conversation };
+            found.moved.push((Arc::new(lane), Arc::new(root)));
         }
     }
-    Ok(owing)
+    Ok(found)
+}
+
+/// Counts who has moved into which lane; returns those whose lane is not there.
+fn take_moved(
+    mut moved: Vec<(Arc<LaneKey>, Arc<LaneKey>)>,
+    ledger: &mut Ledger,
+) -> Vec<Arc<LaneKey>> {
+    let mut strays: HashSet<Arc<LaneKey>> = HashSet::new();
+    loop {
+        let is_there =
+            |root: &LaneKey| ledger.shelves.pack_of(root).is_some() && !strays.contains(root);
+        let (fine, stray): (Vec<_>, Vec<_>) =
+            moved.into_iter().partition(|(_, root)| is_there(root));
+        moved = fine;
+        if stray.is_empty() {
+            break;
+        }
+        strays.extend(stray.into_iter().map(|(lane, _)| lane));
+    }
+    moved.iter().for_each(|(_, root)| ledger.shelves.joins(root));
+    strays.into_iter().collect()
 }
 
 fn set_live(ledger: &mut Ledger, lane: &Arc<LaneKey>, row: &ConversationRow) {
     for entry in &row.entries {
+        if entry.ended.is_some() {
+            ledger.watch(entry.id.0);
+            continue;
+        }
         let parked = matches!(entry.stage, Stage::Parked { .. });
         let live = Live { lane: Arc::clone(lane), received_at: entry.received_at, parked };
         ledger.set_live(entry.id.0, live);

@@ -40,7 +40,9 @@ pub(super) fn conversation(
     let rows = shared.rows()?;
     let Ok(conversation) = ConversationId::parse(conversation) else { return Ok(None) };
     let lane = LaneKey { contact_center: contact_center.to_owned(), conversation };
-    let Some(row) = conversation_row(shared, &rows, &lane)? else { return Ok(None) };
+    let Some(own) = conversation_row(shared, &rows, &lane)? else { return Ok(None) };
+    let named = own.named.clone();
+    let row = ConversationRow { named, ..lane_row(shared, &rows, &lane, own)? };
     let mut events = Vec::with_capacity(row.history.len());
     for seq in &row.history {
         events.extend(record(shared, &rows, *seq)?);
@@ -118,11 +120,13 @@ fn history(
     let mut history = Vec::new();
     for contact_center in contact_centers {
         let lane = LaneKey { contact_center, conversation: conversation.clone() };
-        history
-            .extend(conversation_row(shared, rows, &lane)?.into_iter().flat_map(|row| row.history));
+        let Some(own) = conversation_row(shared, rows, &lane)? else { continue };
+        history.extend(own.history.iter().copied());
+        history.extend(lane_row(shared, rows, &lane, own)?.history);
     }
     history.retain(|seq| *seq < before);
     history.sort_unstable_by(|one, other| other.cmp(one));
+    history.dedup();
     Ok(history)
 }
 
@@ -133,7 +137,8 @@ fn record(shared: &Shared, rows: &Rows, seq: u64) -> Result<Option<EventRecord>,
         return Ok(Some(EventRecord::settled(event, story)));
     }
     if let Some(lane) = lane_of(&event)
-        && let Some(row) = conversation_row(shared, rows, &lane)?
+        && let Some(own) = conversation_row(shared, rows, &lane)?
+        && let row = lane_row(shared, rows, &lane, own)?
         && let Some(entry) = row.entries.into_iter().find(|entry| entry.id.0 == seq)
     {
         return Ok(Some(EventRecord::unsettled(event, entry)));
@@ -157,6 +162,25 @@ fn lane_of(event: &EventRow) -> Option<LaneKey> {
 fn story(rows: &Rows, seq: u64) -> Result<Option<StoryRow>, RowError> {
     let key = layout::story(seq);
     rows.get(&key)?.map(|row| decode(&key, &row.content)).transpose()
+}
+
+/// How often a lane can have moved: more than that is damage.
+const MOVES: usize = 1_000;
+
+/// The row of the lane in which a conversation is carried out, from that of the conversation.
+fn lane_row(
+    shared: &Shared,
+    rows: &Rows,
+    lane: &LaneKey,
+    mut row: ConversationRow,
+) -> Result<ConversationRow, RowError> {
+    for _ in 0..MOVES {
+        let Some(conversation) = row.moved_to.clone() else { break };
+        let root = LaneKey { contact_center: lane.contact_center.clone(), conversation };
+        let Some(found) = conversation_row(shared, rows, &root)? else { break };
+        row = found;
+    }
+    Ok(row)
 }
 
 /// A conversation's row. It may move to another pack between two reads, so that it is looked for again.

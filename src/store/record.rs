@@ -1,11 +1,13 @@
 //! Events and conversations as operators see them: the contract's JSON, times as RFC 3339 texts.
 
+use std::collections::BTreeSet;
+
 use serde::{Serialize, Serializer};
 
 use super::rows::{Content, ConversationRow, EarlierEnd, EntryRow, EventRow, StoryRow};
 use crate::routing::{
-    Answer, Attempt, CallKind, DocumentRef, EventJson, LaneKey, Missing, Outcome, Stage, Story,
-    SysId, UnixMillis, Waited, WorkItem,
+    Answer, Attempt, CallKind, DocumentRef, EventJson, LaneKey, Leg, Missing, Outcome, Stage,
+    Story, SysId, UnixMillis, Waited, WorkItem,
 };
 
 /// The state of an event.
@@ -149,11 +151,33 @@ pub struct ConversationRecord {
     pub queue: Option<String>,
     pub channel: Option<String>,
     pub work_items: Vec<WorkItem>,
+    /// What the vendor has told of its legs, newest last.
+    pub legs: Vec<LegRecord>,
+    /// Other conversations that work on the same document, of which there are events here.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub shared_with: Vec<String>,
     /// Since when a consult is open.
     #[serde(serialize_with = "rfc3339_or_null")]
     pub consult_since: Option<UnixMillis>,
-    /// Oldest first, at most the last hundred.
+    /// Of all conversations that work on the document, oldest first, at most the last hundred.
     pub events: Vec<EventRecord>,
+}
+
+/// One leg; without segment and agent, the conversation as a whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LegRecord {
+    pub conversation: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segment: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// When the agent was last rung, in the vendor's words.
+    #[serde(serialize_with = "rfc3339_or_null", skip_serializing_if = "Option::is_none")]
+    pub rung: Option<UnixMillis>,
+    #[serde(serialize_with = "rfc3339_or_null", skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<UnixMillis>,
+    #[serde(serialize_with = "rfc3339_or_null", skip_serializing_if = "Option::is_none")]
+    pub ended: Option<UnixMillis>,
 }
 
 /// Which events are wanted; what is none does not matter.
@@ -260,15 +284,36 @@ impl From<Attempt> for CallRecord {
     }
 }
 
+impl From<Leg> for LegRecord {
+    fn from(leg: Leg) -> Self {
+        let Leg { conversation, segment, agent, rung, accepted, ended, failed: _ } = leg;
+        Self {
+            conversation: conversation.to_string(),
+            segment: segment.map(|segment| segment.to_string()),
+            agent: agent.map(|agent| agent.to_string()),
+            rung,
+            accepted,
+            ended,
+        }
+    }
+}
+
 impl ConversationRecord {
+    /// Of a conversation: its lane's row with the document that the conversation itself has named.
     pub(super) fn new(lane: &LaneKey, row: ConversationRow, events: Vec<EventRecord>) -> Self {
+        let own = lane.conversation.as_str();
+        let others = events.iter().filter_map(|event| event.conversation.as_deref());
+        let others: BTreeSet<_> = others.filter(|other| *other != own).collect();
+        let shared_with = others.into_iter().map(str::to_owned).collect();
         Self {
             contact_center: lane.contact_center.clone(),
             conversation: lane.conversation.to_string(),
-            document: row.document,
+            document: row.named.or(row.document),
             queue: row.last_queue.map(|queue| queue.to_string()),
             channel: row.channel.map(|channel| channel.to_string()),
             work_items: row.work_items,
+            legs: row.legs.into_iter().map(LegRecord::from).collect(),
+            shared_with,
             consult_since: row.consult.map(|consult| consult.since),
             events,
         }

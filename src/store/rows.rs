@@ -7,8 +7,8 @@ use super::request::EventMeta;
 use super::row::RowError;
 use crate::problem::in_plain_words;
 use crate::routing::{
-    Attempt, Channel, ConversationId, DocumentRef, EntryId, EventJson, Kind, Latest, OpenConsult,
-    Outcome, Reason, Stage, Story, UnixMillis, VendorQueueId, WorkItem,
+    Attempt, Channel, ConversationId, DocumentRef, Ended, EntryId, EventJson, Kind, Leg,
+    OpenConsult, Outcome, Reason, Recent, Stage, Story, UnixMillis, VendorQueueId, WorkItem,
 };
 
 /// Where an event came from and what it says.
@@ -152,14 +152,25 @@ pub(super) struct ConversationRow {
     pub(super) work_items: Vec<WorkItem>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) consult: Option<OpenConsult>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) latest: Option<Latest>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) legs: Vec<Leg>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) recent: Vec<Recent>,
     /// Unsettled, in order of arrival.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) entries: Vec<EntryRow>,
-    /// The latest events, oldest first.
+    /// The latest events, oldest first: of all conversations that the lane carries out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) history: Vec<u64>,
+    /// The document that this very conversation has named last, where the lane's is another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) named: Option<DocumentRef>,
+    /// The documents whose events are carried out in this lane, whatever conversation names them; newest last.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) documents: Vec<DocumentRef>,
+    /// The conversation of the same contact centre in whose lane this one is carried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) moved_to: Option<ConversationId>,
 }
 
 /// The state of an unsettled entry; what it says is in its event row.
@@ -171,6 +182,8 @@ pub(super) struct EntryRow {
     pub(super) due: UnixMillis,
     pub(super) stage: Stage,
     pub(super) story: Story,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) ended: Option<Ended>,
     #[serde(flatten)]
     pub(super) origin: Origin,
 }
@@ -198,9 +211,13 @@ impl Origin {
 }
 
 impl ConversationRow {
-    /// The row's bytes: `L` or `I`, then JSON.
+    /// The row's bytes: `L`, `M` or `I`, then JSON.
     pub(super) fn encode(&self) -> Vec<u8> {
-        let mut bytes = vec![if self.entries.is_empty() { b'I' } else { b'L' }];
+        let mut bytes = vec![match (self.entries.as_slice(), &self.moved_to) {
+            ([], None) => b'I',
+            ([], Some(_)) => b'M',
+            ([_, ..], _) => b'L',
+        }];
         bytes.extend(encode(self));
         bytes
     }
@@ -208,6 +225,11 @@ impl ConversationRow {
     /// Whether calls are owed, without reading the rest.
     pub(super) fn owes_calls(bytes: &[u8]) -> bool {
         bytes.first() == Some(&b'L')
+    }
+
+    /// Whether the conversation is carried out in another's lane, without reading the rest.
+    pub(super) fn is_moved(bytes: &[u8]) -> bool {
+        bytes.first() == Some(&b'M')
     }
 
     pub(super) fn decode(key: &[u8], bytes: &[u8]) -> Result<Self, RowError> {

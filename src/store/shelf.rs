@@ -5,6 +5,7 @@
 //! conversation, `u32` length and row. A conversation is in one pack only: a change takes it out of its pack and into a new one, in
 //! the same commit, so that nothing outdated can come back. Which pack that is, is held in memory and found again at open.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ const ROOM: usize = CHUNK - HEADER;
 #[derive(Debug, Default)]
 pub(super) struct Shelves {
     packs: HashMap<IdHash, u64>,
+    /// How many conversations have moved into the lane of another.
+    joined: HashMap<IdHash, usize>,
     /// The first number that no pack has had since the start.
     next: u64,
 }
@@ -44,6 +47,26 @@ impl Shelves {
     /// Takes note of a conversation that was found in a pack.
     pub(super) fn found(&mut self, lane: &LaneKey, pack: u64) {
         self.packs.insert(hash_of(lane), pack);
+    }
+
+    /// Notes that a conversation has moved into that lane.
+    pub(super) fn joins(&mut self, lane: &LaneKey) {
+        *self.joined.entry(hash_of(lane)).or_default() += 1;
+    }
+
+    /// Notes that a conversation which had moved into that lane is forgotten.
+    pub(super) fn leaves(&mut self, lane: &LaneKey) {
+        if let Entry::Occupied(mut joined) = self.joined.entry(hash_of(lane)) {
+            *joined.get_mut() -= 1;
+            if *joined.get() == 0 {
+                joined.remove();
+            }
+        }
+    }
+
+    /// Whether a conversation has moved into that lane.
+    pub(super) fn is_joined(&self, lane: &LaneKey) -> bool {
+        self.joined.contains_key(&hash_of(lane))
     }
 
     /// Takes note of the last pack that was found.

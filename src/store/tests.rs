@@ -6,6 +6,7 @@ mod doors;
 mod failing;
 mod forgetting;
 mod histories;
+mod lanes;
 mod operators;
 mod reopening;
 mod turns;
@@ -23,6 +24,7 @@ use crate::routing::{
 const NOON: UnixMillis = UnixMillis(1_795_262_400_000);
 const DOCUMENT: &str = "59616aba87bd5210be070d48dabb35e6";
 const AGENT: &str = "11111111111111111111111111111111";
+const SECOND_AGENT: &str = "33333333333333333333333333333333";
 const WORK_ITEM: &str = "22222222222222222222222222222222";
 
 /// A store in a directory of its own.
@@ -56,10 +58,15 @@ impl Bench {
 
     /// What a process would find that starts after this one was killed now.
     fn after_a_kill(&self) -> Self {
+        self.after_a_kill_at(|| NOON)
+    }
+
+    /// The same, with a clock of the test's own.
+    fn after_a_kill_at(&self, now: fn() -> UnixMillis) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state.sled");
         copy(&self.path(), &path);
-        let store = Store::open(settings(&path), mapped(), || NOON).unwrap();
+        let store = Store::open(settings(&path), mapped(), now).unwrap();
         Self { store, directory }
     }
 
@@ -99,8 +106,10 @@ fn mapped() -> Arc<dyn RulesFor> {
         channel: None,
         external_id: ExternalId::parse("queue-1").unwrap(),
     }));
-    let agent = VendorAgentId::parse("a").unwrap();
-    assert!(directory.add_agent(agent, SysId::parse(AGENT).unwrap()));
+    for (agent, sys_id) in [("a", AGENT), ("b", SECOND_AGENT)] {
+        let agent = VendorAgentId::parse(agent).unwrap();
+        assert!(directory.add_agent(agent, SysId::parse(sys_id).unwrap()));
+    }
     assert!(directory.add_reason("*".to_owned(), ReasonRow::DisplayValue("busy".to_owned())));
     Arc::new(Fixed(Arc::new(Rules { directory: Arc::new(directory), ..Rules::default() })))
 }
@@ -131,12 +140,21 @@ fn an_offer_to(id: &str, conversation: &str, queue: &str) -> RoutingEvent {
     event(EventJson {
         queue: Some(queue.to_owned()),
         agent: Some("a".to_owned()),
-        document: Some(DocumentJson {
-            table: Some("interaction".to_owned()),
-            sys_id: Some(DOCUMENT.to_owned()),
-        }),
+        document: Some(document_json(&document_of(conversation))),
         ..of_kind("offer", id, conversation)
     })
+}
+
+/// A conversation's own document.
+fn document_of(conversation: &str) -> String {
+    match conversation {
+        "c" => DOCUMENT.to_owned(),
+        other => hex::encode(layout::hash_of("documents", other)),
+    }
+}
+
+fn document_json(sys_id: &str) -> DocumentJson {
+    DocumentJson { table: Some("interaction".to_owned()), sys_id: Some(sys_id.to_owned()) }
 }
 
 fn an_accept(id: &str, conversation: &str) -> RoutingEvent {
@@ -191,10 +209,12 @@ fn landed() -> AwaReply {
 /// Asks until the answer is yes; every asking makes the writer go round once.
 async fn eventually(store: &Store, mut condition: impl FnMut() -> bool) {
     for _ in 0..2_000 {
-        if condition() {
+        let is_true = condition();
+        // What is counted in memory is on its way to the disk.
+        store.reloaded().await.unwrap();
+        if is_true {
             return;
         }
-        store.reloaded().await.unwrap();
     }
     panic!("it never came true");
 }

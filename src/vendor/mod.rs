@@ -10,6 +10,7 @@ mod duration;
 mod filter;
 #[cfg(test)]
 mod fixture;
+pub mod flows;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod handshake;
@@ -18,6 +19,7 @@ mod reading;
 mod request;
 pub mod samples;
 mod source;
+mod template;
 mod verify;
 
 pub use answer::{AnswerPolicy, Reply};
@@ -29,9 +31,15 @@ pub use request::Request;
 pub use source::{Source, SourceSpec};
 pub use verify::{Unsignable, Unverified};
 
-/// At most `limit` characters of a sender's text, control characters escaped, fit for a message.
+/// At most `limit` characters of a sender's text, what cannot be printed escaped, fit for a message.
 fn shortened(text: &str, limit: usize) -> String {
-    let mut short: String = text.chars().take(limit).flat_map(char::escape_default).collect();
+    let mut short = String::new();
+    for letter in text.chars().take(limit) {
+        match letter {
+            '\'' | '"' | '\\' => short.push(letter),
+            other => short.extend(other.escape_debug()),
+        }
+    }
     if text.chars().nth(limit).is_some() {
         short.push('…');
     }

@@ -46,6 +46,9 @@ pub(super) struct RequestSpec {
 
 const SECTIONS: [&str; 5] = ["request", "verify", "handshake", "answer", "options"];
 
+/// Keys at the top that say how the vendor rings and hands over: defaults of the options of that name.
+const WORDS: [&str; 2] = ["rings", "hand_over"];
+
 /// One section by itself: the others may be wrong too, and each says so.
 macro_rules! section {
     ($name:ident, $type:ty) => {{
@@ -172,7 +175,8 @@ impl Sections {
         let whole: toml::Table =
             toml::from_str(text).map_err(|error| vec![toml_problem(file, text, &error)])?;
         let mut problems = Vec::new();
-        for key in whole.keys().filter(|key| !SECTIONS.contains(&key.as_str())) {
+        let known = |key: &str| SECTIONS.contains(&key) || WORDS.contains(&key);
+        for key in whole.keys().filter(|key| !known(key)) {
             let message = format!("`{key}` is none of the sections {}", SECTIONS.join(", "));
             problems.push(Problem { line: line_of(text, key), ..Problem::in_file(file, message) });
         }
@@ -196,7 +200,10 @@ impl Sections {
             AnswerPolicy::default()
         });
         let mut known = serde_json::Map::new();
-        for (key, value) in options.unwrap_or_default() {
+        let words = WORDS
+            .into_iter()
+            .filter_map(|word| whole.get(word).map(|value| (word.to_owned(), value.clone())));
+        for (key, value) in words.chain(options.unwrap_or_default()) {
             match serde_json::to_value(&value) {
                 Ok(value) => drop(known.insert(key, value)),
                 Err(_) => {

@@ -1,17 +1,11 @@
 //! A profile's samples: requests as the vendor sends them, with the routing events that they have to become.
 //!
-//! In a sample's texts `{{now}}`, `{{now_s}}` and `{{now_ms}}` stand for the time of receipt, and the string
-//! `"{{#now_s}}"` or `"{{#now_ms}}"` for the bare number, so that the same samples serve a demonstration. An object
-//! with the only key `"{{base64}}"` stands for the base64 of what is in it.
+//! How a request is written is in `template`; the times in what is expected are written as in the request.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use hyper::{HeaderMap, Method};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -19,24 +13,19 @@ use super::profile::Profile;
 use super::reading::Reading;
 use super::request::Request;
 use super::source::{Source, SourceSpec};
+use super::template::{RequestJson, RequestTemplate, with_times};
 use crate::problem::{Problem, in_plain_words};
 use crate::routing::UnixMillis;
 
 /// When samples are received if nothing says otherwise: 2026-11-21T17:00:01Z.
 pub const RECEIVED_AT: UnixMillis = UnixMillis(1_795_280_401_000);
 
-/// The key of an object that stands for base64.
-const BASE64: &str = "{{base64}}";
-
 /// One file of `samples/`.
 #[derive(Debug, Clone)]
 pub struct Sample {
     pub file: PathBuf,
     pub description: String,
-    method: Method,
-    headers: HeaderMap,
-    query: String,
-    body: Value,
+    request: RequestTemplate,
     /// Options of the source that the sample is for.
     pub options: Map<String, Value>,
     expect: Vec<Value>,
@@ -87,69 +76,52 @@ pub fn load(profile_folder: &Path) -> Result<Vec<Sample>, Vec<Problem>> {
 fn read(file: &Path) -> Result<Sample, Problem> {
     let text = fs::read_to_string(file)
         .map_err(|error| Problem::in_file(file, format!("cannot be read: {error}")))?;
-    let json: SampleJson = serde_json::from_str(&text).map_err(|error| {
+    parse(file, &text)
+}
+
+/// Reads the text of a sample's file.
+///
+/// # Errors
+/// Says what is wrong, with the line.
+pub fn parse(file: &Path, text: &str) -> Result<Sample, Problem> {
+    let json: SampleJson = serde_json::from_str(text).map_err(|error| {
         let account = in_plain_words(&error.to_string(), "an object");
         Problem::at_line(file, error.line() as u64, account)
     })?;
-    let mut headers = HeaderMap::new();
-    for (name, value) in &json.headers {
-        match (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_str(value)) {
-            (Ok(name), Ok(value)) => drop(headers.append(name, value)),
-            (Err(_), _) | (_, Err(_)) => {
-                return Err(Problem::in_file(file, format!("`{name}` is no header with a value")));
-            }
-        }
-    }
-    let method = json.method.as_deref().unwrap_or("POST");
-    let method = method
-        .parse()
-        .map_err(|_| Problem::in_file(file, "`method` is not an HTTP method".to_owned()))?;
+    let request = RequestJson {
+        headers: json.headers,
+        method: json.method,
+        query: json.query,
+        body: json.body,
+    };
     Ok(Sample {
         file: file.to_owned(),
         description: json.description,
-        method,
-        headers,
-        query: json.query,
-        body: json.body,
+        request: RequestTemplate::new(request)
+            .map_err(|problem| Problem::in_file(file, problem))?,
         options: json.options,
         expect: json.expect,
         handshake: json.handshake,
     })
 }
 
+/// Whether a JSON value is meant as a sample: a description, and a body or what is to come of it.
+#[must_use]
+pub fn is_sample(value: &Value) -> bool {
+    let has = |key: &str| value.get(key).is_some();
+    let only_keys = || {
+        let keys = ["description", "headers", "method", "query", "body", "options"];
+        value.as_object().into_iter().flatten().all(|(key, _)| keys.contains(&key.as_str()))
+    };
+    value.get("description").is_some_and(Value::is_string)
+        && (has("expect") || has("handshake") || (has("body") && only_keys()))
+}
+
 impl Sample {
     /// The request as the vendor would send it to `path`, unsigned.
     #[must_use]
     pub fn request(&self, profile: &Profile, path: &str, received_at: UnixMillis) -> Request {
-        let body = match with_times(&self.body, received_at) {
-            Value::Null => String::new(),
-            Value::String(text) => text,
-            Value::Object(fields)
-                if fields.len() == 1 && fields.get("form").is_some_and(Value::is_object) =>
-            {
-                form(&fields["form"])
-            }
-            Value::Object(fields)
-                if fields.len() == 1 && fields.get("jwt").is_some_and(Value::is_object) =>
-            {
-                unsigned_jwt(&fields["jwt"])
-            }
-            other => other.to_string(),
-        };
-        let mut headers = self.headers.clone();
-        if !headers.contains_key(CONTENT_TYPE)
-            && let Ok(value) = HeaderValue::from_str(profile.content_type())
-        {
-            headers.insert(CONTENT_TYPE, value);
-        }
-        let joint = if self.query.is_empty() { "" } else { "?" };
-        Request {
-            method: self.method.clone(),
-            path_and_query: format!("{path}{joint}{}", self.query),
-            headers,
-            body: body.into(),
-            received_at,
-        }
+        self.request.at(profile, path, received_at)
     }
 
     /// Whether the sample is a test of the address and not an event.
@@ -224,9 +196,21 @@ pub fn unsigned_source(
     profile: &Arc<Profile>,
     options: &Map<String, Value>,
 ) -> Result<Source, Vec<Problem>> {
+    unsigned(profile, "sample", options)
+}
+
+/// The same under a name of its own.
+///
+/// # Errors
+/// The options are not the profile's.
+pub fn unsigned(
+    profile: &Arc<Profile>,
+    name: &str,
+    options: &Map<String, Value>,
+) -> Result<Source, Vec<Problem>> {
     let spec = SourceSpec {
-        name: "sample".to_owned(),
-        contact_center: "sample".to_owned(),
+        name: name.to_owned(),
+        contact_center: name.to_owned(),
         vendor: profile.vendor().to_owned(),
         secrets: vec!["sample-secret".into()],
         verify: Some(json!({ "scheme": "none" })),
@@ -318,51 +302,6 @@ fn count(found: &[Value]) -> String {
         })
     };
     format!("{} ({})", found.len(), found.iter().map(kind).collect::<Vec<_>>().join(", "))
-}
-
-fn form(fields: &Value) -> String {
-    let mut out = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in fields.as_object().into_iter().flatten() {
-        match value {
-            Value::String(text) => out.append_pair(name, text),
-            other => out.append_pair(name, &other.to_string()),
-        };
-    }
-    out.finish()
-}
-
-/// A token with these claims; a source that signs makes a signed one of it.
-fn unsigned_jwt(claims: &Value) -> String {
-    let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256","typ":"JWT"}"#);
-    format!("{header}.{}.", URL_SAFE_NO_PAD.encode(claims.to_string()))
-}
-
-fn with_times(value: &Value, at: UnixMillis) -> Value {
-    let seconds = at.0.div_euclid(1_000);
-    match value {
-        Value::String(text) => match text.as_str() {
-            "{{#now_s}}" => seconds.into(),
-            "{{#now_ms}}" => at.0.into(),
-            text => text
-                .replace("{{now}}", &at.to_string())
-                .replace("{{now_s}}", &seconds.to_string())
-                .replace("{{now_ms}}", &at.0.to_string())
-                .into(),
-        },
-        Value::Array(elements) => elements.iter().map(|value| with_times(value, at)).collect(),
-        Value::Object(fields) if fields.len() == 1 && fields.contains_key(BASE64) => {
-            let inner = match with_times(&fields[BASE64], at) {
-                Value::String(text) => text,
-                other => other.to_string(),
-            };
-            STANDARD.encode(inner).into()
-        }
-        Value::Object(fields) => {
-            let filled = fields.iter().map(|(key, value)| (key.clone(), with_times(value, at)));
-            Value::Object(filled.collect())
-        }
-        other => other.clone(),
-    }
 }
 
 #[cfg(test)]

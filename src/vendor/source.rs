@@ -14,8 +14,10 @@ use super::handshake::{Ground as HandshakeGround, HandshakeAnswer};
 use super::profile::Profile;
 use super::reading::{self, Ids, Inspected, Reading};
 use super::request::Request;
+use super::shortened;
 use super::verify::{Ground, Unsignable, Unverified, Verifier, VerifySpec};
 use crate::problem::{Problem, in_plain_words};
+use crate::routing::{HandOver, Rings, Style};
 
 /// What the configuration says about a source.
 pub struct SourceSpec {
@@ -43,6 +45,7 @@ pub struct Source {
     verifier: Verifier,
     secrets: Vec<SecretString>,
     options: Val,
+    style: Style,
 }
 
 /// What a run of the filter gave.
@@ -61,9 +64,9 @@ impl Source {
     /// Lists everything that does not fit; the problems name the source and no file.
     pub fn build(profile: Arc<Profile>, spec: SourceSpec) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
-        let options = options(&profile, &spec.options).unwrap_or_else(|messages| {
+        let (options, style) = options(&profile, &spec.options).unwrap_or_else(|messages| {
             problems.extend(messages);
-            Val::Null
+            (Val::Null, Style::default())
         });
         let verify = match &spec.verify {
             None => Ok(profile.verify.clone()),
@@ -87,6 +90,7 @@ impl Source {
                 verifier,
                 secrets: spec.secrets,
                 options,
+                style,
             }),
             other => {
                 problems.extend(other.err().unwrap_or_default());
@@ -150,7 +154,18 @@ impl Source {
             Yielded::Nothing { event_type } => return Ok(vec![Reading::Unknown { event_type }]),
             Yielded::Some(outputs) => outputs,
         };
-        Ok(reading::read(outputs, &self.ids(request), request.received_at))
+        let mut readings = reading::read(outputs, &self.ids(request), request.received_at);
+        readings.iter_mut().for_each(|reading| self.give_style(reading));
+        Ok(readings)
+    }
+
+    /// An event that does not say how its vendor rings and hands over has it from the options.
+    fn give_style(&self, reading: &mut Reading) {
+        if let Reading::Event(event) = reading
+            && event.style.is_default()
+        {
+            event.style = self.style;
+        }
     }
 
     /// The same, with the keys of each event that nothing reads: for whoever writes a filter, not for what comes in.
@@ -166,6 +181,7 @@ impl Source {
             Yielded::Some(outputs) => outputs,
         };
         let mut inspected = reading::inspect(outputs, &self.ids(request), request.received_at);
+        inspected.iter_mut().for_each(|one| self.give_style(&mut one.reading));
         // The profile `native` lets the document come as text under a sender's own key, which the filter reads.
         if let Some(attribute) = self.option_text("document_attribute") {
             for one in &mut inspected {
@@ -241,14 +257,23 @@ impl std::fmt::Debug for Source {
     }
 }
 
+/// The options that every profile has beside its own: how the vendor rings and hands over.
+const STYLE_OPTIONS: [(&str, &str); 2] = [("rings", "one"), ("hand_over", "")];
+
 /// The profile's options with the source's over them; unknown keys and other types are refused.
-fn options(profile: &Profile, own: &serde_json::Map<String, Value>) -> Result<Val, Vec<String>> {
+fn options(
+    profile: &Profile,
+    own: &serde_json::Map<String, Value>,
+) -> Result<(Val, Style), Vec<String>> {
     let mut merged = profile.options.clone();
+    for (key, default) in STYLE_OPTIONS {
+        merged.entry(key).or_insert_with(|| default.into());
+    }
     let mut problems = Vec::new();
     for (key, value) in own {
         match merged.get(key) {
             None => {
-                let known: Vec<&str> = profile.options.keys().map(String::as_str).collect();
+                let known: Vec<&str> = merged.keys().map(String::as_str).collect();
                 problems.push(format!(
                     "`options.{key}` is none of {}'s options: {}",
                     profile.vendor(),
@@ -263,11 +288,42 @@ fn options(profile: &Profile, own: &serde_json::Map<String, Value>) -> Result<Va
             Some(_) => drop(merged.insert(key.clone(), value.clone())),
         }
     }
+    let style = style(&merged).unwrap_or_else(|problem| {
+        problems.push(problem);
+        Style::default()
+    });
     if !problems.is_empty() {
         return Err(problems);
     }
+    // A filter sees what its profile declares.
+    merged.retain(|key, _| profile.options.contains_key(key));
     serde_json::from_value(Value::Object(merged))
+        .map(|options| (options, style))
         .map_err(|error| vec![format!("the options have no jq form: {error}")])
+}
+
+fn style(options: &serde_json::Map<String, Value>) -> Result<Style, String> {
+    let text = |key: &str| options.get(key).and_then(Value::as_str).unwrap_or_default();
+    let rings = match text("rings") {
+        "one" => Rings::One,
+        "several" => Rings::Several,
+        other => {
+            return Err(format!(
+                "`options.rings` is `{}`, not one or several",
+                shortened(other, 40)
+            ));
+        }
+    };
+    let hand_over = match text("hand_over") {
+        "" => None,
+        other => Some(HandOver::from_name(other).ok_or_else(|| {
+            let other = shortened(other, 40);
+            format!(
+                "`options.hand_over` is `{other}`, not consult, leave, on_accept, blind or empty"
+            )
+        })?),
+    };
+    Ok(Style { rings, hand_over })
 }
 
 const fn type_of(value: &Value) -> &'static str {

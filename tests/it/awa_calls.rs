@@ -226,8 +226,8 @@ async fn a_bind_teaches_document_and_queue_and_calls_nobody() {
 }
 
 #[tokio::test]
-async fn a_withdraw_by_itself_calls_nobody() {
-    let bridge = Bridge::start().await;
+async fn a_withdraw_without_an_action_calls_nobody() {
+    let bridge = Bridge::configured("[withdraw]\naction = \"none\"").await;
     bridge.accept(&an_offer("e-1", "c-1")).await;
     bridge.ends("e-1", "delivered").await;
     bridge.accept(&an_event("withdraw", "e-2", "c-1")).await;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::support::bridge::Setup;
 use super::support::program::{Home, program, root, run};
-use super::support::{ADA, an_event, an_offer, document, with};
+use super::support::{ADA, BUSY, an_event, an_offer, document, with};
 
 fn home(setup: &Setup) -> Home {
     Home::new("http://127.0.0.1:9", setup)
@@ -122,4 +122,16 @@ fn explain_reads_stdin_and_names_an_unknown_source() {
     let output = child.wait_with_output().expect("it ends");
     let line: Value = serde_json::from_slice(&output.stdout).expect("a line of JSON");
     assert_eq!(line["request"]["body"]["queue_id"], "support-voice");
+}
+
+#[test]
+fn check_notes_where_no_default_reason_lets_cards_stay() {
+    for (row, stays) in [("*", false), ("busy", true)] {
+        let reasons = format!("reason,reject_reason\n{row},{BUSY}\n");
+        let home = home(&Setup { reasons, ..Setup::default() });
+        let (code, told, errors) = run(&mut home.command(&["check"]));
+        assert_eq!(code, 0, "{errors}");
+        let note = "note native: reject_reasons.csv has no default reason (row *)";
+        assert_eq!(told.contains(note), stays, "{told}");
+    }
 }

@@ -83,12 +83,12 @@ async fn one_bad_element_does_not_spoil_its_neighbours() {
 }
 
 #[tokio::test]
-async fn an_accept_without_a_work_item_and_an_offer_without_a_document_are_given_up() {
+async fn an_accept_of_nothing_and_an_offer_without_a_document_are_given_up() {
     let bridge = Bridge::start().await;
     let accept = with(an_event("accept", "e-1", "c-1"), json!({ "agent": "ada" }));
     bridge.accept(&accept).await;
-    let event = bridge.ends("e-1", "dead").await;
-    assert_eq!(event["reason"], "no_work_item");
+    let event = bridge.ends("e-1", "superseded").await;
+    assert_eq!(event["reason"], "no_offer");
     bridge.accept(&without(an_offer("e-2", "c-2"), "document")).await;
     let event = bridge.ends("e-2", "dead").await;
     assert_eq!(event["reason"], "no_document");

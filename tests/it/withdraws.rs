@@ -21,7 +21,8 @@ async fn offered_and_withdrawn(action: &str) -> Bridge {
     let bridge = Bridge::configured(&format!("[withdraw]\n{action}")).await;
     bridge.accept(&an_offer("e-1", "c-1")).await;
     bridge.ends("e-1", "delivered").await;
-    bridge.accept(&an_event("withdraw", "e-2", "c-1")).await;
+    let end = with(an_event("withdraw", "e-2", "c-1"), json!({ "segment": null }));
+    bridge.accept(&end).await;
     bridge.ends("e-2", "delivered").await;
     bridge
 }

@@ -71,8 +71,8 @@ pub(super) fn steps() -> Vec<Step> {
         connect(
             "Amazon Connect: the contact is transferred",
             "03-transfer.json",
-            &["delivered"],
-            1,
+            &["delivered", "delivered"],
+            2,
         ),
     ]);
     let mut lost = event(

@@ -16,12 +16,13 @@ use crate::routing::{
     Answer, AwaReply, Directory, DocumentJson, EventJson, ExternalId, QueueRow, RoutingEvent,
     Rules, SysId, UnixMillis, VendorAgentId, VendorQueueId, Waited,
 };
+use crate::sandbox::world::sys_id_of;
 use crate::store::{self, Claim, Delivery, Item, RulesFor, Store};
 
 /// The source and the contact centre of everything that it writes.
 pub const SOURCE: &str = "selftest";
 
-const DOCUMENT: &str = "59616aba87bd5210be070d48dabb35e6";
+const WORK_ITEM: &str = "59616aba87bd5210be070d48dabb35e6";
 const AGENT: &str = "46d44a23a9fe19810012d100cca80666";
 
 /// How much is written.
@@ -136,11 +137,18 @@ async fn carry(store: Store) {
             Claim::Call { .. } | Claim::LookUp { .. } => {}
             Claim::Nothing(_) => continue,
         }
-        let reply = AwaReply::Landed { work_item: SysId::parse(DOCUMENT).ok() };
+        let reply = AwaReply::Landed { work_item: SysId::parse(WORK_ITEM).ok() };
         let answer = Answer { status: Some(200), message: "ok".to_owned() };
         let Ok(settled) = store.reply(lane, due.entry, reply, answer, 1, 100).await else { return };
         settled.iter().for_each(|settled| tell(&format!("S {}", settled.meta.id)));
     }
+}
+
+/// Two conversations each share a document.
+fn document_of(conversation: &str) -> String {
+    let (round, number) = conversation.split_once('-').unwrap_or((conversation, ""));
+    let pair = number.parse::<u32>().unwrap_or(0) / 2;
+    sys_id_of(&format!("{round}-{pair}")).to_string()
 }
 
 fn offer(id: &str, conversation: &str, at: UnixMillis) -> Option<Item> {
@@ -152,7 +160,7 @@ fn offer(id: &str, conversation: &str, at: UnixMillis) -> Option<Item> {
         agent: Some("a".to_owned()),
         document: Some(DocumentJson {
             table: Some("interaction".to_owned()),
-            sys_id: Some(DOCUMENT.to_owned()),
+            sys_id: Some(document_of(conversation)),
         }),
         ..EventJson::default()
     };

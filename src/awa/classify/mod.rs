@@ -256,11 +256,7 @@ fn worded(asked: Option<(&AwaCall, bool)>, received: &Received, words: &Words) -
         Meaning::AssignedTo(agent) => assigned_to(asked.map(|(call, _)| call), agent),
         Meaning::NoConsult => match asked {
             Some((_, true)) => AwaReply::AlreadyOurs { work_item: None },
-            Some((_, false)) | None => AwaReply::Misconfigured {
-                what: format!(
-                    "{text} (no consult is open on the document, or it has ended already)"
-                ),
-            },
+            Some((_, false)) | None => AwaReply::NoConsult,
         },
         Meaning::Unauthorised => return unauthorised(received, &text),
         Meaning::Forbidden => return by_status(received, &text),
@@ -285,7 +281,9 @@ fn assigned_to(call: Option<&AwaCall>, agent: &str) -> AwaReply {
         Some(ours) if ours.eq_ignore_ascii_case(agent) => {
             AwaReply::AlreadyOurs { work_item: call.and_then(work_item_of) }
         }
-        Some(_) | None => AwaReply::TakenBy { agent: agent.to_owned() },
+        Some(_) | None => {
+            AwaReply::TakenBy { agent: Some(agent.to_owned()), work_item: None, accepted: false }
+        }
     }
 }
 

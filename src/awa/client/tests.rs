@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -6,6 +7,7 @@ use super::*;
 use crate::awa::Auth;
 use crate::awa::peer::{Act, Peer, answer, json};
 use crate::awa::samples::{DOCUMENT, OURS, WORK_ITEM, id, offer_at};
+use crate::awa::wire;
 use crate::routing::Wait;
 
 fn offer() -> AwaCall {

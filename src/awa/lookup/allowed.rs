@@ -78,6 +78,7 @@ fn by_verdict(verdict: &Verdict) -> LookUps {
         AwaReply::Landed { .. }
         | AwaReply::AlreadyOurs { .. }
         | AwaReply::TakenBy { .. }
+        | AwaReply::NoConsult
         | AwaReply::AgentUnavailable
         | AwaReply::DocumentClosed
         | AwaReply::TooLate

@@ -7,6 +7,7 @@ use crate::awa::samples::{
     DOCUMENT, OTHER, OURS, QUEUE, WORK_ITEM, accept, close, end_consult, id, offer_at, queue,
     transfer_to,
 };
+use crate::clock;
 
 fn offer() -> AwaCall {
     offer_at(clock::now().minus(100))

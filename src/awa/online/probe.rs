@@ -97,6 +97,7 @@ fn finding(name: &str, answer: Result<(), Verdict>, version: ApiVersion) -> Find
         | AwaReply::Landed { .. }
         | AwaReply::AlreadyOurs { .. }
         | AwaReply::TakenBy { .. }
+        | AwaReply::NoConsult
         | AwaReply::AgentUnavailable
         | AwaReply::DocumentClosed
         | AwaReply::TooLate

@@ -3,6 +3,7 @@ use serde_json::json;
 use super::*;
 use crate::awa::peer::{Act, Asked, Peer, json};
 use crate::awa::{Client, Terms};
+use crate::clock;
 use crate::routing::{AwaCall, RejectReason};
 
 const CHANNEL: &str = "27f675e3739713004a905ee515f6a7c3";

@@ -34,8 +34,18 @@ fn landed(number: u8) -> AwaReply {
     AwaReply::Landed { work_item: SysId::parse(&format!("{number:032}")).ok() }
 }
 
+fn accepted_by(agent: &str) -> AwaReply {
+    let AwaReply::TakenBy { agent, work_item, .. } = taken_by(agent) else { unreachable!() };
+    AwaReply::TakenBy { agent, work_item, accepted: true }
+}
+
 fn taken_by(agent: &str) -> AwaReply {
-    AwaReply::TakenBy { agent: agent.into() }
+    let agent = Some(agent.to_owned()).filter(|agent| !agent.is_empty());
+    AwaReply::TakenBy {
+        agent,
+        work_item: SysId::parse(&format!("{:032}", 1)).ok(),
+        accepted: false,
+    }
 }
 
 #[test]
@@ -57,11 +67,11 @@ fn an_offer_in_doubt_is_told_by_the_document_s_work_items() {
         (vec![row(1, "canceled", OURS)], AwaReply::NotLanded),
         (vec![row(1, "Cancelled", OURS)], AwaReply::NotLanded),
         (vec![row(1, "pending_accept", OTHER)], taken_by(OTHER)),
-        (vec![row(1, "accepted", OTHER)], taken_by(OTHER)),
+        (vec![row(1, "accepted", OTHER)], accepted_by(OTHER)),
         // The newest living one counts.
         (vec![row(2, "queued", ""), row(1, "accepted", OTHER)], AwaReply::NotLanded),
         (vec![row(2, "queued", ""), row(1, "accepted", OURS)], AwaReply::NotLanded),
-        (vec![row(2, "canceled", OURS), row(1, "accepted", OTHER)], taken_by(OTHER)),
+        (vec![row(2, "canceled", OURS), row(1, "accepted", OTHER)], accepted_by(OTHER)),
         (vec![row(2, "accepted", OTHER), row(1, "pending_accept", OURS)], landed(1)),
         // What was over before the call left says nothing.
         (vec![with(old.clone(), row(1, "accepted", OURS))], AwaReply::NotLanded),
@@ -130,17 +140,16 @@ fn a_transfer_to_a_queue_has_landed_once_new_work_waits_there() {
 
 #[test]
 fn a_work_item_tells_what_became_of_its_assignment_acceptance_or_rejection() {
-    let nobody = "nobody: it is back in its queue";
     let too_late = || AwaReply::TooLate;
     let closed = || AwaReply::DocumentClosed;
     let mut timed_out = row(1, "queued", "");
     timed_out["timed_out"] = json!("true");
     for (found, on_assign, on_accept, on_reject) in [
         (row(1, "pending_accept", OURS), landed(1), AwaReply::NotLanded, AwaReply::NotLanded),
-        (row(1, "accepted", OURS), landed(1), landed(1), taken_by(OURS)),
+        (row(1, "accepted", OURS), landed(1), landed(1), accepted_by(OURS)),
         (row(1, "pending_accept", OTHER), taken_by(OTHER), taken_by(OTHER), landed(1)),
-        (row(1, "accepted", OTHER), taken_by(OTHER), taken_by(OTHER), landed(1)),
-        (row(1, "queued", ""), AwaReply::NotLanded, taken_by(nobody), landed(1)),
+        (row(1, "accepted", OTHER), accepted_by(OTHER), accepted_by(OTHER), landed(1)),
+        (row(1, "queued", ""), AwaReply::NotLanded, taken_by(""), landed(1)),
         (timed_out, AwaReply::NotLanded, too_late(), landed(1)),
         (row(1, "canceled", ""), closed(), closed(), landed(1)),
         (row(1, "cancelled", OURS), closed(), closed(), landed(1)),
@@ -156,4 +165,12 @@ fn a_work_item_tells_what_became_of_its_assignment_acceptance_or_rejection() {
 fn rows_without_an_id_are_left_out_and_a_single_record_is_one_row() {
     assert!(rows(&[json!({ "state": "queued" }), json!("x")]).is_empty());
     assert_eq!(Row::all(&json!({ "result": row(1, "queued", "") })).len(), 1);
+}
+
+#[test]
+fn a_card_that_was_canceled_for_its_time_came_too_late_to_accept() {
+    let mut timed_out = row(1, "canceled", "");
+    timed_out["timed_out"] = json!("true");
+    let rows = Row::all(&json!({ "result": [timed_out] }));
+    assert_eq!(accepted(&rows[0], SysId::parse(OURS).unwrap()), AwaReply::TooLate);
 }

@@ -1,18 +1,26 @@
 //! What the witness says to calls that leave, and to those that do not.
 
 use super::fate::Fate;
-use super::servicenow::{Question, same_call};
-use super::witness::Witness;
+use super::servicenow::{Question, is_safe_to_repeat, same_call};
+use super::witness::{Witness, number_of};
 use crate::routing::*;
+
+/// More different calls than one event can need.
+const STEPS: usize = 20;
 
 impl Witness {
     /// A call or a look-up leaves; `done` says whether ServiceNow has done just that for the event before.
     pub(super) fn leaves(&mut self, number: usize, question: &Question, done: bool) {
         let name = match question {
             Question::Call(call) => format!("the {} of e{number}", call.kind()),
-            Question::LookUp(call) => format!("the look-up of the {} of e{number}", call.kind()),
+            Question::LookUp(question) => {
+                format!("the look-up of the {} of e{number}", question.call.kind())
+            }
         };
         self.tell(|| format!("{name} leaves"));
+        if let Some(until) = self.fate(number).watched_until(&self.rules) {
+            return self.watches(number, question, until, &name);
+        }
         if let Some(outcome) = self.fate(number).end.as_ref().map(|(outcome, _)| *outcome) {
             return self.must(false, || format!("{name} left though it had ended as {outcome}"));
         }
@@ -24,9 +32,19 @@ impl Witness {
         self.must(fault.is_none(), || format!("e{number} {}", fault.unwrap_or_default()));
         let fate = &mut self.fates[number - 1];
         fate.asked.on_the_way = true;
-        let first = fate.asked.first.get_or_insert_with(|| question.call().clone());
-        let same = same_call(first, question.call()) || fate.is_withdraw();
-        self.must(same, || format!("{name} asks for something else than the first time"));
+        let steps = fate.has_steps();
+        let asked = &mut fate.asked;
+        let same = asked.last.as_ref().is_none_or(|last| same_call(last, question.call()));
+        let call = matches!(question, Question::Call(_));
+        let next = !same && call && steps;
+        if next {
+            (asked.steps, asked.calls, asked.invitations) = (asked.steps + 1, 0, 0);
+        }
+        asked.last = Some(question.call().clone());
+        let many = asked.steps > STEPS;
+        self.must(same || next, || format!("{name} asks for something else than the first time"));
+        self.must(!many, || format!("{name} is one step more than anything can need"));
+        let done = done && same && !is_safe_to_repeat(question.call());
         match question {
             Question::Call(_) => self.may_be_called(number, &name, done),
             Question::LookUp(_) => {
@@ -36,18 +54,45 @@ impl Witness {
         }
     }
 
+    /// The event is carried out, and its card is taken away because the ring is over.
+    fn watches(&mut self, number: usize, question: &Question, until: UnixMillis, name: &str) {
+        let fate = &mut self.fates[number - 1];
+        let over = fate.deadline <= self.now && self.now < until;
+        let tidies = match question.call() {
+            AwaCall::Reject { .. } => true,
+            AwaCall::EndConsult { hand_over, .. } => !hand_over,
+            _ => false,
+        };
+        (fate.asked.on_the_way, fate.asked.watched) = (true, true);
+        self.must(over, || format!("{name} left, though it is not the time to watch its card"));
+        self.must(tidies, || format!("{name} left after its event had ended"));
+        self.must(!self.held, || format!("{name} left while a person holds all calls"));
+    }
+
     /// One at a time in a conversation, in the order of acceptance.
     fn keeps_order(&mut self, number: usize, name: &str) {
         let fate = self.fate(number);
-        let lane = |other: &&Fate| other.event.conversation == fate.event.conversation;
-        let earlier = |other: &&Fate| other.is_open() && other.order < fate.order;
-        let in_the_way = |other: &&Fate| !other.was_unmapped && !other.lacks_something();
-        let others = || self.fates.iter().filter(lane);
+        let lane = self.lane(number);
+        let others = || self.others_of(lane);
+        // Of lanes that have become one, what was replayed keeps its place in its own, and all do where the clock was set back.
+        let comparable = |other: &&Fate| {
+            let moved = fate.is_replayed() || other.is_replayed() || self.set_back;
+            !moved || other.event.conversation == fate.event.conversation
+        };
+        let earlier =
+            |other: &&Fate| other.is_open() && other.order < fate.order && comparable(other);
+        let in_the_way = |other: &&Fate| {
+            !other.was_unmapped && !other.lacks_something() && self.never_waits(other, lane)
+        };
         let name_of = |other: &Fate| other.event.id.clone();
         let flying = others().find(|other| other.asked.on_the_way).map(name_of);
         let passed = others().filter(earlier).find(in_the_way).map(name_of);
-        let mut before = self.fates[..number].iter().filter(lane).filter(earlier);
-        let owed = before.find(|other| fate.waits_for(other)).map(name_of);
+        let before = |other: &&Fate| number_of(other.event.id.as_str()) < number;
+        let owed = others()
+            .filter(before)
+            .filter(earlier)
+            .find(|other| fate.waits_for(other))
+            .map(name_of);
         for (broken, how) in [
             (flying, "left beside the call of"),
             (passed, "overtook"),
@@ -59,8 +104,20 @@ impl Witness {
         }
     }
 
+    /// Whether nobody else's card can be in its way.
+    fn never_waits(&self, fate: &Fate, lane: &ConversationId) -> bool {
+        let other_agent =
+            |other: &Fate| other.brings_to().is_some_and(|agent| Some(agent) != fate.event.agent());
+        let waits = [Kind::Offer, Kind::Leave].contains(&fate.event.kind());
+        !waits || fate.event.kind() == Kind::Offer && !self.others_of(lane).any(other_agent)
+    }
+
     fn may_be_called(&mut self, number: usize, name: &str, done: bool) {
         let pauses = self.rules.unavailable_pauses.len();
+        // What another call may have undone may be done again.
+        let since = self.fate(number).asked.over_at.is_some_and(|at| at < self.sent);
+        let done = done && !since;
+        self.sent += 1;
         let Fate { withdrawn, asked, .. } = &mut self.fates[number - 1];
         let laws = [
             (!*withdrawn, "left after its withdraw was accepted"),
@@ -80,15 +137,16 @@ impl Witness {
     pub(super) fn sees_nothing_lie(&mut self, paced: bool) {
         for number in 1..=self.fates.len() {
             let fate = self.fate(number);
-            let lane = |other: &&Fate| other.event.conversation == fate.event.conversation;
-            let others = || self.fates.iter().filter(lane);
-            if !fate.is_open() || others().any(|other| other.asked.on_the_way) {
+            let lane = self.lane(number);
+            let others = || self.others_of(lane);
+            let busy = |other: &Fate| other.asked.on_the_way || other.asked.watched;
+            if !fate.is_open() || others().any(busy) {
                 continue;
             }
             let before = |other: &&Fate| other.is_open() && other.order < fate.order;
             let first = others().filter(before).all(|other| other.lets_pass(self.now));
             let over = fate.deadline <= self.now;
-            let could = first && fate.could_leave(self.now);
+            let could = first && fate.could_leave(self.now) && self.never_waits(fate, lane);
             self.must(!over, || format!("e{number} is over, and nobody has noticed"));
             self.must(!could || paced || self.held, || format!("e{number} could leave and lies"));
         }

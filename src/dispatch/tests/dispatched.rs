@@ -118,7 +118,7 @@ impl<'a> Dispatched<'a> {
         let new = waiting.iter().skip(known).map(|asked| {
             let question = match &asked.question {
                 Asking::Call(call) => Question::Call(call.clone()),
-                Asking::LookUp(question) => Question::LookUp(question.call.clone()),
+                Asking::LookUp(question) => Question::LookUp(question.clone()),
             };
             Leaving { number: None, of: None, question, deadline: asked.deadline }
         });

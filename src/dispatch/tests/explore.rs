@@ -7,7 +7,17 @@
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::history::{History, any_history};
+/// What a property plays: a history of steps, of which any part is one, too.
+pub(super) trait Played: Clone {
+    /// How many steps it has.
+    fn len(&self) -> usize;
+
+    /// Leaves out the steps of a range.
+    fn leave_out(&mut self, from: usize, to: usize);
+
+    /// What it is played under, in a line.
+    fn heading(&self) -> String;
+}
 
 /// What a history came to.
 pub(super) struct Told {
@@ -36,7 +46,11 @@ impl Share {
 /// # Panics
 /// With the story of the first history that breaks a promise.
 #[expect(clippy::print_stdout, reason = "a test says how much it played")]
-pub(super) fn explore(share: &Share, mut play: impl FnMut(&History, bool) -> Told) {
+pub(super) fn explore<S: Strategy<Value: Played>>(
+    share: &Share,
+    any: impl Fn() -> S,
+    mut play: impl FnMut(&S::Value, bool) -> Told,
+) {
     let again = std::env::var("MODEL_SEED").ok();
     let again = again.map(|text| text.parse::<u64>().expect("a seed"));
     let usual = || if std::env::var_os("MODEL_STEPS").is_some() { rand::random() } else { 0 };
@@ -44,9 +58,9 @@ pub(super) fn explore(share: &Share, mut play: impl FnMut(&History, bool) -> Tol
     let (wanted, mut played, mut histories) = (share.steps(), 0, 0);
     while played < wanted {
         let seed = first.wrapping_add(histories);
-        let mut tree = drawn(seed);
+        let mut tree = drawn(seed, any());
         let history = tree.current();
-        played += history.steps.len() as u64;
+        played += history.len() as u64;
         histories += 1;
         if let Some(breach) = play(&history, false).breach {
             tell(share, seed, &breach, &mut tree, &mut play);
@@ -59,40 +73,40 @@ pub(super) fn explore(share: &Share, mut play: impl FnMut(&History, bool) -> Tol
     assert!(played >= wanted || again.is_some());
 }
 
-fn drawn(seed: u64) -> impl ValueTree<Value = History> {
+fn drawn<S: Strategy>(seed: u64, any: S) -> S::Tree {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let config = Config { failure_persistence: None, ..Config::default() };
-    any_history().new_tree(&mut TestRunner::new_with_rng(config, rng)).unwrap()
+    any.new_tree(&mut TestRunner::new_with_rng(config, rng)).unwrap()
 }
 
 /// Leaves out every step without which the history breaks a promise too, many at once at first.
-fn leave_out(history: &mut History, breaks: &mut impl FnMut(&History) -> bool) {
-    let mut many = history.steps.len();
+fn leave_out<H: Played>(history: &mut H, breaks: &mut impl FnMut(&H) -> bool) {
+    let mut many = history.len();
     while many > 0 {
-        let (mut from, before) = (0, history.steps.len());
-        while from < history.steps.len() {
+        let (mut from, before) = (0, history.len());
+        while from < history.len() {
             let mut shorter = history.clone();
-            shorter.steps.drain(from..(from + many).min(history.steps.len()));
+            shorter.leave_out(from, (from + many).min(history.len()));
             if breaks(&shorter) {
                 *history = shorter;
             } else {
                 from += many;
             }
         }
-        if many > 1 || history.steps.len() == before {
+        if many > 1 || history.len() == before {
             many /= 2;
         }
     }
 }
 
-fn tell(
+fn tell<H: Played>(
     share: &Share,
     seed: u64,
     first: &str,
-    tree: &mut impl ValueTree<Value = History>,
-    play: &mut impl FnMut(&History, bool) -> Told,
+    tree: &mut impl ValueTree<Value = H>,
+    play: &mut impl FnMut(&H, bool) -> Told,
 ) -> ! {
     let mut worst = tree.current();
     for _ in 0..share.shortenings {
@@ -111,8 +125,8 @@ fn tell(
     let held = || format!("{first}; played again, every promise held");
     let breach = breach.unwrap_or_else(held);
     panic!(
-        "a promise is broken: {breach}\n\n{:?}\n{}\n\nto play it again: MODEL_SEED={seed} cargo test {}\n",
-        worst.policy,
+        "a promise is broken: {breach}\n\n{}\n{}\n\nto play it again: MODEL_SEED={seed} cargo test {}\n",
+        worst.heading(),
         story.join("\n"),
         share.property,
     );

@@ -3,7 +3,9 @@
 
 use std::collections::HashMap;
 
+use super::asked::Asked;
 use super::history::{external_id, user};
+use super::known::Known;
 use super::witness::number_of;
 use crate::routing::*;
 
@@ -17,60 +19,22 @@ pub(super) struct Fate {
     /// Nothing leaves for it from this moment on.
     pub(super) deadline: UnixMillis,
     /// What it means, as far as it was known when it came.
-    document: Option<DocumentRef>,
+    pub(super) document: Option<DocumentRef>,
     queue: Option<VendorQueueId>,
     /// The tables lack something that it needs, and have lacked it at some time.
     unmapped: bool,
     pub(super) was_unmapped: bool,
-    /// It says what was just said under another id.
+    /// It says for certain what was just said under another id.
     pub(super) told_before: bool,
-    /// A later withdraw has taken it back.
+    /// A later withdraw has for certain taken it back.
     pub(super) withdrawn: bool,
     /// A person has given it up.
     pub(super) discarded: bool,
+    pub(super) was_replayed: bool,
+    /// It was carried out before a person replayed it.
+    pub(super) done_before: bool,
     pub(super) end: Option<(Outcome, String)>,
     pub(super) asked: Asked,
-}
-
-/// What was asked of ServiceNow for an event, and what that has brought.
-#[derive(Default)]
-pub(super) struct Asked {
-    pub(super) on_the_way: bool,
-    /// A call may have been carried out, and no look-up has cleared that.
-    pub(super) doubt: bool,
-    /// The policy or a person has allowed to repeat what may have been carried out.
-    pub(super) excused: bool,
-    /// The first call; a repeat must ask for the same.
-    pub(super) first: Option<AwaCall>,
-    pub(super) calls: usize,
-    /// Answers that ask for the call again.
-    pub(super) invitations: usize,
-    pub(super) unavailable: usize,
-    pub(super) skewed: usize,
-    /// ServiceNow has said that it is done.
-    pub(super) confirmed: bool,
-    /// It was refused for a state that is probably the one that was wanted.
-    pub(super) presumed: bool,
-    pub(super) refused: bool,
-    pub(super) too_late: bool,
-    /// The last answer leaves nothing to be done.
-    pub(super) settled: bool,
-}
-
-/// What a conversation has told so far.
-#[derive(Default)]
-pub(super) struct Known {
-    document: Option<DocumentRef>,
-    queue: Option<VendorQueueId>,
-    /// The last event but binds, if it put work before one agent on a leg.
-    ring: Option<Ring>,
-}
-
-struct Ring {
-    kind: Kind,
-    leg: SegmentId,
-    agent: VendorAgentId,
-    occurred_at: UnixMillis,
 }
 
 impl Fate {
@@ -87,6 +51,11 @@ impl Fate {
             _ => event.queue.clone().or_else(|| known.queue.clone()),
         };
         known.document.clone_from(&document);
+        let queue = queue.filter(|_| !known.shared || event.queue.is_some());
+        let queue = match &event.action {
+            Action::Transfer { .. } if known.shared => None,
+            _ => queue,
+        };
         if event.queue.is_some() {
             known.queue.clone_from(&event.queue);
         }
@@ -105,9 +74,11 @@ impl Fate {
             queue,
             unmapped: false,
             was_unmapped: false,
-            told_before: known.hears(&event, rules.told_twice),
+            told_before: known.hears(&event, rules.repeat_window),
             withdrawn: false,
             discarded: false,
+            was_replayed: false,
+            done_before: false,
             end: None,
             asked: Asked::default(),
             event,
@@ -118,15 +89,60 @@ impl Fate {
         self.end.is_none()
     }
 
-    pub(super) fn is_withdraw(&self) -> bool {
-        self.event.kind() == Kind::Withdraw
+    /// Whether it says that a leg, or the conversation, has ended.
+    pub(super) fn is_end(&self) -> bool {
+        [Kind::Withdraw, Kind::Leave, Kind::Reject].contains(&self.event.kind())
     }
 
-    /// Whether a withdraw of this leg takes it back.
+    /// Whether a withdraw takes it back for certain.
     pub(super) fn is_taken_back_by(&self, withdraw: &RoutingEvent) -> bool {
-        let kept = [Kind::ConsultEnd, Kind::Withdraw, Kind::Bind].contains(&self.event.kind());
-        let same_leg = same_leg(&self.event.segment, &withdraw.segment);
-        !kept && same_leg && self.event.conversation == withdraw.conversation
+        let kinds = [Kind::Offer, Kind::Transfer, Kind::Assign, Kind::Accept, Kind::Reject];
+        let leg = withdraw.segment.is_none() || self.event.segment == withdraw.segment;
+        let ours = self.event.conversation == withdraw.conversation;
+        withdraw.kind() == Kind::Withdraw && leg && ours && kinds.contains(&self.event.kind())
+    }
+
+    /// Whether that event may have told the end of its leg.
+    pub(super) fn may_be_ended_by(&self, end: &Self) -> bool {
+        let same_leg = same_leg(&self.event.segment, &end.event.segment);
+        let same_agent = self.event.agent().is_some() && self.event.agent() == end.event.agent();
+        end.is_end()
+            && (same_leg || same_agent)
+            && self.event.conversation == end.event.conversation
+    }
+
+    /// The one agent whom it puts work before.
+    pub(super) const fn rings(&self) -> Option<&VendorAgentId> {
+        agent_of(&self.event)
+    }
+
+    /// The agent who has, or is to have, the work by it.
+    pub(super) fn brings_to(&self) -> Option<&VendorAgentId> {
+        match &self.event.action {
+            Action::Accept { agent, .. } => Some(agent),
+            _ => self.rings(),
+        }
+    }
+
+    /// Whether it stands where a person has put it.
+    pub(super) fn is_replayed(&self) -> bool {
+        self.was_replayed
+    }
+
+    /// Whether the agent has the work accepted by it.
+    pub(super) fn accepts(&self) -> bool {
+        match &self.event.action {
+            Action::Accept { .. } | Action::Assign { .. } => true,
+            Action::Offer { assignment, .. } => assignment.enable_auto_assign == Some(true),
+            _ => false,
+        }
+    }
+
+    /// When the bridge stops watching the card that it has put before an agent.
+    pub(super) fn watched_until(&self, rules: &Rules) -> Option<UnixMillis> {
+        let offer = self.event.kind() == Kind::Offer;
+        let delivered = matches!(self.end, Some((Outcome::Delivered, _)));
+        (offer && delivered).then(|| self.deadline.plus(rules.give_up_after))
     }
 
     /// Whether it may have to wait for something that neither it nor its conversation has said.
@@ -138,21 +154,22 @@ impl Fate {
             Action::ConsultEnd { .. } => self.document.is_none(),
             // They want a work item, which only ServiceNow's answer to an offer brings.
             Action::Assign { .. } | Action::Accept { .. } | Action::Reject { .. } => true,
-            Action::Withdraw | Action::Bind => false,
+            Action::Withdraw | Action::Leave { .. } | Action::Bind => false,
         }
     }
 
     /// Whether nothing that came of it so far could keep its call.
     pub(super) fn could_leave(&self, now: UnixMillis) -> bool {
-        let calls = !matches!(self.event.kind(), Kind::Withdraw | Kind::Bind);
+        let calls = [Kind::Offer, Kind::Transfer, Kind::ConsultEnd].contains(&self.event.kind());
         let whole = !self.unmapped && !self.lacks_something();
-        let fresh = self.asked.calls == 0 && self.ready_since <= now && now < self.deadline;
+        let fresh = self.asked.last.is_none() && self.ready_since <= now && now < self.deadline;
         calls && whole && fresh
     }
 
     /// Whether it surely waits for a mapping, which lets others pass.
     pub(super) fn lets_pass(&self, now: UnixMillis) -> bool {
-        let fresh = self.asked.calls == 0 && self.ready_since <= now && !self.is_withdraw();
+        let ends = [Kind::Withdraw, Kind::Leave].contains(&self.event.kind());
+        let fresh = self.asked.last.is_none() && self.ready_since <= now && !ends;
         fresh && self.unmapped && !self.lacks_something()
     }
 
@@ -163,7 +180,8 @@ impl Fate {
             return false;
         };
         let same_leg = same_leg(&self.event.segment, &earlier.event.segment);
-        self.asked.calls == 0 && same_leg && agent_of(&earlier.event) == Some(agent)
+        let same_leg = same_leg && self.event.conversation == earlier.event.conversation;
+        self.asked.last.is_none() && same_leg && agent_of(&earlier.event) == Some(agent)
     }
 
     /// The tables have these names now.
@@ -188,17 +206,13 @@ impl Fate {
             Action::Transfer { target: VendorTarget::Queue(to), .. } => has(to.as_str()) && queue,
             Action::Assign { agent, .. } | Action::Accept { agent, .. } => has(agent.as_str()),
             Action::Reject { agent, .. } => has(agent.as_str()) && has("*"),
-            Action::Withdraw => has("anna") && has("ben") && has("*"),
+            Action::Withdraw | Action::Leave { .. } => has("anna") && has("ben") && has("*"),
             Action::ConsultEnd { .. } | Action::Bind => true,
         }
     }
 
     /// What is wrong with a call that leaves for it, if anything is.
-    pub(super) fn fault_of(
-        &self,
-        call: &AwaCall,
-        items: &HashMap<(SysId, ConversationId), usize>,
-    ) -> Option<String> {
+    pub(super) fn fault_of(&self, call: &AwaCall, items: &HashMap<SysId, usize>) -> Option<String> {
         let same_document = |document: &DocumentRef| match &self.document {
             Some(known) => known == document,
             None => true,
@@ -208,8 +222,9 @@ impl Fate {
             None => true,
         };
         let is = |agent: &VendorAgentId, who: &SysId| user(agent.as_str()) == *who;
-        let made_for = |item: &SysId| items.get(&(*item, self.event.conversation.clone()));
-        let ours = |item: &SysId| made_for(item).is_some();
+        let number = number_of(self.event.id.as_str());
+        let known = |item: &SysId| items.contains_key(item);
+        let before = |item: &SysId| items.get(item).is_some_and(|made_for| *made_for < number);
         let (segment, occurred_at) = (&self.event.segment, self.event.occurred_at);
         let fits = match (&self.event.action, call) {
             (
@@ -238,16 +253,41 @@ impl Fate {
             (Action::Assign { agent, .. }, AwaCall::Assign { work_item: item, agent: who, .. })
             | (Action::Accept { agent, .. }, AwaCall::Accept { work_item: item, agent: who })
             | (Action::Reject { agent, .. }, AwaCall::Reject { work_item: item, agent: who, .. }) => {
-                is(agent, who) && ours(item)
+                is(agent, who) && known(item)
             }
             (
                 Action::ConsultEnd { hand_over },
                 AwaCall::EndConsult { document, hand_over: theirs },
             ) => same_document(document) && hand_over == theirs,
-            (Action::Withdraw, AwaCall::EndConsult { hand_over, .. }) => !hand_over,
-            (Action::Withdraw, AwaCall::CloseDocument { document }) => same_document(document),
-            (Action::Withdraw, AwaCall::Reject { work_item: item, .. }) => {
-                made_for(item).is_some_and(|offer| *offer < number_of(self.event.id.as_str()))
+            // The work is moved to the agent who is rung or has accepted.
+            (
+                Action::Offer { agent, .. } | Action::Accept { agent, .. },
+                AwaCall::Transfer { document, target: TransferTarget::Agent(who), kind, .. },
+            ) => {
+                let consult = *kind == TransferKind::Consult;
+                let rung = self.event.kind() == Kind::Offer;
+                same_document(document) && is(agent, who) && (rung || !consult)
+            }
+            // Whoever has a card gives it up for it.
+            (
+                Action::Offer { .. } | Action::Accept { .. } | Action::Leave { .. },
+                AwaCall::Reject { work_item: item, .. },
+            ) => known(item),
+            (Action::Withdraw, AwaCall::Reject { work_item: item, .. }) => before(item),
+            (Action::Offer { agent, .. }, AwaCall::Accept { work_item: item, agent: who }) => {
+                is(agent, who) && known(item)
+            }
+            (
+                Action::Offer { .. }
+                | Action::Transfer { .. }
+                | Action::Accept { .. }
+                | Action::Reject { .. }
+                | Action::Withdraw
+                | Action::Leave { .. },
+                AwaCall::EndConsult { document, .. },
+            ) => same_document(document),
+            (Action::Withdraw, AwaCall::CloseDocument { document }) => {
+                same_document(document) && self.event.segment.is_none()
             }
             _ => false,
         };
@@ -255,26 +295,37 @@ impl Fate {
     }
 }
 
-impl Known {
-    /// Whether this says what was just said under another id; remembers it if not.
-    fn hears(&mut self, event: &RoutingEvent, told_twice: u64) -> bool {
-        if event.kind() == Kind::Bind {
-            return false;
-        }
-        let ring = ring(event);
-        let again = match (&self.ring, &ring) {
-            (Some(before), Some(now)) => {
-                before.kind == now.kind
-                    && before.leg == now.leg
-                    && before.agent == now.agent
-                    && before.occurred_at.0.abs_diff(now.occurred_at.0) < told_twice
-            }
-            (None, _) | (_, None) => false,
-        };
-        if !again {
-            self.ring = ring;
-        }
-        again
+impl Fate {
+    /// Whether that call does what the event asks for, and nothing on the way to it.
+    pub(super) fn asks_itself(&self, call: &AwaCall) -> bool {
+        matches!(
+            (&self.event.action, call),
+            (Action::Offer { .. }, AwaCall::Offer { .. } | AwaCall::Transfer { .. })
+                | (
+                    Action::Transfer { .. },
+                    AwaCall::Transfer { .. } | AwaCall::EndConsult { hand_over: true, .. },
+                )
+                | (Action::Assign { .. }, AwaCall::Assign { .. })
+                | (Action::Accept { .. }, AwaCall::Accept { .. })
+                | (Action::Reject { .. }, AwaCall::Reject { .. } | AwaCall::EndConsult { .. })
+                | (Action::ConsultEnd { .. }, AwaCall::EndConsult { .. })
+        )
+    }
+
+    /// Whether nothing may follow that call, once it has landed.
+    pub(super) fn is_done_by(&self, call: &AwaCall) -> bool {
+        let auto = matches!(
+            &self.event.action,
+            Action::Offer { assignment, .. } if assignment.enable_auto_assign == Some(true)
+        );
+        let more = [Kind::Accept, Kind::Transfer].contains(&self.event.kind());
+        let last = !more || matches!(call, AwaCall::Transfer { .. });
+        self.asks_itself(call) && last && (!auto || matches!(call, AwaCall::Offer { .. }))
+    }
+
+    /// Whether the event may need several calls.
+    pub(super) fn has_steps(&self) -> bool {
+        ![Kind::Assign, Kind::ConsultEnd, Kind::Bind].contains(&self.event.kind())
     }
 }
 
@@ -284,19 +335,13 @@ fn same_leg(ours: &Option<SegmentId>, theirs: &Option<SegmentId>) -> bool {
 }
 
 /// The one agent whom an event puts work before.
-const fn agent_of(event: &RoutingEvent) -> Option<&VendorAgentId> {
+pub(super) const fn agent_of(event: &RoutingEvent) -> Option<&VendorAgentId> {
     match &event.action {
         Action::Offer { agent, .. }
         | Action::Assign { agent, .. }
         | Action::Transfer { target: VendorTarget::Agent(agent), .. } => Some(agent),
         _ => None,
     }
-}
-
-fn ring(event: &RoutingEvent) -> Option<Ring> {
-    let agent = agent_of(event)?.clone();
-    let (kind, leg) = (event.kind(), event.segment.clone()?);
-    Some(Ring { kind, leg, agent, occurred_at: event.occurred_at })
 }
 
 /// The work item that an event brings along.

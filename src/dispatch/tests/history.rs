@@ -6,6 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
+use super::explore::Played;
 use super::servicenow::Mood;
 use crate::routing::*;
 
@@ -90,6 +91,20 @@ pub(super) struct Policy {
     pub(super) hold: u64,
 }
 
+impl Played for History {
+    fn len(&self) -> usize {
+        self.steps.len()
+    }
+
+    fn leave_out(&mut self, from: usize, to: usize) {
+        self.steps.drain(from..to);
+    }
+
+    fn heading(&self) -> String {
+        format!("{:?}", self.policy)
+    }
+}
+
 impl Policy {
     pub(super) fn rules(self, names: &[&str]) -> Rules {
         let Self { doubt, withdraw, withdraw_ends_consult, hold } = self;
@@ -154,6 +169,7 @@ fn peaceful_step() -> impl Strategy<Value = Step> {
             queue,
             seconds: None,
             age: 0,
+            auto: false,
             ..told
         }])
     });
@@ -299,12 +315,14 @@ impl Told {
             Kind::Reject => Action::Reject { agent, work_item, reason: None },
             Kind::ConsultEnd => Action::ConsultEnd { hand_over: true },
             Kind::Withdraw => Action::Withdraw,
+            Kind::Leave => Action::Leave { agent: Some(agent) },
             Kind::Bind => Action::Bind,
         };
         // A bind that says nothing is refused at the door.
         let queue_name =
             if self.kind == Kind::Bind { self.queue.or(Some("sales")) } else { self.queue };
         RoutingEvent {
+            style: Style::default(),
             id: EventId::parse(&format!("e{number}")).unwrap(),
             conversation: ConversationId::parse(&format!("c{}", self.conversation)).unwrap(),
             segment: self.leg.map(|leg| SegmentId::parse(leg).unwrap()),
@@ -350,7 +368,9 @@ impl fmt::Display for Words<'_> {
                 write!(f, " by {agent}")?;
                 *work_item
             }
-            Action::ConsultEnd { .. } | Action::Withdraw | Action::Bind => None,
+            Action::ConsultEnd { .. } | Action::Withdraw | Action::Leave { .. } | Action::Bind => {
+                None
+            }
         };
         if item.is_some() {
             write!(f, ", work item named")?;

@@ -118,6 +118,7 @@ impl<B: Bridge> Play<'_, B> {
             Step::Jumps(minutes) => {
                 self.witness.tell(|| format!("the clock is set by {minutes} minutes"));
                 self.witness.now = UnixMillis(self.witness.now.0 + minutes * 60_000);
+                self.witness.set_back |= *minutes < 0;
             }
             Step::Crashes { arrive } => self.crashes(*arrive),
             Step::Reloads(names) => self.reloads(names),
@@ -201,7 +202,8 @@ impl<B: Bridge> Play<'_, B> {
                 });
                 return;
             };
-            let expected = self.witness.fate(number).deadline;
+            let fate = self.witness.fate(number);
+            let expected = fate.watched_until(&self.witness.rules).unwrap_or(fate.deadline);
             self.witness.must(leaving.deadline == expected, || {
                 let told = leaving.deadline;
                 format!("a call left for e{number} with the deadline {told}, not {expected}")

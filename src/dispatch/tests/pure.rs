@@ -14,6 +14,13 @@ pub(super) struct Pure {
     rows: HashMap<EntryId, RoutingEvent>,
     ends: HashMap<EntryId, Outcome>,
     taken: Vec<(ConversationId, EntryId)>,
+    /// The document that a conversation has named last.
+    named: HashMap<ConversationId, DocumentRef>,
+    /// The conversation whose lane a document's is, and where a conversation has moved to.
+    roots: HashMap<DocumentRef, ConversationId>,
+    moved: HashMap<ConversationId, ConversationId>,
+    /// The latest moment; none once the clock was set back, for then the account of time cannot be right.
+    latest: Option<UnixMillis>,
 }
 
 impl Pure {
@@ -24,12 +31,49 @@ impl Pure {
             rows: HashMap::new(),
             ends: HashMap::new(),
             taken: Vec::new(),
+            named: HashMap::new(),
+            roots: HashMap::new(),
+            moved: HashMap::new(),
+            latest: Some(UnixMillis(0)),
         }
+    }
+
+    fn lane(&self, conversation: &ConversationId) -> ConversationId {
+        let mut lane = conversation;
+        while let Some(root) = self.moved.get(lane) {
+            lane = root;
+        }
+        lane.clone()
+    }
+
+    /// The lane in which an event is carried out: conversations that name the same document share one.
+    fn join(&mut self, event: &mut RoutingEvent) -> ConversationId {
+        let conversation = event.conversation.clone();
+        match &event.document {
+            Some(document) => {
+                self.named.insert(conversation.clone(), document.clone());
+            }
+            None => event.document = self.named.get(&conversation).cloned(),
+        }
+        let lane = self.lane(&conversation);
+        let Some(document) = event.document.clone() else { return lane };
+        let root = self.roots.get(&document).map(|root| self.lane(root));
+        let root = root.unwrap_or_else(|| lane.clone());
+        if root != lane {
+            let moving = self.lanes.remove(&lane).unwrap_or_default();
+            self.lanes.entry(root.clone()).or_default().absorb(moving);
+            self.moved.insert(lane, root.clone());
+        }
+        self.roots.insert(document, root.clone());
+        root
     }
 
     fn decide(&mut self, lane: &ConversationId, input: Input) -> News {
         let before = self.lanes.remove(lane);
+        let at = moment(&input);
         let Decision { conversation, effects } = decide(before, input, &self.rules);
+        self.latest = self.latest.filter(|latest| *latest <= at).map(|_| at);
+        self.stays_sound(&conversation, at);
         let mut news = News::default();
         for effect in effects {
             match effect {
@@ -42,24 +86,45 @@ impl Pure {
                     news.leaving.push(leaving(lane, entry, Question::Call(call), deadline));
                 }
                 Effect::LookUp { entry, question, deadline } => {
-                    let question = Question::LookUp(question.call);
+                    let question = Question::LookUp(question);
                     news.leaving.push(leaving(lane, entry, question, deadline));
                 }
                 Effect::Settle { settled, outcome, reason } => {
+                    let (told, passed) =
+                        (settled.story.waited.total(), at.since(settled.received_at));
+                    let right = told == passed || self.latest.is_none();
+                    assert!(right, "{told} of {passed} ms of {:?} are told", settled.id);
                     let (number, reason) = (number_of(settled.event.id.as_str()), reason.code);
                     self.rows.entry(settled.id).or_insert(settled.event);
                     self.ends.insert(settled.id, outcome);
                     news.ended.push(Ended { number, outcome, reason });
                 }
-                Effect::Reschedule { .. } | Effect::Park { .. } | Effect::Resume { .. } => {}
+                Effect::Reschedule { .. }
+                | Effect::Park { .. }
+                | Effect::Resume { .. }
+                | Effect::Amend { .. } => {}
             }
         }
         self.lanes.insert(lane.clone(), conversation);
         news
     }
 
+    /// No more time is told than went by, and of each conversation at most one call is on the way.
+    fn stays_sound(&self, lane: &Conversation, at: UnixMillis) {
+        let on_the_way = lane.entries.iter().filter(|entry| entry.stage.is_on_the_way()).count();
+        assert!(on_the_way <= self.moved.len() + 1, "{on_the_way} calls of one lane on the way");
+        let overdrawn = |entry: &&Entry| {
+            entry.story.waited.total() > at.since(entry.received_at) && self.latest.is_some()
+        };
+        let overdrawn = lane.entries.iter().find(overdrawn).map(|entry| entry.id);
+        assert_eq!(overdrawn, None, "more of its time is told than went by");
+    }
+
     fn claim(&mut self, lane: ConversationId, entry: EntryId, now: UnixMillis) -> News {
+        let due = self.lanes.get(&lane).and_then(Conversation::next_due);
         let news = self.decide(&lane, Input::Due { entry, waited: Waited::default(), at: now });
+        let told = due.filter(|due| due.entry == entry && !due.calls && due.at <= now);
+        assert!(told.is_none() || news.leaving.is_empty(), "a call left that was not to be told");
         self.taken.push((lane, entry));
         news
     }
@@ -76,17 +141,17 @@ impl Pure {
     }
 
     fn lane_of(&self, number: usize) -> Option<ConversationId> {
-        self.rows.get(&entry(number)).map(|event| event.conversation.clone())
+        self.rows.get(&entry(number)).map(|event| self.lane(&event.conversation))
     }
 }
 
 impl Bridge for Pure {
     fn accept(&mut self, events: Vec<RoutingEvent>, now: UnixMillis) -> Vec<Option<Vec<Ended>>> {
         let mut accepted = Vec::new();
-        for event in events {
+        for mut event in events {
             let entry = entry(number_of(event.id.as_str()));
             accepted.push((!self.rows.contains_key(&entry)).then(|| {
-                let lane = event.conversation.clone();
+                let lane = self.join(&mut event);
                 self.decide(&lane, Input::Event { entry, event, at: now }).ended
             }));
         }
@@ -119,7 +184,8 @@ impl Bridge for Pure {
         let Some((lane, entry)) = call.of.clone() else { return Vec::new() };
         let answer = Answer::default();
         let input = Input::Reply { entry, reply, answer, elapsed_ms: 1, retry_in: 300, at: now };
-        self.decide(&lane.conversation, input).ended
+        let lane = self.lane(&lane.conversation);
+        self.decide(&lane, input).ended
     }
 
     fn reload(&mut self, rules: &Rules, now: UnixMillis) {
@@ -154,7 +220,7 @@ impl Bridge for Pure {
         let entry = entry(number);
         self.ends.remove(&entry)?;
         let event = self.rows.get(&entry)?.clone();
-        let lane = event.conversation.clone();
+        let lane = self.lane(&event.conversation);
         Some(self.decide(&lane, Input::Replay { entry, event, at: now }).ended)
     }
 
@@ -169,7 +235,21 @@ impl Bridge for Pure {
 
     fn counts(&self) -> (usize, usize) {
         let dead = self.ends.values().filter(|outcome| **outcome == Outcome::Dead).count();
-        (self.lanes.values().map(|lane| lane.entries.len()).sum(), dead)
+        let open =
+            |lane: &Conversation| lane.entries.iter().filter(|entry| entry.ended.is_none()).count();
+        (self.lanes.values().map(open).sum(), dead)
+    }
+}
+
+const fn moment(input: &Input) -> UnixMillis {
+    match input {
+        Input::Event { at, .. }
+        | Input::Due { at, .. }
+        | Input::Reply { at, .. }
+        | Input::Recovered { at, .. }
+        | Input::Reloaded { at }
+        | Input::Replay { at, .. }
+        | Input::Discard { at, .. } => *at,
     }
 }
 

@@ -39,13 +39,14 @@ pub(super) enum Mood {
 #[derive(Debug, Clone)]
 pub(super) enum Question {
     Call(AwaCall),
-    LookUp(AwaCall),
+    LookUp(LookUp),
 }
 
 impl Question {
     pub(super) const fn call(&self) -> &AwaCall {
         match self {
-            Self::Call(call) | Self::LookUp(call) => call,
+            Self::Call(call) => call,
+            Self::LookUp(question) => &question.call,
         }
     }
 }
@@ -73,12 +74,21 @@ impl ServiceNow {
             }
             return reply;
         }
+        if let Question::LookUp(LookUp { call, .. }) = question
+            && is_safe_to_repeat(call)
+        {
+            return AwaReply::NotLanded;
+        }
         match (question, mood) {
-            (_, Mood::Taken) => AwaReply::TakenBy { agent: "somebody else".to_owned() },
+            (_, Mood::Taken) => AwaReply::TakenBy {
+                agent: Some("somebody else".to_owned()),
+                work_item: None,
+                accepted: false,
+            },
             (_, Mood::Closed) => AwaReply::DocumentClosed,
             (_, Mood::Misconfigured) => AwaReply::Misconfigured { what: "a role".to_owned() },
             (Question::LookUp(_), Mood::Forbidden) => AwaReply::LookUpForbidden,
-            (Question::LookUp(call), _) => {
+            (Question::LookUp(LookUp { call, .. }), _) => {
                 let found = self.done_for(event).iter().find(|(done, _)| same_call(done, call));
                 found.map_or(AwaReply::NotLanded, |(_, item)| AwaReply::Landed { work_item: *item })
             }
@@ -131,6 +141,11 @@ fn on_the_road(mood: Mood) -> Option<AwaReply> {
     }
 }
 
+/// Whether nothing tells that it is done, and nothing comes of doing it again.
+pub(super) const fn is_safe_to_repeat(call: &AwaCall) -> bool {
+    matches!(call, AwaCall::EndConsult { .. } | AwaCall::CloseDocument { .. })
+}
+
 /// What an answer says about the instance.
 pub(super) const fn signal(reply: &AwaReply) -> Signal {
     match reply {
@@ -149,6 +164,7 @@ pub(super) const fn signal(reply: &AwaReply) -> Signal {
         | AwaReply::Conflict { .. }
         | AwaReply::Misconfigured { .. }
         | AwaReply::NotLanded
+        | AwaReply::NoConsult
         | AwaReply::LookUpForbidden => Signal::Answered,
     }
 }

@@ -44,7 +44,7 @@ impl<'a> Stored<'a> {
                     (event, Question::Call(call), deadline)
                 }
                 Claim::LookUp { event, question, deadline, .. } => {
-                    (event, Question::LookUp(question.call), deadline)
+                    (event, Question::LookUp(question), deadline)
                 }
             };
             let number = Some(number_of(&event.id));

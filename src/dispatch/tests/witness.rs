@@ -3,22 +3,28 @@
 //!
 //! The promises, in words:
 //! 1. What was accepted is open or has ended; nothing is lost. It ends exactly once, and for a cause: delivered only if
-//!    ServiceNow has said so, expired only at its deadline, superseded only by a withdraw or as told twice, dead only if it was
-//!    refused or never whole, discarded only by a person.
-//! 2. An id is taken once. What says the same as the event before it within two seconds is not carried out.
-//! 3. Calls of one conversation leave one at a time and in the order of acceptance; only what lacks a mapping or a word of its
-//!    conversation lets others pass.
+//!    ServiceNow has said so or another event has brought the work to the same agent, expired only at its deadline, superseded
+//!    only by what other events have told of the leg, the agent or the document, dead only if it was refused or never whole,
+//!    discarded only by a person.
+//! 2. An id is taken once. What repeats one of the last rings within two seconds is not carried out.
+//! 3. Calls about one document leave one at a time and in the order of acceptance; only what lacks a mapping or a word of its
+//!    conversation, or waits for the card of another agent, lets others pass.
 //!    What is over or could leave does not lie.
 //!    A withdraw undoes only what was accepted before it.
-//! 4. Nothing leaves at or after its deadline, after its withdraw, after its end, or while a person holds all calls.
+//! 4. Nothing leaves at or after its deadline, after its withdraw, after its end, or while a person holds all calls; but the card
+//!    of a ring that is over may be taken away.
 //! 5. What may have been carried out is looked up before it is repeated, unless policy or a person excuses that; what
 //!    ServiceNow has done is not asked of it again.
-//! 6. A call is repeated only on an answer that asks for it, asks for the same each time, and for what the event says.
+//! 6. An event may take several calls, each of which it may need. A call is repeated only on an answer that asks for it, and
+//!    asks for the same each time.
 
 use std::collections::HashMap;
 
-use super::fate::{Asked, Fate, Known, deadline, named_item};
+use super::asked::Asked;
+use super::fate::{Fate, deadline, named_item};
 use super::history::{NOON, Words};
+use super::known::Known;
+use super::lanes::Lanes;
 use super::servicenow::Question;
 use crate::routing::*;
 
@@ -30,9 +36,14 @@ pub(super) struct Witness {
     pub(super) fates: Vec<Fate>,
     known: HashMap<ConversationId, Known>,
     /// The work items that ServiceNow has made, with the event that they were made for, or that an event has named.
-    pub(super) items: HashMap<(SysId, ConversationId), usize>,
+    pub(super) items: HashMap<SysId, usize>,
+    pub(super) lanes: Lanes,
     orders: usize,
+    /// How many calls have left.
+    pub(super) sent: usize,
     pub(super) held: bool,
+    /// Whether the clock was ever set back.
+    pub(super) set_back: bool,
     /// The first promise that was broken, as a sentence.
     pub(super) breach: Option<String>,
     /// What happened, line by line, where someone wants to read it.
@@ -48,8 +59,11 @@ impl Witness {
             fates: Vec::new(),
             known: HashMap::new(),
             items: HashMap::new(),
+            lanes: Lanes::default(),
             orders: 0,
+            sent: 0,
             held: false,
+            set_back: false,
             breach: None,
             story: telling.then(Vec::new),
         }
@@ -98,29 +112,46 @@ impl Witness {
 
     /// The open event with that deadline whose next move may be a call.
     pub(super) fn by_deadline(&self, deadline: UnixMillis) -> Option<usize> {
-        self.open().find(|number| {
+        let open = self.open().find(|number| {
             let fate = self.fate(*number);
             fate.deadline == deadline && fate.event.kind() != Kind::Bind
-        })
+        });
+        let watched =
+            |number: &usize| self.fate(*number).watched_until(&self.rules) == Some(deadline);
+        open.or_else(|| (1..=self.fates.len()).find(watched))
     }
 
     /// Whether an event that came now would share its deadline with another.
     pub(super) fn shares_deadline(&self, event: &RoutingEvent) -> bool {
-        let deadline = deadline(event, self.now, &self.rules);
-        self.fates.iter().any(|fate| fate.deadline == deadline && fate.event.id != event.id)
+        let ours = deadline(event, self.now, &self.rules);
+        let give_up_after = self.rules.give_up_after;
+        self.fates.iter().filter(|fate| fate.event.id != event.id).any(|fate| {
+            let watched = fate.deadline.plus(give_up_after);
+            fate.deadline == ours || watched == ours || fate.deadline == ours.plus(give_up_after)
+        })
     }
 
     pub(super) fn arrives(&mut self, event: RoutingEvent, ended: &[Ended]) {
         self.tell(|| format!("{} arrives (accepted)", Words(&event)));
-        if event.kind() == Kind::Withdraw {
-            for fate in self.fates.iter_mut().filter(|fate| fate.is_open()) {
-                fate.withdrawn |= fate.is_taken_back_by(&event);
-            }
+        for fate in self.fates.iter_mut().filter(|fate| fate.is_open()) {
+            fate.withdrawn |= fate.is_taken_back_by(&event);
         }
         if let Some(item) = named_item(&event) {
-            self.items.entry((item, event.conversation.clone())).or_default();
+            self.items.entry(item).or_default();
+        }
+        let shared = self.lanes.hears(&event);
+        for conversation in &shared {
+            self.known.entry(conversation.clone()).or_default().shared = true;
         }
         let known = self.known.entry(event.conversation.clone()).or_default();
+        if [Kind::Withdraw, Kind::Leave, Kind::Reject].contains(&event.kind()) {
+            known.forgets_rings();
+        }
+        let conversation = &event.conversation;
+        let over = |fate: &Fate| fate.is_end() && fate.event.conversation == *conversation;
+        if self.fates.iter().any(over) {
+            known.forgets_rings();
+        }
         let fate = Fate::new(event, known, self.now, &self.rules);
         let (told_before, over) = (fate.told_before, fate.deadline <= self.now);
         self.fates.push(fate);
@@ -158,6 +189,8 @@ impl Witness {
         let (now, rules) = (self.now, &self.rules);
         let fate = &mut self.fates[number - 1];
         (fate.ready_since, fate.deadline) = (now, deadline(&fate.event, now, rules));
+        fate.was_replayed = true;
+        fate.done_before |= fate.asked.may_be_done();
         (fate.withdrawn, fate.told_before, fate.discarded) = (false, false, false);
         (fate.end, fate.asked) = (None, Asked::default());
         fate.asked.excused = true;
@@ -178,8 +211,7 @@ impl Witness {
     /// ServiceNow has made a work item.
     pub(super) fn made(&mut self, number: usize, reply: &AwaReply) {
         if let AwaReply::Landed { work_item: Some(item) } = reply {
-            let conversation = self.fate(number).event.conversation.clone();
-            self.items.insert((*item, conversation), number);
+            self.items.insert(*item, number);
         }
     }
 
@@ -188,131 +220,93 @@ impl Witness {
         self.tell(|| format!("ServiceNow answers e{number}: {}", reply.name()));
         let repeat = self.rules.doubt == Doubt::Repeat;
         let fate = &mut self.fates[number - 1];
-        let (withdraw, asked) = (fate.is_withdraw(), &mut fate.asked);
-        asked.on_the_way = false;
+        fate.asked.on_the_way = false;
+        if !fate.is_open() {
+            // Only its card is watched.
+            fate.asked.doubt = false;
+            return;
+        }
+        let call = question.call();
+        let (itself, done) = (fate.asks_itself(call), fate.is_done_by(call));
+        let brings = matches!(
+            call,
+            AwaCall::Offer { .. } | AwaCall::Transfer { target: TransferTarget::Agent(_), .. }
+        );
+        let tidies = !itself && !brings && !matches!(call, AwaCall::Accept { .. });
+        let may_go_on = fate.has_steps();
+        let asked = &mut fate.asked;
         let looked_up = matches!(question, Question::LookUp(_));
-        let final_answer = match reply {
+        // Whether the call is over, and whether the event has to be.
+        let (over, settled) = match reply {
             AwaReply::Landed { .. } => {
-                asked.confirmed = true;
-                true
+                asked.confirmed |= itself;
+                (true, done)
             }
             AwaReply::AlreadyOurs { .. } => {
-                (asked.confirmed, asked.doubt) = (true, !withdraw);
-                false
+                asked.confirmed |= itself;
+                asked.doubt = brings;
+                (!brings, false)
             }
-            AwaReply::TakenBy { .. }
-            | AwaReply::DocumentClosed
-            | AwaReply::Misconfigured { .. } => {
+            AwaReply::TakenBy { .. } | AwaReply::NoConsult => {
                 asked.refused = true;
-                true
+                asked.no_consult |= matches!(reply, AwaReply::NoConsult);
+                (true, !may_go_on)
+            }
+            AwaReply::DocumentClosed => {
+                asked.refused = true;
+                (true, itself && !matches!(call, AwaCall::Accept { .. }))
+            }
+            AwaReply::Misconfigured { .. } => {
+                asked.refused = true;
+                (true, itself)
             }
             AwaReply::TooLate => {
                 asked.too_late = true;
-                true
+                (true, itself && !matches!(call, AwaCall::Accept { .. }))
             }
             AwaReply::InDoubt { .. } | AwaReply::NotServiceNow { .. } => {
                 asked.doubt = true;
-                false
+                (false, false)
             }
             AwaReply::Conflict { .. } => {
                 (asked.doubt, asked.refused) = (true, true);
-                false
+                (false, false)
             }
             AwaReply::NotLanded => {
                 asked.doubt = false;
                 asked.invitations += 1;
-                false
+                (false, false)
             }
             AwaReply::LookUpForbidden => {
-                asked.presumed = repeat && asked.refused;
+                asked.presumed = (repeat || tidies) && asked.refused;
                 asked.refused = true;
                 (asked.doubt, asked.excused) = (false, true);
                 asked.invitations += 1;
-                !repeat && !withdraw
+                (false, !repeat && itself && !asked.presumed && !may_go_on)
             }
             AwaReply::AgentUnavailable => {
                 asked.refused = true;
                 asked.unavailable += 1;
                 asked.invitations += 1;
-                false
+                (false, false)
             }
             AwaReply::ClockSkew => {
                 asked.refused = true;
                 asked.skewed += 1;
                 asked.invitations += 1;
-                false
+                (false, false)
             }
             AwaReply::Busy { .. } | AwaReply::NotSent { .. } | AwaReply::Unauthorised { .. } => {
                 asked.invitations += usize::from(!looked_up);
-                false
+                (false, false)
             }
         };
-        if withdraw && (final_answer || asked.confirmed) {
-            // A withdraw may have a next step.
-            (asked.doubt, asked.confirmed) = (false, false);
+        if over {
+            asked.over_at = Some(self.sent);
+            asked.doubt = false;
             asked.invitations += 1;
         }
-        asked.settled = final_answer && !withdraw;
-    }
-
-    /// What a stored answer has settled is known.
-    pub(super) fn weighs(&mut self, number: usize, reply: &AwaReply) {
-        let fate = self.fate(number);
-        let left_open = fate.asked.settled && fate.is_open();
-        self.must(!left_open, || {
-            format!("e{number} is still open after ServiceNow has said `{}`", reply.name())
-        });
-    }
-
-    pub(super) fn all_ended(&mut self, ended: &[Ended]) {
-        for Ended { number, outcome, reason } in ended {
-            self.ended(*number, *outcome, reason);
-        }
-    }
-
-    fn ended(&mut self, number: usize, outcome: Outcome, reason: &str) {
-        self.tell(|| format!("e{number} ends as {outcome} ({reason})"));
-        let what = |words: &str| format!("e{number} ended as {outcome} ({reason}) {words}");
-        let known = (1..=self.fates.len()).contains(&number);
-        if !known {
-            return self.must(false, || what("and was never accepted"));
-        }
-        let fate = self.fate(number);
-        let given_up = fate.discarded
-            && outcome == Outcome::Discarded
-            && matches!(fate.end, Some((Outcome::Dead, _)));
-        let once = fate.is_open() || given_up;
-        let (asked, over) = (&fate.asked, fate.deadline <= self.now);
-        let (on_the_way, confirmed) = (asked.on_the_way, asked.confirmed);
-        let no_call = matches!(fate.event.kind(), Kind::Bind | Kind::Withdraw);
-        let cause = match outcome {
-            Outcome::Delivered => confirmed || asked.presumed || no_call,
-            Outcome::Expired => over || asked.too_late,
-            Outcome::Superseded => fate.withdrawn || fate.told_before,
-            Outcome::Dead => asked.refused || fate.lacks_something(),
-            Outcome::Discarded => fate.discarded,
-        };
-        self.must(once, || what("and had ended before"));
-        self.must(!on_the_way, || what("while its call was on the way"));
-        self.must(cause, || what("without a cause"));
-        let as_said = matches!(outcome, Outcome::Delivered | Outcome::Discarded);
-        self.must(!confirmed || as_said || no_call, || {
-            what("though ServiceNow has said that it is done")
-        });
-        self.fates[number - 1].end = Some((outcome, reason.to_owned()));
-    }
-
-    /// All has calmed down: everything has ended, in peace as delivered.
-    pub(super) fn concludes(&mut self, peaceful: bool) {
-        let open = self.open().next();
-        self.must(open.is_none(), || format!("e{} never ended", open.unwrap()));
-        if peaceful {
-            let failed = self.fates.iter().find_map(|fate| match &fate.end {
-                Some((Outcome::Delivered, _)) | None => None,
-                Some((outcome, _)) => Some(format!("{} ended as {outcome}", fate.event.id)),
-            });
-            self.must(failed.is_none(), || format!("nothing went wrong, and {}", failed.unwrap()));
-        }
+        asked.settled = settled;
     }
 }
 

@@ -1,22 +1,11 @@
-//! From an entry to the call that it asks for: every id translated, or what is missing.
+//! From an entry's step to the call that it is: every id translated, or what is missing.
 
+use super::plan::Stop;
 use crate::routing::{
     Action, AwaCall, Brought, Channel, Conversation, DocumentRef, Entry, ExternalId, Missing,
-    OfferWindow, OpenConsult, Rules, SegmentId, SysId, TransferTarget, UnixMillis, VendorAgentId,
-    VendorQueueId, VendorTarget, WithdrawAction, WorkItem,
+    OfferWindow, Rules, SegmentId, Step, SysId, TransferKind, TransferTarget, UnixMillis,
+    VendorAgentId, VendorQueueId, VendorTarget,
 };
-
-/// What can be done for an entry.
-pub(super) enum Ready {
-    /// This call.
-    Call(AwaCall),
-    /// The tables lack an id.
-    Missing(Missing),
-    /// The conversation lacks something that a later event may bring.
-    Unknown(Need),
-    /// Nothing is left to do.
-    Done,
-}
 
 /// What a conversation may lack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +34,7 @@ impl Need {
                 "neither the event nor an earlier one of the conversation names a document"
             }
             Self::WorkItem | Self::OfferOwed => {
-                "no offer of the conversation brought a work item for this agent, and the event names none"
+                "no offer of the conversation brought a work item, and the event names none"
             }
             Self::Queue => "neither the event nor an earlier one of the conversation names a queue",
             Self::SourceQueue => {
@@ -55,15 +44,16 @@ impl Need {
     }
 }
 
-/// Builds the call of an entry as things stand at `at`.
+/// Builds the call of an entry's step as things stand at `at`.
 pub(super) fn call(
     conversation: &Conversation,
     entry: &Entry,
+    step: &Step,
     at: UnixMillis,
     rules: &Rules,
-) -> Ready {
+) -> Result<AwaCall, Stop> {
     let brought = brought(conversation, entry);
-    Build { conversation, entry, brought, at, rules }.call().unwrap_or_else(|stop| stop)
+    Build { conversation, entry, brought, at, rules }.call(step)
 }
 
 /// What the entry takes from its conversation: what it took when it was first sent, else what is known now.
@@ -75,11 +65,13 @@ pub(super) fn brought(conversation: &Conversation, entry: &Entry) -> Brought {
     let leaves_queue_unsaid = match &event.action {
         Action::Offer { .. } => event.queue.is_none(),
         Action::Transfer { source_queue, .. } => source_queue.is_none(),
+        // An accept may have to bring the work to its agent.
+        Action::Accept { .. } => event.queue.is_none(),
         Action::Assign { .. }
-        | Action::Accept { .. }
         | Action::Reject { .. }
         | Action::ConsultEnd { .. }
         | Action::Withdraw
+        | Action::Leave { .. }
         | Action::Bind => false,
     };
     Brought {
@@ -106,73 +98,113 @@ struct Build<'a> {
 }
 
 impl Build<'_> {
-    fn call(&self) -> Result<Ready, Ready> {
+    fn call(&self, step: &Step) -> Result<AwaCall, Stop> {
+        match step {
+            Step::Own => self.own(),
+            Step::TakeBack { work_item, agent } => self.reject(*work_item, agent, None),
+            Step::HandOver { kind } => {
+                let agent = self.entry.event.agent().ok_or(Stop::Unknown(Need::WorkItem))?;
+                self.transfer(*kind, TransferTarget::Agent(self.agent(agent)?))
+            }
+            Step::Accept { work_item } => {
+                let agent = self.entry.event.agent().ok_or(Stop::Unknown(Need::WorkItem))?;
+                Ok(AwaCall::Accept { work_item: *work_item, agent: self.agent(agent)? })
+            }
+            Step::Reject { work_item } => match &self.entry.event.action {
+                Action::Reject { agent, reason, .. } => {
+                    self.reject(*work_item, agent, reason.as_deref())
+                }
+                _ => Err(Stop::Unknown(Need::WorkItem)),
+            },
+            Step::EndConsult { document, hand_over } => {
+                Ok(AwaCall::EndConsult { document: document.clone(), hand_over: *hand_over })
+            }
+            Step::CloseDocument { document } => {
+                Ok(AwaCall::CloseDocument { document: document.clone() })
+            }
+        }
+    }
+
+    fn own(&self) -> Result<AwaCall, Stop> {
         let event = &self.entry.event;
-        let segment = event.segment.clone();
-        Ok(Ready::Call(match &event.action {
-            Action::Offer { agent, timeout_seconds, assignment } => AwaCall::Offer {
+        match &event.action {
+            Action::Offer { agent, timeout_seconds, assignment } => Ok(AwaCall::Offer {
                 document: self.document()?,
-                segment,
+                segment: event.segment.clone(),
                 queue: self.own_or_last_queue(event.queue.as_ref(), Need::Queue)?,
                 agent: self.agent(agent)?,
                 window: window(event.occurred_at, *timeout_seconds, self.rules),
                 assignment: self.rules.offer.assignment(assignment),
-            },
-            Action::Transfer { kind, source_queue, target } => AwaCall::Transfer {
-                document: self.document()?,
-                segment,
-                source_queue: self.own_or_last_queue(source_queue.as_ref(), Need::SourceQueue)?,
-                kind: *kind,
-                target: match target {
+            }),
+            Action::Transfer { kind, target, .. } => {
+                let target = match target {
                     VendorTarget::Agent(agent) => TransferTarget::Agent(self.agent(agent)?),
                     VendorTarget::Queue(queue) => TransferTarget::Queue(self.queue(queue)?),
-                },
-            },
+                };
+                self.transfer(*kind, target)
+            }
             Action::Assign { agent, work_item, timeout_seconds, assignment } => {
                 let window = window(event.occurred_at, *timeout_seconds, self.rules);
-                AwaCall::Assign {
+                Ok(AwaCall::Assign {
                     work_item: self.item_to_assign(*work_item)?,
                     agent: self.agent(agent)?,
                     window: Some(window).filter(|window| window.deadline() > self.at),
                     assignment: self.rules.offer.assignment(assignment),
-                }
-            }
-            Action::Accept { agent, work_item } => AwaCall::Accept {
-                agent: self.agent(agent)?,
-                work_item: self.item_of(agent, *work_item)?,
-            },
-            Action::Reject { agent, work_item, reason } => {
-                let mapped = self.rules.directory.reason(reason.as_deref(), self.channel());
-                AwaCall::Reject {
-                    agent: self.agent(agent)?,
-                    reason: mapped.ok_or_else(|| {
-                        Ready::Missing(Missing::RejectReasons {
-                            reason: reason.clone().unwrap_or_else(|| "*".to_owned()),
-                        })
-                    })?,
-                    work_item: self.item_of(agent, *work_item)?,
-                }
+                })
             }
             Action::ConsultEnd { hand_over } => {
-                AwaCall::EndConsult { document: self.document()?, hand_over: *hand_over }
+                Ok(AwaCall::EndConsult { document: self.document()?, hand_over: *hand_over })
             }
-            Action::Withdraw => return self.withdraw(),
-            Action::Bind => return Ok(Ready::Done),
-        }))
+            Action::Accept { .. }
+            | Action::Reject { .. }
+            | Action::Withdraw
+            | Action::Leave { .. }
+            | Action::Bind => Err(Stop::Unknown(Need::WorkItem)),
+        }
     }
 
-    fn document(&self) -> Result<DocumentRef, Ready> {
+    fn transfer(&self, kind: TransferKind, target: TransferTarget) -> Result<AwaCall, Stop> {
+        let event = &self.entry.event;
+        let own = match &event.action {
+            Action::Transfer { source_queue, .. } => source_queue.as_ref(),
+            _ => event.queue.as_ref(),
+        };
+        Ok(AwaCall::Transfer {
+            document: self.document()?,
+            segment: event.segment.clone(),
+            source_queue: self.own_or_last_queue(own, Need::SourceQueue)?,
+            kind,
+            target,
+        })
+    }
+
+    fn reject(
+        &self,
+        work_item: SysId,
+        agent: &VendorAgentId,
+        reason: Option<&str>,
+    ) -> Result<AwaCall, Stop> {
+        let mapped = self.rules.directory.reason(reason, self.channel());
+        let missing = || Missing::RejectReasons { reason: reason.unwrap_or("*").to_owned() };
+        Ok(AwaCall::Reject {
+            agent: self.agent(agent)?,
+            reason: mapped.ok_or_else(|| Stop::Missing(missing()))?,
+            work_item,
+        })
+    }
+
+    fn document(&self) -> Result<DocumentRef, Stop> {
         let known = self.entry.event.document.as_ref().or(self.brought.document.as_ref());
-        known.cloned().ok_or(Ready::Unknown(Need::Document))
+        known.cloned().ok_or(Stop::Unknown(Need::Document))
     }
 
     fn channel(&self) -> Option<&Channel> {
         self.entry.event.channel.as_ref().or(self.brought.channel.as_ref())
     }
 
-    fn queue(&self, queue: &VendorQueueId) -> Result<ExternalId, Ready> {
+    fn queue(&self, queue: &VendorQueueId) -> Result<ExternalId, Stop> {
         self.rules.directory.queue(queue, self.channel()).ok_or_else(|| {
-            Ready::Missing(Missing::Queues {
+            Stop::Missing(Missing::Queues {
                 queue: queue.to_string(),
                 channel: self.channel().map(ToString::to_string),
             })
@@ -183,40 +215,24 @@ impl Build<'_> {
         &self,
         own: Option<&VendorQueueId>,
         need: Need,
-    ) -> Result<ExternalId, Ready> {
+    ) -> Result<ExternalId, Stop> {
         let queue = own.or(self.brought.queue.as_ref());
-        self.queue(queue.ok_or(Ready::Unknown(need))?)
+        self.queue(queue.ok_or(Stop::Unknown(need))?)
     }
 
-    fn agent(&self, agent: &VendorAgentId) -> Result<SysId, Ready> {
+    fn agent(&self, agent: &VendorAgentId) -> Result<SysId, Stop> {
         self.rules
             .directory
             .agent(agent)
-            .ok_or_else(|| Ready::Missing(Missing::Agents { agent: agent.to_string() }))
+            .ok_or_else(|| Stop::Missing(Missing::Agents { agent: agent.to_string() }))
     }
 
-    fn item_to_assign(&self, named: Option<SysId>) -> Result<SysId, Ready> {
+    fn item_to_assign(&self, named: Option<SysId>) -> Result<SysId, Stop> {
         let newest = || self.conversation.work_items.last().map(|item| item.sys_id);
         let known = self.item_asked_for().or(named).or_else(newest);
-        known.ok_or_else(|| Ready::Unknown(self.need_of_work_item(|entry| entry.offers(None))))
-    }
-
-    /// The work item that this agent answers: the one from the bridge's own offer, else the one that the event names.
-    fn item_of(&self, agent: &VendorAgentId, named: Option<SysId>) -> Result<SysId, Ready> {
-        if let Some(asked_for) = self.item_asked_for() {
-            return Ok(asked_for);
-        }
-        let segment = self.entry.event.segment.as_ref();
-        let ours = |entry: &Entry| {
-            entry.offers(Some(agent)) && same_segment(segment, entry.event.segment.as_ref())
-        };
-        let names_agent = |entry: &Entry| !entry.offers_to_any() && ours(entry);
-        let earlier = |entry: &&Entry| entry.id < self.entry.id;
-        if self.conversation.entries.iter().filter(earlier).any(names_agent) {
-            return Err(Ready::Unknown(Need::OfferOwed));
-        }
-        let own = own_item(&self.conversation.work_items, agent, segment);
-        own.or(named).ok_or_else(|| Ready::Unknown(self.need_of_work_item(ours)))
+        let brings = |entry: &Entry| entry.may_bring_item_to(self.entry) && entry.offers(None);
+        let owed = || self.conversation.entries.iter().any(brings);
+        known.ok_or_else(|| Stop::Unknown(if owed() { Need::OfferOwed } else { Need::WorkItem }))
     }
 
     /// The work item of the call that was sent already: a later offer must not change what is repeated or looked up.
@@ -224,135 +240,12 @@ impl Build<'_> {
         let story = &self.entry.story;
         story.first_sent.and(story.work_item)
     }
-
-    /// Whether an offer that is still owed may bring the work item, also one that came in after its answer. Of later
-    /// assignments it cannot be hoped for: they wait for one themselves.
-    fn need_of_work_item(&self, ours: impl Fn(&Entry) -> bool) -> Need {
-        let brings = |entry: &&Entry| match entry.event.action {
-            Action::Offer { .. } | Action::Transfer { .. } => entry.id != self.entry.id,
-            Action::Assign { .. } => entry.id < self.entry.id,
-            Action::Accept { .. }
-            | Action::Reject { .. }
-            | Action::ConsultEnd { .. }
-            | Action::Withdraw
-            | Action::Bind => false,
-        };
-        if self.conversation.entries.iter().filter(brings).any(ours) {
-            Need::OfferOwed
-        } else {
-            Need::WorkItem
-        }
-    }
-
-    /// The next step of a withdraw: end the consult, then take back what was offered.
-    fn withdraw(&self) -> Result<Ready, Ready> {
-        if let Some(consult) = &self.conversation.consult
-            && self.rules.withdraw_ends_consult
-            && consult.is_ended_by(self.entry)
-        {
-            let document = consult.document.clone();
-            return Ok(Ready::Call(AwaCall::EndConsult { document, hand_over: false }));
-        }
-        match self.rules.withdraw {
-            WithdrawAction::None => Ok(Ready::Done),
-            WithdrawAction::Reject => self.withdraw_by_reject(),
-            WithdrawAction::CloseDocument => {
-                let mut items = self.conversation.work_items.iter();
-                let sent = items.any(|item| item.is_taken_back_by(self.entry));
-                match self.document() {
-                    Ok(document) if sent => Ok(Ready::Call(AwaCall::CloseDocument { document })),
-                    Ok(_) | Err(_) => Ok(Ready::Done),
-                }
-            }
-        }
-    }
-
-    fn withdraw_by_reject(&self) -> Result<Ready, Ready> {
-        let open = self.conversation.work_items.iter().rev().find_map(|item| {
-            let agent = item.agent.as_ref()?;
-            item.is_taken_back_by(self.entry).then_some((item, agent))
-        });
-        let Some((item, agent)) = open else { return Ok(Ready::Done) };
-        let reason = self.rules.directory.reason(None, self.channel());
-        Ok(Ready::Call(AwaCall::Reject {
-            work_item: item.sys_id,
-            agent: self.agent(agent)?,
-            reason: reason
-                .ok_or_else(|| Ready::Missing(Missing::RejectReasons { reason: "*".to_owned() }))?,
-        }))
-    }
 }
 
-impl Entry {
-    /// Whether it puts work before a queue, and so before any agent.
-    const fn offers_to_any(&self) -> bool {
-        matches!(self.event.action, Action::Transfer { target: VendorTarget::Queue(_), .. })
-    }
-
-    /// Whether it puts work before this agent, or before a queue.
-    fn offers(&self, agent: Option<&VendorAgentId>) -> bool {
-        match &self.event.action {
-            Action::Offer { agent: theirs, .. }
-            | Action::Assign { agent: theirs, .. }
-            | Action::Transfer { target: VendorTarget::Agent(theirs), .. } => {
-                agent.is_none_or(|agent| agent == theirs)
-            }
-            Action::Transfer { target: VendorTarget::Queue(_), .. } => true,
-            Action::Accept { .. }
-            | Action::Reject { .. }
-            | Action::ConsultEnd { .. }
-            | Action::Withdraw
-            | Action::Bind => false,
-        }
-    }
-}
-
-impl OpenConsult {
-    /// Whether a withdraw of this leg ends it.
-    pub(super) fn is_of(&self, segment: Option<&SegmentId>) -> bool {
-        same_segment(segment, self.segment.as_ref())
-    }
-
-    /// Whether this withdraw ends it: one that had to wait does not end what was begun after it came.
-    pub(super) fn is_ended_by(&self, withdraw: &Entry) -> bool {
-        self.is_of(withdraw.event.segment.as_ref()) && self.entry.is_none_or(|by| by < withdraw.id)
-    }
-}
-
-impl WorkItem {
-    /// Whether a withdraw of this leg has it to take back.
-    pub(super) fn is_open_for(&self, segment: Option<&SegmentId>) -> bool {
-        !self.answered && same_segment(segment, self.segment.as_ref())
-    }
-
-    /// Whether this withdraw takes it back: one that had to wait leaves alone what was offered after it came.
-    fn is_taken_back_by(&self, withdraw: &Entry) -> bool {
-        let segment = withdraw.event.segment.as_ref();
-        self.is_open_for(segment) && self.entry.is_none_or(|by| by < withdraw.id)
-    }
-}
-
-/// Whether a withdraw of one leg concerns something of another: only if both are named and differ, it does not.
-pub(super) fn same_segment(ours: Option<&SegmentId>, theirs: Option<&SegmentId>) -> bool {
+/// Whether two things can be of one leg: only if both name their segment and these differ, they are not.
+pub(super) fn is_same_or_unsaid(ours: Option<&SegmentId>, theirs: Option<&SegmentId>) -> bool {
     match (ours, theirs) {
         (Some(ours), Some(theirs)) => ours == theirs,
         (None, _) | (_, None) => true,
     }
-}
-
-/// The newest work item of the agent, the leg's own first; else one that is with a queue and has no agent yet.
-fn own_item(
-    items: &[WorkItem],
-    agent: &VendorAgentId,
-    segment: Option<&SegmentId>,
-) -> Option<SysId> {
-    let of_agent = |item: &&WorkItem| item.agent.as_ref() == Some(agent);
-    let of_leg = |item: &&WorkItem| segment.is_some() && item.segment.as_ref() == segment;
-    let newest = items.iter().rev();
-    newest
-        .clone()
-        .find(|item| of_agent(item) && of_leg(item))
-        .or_else(|| newest.clone().find(of_agent))
-        .or_else(|| newest.clone().find(|item| item.agent.is_none()))
-        .map(|item| item.sys_id)
 }

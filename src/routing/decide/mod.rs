@@ -4,13 +4,17 @@
 //! before its offer or a window that has passed become an effect with a reason.
 
 mod build;
+mod landed;
 mod on_due;
+mod on_end;
 mod on_event;
 mod on_reply;
+mod plan;
+mod taken;
 
 use super::{
-    Action, Answer, AwaCall, AwaReply, Conversation, Entry, EntryId, LookUp, Missing, Outcome,
-    Reason, RoutingEvent, Rules, Stage, UnixMillis, Waited,
+    Action, Answer, AwaCall, AwaReply, Conversation, Ended, Entry, EntryId, LookUp, Missing,
+    Outcome, Reason, RoutingEvent, Rules, Stage, UnixMillis, VendorTarget, Waited,
 };
 
 /// Something that happened to a conversation.
@@ -64,8 +68,10 @@ pub enum Effect {
     Park { entry: EntryId, missing: Missing },
     /// The tables have it now.
     Resume { entry: EntryId },
-    /// Finished for good. `settled` is the entry as it left the lane.
+    /// Finished for good. `settled` is the entry as it was then; it stays in the lane where its card is still watched.
     Settle { settled: Box<Entry>, outcome: Outcome, reason: Reason },
+    /// The card of an event that had ended is watched no more: what was called for it belongs to the event's record.
+    Amend { entry: Box<Entry>, ended: Ended },
 }
 
 /// Decides.
@@ -87,9 +93,10 @@ pub fn decide(conversation: Option<Conversation>, input: Input, rules: &Rules) -
     Decision { conversation: lane.conversation, effects: lane.effects }
 }
 
-/// A call on the way cannot be called back, and its answer is still needed by what follows: it is let be.
+/// A call on the way cannot be called back, and its answer is still needed by what follows: it is left alone.
 fn discard(lane: &mut Lane, id: EntryId, at: UnixMillis) {
-    if lane.conversation.entry(id).is_some_and(|entry| !entry.stage.is_on_the_way()) {
+    let open = |entry: &Entry| !entry.stage.is_on_the_way() && entry.ended.is_none();
+    if lane.conversation.entry(id).is_some_and(open) {
         lane.settle(id, Outcome::Discarded, Reason::plain("discarded_by_operator"), at);
     }
 }
@@ -109,11 +116,6 @@ impl Lane {
         self.conversation.entries.iter_mut().find(|entry| entry.id == id)
     }
 
-    fn is_withdraw(&self, id: EntryId) -> bool {
-        let action = self.conversation.entry(id).map(|entry| &entry.event.action);
-        matches!(action, Some(Action::Withdraw))
-    }
-
     fn enqueue(&mut self, entry: Entry) {
         self.effects.push(Effect::Enqueue { entry: entry.id });
         self.conversation.entries.push(entry);
@@ -121,20 +123,80 @@ impl Lane {
 
     /// Books the rest of the entry's time, takes it out of the lane, and lets those look again that may wait for it.
     fn settle(&mut self, id: EntryId, outcome: Outcome, reason: Reason, at: UnixMillis) {
-        if let Some(position) = self.position(id) {
-            let mut settled = Box::new(self.conversation.entries.remove(position));
+        let Some(position) = self.position(id) else { return };
+        let mut settled = Box::new(self.conversation.entries.remove(position));
+        if let Some(ended) = settled.ended.take() {
+            self.effects.push(Effect::Amend { entry: settled, ended });
+        } else {
             settled.account_for_waiting(Waited::default(), at);
+            self.note_failure(&settled, outcome, &reason);
             self.effects.push(Effect::Settle { settled, outcome, reason });
-            self.wake_held(at);
+        }
+        self.wake_held(at);
+    }
+
+    /// Ends the event of a ring and keeps its entry until the ring is over, to see that the card does not outlive it.
+    fn settle_and_watch(&mut self, id: EntryId, reason: Reason, at: UnixMillis, rules: &Rules) {
+        let Some(entry) = self.entry_mut(id) else { return };
+        entry.account_for_waiting(Waited::default(), at);
+        let settled = Box::new(entry.clone());
+        entry.ended = Some(Ended { outcome: Outcome::Delivered, reason: reason.clone(), at });
+        entry.stage = Stage::Held;
+        entry.due = entry.deadline;
+        entry.deadline = entry.deadline.plus(rules.give_up_after);
+        entry.begins_anew();
+        self.effects.push(Effect::Settle { settled, outcome: Outcome::Delivered, reason });
+        self.wake_held(at);
+    }
+
+    /// An answer to a ring that brought no card ends as the ring has ended.
+    fn note_failure(&mut self, settled: &Entry, outcome: Outcome, reason: &Reason) {
+        let rings = match &settled.event.action {
+            Action::Offer { .. } | Action::Assign { .. } => true,
+            Action::Transfer { target, .. } => matches!(target, VendorTarget::Agent(_)),
+            Action::Accept { .. }
+            | Action::Reject { .. }
+            | Action::ConsultEnd { .. }
+            | Action::Withdraw
+            | Action::Leave { .. }
+            | Action::Bind => false,
+        };
+        let failed = match outcome {
+            Outcome::Dead | Outcome::Expired | Outcome::Discarded => !settled.story.behind,
+            Outcome::Delivered | Outcome::Superseded => false,
+        };
+        if rings && failed {
+            self.conversation.fails(&settled.event, Some(reason.clone()));
         }
     }
 
-    /// What waits for a document or a work item looks again: it may be there now, or never come.
+    /// What waits for a document, a work item or the end of a card looks again: it may be there now, or never come.
     fn wake_held(&mut self, at: UnixMillis) {
+        self.stop_watching();
         for entry in &mut self.conversation.entries {
-            if entry.stage == Stage::Held {
+            if entry.stage == Stage::Held && entry.ended.is_none() {
                 entry.due = entry.due.min(at);
             }
         }
+    }
+
+    /// Lets go of entries whose card is not pending any more.
+    fn stop_watching(&mut self) {
+        let Conversation { entries, work_items, .. } = &mut self.conversation;
+        entries.retain(|entry| {
+            let watches = entry.ended.is_some() && entry.stage == Stage::Held;
+            let pending = || work_items.iter().any(|item| item.is_pending_by(entry.id));
+            !watches || entry.story.step.is_some() || pending()
+        });
+    }
+}
+
+impl Entry {
+    /// Forgets the last call, for the next one is about something else.
+    fn begins_anew(&mut self) {
+        self.story.step = None;
+        self.story.first_sent = None;
+        self.story.brought = None;
+        self.story.tries = 0;
     }
 }

@@ -1,10 +1,11 @@
 //! An entry's time has come: one more look at deadline and mapping, then the call, or an end without one.
 
-use super::build::{self, Need, Ready};
-use super::{Effect, Lane, on_reply};
+use super::build::{self, Need};
+use super::plan::{self, Stop};
+use super::{Effect, Lane, landed, on_reply};
 use crate::routing::{
-    Attempt, AwaCall, CallKind, Entry, EntryId, LookUp, Missing, Outcome, PauseCause, Reason,
-    Rules, Stage, UnixMillis, Waited,
+    Action, Attempt, AwaCall, CallKind, Conversation, Entry, EntryId, LookUp, Missing, Outcome,
+    PauseCause, Reason, Rules, Stage, Step, UnixMillis, Waited,
 };
 
 /// How long a look-up waits for a mapping that was taken away under it, in milliseconds.
@@ -17,7 +18,12 @@ pub(super) fn due(lane: &mut Lane, id: EntryId, waited: Waited, at: UnixMillis, 
         return;
     }
     let entry = &mut lane.conversation.entries[position];
-    entry.account_for_waiting(waited, at);
+    if entry.ended.is_none() {
+        entry.account_for_waiting(waited, at);
+    } else if at < entry.due {
+        // The ring goes on: whoever came with it had looked before it was answered.
+        return;
+    }
     if expired && entry.stage == Stage::InDoubt && entry.is_in_place() {
         on_reply::in_place(lane, id, None, at, rules);
         return;
@@ -27,21 +33,70 @@ pub(super) fn due(lane: &mut Lane, id: EntryId, waited: Waited, at: UnixMillis, 
         lane.settle(id, Outcome::Expired, expiry(&stage, waited), at);
         return;
     }
-    let entry = &lane.conversation.entries[position];
-    let in_doubt = entry.stage == Stage::InDoubt;
-    match build::call(&lane.conversation, entry, at, rules) {
-        Ready::Call(call) if in_doubt => look_up(lane, position, call, at),
-        Ready::Call(call) => send(lane, position, call, at),
-        Ready::Missing(_) | Ready::Unknown(_) if in_doubt => {
-            let at = at.plus(LOST_MAPPING_PAUSE);
-            lane.conversation.entries[position].due = at;
-            let why = Reason::plain("mapping_lost_in_doubt");
-            lane.effects.push(Effect::Reschedule { entry: id, at, why });
-        }
-        Ready::Missing(missing) => park(lane, position, missing),
-        Ready::Unknown(need) => hold(lane, position, need, at, rules),
-        Ready::Done => lane.settle(id, Outcome::Delivered, Reason::plain("done"), at),
+    if entry.stage == Stage::InDoubt {
+        doubted(lane, position, at, rules);
+    } else {
+        proceed(lane, position, at, rules);
     }
+}
+
+/// A call in doubt is looked up as what it was, whatever may have become known since.
+fn doubted(lane: &mut Lane, position: usize, at: UnixMillis, rules: &Rules) {
+    let entry = &lane.conversation.entries[position];
+    let step = entry.story.step.clone().unwrap_or(Step::Own);
+    match build::call(&lane.conversation, entry, &step, at, rules) {
+        Ok(call) => look_up(lane, position, call, at),
+        Err(_) => {
+            let at = at.plus(LOST_MAPPING_PAUSE);
+            let entry = &mut lane.conversation.entries[position];
+            entry.due = at;
+            let (entry, why) = (entry.id, Reason::plain("mapping_lost_in_doubt"));
+            lane.effects.push(Effect::Reschedule { entry, at, why });
+        }
+    }
+}
+
+/// Takes the next step of an entry, or says why there is none.
+fn proceed(lane: &mut Lane, position: usize, at: UnixMillis, rules: &Rules) {
+    let entry = &lane.conversation.entries[position];
+    let id = entry.id;
+    let step = plan::next(&lane.conversation, entry, at, rules)
+        .and_then(|step| is_worth_it(&lane.conversation, entry, step, at, rules));
+    if let Ok(step) = &step
+        && entry.story.step.as_ref().is_some_and(|before| before != step)
+    {
+        lane.conversation.entries[position].begins_anew();
+    }
+    let entry = &lane.conversation.entries[position];
+    let ready = step.and_then(|step| {
+        build::call(&lane.conversation, entry, &step, at, rules).map(|call| (step, call))
+    });
+    match ready {
+        Ok((step, call)) => send(lane, position, step, call, at),
+        Err(Stop::Missing(missing)) if entry.ended.is_some() => {
+            lane.settle(id, Outcome::Dead, Reason::with("unmapped", missing), at);
+        }
+        Err(Stop::Missing(missing)) => park(lane, position, missing),
+        Err(Stop::Unknown(need)) => hold(lane, position, need, at, rules),
+        Err(Stop::Wait(until)) => wait(lane, position, until),
+        Err(Stop::Has(work_item)) => landed::takes_over(lane, id, work_item, at, rules),
+        Err(Stop::Done(outcome, reason)) => lane.settle(id, outcome, reason, at),
+    }
+}
+
+/// No card is taken from an agent for an offer that could not be made then.
+fn is_worth_it(
+    conversation: &Conversation,
+    entry: &Entry,
+    step: Step,
+    at: UnixMillis,
+    rules: &Rules,
+) -> Result<Step, Stop> {
+    let offers = matches!(entry.event.action, Action::Offer { .. }) && entry.ended.is_none();
+    if offers && matches!(step, Step::TakeBack { .. } | Step::EndConsult { .. }) {
+        build::call(conversation, entry, &Step::Own, at, rules)?;
+    }
+    Ok(step)
 }
 
 pub(super) fn reloaded(lane: &mut Lane, at: UnixMillis, rules: &Rules) {
@@ -50,7 +105,10 @@ pub(super) fn reloaded(lane: &mut Lane, at: UnixMillis, rules: &Rules) {
         if !matches!(entry.stage, Stage::Parked { .. }) {
             continue;
         }
-        if let Ready::Missing(missing) = build::call(&lane.conversation, entry, at, rules) {
+        let ready = plan::next(&lane.conversation, entry, at, rules)
+            .and_then(|step| is_worth_it(&lane.conversation, entry, step, at, rules))
+            .and_then(|step| build::call(&lane.conversation, entry, &step, at, rules));
+        if let Err(Stop::Missing(missing)) = ready {
             park(lane, position, missing);
         } else {
             let entry = &mut lane.conversation.entries[position];
@@ -63,10 +121,11 @@ pub(super) fn reloaded(lane: &mut Lane, at: UnixMillis, rules: &Rules) {
     lane.wake_held(at);
 }
 
-fn send(lane: &mut Lane, position: usize, call: AwaCall, at: UnixMillis) {
+fn send(lane: &mut Lane, position: usize, step: Step, call: AwaCall, at: UnixMillis) {
     let brought = build::brought(&lane.conversation, &lane.conversation.entries[position]);
     let entry = &mut lane.conversation.entries[position];
     entry.story.brought = Some(brought);
+    entry.story.step = Some(step);
     entry.stage = Stage::Sending;
     entry.story.attempts += 1;
     entry.story.first_sent.get_or_insert(at);
@@ -114,7 +173,19 @@ fn park(lane: &mut Lane, position: usize, missing: Missing) {
     }
 }
 
-/// Waits a little for what another feed may still bring; what never came is a dead letter.
+/// Waits for the end of another agent's card.
+fn wait(lane: &mut Lane, position: usize, until: UnixMillis) {
+    let entry = &mut lane.conversation.entries[position];
+    entry.stage = Stage::Held;
+    entry.story.behind = true;
+    entry.due = until.min(entry.deadline);
+    let (id, at) = (entry.id, entry.due);
+    let why = Reason::with("card_of_another", "another agent has the card of the document");
+    lane.effects.push(Effect::Reschedule { entry: id, at, why });
+}
+
+/// Waits a little for what another feed may still bring. What never came is a dead letter, or an answer to an offer that
+/// the bridge never made.
 fn hold(lane: &mut Lane, position: usize, need: Need, at: UnixMillis, rules: &Rules) {
     let entry = &mut lane.conversation.entries[position];
     let id = entry.id;
@@ -125,8 +196,13 @@ fn hold(lane: &mut Lane, position: usize, need: Need, at: UnixMillis, rules: &Ru
         }
     };
     if until <= at {
-        let reason = Reason::with(need.code(), need.sentence());
-        lane.settle(id, Outcome::Dead, reason, at);
+        let answers = matches!(entry.event.action, Action::Accept { .. } | Action::Reject { .. })
+            && matches!(need, Need::WorkItem | Need::OfferOwed);
+        let (outcome, reason) = match plan::no_offer() {
+            Stop::Done(outcome, reason) if answers => (outcome, reason),
+            _ => (Outcome::Dead, Reason::with(need.code(), need.sentence())),
+        };
+        lane.settle(id, outcome, reason, at);
         return;
     }
     entry.stage = Stage::Held;

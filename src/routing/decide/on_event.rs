@@ -1,10 +1,11 @@
 //! An event arrives: what it teaches, what it makes pointless, and the place that it gets in the lane.
 
 use super::Lane;
-use super::build::{same_segment, window};
+use super::build::window;
+use super::on_end;
 use crate::routing::{
-    Action, Conversation, Entry, EntryId, EventId, Latest, Outcome, Reason, RoutingEvent, Rules,
-    Stage, Story, TransferKind, UnixMillis, VendorTarget, WithdrawAction,
+    Action, Conversation, Entry, EntryId, Outcome, Reason, RoutingEvent, Rules, Stage, Story,
+    TransferKind, UnixMillis, VendorTarget,
 };
 
 pub(super) fn event(
@@ -17,70 +18,90 @@ pub(super) fn event(
     learn(&mut lane.conversation, &event);
     fill_in(&lane.conversation, &mut event);
     follow_queue(&mut lane.conversation, &event);
-    lane.wake_held(at);
+    if let Some(reason) = pointless(&lane.conversation, &event, rules) {
+        lane.enqueue(entry(id, event, at, rules));
+        lane.settle(id, Outcome::Superseded, reason, at);
+        return;
+    }
     match event.action {
         Action::Bind => {
             lane.enqueue(entry(id, event, at, rules));
             lane.settle(id, Outcome::Delivered, Reason::plain("bound"), at);
         }
-        Action::Withdraw => {
-            lane.conversation.latest = None;
-            withdraw(lane, id, event, at, rules);
-        }
+        Action::Withdraw => on_end::withdraw(lane, id, event, at, rules),
+        Action::Leave { .. } => on_end::leave(lane, id, event, at, rules),
         Action::Offer { .. }
         | Action::Transfer { .. }
         | Action::Assign { .. }
         | Action::Accept { .. }
         | Action::Reject { .. }
-        | Action::ConsultEnd { .. } => match told_before(&lane.conversation, &event, rules) {
-            Some(first) => {
-                let reason = Reason::with("logical_duplicate", format_args!("of event {first}"));
-                lane.enqueue(entry(id, event, at, rules));
-                lane.settle(id, Outcome::Superseded, reason, at);
-            }
-            None => {
-                lane.conversation.latest = latest(&event);
-                enqueue_or_expire(lane, entry(id, event, at, rules), at);
-            }
-        },
+        | Action::ConsultEnd { .. } => {
+            lane.conversation.remember(&event);
+            note_leg(lane, &event, at, rules);
+            enqueue_or_expire(lane, entry(id, event, at, rules), at);
+        }
     }
+    lane.wake_held(at);
 }
 
-/// The event right before this one, if it told the same: kind, leg and agent, at nearly the same moment.
-fn told_before(
-    conversation: &Conversation,
-    event: &RoutingEvent,
-    rules: &Rules,
-) -> Option<EventId> {
-    let (before, now) = (conversation.latest.as_ref()?, latest(event)?);
-    let apart =
-        before.occurred_at.since(now.occurred_at) + now.occurred_at.since(before.occurred_at);
-    let same =
-        before.kind == now.kind && before.segment == now.segment && before.agent == now.agent;
-    (same && apart < rules.told_twice).then(|| before.event.clone())
-}
-
-/// What work an event puts before an agent on a leg; none where it does not name both.
-fn latest(event: &RoutingEvent) -> Option<Latest> {
-    let agent = match &event.action {
-        Action::Offer { agent, .. }
-        | Action::Assign { agent, .. }
-        | Action::Transfer { target: VendorTarget::Agent(agent), .. } => agent,
-        // Told twice, these ring nobody twice: ServiceNow's state answers for them.
-        Action::Transfer { target: VendorTarget::Queue(_), .. }
-        | Action::Accept { .. }
+/// Why an event need not be carried out: it repeats another, or what it is about is over already.
+fn pointless(conversation: &Conversation, event: &RoutingEvent, rules: &Rules) -> Option<Reason> {
+    if let Some(first) = conversation.repeated_by(event, rules.repeat_window) {
+        return Some(Reason::with("logical_duplicate", format_args!("of event {first}")));
+    }
+    let (whole, occurred_at) = (conversation.whole_end(&event.conversation), event.occurred_at);
+    let whole = whole.filter(|ended| *ended >= occurred_at);
+    let ended = match &event.action {
+        // After its own end at the very same moment a leg may ring again, its conversation not.
+        Action::Offer { agent, .. } => {
+            let leg = (event.segment.as_ref(), Some(agent));
+            let leg_end = conversation.leg_end(&event.conversation, leg.0, leg.1);
+            let leg_end = leg_end.filter(|ended| *ended > occurred_at);
+            whole.or(leg_end).or_else(|| conversation.rung_since(event))
+        }
+        Action::Transfer { target: VendorTarget::Agent(agent), .. } => {
+            let segment = event.segment.as_ref();
+            let leg_end = conversation.agents_end(&event.conversation, segment, agent);
+            let leg_end = leg_end.filter(|ended| *ended > occurred_at);
+            whole.or(leg_end).or_else(|| conversation.accepted_since(event))
+        }
+        Action::Transfer { .. } => whole.or_else(|| conversation.accepted_since(event)),
+        Action::Assign { .. } => whole,
+        Action::Accept { .. }
         | Action::Reject { .. }
         | Action::ConsultEnd { .. }
         | Action::Withdraw
-        | Action::Bind => return None,
+        | Action::Leave { .. }
+        | Action::Bind => None,
     };
-    Some(Latest {
-        event: event.id.clone(),
-        kind: event.kind(),
-        segment: event.segment.clone()?,
-        agent: agent.clone(),
-        occurred_at: event.occurred_at,
-    })
+    ended.map(|at| Reason::with("leg_ended", format_args!("it was over at {at} already")))
+}
+
+/// What an event says about its leg.
+fn note_leg(lane: &mut Lane, event: &RoutingEvent, at: UnixMillis, rules: &Rules) {
+    match &event.action {
+        Action::Offer { assignment, .. } => {
+            lane.conversation.rings(event);
+            // What is accepted by itself is accepted when it is offered.
+            if rules.offer.assignment(assignment).enable_auto_assign {
+                lane.conversation.accepts(event);
+            }
+        }
+        Action::Accept { .. } => lane.conversation.accepts(event),
+        Action::Reject { .. } => {
+            lane.conversation.ends(event);
+            on_end::end_waiting_rings(lane, event, at);
+        }
+        Action::Transfer { target: VendorTarget::Agent(_), .. } => {
+            lane.conversation.rings_by_transfer(event);
+        }
+        Action::Transfer { target: VendorTarget::Queue(_), .. }
+        | Action::Assign { .. }
+        | Action::ConsultEnd { .. }
+        | Action::Withdraw
+        | Action::Leave { .. }
+        | Action::Bind => {}
+    }
 }
 
 pub(super) fn replay(
@@ -90,9 +111,13 @@ pub(super) fn replay(
     at: UnixMillis,
     rules: &Rules,
 ) {
-    if lane.position(id).is_none() {
-        enqueue_or_expire(lane, entry(id, event, at, rules), at);
+    match lane.conversation.entry(id) {
+        Some(entry) if entry.ended.is_none() || entry.stage.is_on_the_way() => return,
+        Some(_) => lane.conversation.entries.retain(|entry| entry.id != id),
+        None => {}
     }
+    lane.conversation.fails(&event, None);
+    enqueue_or_expire(lane, entry(id, event, at, rules), at);
 }
 
 fn enqueue_or_expire(lane: &mut Lane, entry: Entry, at: UnixMillis) {
@@ -108,7 +133,7 @@ fn enqueue_or_expire(lane: &mut Lane, entry: Entry, at: UnixMillis) {
     }
 }
 
-fn entry(id: EntryId, event: RoutingEvent, at: UnixMillis, rules: &Rules) -> Entry {
+pub(super) fn entry(id: EntryId, event: RoutingEvent, at: UnixMillis, rules: &Rules) -> Entry {
     Entry {
         id,
         deadline: deadline(&event, at, rules),
@@ -117,6 +142,7 @@ fn entry(id: EntryId, event: RoutingEvent, at: UnixMillis, rules: &Rules) -> Ent
         due: at,
         stage: Stage::Waiting,
         story: Story::default(),
+        ended: None,
     }
 }
 
@@ -132,6 +158,7 @@ fn deadline(event: &RoutingEvent, at: UnixMillis, rules: &Rules) -> UnixMillis {
         | Action::Reject { .. }
         | Action::ConsultEnd { .. }
         | Action::Withdraw
+        | Action::Leave { .. }
         | Action::Bind => at.plus(rules.give_up_after),
     }
 }
@@ -179,50 +206,5 @@ fn follow_queue(conversation: &mut Conversation, event: &RoutingEvent) {
     } = &event.action
     {
         conversation.last_queue = Some(queue.clone());
-    }
-}
-
-/// Takes back what is not sent, marks what is on the way, and stays in the lane where something is left to undo.
-fn withdraw(lane: &mut Lane, id: EntryId, event: RoutingEvent, at: UnixMillis, rules: &Rules) {
-    let segment = event.segment.clone();
-    let pointless = |entry: &&Entry| {
-        let taken_back = match entry.event.action {
-            Action::Offer { .. }
-            | Action::Transfer { .. }
-            | Action::Assign { .. }
-            | Action::Accept { .. }
-            | Action::Reject { .. } => true,
-            Action::ConsultEnd { .. } | Action::Withdraw | Action::Bind => false,
-        };
-        taken_back && same_segment(segment.as_ref(), entry.event.segment.as_ref())
-    };
-    let concerned: Vec<EntryId> =
-        lane.conversation.entries.iter().filter(pointless).map(|entry| entry.id).collect();
-    let mut on_the_way = false;
-    for other in concerned {
-        match lane.entry_mut(other).map(|entry| (&entry.stage, &mut entry.story)) {
-            Some((Stage::Sending | Stage::InDoubt | Stage::LookingUp, story)) => {
-                story.withdrawn = true;
-                on_the_way = true;
-            }
-            Some((Stage::Waiting | Stage::Held | Stage::Parked { .. }, _)) => {
-                let reason = Reason::with("withdrawn", format_args!("by event {}", event.id));
-                lane.settle(other, Outcome::Superseded, reason, at);
-            }
-            None => {}
-        }
-    }
-    let to_undo = on_the_way
-        || lane
-            .conversation
-            .consult
-            .as_ref()
-            .is_some_and(|consult| consult.is_of(segment.as_ref()))
-        || lane.conversation.work_items.iter().any(|item| item.is_open_for(segment.as_ref()));
-    let acts = rules.withdraw != WithdrawAction::None || rules.withdraw_ends_consult;
-    lane.enqueue(entry(id, event, at, rules));
-    if !(acts && to_undo) {
-        let code = if to_undo { "no_action_configured" } else { "nothing_left_to_withdraw" };
-        lane.settle(id, Outcome::Delivered, Reason::plain(code), at);
     }
 }

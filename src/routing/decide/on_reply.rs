@@ -1,10 +1,11 @@
 //! ServiceNow answered: what the answer makes of the entry.
 
+use super::landed::{go_on, landed};
+use super::taken::{Holder, moves, no_room, taken};
 use super::{Effect, Lane};
 use crate::routing::{
-    Action, Answer, AwaReply, Conversation, Doubt, Entry, EntryId, OpenConsult, Outcome, Pause,
-    PauseCause, Reason, Rules, Stage, SysId, TransferKind, UnixMillis, VendorAgentId, VendorTarget,
-    Wait, WithdrawAction, WorkItem,
+    Action, Answer, AwaReply, Doubt, Entry, EntryId, Outcome, Pause, PauseCause, Reason, Rules,
+    Stage, Step, SysId, UnixMillis, VendorTarget, Wait,
 };
 
 /// An answer with all that came along.
@@ -21,7 +22,7 @@ const ALREADY_OURS: &str = "already_ours";
 const CONFLICT: &str = "conflict";
 
 /// What to do after an answer that settles nothing.
-enum Again {
+pub(super) enum Again {
     /// The call, certain not to have landed.
     Call,
     /// The look-up.
@@ -56,6 +57,8 @@ pub(super) fn reply(lane: &mut Lane, id: EntryId, answered: Answered, rules: &Ru
     let conflicts = entry.story.answered_so(CONFLICT);
     let in_conflict = looked_up && entry.story.last_call_meaning() == Some(CONFLICT);
     let presumed = rules.doubt == Doubt::Repeat && entry.story.was_in_doubt();
+    let step = entry.story.step.clone().unwrap_or(Step::Own);
+    let tidies = step.tidies();
     let end = match reply {
         AwaReply::Landed { work_item } => {
             let code = if looked_up { "found_by_look_up" } else { "confirmed" };
@@ -67,10 +70,21 @@ pub(super) fn reply(lane: &mut Lane, id: EntryId, answered: Answered, rules: &Ru
         AwaReply::AlreadyOurs { work_item } => {
             return in_place(lane, id, work_item, at, rules);
         }
-        AwaReply::TakenBy { .. } if lane.is_withdraw(id) => {
-            return landed(lane, id, None, "taken_by_another", at, rules);
+        AwaReply::NoConsult if tidies => {
+            return landed(lane, id, None, "no_consult", at, rules);
         }
-        AwaReply::TakenBy { agent } => dead("taken_by_another", &agent),
+        AwaReply::NoConsult => {
+            lane.conversation.consult_ended(false);
+            let detail = "no consult is open on the document: there is nothing to end";
+            (Outcome::Superseded, Reason::with("no_consult", detail))
+        }
+        AwaReply::TakenBy { agent, work_item, accepted } => {
+            let holder = Holder { agent, work_item, accepted };
+            match taken(lane, id, &step, &holder, back_off, at, rules) {
+                Some(end) => end,
+                None => return,
+            }
+        }
         AwaReply::AgentUnavailable | AwaReply::ClockSkew | AwaReply::Conflict { .. }
             if looked_up =>
         {
@@ -79,20 +93,36 @@ pub(super) fn reply(lane: &mut Lane, id: EntryId, answered: Answered, rules: &Ru
         AwaReply::NotLanded | AwaReply::LookUpForbidden if !looked_up => {
             return again(lane, id, &Again::LookUp, back_off, at);
         }
-        AwaReply::NotLanded if in_conflict && conflicts > 1 => lane.refused(id),
-        AwaReply::LookUpForbidden if in_conflict && (presumed || lane.is_withdraw(id)) => {
+        AwaReply::NotLanded if in_conflict && conflicts > 1 => match lane.refused(id, &step) {
+            Some(end) => end,
+            None => return go_on(lane, id, Reason::plain("refused"), at, rules),
+        },
+        AwaReply::LookUpForbidden if in_conflict && (presumed || tidies) => {
             return landed(lane, id, None, "presumed_in_place", at, rules);
         }
-        AwaReply::LookUpForbidden if in_conflict => lane.refused(id),
+        AwaReply::LookUpForbidden if in_conflict => match lane.refused(id, &step) {
+            Some(end) => end,
+            None => return go_on(lane, id, Reason::plain("refused"), at, rules),
+        },
         AwaReply::AgentUnavailable => return unavailable(lane, id, at, rules),
-        AwaReply::DocumentClosed if lane.is_withdraw(id) => {
+        AwaReply::DocumentClosed if lane.is_end(id) => {
             return in_place(lane, id, None, at, rules);
+        }
+        // The work item is canceled: the document may be open all the same.
+        AwaReply::DocumentClosed if looked_up && lane.may_move(id, &step) => {
+            return moves(lane, id, &step, at, rules);
         }
         AwaReply::DocumentClosed => {
             dead("document_closed", "the conversation is over in ServiceNow")
         }
+        AwaReply::TooLate if lane.may_move(id, &step) => {
+            return moves(lane, id, &step, at, rules);
+        }
         AwaReply::TooLate => (Outcome::Expired, Reason::plain("too_late_for_servicenow")),
         AwaReply::ClockSkew => return clock_skew(lane, id, at),
+        AwaReply::Misconfigured { what: _ } if lane.makes_room(id, &step) => {
+            return no_room(lane, id, at, rules);
+        }
         AwaReply::Misconfigured { what } => dead("misconfigured", &what),
         AwaReply::Busy { wait: Wait::Told(ms) } => {
             return again(lane, id, &doubtful, Pause { cause: PauseCause::RetryAfter, ms }, at);
@@ -129,7 +159,7 @@ pub(super) fn recovered(lane: &mut Lane, id: EntryId, at: UnixMillis) {
 }
 
 /// Puts the entry back to wait, one try further in the back-off.
-fn again(lane: &mut Lane, id: EntryId, what: &Again, pause: Pause, at: UnixMillis) {
+pub(super) fn again(lane: &mut Lane, id: EntryId, what: &Again, pause: Pause, at: UnixMillis) {
     if let Some(entry) = lane.entry_mut(id) {
         entry.story.tries += 1;
     }
@@ -193,116 +223,44 @@ pub(super) fn in_place(
     landed(lane, id, work_item, "already_in_place", at, rules);
 }
 
-/// It is done: remember what the conversation has become, then settle, or go on with a withdraw's next step.
-fn landed(
-    lane: &mut Lane,
-    id: EntryId,
-    work_item: Option<SysId>,
-    code: &str,
-    at: UnixMillis,
-    rules: &Rules,
-) {
-    let Some(position) = lane.position(id) else { return };
-    let conversation = &mut lane.conversation;
-    let entry = &mut conversation.entries[position];
-    let work_item = entry.story.work_item.or(work_item);
-    entry.story.work_item = work_item;
-    let event = entry.event.clone();
-    let brought = entry.story.brought.clone().unwrap_or_default();
-    let learnt = |agent: Option<&VendorAgentId>, answered: bool| {
-        let (agent, segment) = (agent.cloned(), event.segment.clone());
-        work_item.map(|sys_id| WorkItem { sys_id, agent, segment, entry: Some(id), answered })
-    };
-    match &event.action {
-        Action::Offer { agent, assignment, .. } => {
-            let answered = rules.offer.assignment(assignment).enable_auto_assign;
-            conversation.learn_work_item(learnt(Some(agent), answered));
-        }
-        Action::Transfer { kind, target, .. } => {
-            let agent = match target {
-                VendorTarget::Agent(agent) => Some(agent),
-                VendorTarget::Queue(_) => None,
-            };
-            conversation.learn_work_item(learnt(agent, false));
-            if let (TransferKind::Consult, Some(document)) =
-                (kind, event.document.clone().or(brought.document))
-            {
-                let segment = event.segment.clone();
-                let consult = OpenConsult { document, segment, entry: Some(id), since: at };
-                conversation.consult = Some(consult);
-            }
-        }
-        Action::Assign { agent, .. } => {
-            conversation.learn_work_item(learnt(Some(agent), false));
-        }
-        Action::Accept { .. } | Action::Reject { .. } => conversation.answered(work_item),
-        Action::ConsultEnd { .. } => conversation.consult = None,
-        Action::Withdraw => {
-            if withdraw_goes_on(conversation, position, rules) {
-                let entry = &mut conversation.entries[position];
-                entry.stage = Stage::Waiting;
-                entry.due = at;
-                entry.story.work_item = None;
-                entry.story.first_sent = None;
-                entry.story.brought = None;
-                entry.story.tries = 0;
-                let why = Reason::plain("next_step_of_withdraw");
-                lane.effects.push(Effect::Reschedule { entry: id, at, why });
-                return;
-            }
-        }
-        Action::Bind => {}
-    }
-    lane.settle(id, Outcome::Delivered, Reason::plain(code), at);
-}
-
-/// Books one step of a withdraw as done; whether another may follow.
-fn withdraw_goes_on(conversation: &mut Conversation, position: usize, rules: &Rules) -> bool {
-    let withdraw = &conversation.entries[position];
-    let consult = conversation.consult.as_ref();
-    if rules.withdraw_ends_consult && consult.is_some_and(|consult| consult.is_ended_by(withdraw)) {
-        conversation.consult = None;
-        return true;
-    }
-    match rules.withdraw {
-        WithdrawAction::None => false,
-        WithdrawAction::Reject => {
-            let rejected = conversation.entries[position].story.work_item;
-            conversation.answered(rejected);
-            true
-        }
-        WithdrawAction::CloseDocument => {
-            conversation.work_items.iter_mut().for_each(|item| item.answered = true);
-            false
-        }
-    }
-}
-
-impl Conversation {
-    fn learn_work_item(&mut self, learnt: Option<WorkItem>) {
-        let Some(learnt) = learnt else { return };
-        self.work_items.retain(|item| item.sys_id != learnt.sys_id);
-        if self.work_items.len() == Self::WORK_ITEMS {
-            self.work_items.remove(0);
-        }
-        self.work_items.push(learnt);
-    }
-
-    fn answered(&mut self, sys_id: Option<SysId>) {
-        for item in self.work_items.iter_mut().filter(|item| Some(item.sys_id) == sys_id) {
-            item.answered = true;
-        }
-    }
-}
-
 impl Lane {
-    /// ServiceNow refuses the call for the work item's state, and no look-up shows a state to refuse it for.
-    fn refused(&self, id: EntryId) -> (Outcome, Reason) {
+    /// ServiceNow refuses the call for the work item's state, and no look-up shows a state to refuse it for. None where
+    /// the entry can go on without it.
+    fn refused(&mut self, id: EntryId, step: &Step) -> Option<(Outcome, Reason)> {
+        if self.makes_room(id, step)
+            && let Some(entry) = self.entry_mut(id)
+        {
+            entry.story.no_room = true;
+            return None;
+        }
         let calls = self.conversation.entry(id).map(|entry| entry.story.calls.as_slice());
         let mut calls = calls.unwrap_or_default().iter().rev();
         let call = calls.find(|attempt| attempt.meaning.as_deref() == Some(CONFLICT));
         let message = call.and_then(|call| call.message.as_deref()).unwrap_or_default();
-        (Outcome::Dead, Reason::with("refused", message))
+        Some((Outcome::Dead, Reason::with("refused", message)))
+    }
+
+    /// Whether the entry only tells that something is over: what is closed already is as it should be.
+    fn is_end(&self, id: EntryId) -> bool {
+        self.conversation.entry(id).is_some_and(|entry| {
+            let tells_end = matches!(entry.event.action, Action::Withdraw | Action::Leave { .. });
+            tells_end || entry.ended.is_some()
+        })
+    }
+
+    /// Whether the step takes a card away for the sake of another one.
+    fn makes_room(&self, id: EntryId, step: &Step) -> bool {
+        matches!(step, Step::TakeBack { .. }) && !self.is_end(id)
+    }
+}
+
+impl Step {
+    /// Whether it takes away what another step has brought, so that there is nothing to do where it is gone already.
+    pub(super) const fn tidies(&self) -> bool {
+        match self {
+            Self::TakeBack { .. } | Self::EndConsult { .. } | Self::CloseDocument { .. } => true,
+            Self::Own | Self::HandOver { .. } | Self::Accept { .. } | Self::Reject { .. } => false,
+        }
     }
 }
 
@@ -315,15 +273,13 @@ impl Entry {
 
     /// Whether its answer is to bring a work item that is not known yet.
     fn brings_work_item(&self) -> bool {
-        let offers = match &self.event.action {
-            Action::Offer { .. } | Action::Transfer { target: VendorTarget::Agent(_), .. } => true,
-            Action::Transfer { target: VendorTarget::Queue(_), .. }
-            | Action::Assign { .. }
-            | Action::Accept { .. }
-            | Action::Reject { .. }
-            | Action::ConsultEnd { .. }
-            | Action::Withdraw
-            | Action::Bind => false,
+        let offers = match (&self.story.step, &self.event.action) {
+            (Some(Step::HandOver { .. }), _) => true,
+            (
+                Some(Step::Own) | None,
+                Action::Offer { .. } | Action::Transfer { target: VendorTarget::Agent(_), .. },
+            ) => true,
+            (Some(_) | None, _) => false,
         };
         offers && self.story.work_item.is_none()
     }

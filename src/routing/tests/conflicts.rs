@@ -85,11 +85,11 @@ fn an_offer_in_place_that_was_not_looked_up_in_its_ring_time_is_delivered_all_th
 #[test]
 fn a_withdraw_whose_first_step_was_in_place_expires_with_its_second() {
     let mut scene = Scene::new();
-    scene.rules.withdraw = WithdrawAction::Reject;
     scene.arrives(0, an_offer("e1")).lands(0, 1, Some(sys_id('1')));
-    scene.arrives(1, a_withdraw("e2")).due(1, 2);
-    scene.answers(2, 2, AwaReply::AlreadyOurs { work_item: None }).so_far();
-    scene.due(600_001, 2).said(["settle 2 expired deadline"]);
+    scene.arrives(0, an_offer("e2").of_document('f')).lands(0, 2, Some(sys_id('2')));
+    scene.arrives(1, a_withdraw("e3")).due(1, 3);
+    scene.answers(2, 3, AwaReply::AlreadyOurs { work_item: None }).so_far();
+    scene.due(600_001, 3).said(["settle 3 expired deadline"]);
 }
 
 #[test]

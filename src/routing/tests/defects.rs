@@ -7,7 +7,8 @@ const NOT_SENT: fn() -> AwaReply = || AwaReply::NotSent { why: String::new() };
 #[test]
 fn a_head_that_waits_past_its_deadline_is_expired_at_its_deadline_though_another_is_due_sooner() {
     let mut scene = Scene::new();
-    scene.arrives(0, an_accept("e1").by("nobody")).due(0, 1).stands(["1 parked +600000"]);
+    let accept = an_accept("e1").by("nobody").with_item(sys_id('9'));
+    scene.arrives(0, accept).due(0, 1).stands(["1 parked +600000"]);
     scene.arrives(0, an_offer("e2")).due(0, 2);
     scene.answers(0, 2, AwaReply::Busy { wait: Wait::Told(900_000) });
     scene.stands(["1 parked +600000", "2 waiting +900000"]).next(Some((2, 30_000)));
@@ -102,7 +103,7 @@ fn an_accept_is_told_at_once_that_its_parked_offer_was_discarded() {
     scene.arrives(0, an_offer("e1").in_queue("nowhere")).due(0, 1);
     scene.arrives(1, an_accept("e2")).due(1, 2).stands(["1 parked +30000", "2 held +600001"]);
     scene.discards(5_000, 1).so_far().next(Some((2, 5_000)));
-    scene.due(5_000, 2).said(["settle 2 dead no_work_item"]);
+    scene.due(5_000, 2).said(["settle 2 superseded discarded_by_operator"]);
 }
 
 #[test]
@@ -149,12 +150,14 @@ fn the_same_told_again_at_once_under_another_id_is_passed_over() {
     scene
         .arrives(5, an_offer("e2").of_leg("s1"))
         .said(["enqueue 2", "settle 2 superseded logical_duplicate"]);
-    // Another leg, no leg at all, another kind: never the same.
+    // Another leg, no leg at all, another kind: never the same. What came between does not matter.
     scene.arrives(6, an_offer("e3").of_leg("s2")).said(["enqueue 3"]);
     scene.arrives(7, an_offer("e4")).said(["enqueue 4"]);
     scene.arrives(8, an_offer("e5")).said(["enqueue 5"]);
     scene.arrives(9, an_accept("e6").of_leg("s2")).said(["enqueue 6"]);
-    scene.arrives(9, an_offer("e7").of_leg("s2")).said(["enqueue 7"]);
+    scene
+        .arrives(9, an_offer("e7").of_leg("s2"))
+        .said(["enqueue 7", "settle 7 superseded logical_duplicate"]);
 }
 
 #[test]
@@ -187,7 +190,12 @@ fn the_look_up_of_an_accept_asks_about_the_work_item_that_was_accepted() {
         agent: Some(agent("anna")),
         segment: Some(segment("s1")),
         entry: None,
-        answered: false,
+        document: None,
+        conversation: None,
+        state: ItemState::Pending,
+        rung: None,
+        until: None,
+        consult: false,
     });
     scene.so_far().due(3, 3);
     let AwaCall::Accept { work_item, .. } = scene.call() else { panic!("an accept") };
@@ -206,12 +214,12 @@ fn a_withdraw_of_one_leg_does_not_close_the_document_for_another_leg() {
 #[test]
 fn a_withdraw_goes_on_to_the_other_work_items_where_one_is_taken() {
     let mut scene = Scene::new();
-    scene.rules.withdraw = WithdrawAction::Reject;
     scene.arrives(0, an_offer("e1")).lands(0, 1, Some(sys_id('1')));
-    scene.arrives(1, an_offer("e2").by("ben")).lands(1, 2, Some(sys_id('2')));
+    let other = an_offer("e2").by("ben").of_document('f');
+    scene.arrives(1, other).lands(1, 2, Some(sys_id('2')));
     scene.arrives(2, a_withdraw("e3")).due(2, 3).so_far();
-    scene.answers(3, 3, AwaReply::TakenBy { agent: "cleo".to_owned() });
-    scene.said(["reschedule 3 +3 next_step_of_withdraw"]).due(3, 3);
+    scene.answers(3, 3, taken_by("cleo"));
+    scene.said(["reschedule 3 +3 next_step"]).due(3, 3);
     let AwaCall::Reject { work_item, .. } = scene.call() else { panic!("a reject") };
     assert_eq!(work_item, sys_id('1'));
 }
@@ -219,10 +227,9 @@ fn a_withdraw_goes_on_to_the_other_work_items_where_one_is_taken() {
 #[test]
 fn a_withdraw_ends_though_the_answer_names_another_work_item() {
     let mut scene = Scene::new();
-    scene.rules.withdraw = WithdrawAction::Reject;
     scene.arrives(0, an_offer("e1")).lands(0, 1, Some(sys_id('1')));
-    scene.arrives(1, a_withdraw("e2")).lands(2, 2, Some(sys_id('9'))).so_far();
-    scene.due(2, 2).said(["settle 2 delivered done"]);
+    scene.arrives(1, a_withdraw("e2")).so_far().lands(2, 2, Some(sys_id('9')));
+    scene.said(["call 2 reject try 1 until +600001", "settle 2 delivered confirmed"]);
 }
 
 #[test]
@@ -308,14 +315,15 @@ fn a_withdraw_that_waited_for_a_mapping_leaves_alone_what_was_offered_after_it()
     let mut scene = Scene::new();
     scene.rules.withdraw = WithdrawAction::Reject;
     scene.arrives(0, an_offer("e1")).lands(0, 1, Some(sys_id('1')));
-    scene.reloads(1, tables_without_reasons()).arrives(1, a_withdraw("e2")).due(1, 2);
+    scene.reloads(1, tables_without("anna")).arrives(1, a_withdraw("e2")).due(1, 2);
     scene.stands(["2 parked +600001"]);
-    scene.arrives(2, an_offer("e3").by("ben")).lands(2, 3, Some(sys_id('2')));
+    let other = an_offer("e3").by("ben").of_document('f');
+    scene.arrives(2, other).lands(2, 3, Some(sys_id('2')));
     scene.reloads(3, tables()).due(3, 2);
     let AwaCall::Reject { work_item, .. } = scene.call() else { panic!("a reject") };
     assert_eq!(work_item, sys_id('1'));
-    scene.answers(4, 2, AwaReply::Landed { work_item: None }).so_far();
-    scene.due(4, 2).said(["settle 2 delivered done"]);
+    scene.so_far().answers(4, 2, AwaReply::Landed { work_item: None });
+    scene.said(["settle 2 delivered confirmed"]);
 }
 
 #[test]
@@ -324,7 +332,7 @@ fn a_withdraw_that_waited_for_a_mapping_leaves_open_the_consult_begun_after_it()
     scene.rules.withdraw = WithdrawAction::Reject;
     scene.rules.withdraw_ends_consult = true;
     scene.arrives(0, an_offer("e1")).lands(0, 1, Some(sys_id('1')));
-    scene.reloads(1, tables_without_reasons()).arrives(1, a_withdraw("e2")).due(1, 2);
+    scene.reloads(1, tables_without("anna")).arrives(1, a_withdraw("e2")).due(1, 2);
     let consult = a_transfer("e3", TransferKind::Consult, to_agent("ben"));
     scene.arrives(2, consult).lands(2, 3, Some(sys_id('2'))).so_far();
     scene.reloads(3, tables()).so_far().due(3, 2);

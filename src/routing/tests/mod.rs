@@ -1,20 +1,18 @@
 //! The tests of routing: builders, and a [`Scene`] in which a story is told and checked to the last effect.
 
+mod calls;
 mod conflicts;
 mod defects;
 mod directory;
-mod histories;
 mod ids;
 mod items;
 mod parsing;
-mod peer;
 mod replies;
 mod scene;
 mod stages;
 mod stories;
 mod waiting;
 mod words;
-mod world;
 
 use std::sync::Arc;
 
@@ -57,6 +55,20 @@ pub(super) fn tables() -> Directory {
     tables
 }
 
+/// Those tables without that agent.
+pub(super) fn tables_without(name: &str) -> Directory {
+    let mut tables = Directory::default();
+    assert!(tables.add_reason("*".to_owned(), ReasonRow::SysId(sys_id('e'))));
+    for (other, digit) in [("anna", 'a'), ("ben", 'b')] {
+        assert!(other == name || tables.add_agent(agent(other), sys_id(digit)));
+    }
+    for name in ["sales", "care"] {
+        let external_id = ExternalId::parse(&format!("x-{name}")).unwrap();
+        assert!(tables.add_queue(QueueRow { queue: queue(name), channel: None, external_id }));
+    }
+    tables
+}
+
 pub(super) fn tables_without_reasons() -> Directory {
     let mut tables = Directory::default();
     for name in ["sales", "care"] {
@@ -82,6 +94,7 @@ fn event(id: &str, action: Action) -> RoutingEvent {
         document: Some(document()),
         queue: None,
         channel: None,
+        style: Style::default(),
         action,
     }
 }
@@ -91,6 +104,16 @@ pub(super) fn an_offer(id: &str) -> RoutingEvent {
     let assignment = AssignmentWish::default();
     event(id, Action::Offer { agent: agent("anna"), timeout_seconds: None, assignment })
         .in_queue("sales")
+}
+
+/// A ring of that agent on that leg, at that moment.
+pub(super) fn a_ring(id: &str, who: &str, leg: &str, ms: u64) -> RoutingEvent {
+    RoutingEvent { occurred_at: at(ms), ..an_offer(id).by(who).of_leg(leg) }
+}
+
+/// The end of an agent's leg while the caller stays.
+pub(super) fn a_leave(id: &str) -> RoutingEvent {
+    event(id, Action::Leave { agent: Some(agent("anna")) })
 }
 
 /// A transfer without a source queue of its own.
@@ -138,6 +161,7 @@ pub(super) fn a_bind(id: &str) -> RoutingEvent {
 pub(super) trait But {
     fn of_leg(self, name: &str) -> RoutingEvent;
     fn by(self, name: &str) -> RoutingEvent;
+    fn of_document(self, digit: char) -> RoutingEvent;
     fn in_queue(self, name: &str) -> RoutingEvent;
     fn without_document(self) -> RoutingEvent;
     fn with_item(self, item: SysId) -> RoutingEvent;
@@ -154,12 +178,19 @@ impl But for RoutingEvent {
             Action::Offer { agent: who, .. }
             | Action::Assign { agent: who, .. }
             | Action::Accept { agent: who, .. }
-            | Action::Reject { agent: who, .. } => *who = agent(name),
+            | Action::Reject { agent: who, .. }
+            | Action::Leave { agent: Some(who) } => *who = agent(name),
             Action::Transfer { .. }
             | Action::ConsultEnd { .. }
             | Action::Withdraw
+            | Action::Leave { .. }
             | Action::Bind => {}
         }
+        self
+    }
+
+    fn of_document(mut self, digit: char) -> RoutingEvent {
+        self.document = Some(DocumentRef { sys_id: sys_id(digit), ..document() });
         self
     }
 
@@ -182,8 +213,14 @@ impl But for RoutingEvent {
             | Action::Transfer { .. }
             | Action::ConsultEnd { .. }
             | Action::Withdraw
+            | Action::Leave { .. }
             | Action::Bind => {}
         }
         self
     }
+}
+
+/// The work item is with that agent.
+pub(super) fn taken_by(who: &str) -> AwaReply {
+    AwaReply::TakenBy { agent: Some(who.to_owned()), work_item: None, accepted: false }
 }

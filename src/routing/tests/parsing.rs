@@ -17,7 +17,7 @@ fn least(kind: &str) -> Value {
     let mut event = json!({"id": "e", "kind": kind, "conversation": "c"});
     let needs = match kind {
         "transfer" => json!({"transfer": {"type": "blind", "target": {"agent": "a"}}}),
-        "offer" | "assign" | "accept" | "reject" => json!({"agent": "a"}),
+        "offer" | "assign" | "accept" | "reject" | "leave" => json!({"agent": "a"}),
         "consult_end" => json!({"hand_over": false}),
         "bind" => json!({"queue": "q"}),
         _ => json!({}),
@@ -130,7 +130,7 @@ fn every_field_says_what_is_wrong_with_it() {
 fn an_unknown_kind_is_named_but_not_at_length() {
     let refusal = parse(json!({"kind": "ring\u{7}".repeat(40)})).unwrap_err();
     assert!(refusal.starts_with("`kind` is `ring\\u{7}ring"), "{refusal}");
-    assert!(refusal.ends_with("consult_end, withdraw, bind"), "{refusal}");
+    assert!(refusal.ends_with("consult_end, withdraw, leave, bind"), "{refusal}");
     assert!(refusal.len() < 250, "{refusal}");
 }
 
@@ -220,6 +220,7 @@ fn any_event() -> impl Strategy<Value = RoutingEvent> {
                 document,
                 queue,
                 channel: channel.map(|name| Channel::parse(&name).unwrap()),
+                style: Style::default(),
                 action,
             }
         },

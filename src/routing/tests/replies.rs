@@ -16,7 +16,7 @@ fn rows() -> Vec<(AwaReply, [&'static str; 2], [&'static str; 2])> {
             ["settle 1 delivered found_by_look_up", ""],
         ),
         row(R::AlreadyOurs { work_item: item }, both("settle 1 delivered already_in_place")),
-        row(R::TakenBy { agent: text() }, both("settle 1 dead taken_by_another")),
+        row(taken_by("words"), both("settle 1 dead taken_by_another")),
         row(R::DocumentClosed, both("settle 1 dead document_closed")),
         row(R::TooLate, both("settle 1 expired too_late_for_servicenow")),
         row(R::Misconfigured { what: text() }, both("settle 1 dead misconfigured")),
@@ -106,6 +106,7 @@ fn every_answer_to_a_call_and_to_a_look_up_has_its_one_consequence() {
 fn what_was_withdrawn_on_the_way_is_not_called_again_whatever_the_answer() {
     for (reply, of_call, of_look_up) in rows() {
         for (mut scene, expected) in [(sent(), of_call), (looked_up(), of_look_up)] {
+            scene.rules.withdraw = WithdrawAction::None;
             scene.arrives(50, a_withdraw("w")).so_far().answers(100, 1, reply.clone());
             let withdrawn = ["settle 1 superseded withdrawn", ""];
             let expected = if expected[1].contains("waiting") { withdrawn } else { expected };

@@ -122,6 +122,7 @@ impl Scene {
             | Effect::Reschedule { .. }
             | Effect::Park { .. }
             | Effect::Resume { .. }
+            | Effect::Amend { .. }
             | Effect::Settle { .. } => None,
         });
         call.expect("a call")
@@ -167,5 +168,6 @@ pub(in crate::routing) fn line(effect: &Effect) -> String {
         Effect::Settle { settled, outcome, reason } => {
             format!("settle {} {outcome} {}", settled.id.0, reason.code)
         }
+        Effect::Amend { entry, .. } => format!("amend {}", entry.id.0),
     }
 }

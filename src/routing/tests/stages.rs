@@ -46,7 +46,8 @@ fn whole_tables() -> Directory {
 #[track_caller]
 fn table(stage: fn(&mut Scene), rows: &[Row]) {
     for (name, input, effects, stand) in rows {
-        let mut scene = Scene::new();
+        let withdraw = WithdrawAction::None;
+        let mut scene = Scene::under(Rules { withdraw, ..rules() });
         stage(&mut scene);
         scene.so_far();
         input(&mut scene);

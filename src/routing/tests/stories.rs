@@ -39,7 +39,7 @@ fn events_go_one_after_the_other_in_the_order_of_arrival() {
     scene.lands(1, 1, Some(sys_id('1'))).so_far().next(Some((2, 0)));
     scene.lands(2, 2, None);
     scene.said(["call 2 accept try 1 until +600000", "settle 2 delivered confirmed"]);
-    assert!(scene.conversation.work_items[0].answered);
+    assert_eq!(scene.conversation.work_items[0].state, ItemState::Accepted);
 }
 
 #[test]
@@ -112,8 +112,14 @@ fn a_consult_is_open_from_its_transfer_to_its_end() {
     let mut scene = Scene::new();
     scene.arrives(0, a_bind("e1").in_queue("sales"));
     scene.arrives(1, a_transfer("e2", TransferKind::Consult, to_agent("ben"))).lands(7, 2, None);
-    let open =
-        OpenConsult { document: document(), segment: None, entry: Some(EntryId(2)), since: at(7) };
+    let open = OpenConsult {
+        document: document(),
+        conversation: ConversationId::parse("c-1").ok(),
+        segment: None,
+        entry: Some(EntryId(2)),
+        since: at(7),
+        by_ring: None,
+    };
     assert_eq!(scene.conversation.consult, Some(open));
     scene.arrives(8, a_consult_end("e3")).lands(9, 3, None);
     assert_eq!(scene.conversation.consult, None);
@@ -159,7 +165,7 @@ fn a_withdraw_of_a_leg_leaves_the_other_legs_alone() {
 }
 
 #[test]
-fn a_withdraw_ends_the_consult_and_rejects_each_open_work_item_newest_first() {
+fn a_withdraw_ends_the_consult_and_rejects_the_open_work_item() {
     let mut scene = Scene::new();
     scene.rules.withdraw = WithdrawAction::Reject;
     scene.rules.withdraw_ends_consult = true;
@@ -169,15 +175,13 @@ fn a_withdraw_ends_the_consult_and_rejects_each_open_work_item_newest_first() {
     scene.arrives(2, a_withdraw("e3")).so_far();
     scene
         .lands(3, 3, None)
-        .said(["call 3 end_consult try 1 until +600002", "reschedule 3 +3 next_step_of_withdraw"]);
-    for (item, who) in [('2', 'b'), ('1', 'a')] {
-        scene.so_far().due(4, 3);
-        let reason = RejectReason::SysId(sys_id('e'));
-        let agent = sys_id(who);
-        assert_eq!(scene.call(), AwaCall::Reject { work_item: sys_id(item), agent, reason });
-        scene.answers(4, 3, AwaReply::Landed { work_item: None });
-    }
-    scene.so_far().due(5, 3).said(["settle 3 delivered done"]).stands([]);
+        .said(["call 3 end_consult try 1 until +600002", "reschedule 3 +3 next_step"]);
+    scene.so_far().due(4, 3);
+    let (work_item, agent) = (sys_id('1'), sys_id('a'));
+    let reason = RejectReason::SysId(sys_id('e'));
+    assert_eq!(scene.call(), AwaCall::Reject { work_item, agent, reason });
+    scene.so_far().answers(4, 3, AwaReply::Landed { work_item: None });
+    scene.said(["settle 3 delivered confirmed"]).stands([]);
 }
 
 #[test]
@@ -227,7 +231,9 @@ fn only_the_newest_work_items_are_remembered() {
     let mut scene = Scene::new();
     for number in 1..=20u64 {
         let item = SysId::parse(&format!("{number:032x}")).unwrap();
-        scene.arrives(0, an_offer("e")).lands(0, number, Some(item));
+        let digit = char::from_digit(u32::try_from(number).unwrap() % 16, 16).unwrap();
+        let assign = an_assign("e").with_item(item).of_document(digit);
+        scene.arrives(0, assign).lands(0, number, Some(item));
     }
     assert_eq!(scene.conversation.work_items.len(), Conversation::WORK_ITEMS);
     assert_eq!(scene.conversation.work_items[0].sys_id.to_string(), format!("{:032x}", 5));

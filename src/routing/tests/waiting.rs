@@ -11,7 +11,8 @@ fn waited(scene: &mut Scene) -> Waited {
         | Effect::LookUp { .. }
         | Effect::Reschedule { .. }
         | Effect::Park { .. }
-        | Effect::Resume { .. } => None,
+        | Effect::Resume { .. }
+        | Effect::Amend { .. } => None,
     });
     settled.expect("a settled entry")
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::inbox::NOT_TAKEN;
 use super::options::{boolean, text};
 use super::{Answer, ConsultState, Refusal, SysId, UnixMillis, WorkItem, World};
 
@@ -30,7 +31,7 @@ impl World {
         if consult.consult == Some(ConsultState::Requested) {
             self.change(id, |item| {
                 item.consult = Some(ConsultState::Cancelled);
-                item.cancel("Transfer was canceled or rejected", now);
+                item.cancel(NOT_TAKEN, now);
             });
             return Ok(());
         }

@@ -2,11 +2,15 @@
 
 use serde_json::{Value, json};
 
+use super::super::switches::{RejectedAgain, RejectedConsult, RejectedTransfer};
 use super::options::text;
 use super::{
     Answer, ConsultState, RejectReasonRecord, Rejection, SysId, UnixMillis, WorkItem,
     WorkItemState, World,
 };
+
+/// The documented cancel reason of a transfer that nobody took.
+pub(super) const NOT_TAKEN: &str = "Transfer was canceled or rejected";
 
 impl World {
     pub(super) fn accept(&mut self, caller: SysId, body: &Value, now: UnixMillis) -> Answer {
@@ -56,25 +60,49 @@ impl World {
         })?;
         let item_id =
             self.record_of(&id, "awa_work_item", |world, id| world.work_items.contains_key(id))?;
-        let item = self.work_items.get_mut(&item_id).ok_or_else(Answer::no_record)?;
+        let item = self.work_items.get(&item_id).ok_or_else(Answer::no_record)?;
         pending_with(item, &agent)?;
-        if item.consult == Some(ConsultState::Requested) {
-            item.consult = Some(ConsultState::Cancelled);
-            item.cancel("Transfer was canceled or rejected", now);
+        self.give_back(item_id, user, Some(reason_id), now);
+        Ok(Answer::result(
+            json!({ "work_item_id": id, "reject_reason_id": reason, "agent_id": agent }),
+        ))
+    }
+
+    /// The agent declines a pending work item.
+    pub(super) fn give_back(
+        &mut self,
+        id: SysId,
+        agent: SysId,
+        reason: Option<SysId>,
+        now: UnixMillis,
+    ) {
+        let switches = &self.switches;
+        let (rejected_consult, rejected_transfer, rejected_again) =
+            (switches.rejected_consult, switches.rejected_transfer, switches.rejected_again);
+        let Some(item) = self.work_items.get_mut(&id) else { return };
+        let consult = item.consult == Some(ConsultState::Requested);
+        let transfer = item.previous_work_item.is_some() && item.offer_count == 1;
+        let canceled = if consult {
+            rejected_consult == RejectedConsult::Canceled
+        } else {
+            transfer && rejected_transfer == RejectedTransfer::Canceled
+        };
+        if canceled {
+            item.consult = item.consult.map(|_| ConsultState::Cancelled);
+            item.cancel(NOT_TAKEN, now);
             item.assigned_to = None;
         } else {
             item.back_to_queue(now);
         }
         item.rejected = true;
-        self.rejections.push(Rejection {
-            work_item: item_id,
-            agent: user,
-            reason: reason_id,
-            at: now,
-        });
-        Ok(Answer::result(
-            json!({ "work_item_id": id, "reject_reason_id": reason, "agent_id": agent }),
-        ))
+        let closes =
+            !consult && item.offer_count > 1 && rejected_again == RejectedAgain::ClosesDocument;
+        let document = item.document.sys_id;
+        let rejection = |reason| Rejection { work_item: id, agent, reason, at: now };
+        self.rejections.extend(reason.map(rejection));
+        if closes {
+            self.abandon(document, now);
+        }
     }
 
     pub(super) fn list_reject_reasons(&self, caller: SysId, channel: &str) -> Answer {

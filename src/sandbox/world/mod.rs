@@ -21,6 +21,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod workspace;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -34,7 +35,7 @@ pub use records::{
 pub use route::Endpoint;
 pub use seed::{AVAILABLE, AWAY, CALLER, CHAT, OFFLINE, VOICE, sys_id_of};
 
-use super::switches::Switches;
+use super::switches::{Switches, TimedOut};
 use crate::routing::{DocumentRef, ExternalId, SysId, UnixMillis};
 use route::Route;
 
@@ -113,7 +114,7 @@ impl World {
         }
     }
 
-    /// Lets the time-outs that are due take effect: the work item is queued again, its agent gets
+    /// Lets the time-outs that are due take effect: the work item is queued again or canceled, its agent gets
     /// `after_timeout_presence`.
     pub fn tick(&mut self, now: UnixMillis) {
         while let Some(&(at, id)) = self.time_outs.first() {
@@ -121,17 +122,30 @@ impl World {
                 return;
             }
             self.time_outs.pop_first();
-            let Some(item) = self.work_items.get_mut(&id) else { continue };
+            let Some(item) = self.work_items.get(&id) else { continue };
             // An entry whose item was answered or offered anew in the meantime is stale.
             if item.times_out_at() != Some(at) {
                 continue;
             }
-            let (agent, presence) = (item.assigned_to, item.after_timeout_presence);
-            item.back_to_queue(at);
-            item.timed_out = true;
-            if let (Some(agent), Some(presence)) = (agent, presence) {
-                self.set_presence(agent, presence);
+            self.time_out(id, at);
+        }
+    }
+
+    /// The time of a pending card is over.
+    fn time_out(&mut self, id: SysId, at: UnixMillis) {
+        let Some(item) = self.work_items.get_mut(&id) else { return };
+        let (agent, presence) = (item.assigned_to, item.after_timeout_presence);
+        match self.switches.timed_out {
+            TimedOut::Queued => item.back_to_queue(at),
+            TimedOut::Canceled => {
+                item.consult = item.consult.map(|_| ConsultState::Cancelled);
+                item.cancel("Time out", at);
+                item.assigned_to = None;
             }
+        }
+        item.timed_out = true;
+        if let (Some(agent), Some(presence)) = (agent, presence) {
+            self.set_presence(agent, presence);
         }
     }
 

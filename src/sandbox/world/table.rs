@@ -111,6 +111,16 @@ impl World {
         }
     }
 
+    /// The customer has left: the document is closed as abandoned.
+    pub(super) fn abandon(&mut self, id: SysId, now: UnixMillis) {
+        if let Some(document) = self.documents.get_mut(&id) {
+            "closed_abandoned".clone_into(&mut document.state);
+            document.active = false;
+            document.updated = now;
+            self.disqualify(id, now);
+        }
+    }
+
     /// What becomes of a closed document's work items.
     pub(super) fn disqualify(&mut self, document: SysId, now: UnixMillis) {
         for id in self.items_by_document.get(&document).cloned().unwrap_or_default() {

@@ -5,6 +5,7 @@
 
 use serde_json::Value;
 
+use super::super::switches::TransferOfPending;
 use super::offer::segment;
 use super::options::{Options, text};
 use super::{ConsultState, Refusal, SysId, UnixMillis, WorkItemState, World};
@@ -46,7 +47,15 @@ impl World {
                 if consult { Refusal::NotAvailable } else { Refusal::BlindTransferFailed };
             return Err(refusal);
         }
-        let current = self.current_item(document.sys_id).map(|item| item.sys_id);
+        let current = self.current_item(document.sys_id);
+        if let Some(item) = current
+            && item.state == WorkItemState::PendingAccept
+            && let Some(holder) = item.assigned_to
+            && self.switches.transfer_of_pending == TransferOfPending::Refused
+        {
+            return Err(Refusal::AlreadyAssigned(holder));
+        }
+        let current = current.map(|item| item.sys_id);
         let previous = current.unwrap_or_else(|| self.add_work_item(document.clone(), source, now));
         if !consult {
             self.leave(previous, now);

@@ -97,7 +97,7 @@ async fn a_journal_that_lost_its_newest_commits_is_refused_too() {
 }
 
 /// Changes the last byte of a row of that kind.
-fn damage(path: &Path, prefix: &[u8], number: usize) {
+pub(super) fn damage(path: &Path, prefix: &[u8], number: usize) {
     let db = open_raw(path);
     let (key, value) = db.scan_prefix(prefix).nth(number).unwrap().unwrap();
     let mut value = value.to_vec();

@@ -11,21 +11,45 @@ struct Promised {
     accepted: Vec<(String, String)>,
     settled: HashMap<String, State>,
     /// Claimed and not answered.
-    on_the_way: Vec<(LaneKey, EntryId, String)>,
+    on_the_way: Vec<(LaneKey, EntryId, EventMeta)>,
     /// Claimed when the process was killed: not to be called again before a look-up.
     in_doubt: HashSet<String>,
+    /// Conversations and the documents that they have named, those together that belong to one lane.
+    lanes: Vec<HashSet<String>>,
+}
+
+impl Promised {
+    fn names(&mut self, conversation: &str, document: &str) {
+        let both = HashSet::from([conversation.to_owned(), document.to_owned()]);
+        let (apart, together): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.lanes).into_iter().partition(|lane| lane.is_disjoint(&both));
+        self.lanes = apart;
+        self.lanes.push(together.into_iter().fold(both, |all, lane| &all | &lane));
+    }
+
+    /// Of one lane there is one call at a time, whatever its conversations were when an earlier call left.
+    fn leaves(&mut self, lane: LaneKey, entry: EntryId, event: EventMeta, seed: u64) {
+        let of = |conversation: &str| self.lanes.iter().find(|lane| lane.contains(conversation));
+        for (_, _, other) in &self.on_the_way {
+            let same =
+                of(&event.conversation).is_some_and(|lane| lane.contains(&other.conversation));
+            let same = same || event.conversation == other.conversation;
+            assert!(!same, "{} left beside {} {seed}", event.id, other.id);
+        }
+        self.on_the_way.push((lane, entry, event));
+    }
 }
 
 #[tokio::test]
 async fn no_promise_is_broken_by_any_order_of_events_answers_and_kills() {
-    for seed in 1..=12 {
+    for seed in 1..=16 {
         let mut dice = Dice(seed);
         let mut bench = Bench::new();
         let mut promised = Promised::default();
         for step in 0..120 {
             match dice.roll(20) {
                 0..=7 => accept_one(&bench, &mut promised, &mut dice, step).await,
-                8..=13 => claim_one(&bench, &mut promised).await,
+                8..=13 => claim_one(&bench, &mut promised, seed).await,
                 14..=17 => answer_one(&bench, &mut promised, &mut dice).await,
                 18 => bench = killed(bench, &mut promised).await,
                 _ => {
@@ -43,14 +67,25 @@ async fn no_promise_is_broken_by_any_order_of_events_answers_and_kills() {
 }
 
 async fn accept_one(bench: &Bench, promised: &mut Promised, dice: &mut Dice, step: u64) {
-    let lane = format!("c{}", dice.roll(4));
+    let lane = format!("c{}", dice.roll(6));
     let id = format!("e{step}");
-    let event = match dice.roll(6) {
+    // Some conversations share a document, one or two of them from the beginning and others later.
+    let document = match dice.roll(12) {
+        0 => Some("shared"),
+        1 => Some("also shared"),
+        2..8 => Some(lane.as_str()),
+        _ => None,
+    };
+    let event = match dice.roll(7) {
         0 => a_bind(&id, &lane),
         1 => an_accept(&id, &lane),
         2 => a_withdraw(&id, &lane),
-        _ => an_offer(&id, &lane),
+        3 => an_offer_of(&id, &lane, "b", document),
+        _ => an_offer_of(&id, &lane, "a", document),
     };
+    if let Some(document) = &event.document {
+        promised.names(&lane, &document.sys_id.to_string());
+    }
     let again = promised.accepted.get(usize::try_from(dice.roll(50)).unwrap()).cloned();
     let mut events = vec![event];
     events.extend(again.as_ref().map(|(id, lane)| an_offer(id, lane)));
@@ -61,17 +96,26 @@ async fn accept_one(bench: &Bench, promised: &mut Promised, dice: &mut Dice, ste
     promised.accepted.push((id, lane));
 }
 
-async fn claim_one(bench: &Bench, promised: &mut Promised) {
+fn an_offer_of(id: &str, conversation: &str, agent: &str, document: Option<&str>) -> RoutingEvent {
+    event(EventJson {
+        queue: Some("q".to_owned()),
+        agent: Some(agent.to_owned()),
+        document: document.map(|name| document_json(&document_of(name))),
+        ..of_kind("offer", id, conversation)
+    })
+}
+
+async fn claim_one(bench: &Bench, promised: &mut Promised, seed: u64) {
     let Some((lane, due)) = bench.store.agenda().take_most_urgent(NOON.plus(3_000)) else { return };
     let claim = bench.store.claim(lane.clone(), due.entry, Waited::default()).await.unwrap();
     match claim {
         Claim::Call { event, .. } => {
             assert!(!promised.in_doubt.contains(&event.id), "{} was not looked up", event.id);
-            promised.on_the_way.push((lane, due.entry, event.id));
+            promised.leaves(lane, due.entry, event, seed);
         }
         Claim::LookUp { event, .. } => {
             promised.in_doubt.remove(&event.id);
-            promised.on_the_way.push((lane, due.entry, event.id));
+            promised.leaves(lane, due.entry, event, seed);
         }
         Claim::Nothing(settled) => note(promised, &settled),
     }
@@ -96,7 +140,7 @@ async fn answer_one(bench: &Bench, promised: &mut Promised, dice: &mut Dice) {
 async fn killed(bench: Bench, promised: &mut Promised) -> Bench {
     let after = bench.after_a_kill();
     bench.store.close().await;
-    promised.in_doubt.extend(promised.on_the_way.drain(..).map(|(_, _, id)| id));
+    promised.in_doubt.extend(promised.on_the_way.drain(..).map(|(_, _, event)| event.id));
     after
 }
 

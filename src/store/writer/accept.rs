@@ -90,14 +90,15 @@ impl Writer {
         &mut self,
         sender: &Sender,
         seq: u64,
-        event: RoutingEvent,
+        mut event: RoutingEvent,
     ) -> Result<Vec<Settled>, Failed> {
-        let lane = sender.lane(event.conversation.clone());
+        let conversation = sender.lane(event.conversation.clone());
+        self.name_document(&conversation, &mut event)?;
+        let lane = self.join(&conversation, event.document.as_ref())?;
+        self.remember(&conversation, &lane, seq)?;
         let entry = EntryId(seq);
-        let loaded = self.load(&lane)?;
-        loaded.remember(seq);
         let source = sender.source.to_string();
-        loaded.origins.insert(entry, Origin::of(source));
+        self.load(&lane)?.origins.insert(entry, Origin::of(source));
         let input = Input::Event { entry, event, at: sender.received_at };
         let done = self.decide(&lane, input)?;
         if let Some(event) = done.entered {
@@ -122,9 +123,9 @@ impl Writer {
             received_at: sender.received_at,
         };
         if let Some(conversation) = content.conversation() {
-            let lane = sender.lane(conversation);
-            self.load(&lane)?.remember(seq);
-            self.group.changed(&lane);
+            let conversation = sender.lane(conversation);
+            let lane = self.lane_of(&conversation)?;
+            self.remember(&conversation, &lane, seq)?;
         }
         let row = StoryRow {
             outcome: settled.outcome,

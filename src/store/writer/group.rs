@@ -1,6 +1,6 @@
 //! One group commit in the making: what changes, which lanes it touches, who waits for it.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::oneshot;
@@ -8,9 +8,10 @@ use tokio::sync::oneshot;
 use crate::routing::{Due, LaneKey};
 use crate::store::door::Leaving;
 use crate::store::lane::LaneCache;
+use crate::store::layout::{self, IdHash};
 use crate::store::pack::{BodyPack, EventPack};
 use crate::store::row::Changes;
-use crate::store::rows::BodyPlace;
+use crate::store::rows::{BodyPlace, encode};
 use crate::store::shelf::NewRows;
 
 #[derive(Default)]
@@ -20,6 +21,8 @@ pub(super) struct Group {
     pub(super) bodies: BodyPack,
     /// Bodies to be erased.
     pub(super) bodies_gone: BTreeSet<BodyPlace>,
+    /// The lanes of documents, as they are from this commit on; none where a document has no lane any more.
+    pub(super) documents: HashMap<IdHash, Option<Arc<LaneKey>>>,
     /// Lanes to be written.
     dirty: HashSet<Arc<LaneKey>>,
     /// Lanes to be removed.
@@ -32,7 +35,11 @@ pub(super) struct Group {
 
 impl Group {
     pub(super) fn records(&self) -> usize {
-        self.changes.records() + self.dirty.len() + self.forgotten.len() + self.bodies_gone.len()
+        self.changes.records()
+            + self.documents.len()
+            + self.dirty.len()
+            + self.forgotten.len()
+            + self.bodies_gone.len()
     }
 
     /// Notes that a lane has changed.
@@ -50,8 +57,8 @@ impl Group {
         self.touched.insert(Arc::clone(lane));
     }
 
-    pub(super) fn is_changing(&self, lane: &Arc<LaneKey>) -> bool {
-        self.dirty.contains(lane)
+    pub(super) fn is_forgetting(&self, lane: &Arc<LaneKey>) -> bool {
+        self.forgotten.contains(lane)
     }
 
     /// The lanes that were changed.
@@ -86,6 +93,13 @@ impl Group {
     pub(super) fn take_changes(&mut self) -> Option<Changes> {
         self.events.save(&mut self.changes);
         self.bodies.save(&mut self.changes);
+        for (hash, lane) in self.documents.drain() {
+            let key = layout::document(&hash);
+            match lane {
+                Some(lane) => drop(self.changes.put(&key, &encode(&*lane))),
+                None => self.changes.remove(&key, 0, 1),
+            }
+        }
         let changes = std::mem::take(&mut self.changes);
         (changes.records() > 0).then_some(changes)
     }

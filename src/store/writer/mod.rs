@@ -7,6 +7,7 @@
 mod accept;
 mod clearing;
 mod group;
+mod join;
 mod operator;
 mod recover;
 mod retention;
@@ -134,6 +135,8 @@ pub(super) struct Writer {
     cache: LaneCache,
     block: IdBlock,
     next_seq: u64,
+    /// The first number that the commit in the making may have given.
+    first_seq: u64,
     /// Numbers below it may be used without another word on disk.
     reserved_seq: u64,
     /// The number of the last commit.
@@ -170,6 +173,7 @@ impl Writer {
             cache: LaneCache::default(),
             block: IdBlock::default(),
             next_seq,
+            first_seq: next_seq,
             reserved_seq: next_seq,
             commits,
             tally,
@@ -300,6 +304,7 @@ impl Writer {
             metrics::histogram!("awa_bridge_store_commit_duration_seconds")
                 .record(started.elapsed().as_secs_f64());
         }
+        self.first_seq = self.next_seq;
         self.shared.ledger().shelves.moved(moves);
         self.shared.agenda.publish(self.group.take_news(&mut self.cache));
         self.group.give_answers();

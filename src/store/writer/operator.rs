@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Wish, Writer};
-use crate::routing::{Effect, EntryId, Input, LaneKey, Outcome, Reason, decide};
+use crate::routing::{Effect, Entry, EntryId, Input, LaneKey, Outcome, Reason, decide};
 use crate::store::lane::{read_event_row, to_event};
 use crate::store::layout;
 use crate::store::request::{DiscardAnswer, Failed, ReplayAnswer, Settled};
@@ -29,14 +29,23 @@ impl Writer {
         }
         let event = to_event(content, received_at).map_err(|why| damaged(seq, &why))?;
         let conversation = event.conversation.clone();
-        let lane = Arc::new(LaneKey { contact_center, conversation });
+        let conversation = Arc::new(LaneKey { contact_center, conversation });
+        let lane = self.lane_of(&conversation)?;
         let (entry, at) = (EntryId(seq), (self.terms.now)());
+        let on_the_way = |entry: &Entry| entry.stage.is_on_the_way();
+        if self.load(&lane)?.conversation.entry(entry).is_some_and(on_the_way) {
+            return Ok(ReplayAnswer::NotSettled);
+        }
+        let document = event.document.clone();
         let input = Input::Replay { entry, event, at };
         if !force && self.would_expire(&lane, entry, input.clone())? {
             return Ok(ReplayAnswer::NeedsForce("its time is over".to_owned()));
         }
         self.unsettle(seq)?;
         let by = Some(wish.who.clone());
+        let lane = self.join(&conversation, document.as_ref())?;
+        self.load(&conversation)?.remember_again(seq);
+        self.group.changed(&conversation);
         let loaded = self.load(&lane)?;
         loaded.remember_again(seq);
         loaded
@@ -79,7 +88,8 @@ impl Writer {
             | Effect::LookUp { .. }
             | Effect::Reschedule { .. }
             | Effect::Park { .. }
-            | Effect::Resume { .. } => false,
+            | Effect::Resume { .. }
+            | Effect::Amend { .. } => false,
         }))
     }
 

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::Writer;
-use crate::routing::{Entry, Input, LaneKey, Outcome, Reason, Story};
+use crate::routing::{Ended, Entry, Input, LaneKey, Outcome, Reason, Story};
 use crate::store::lane::{Lane, Loaded};
 use crate::store::layout::{self, Prefix};
 use crate::store::pack;
 use crate::store::request::Failed;
 use crate::store::row::RowError;
-use crate::store::rows::StoryRow;
+use crate::store::rows::{EntryRow, Origin, StoryRow, decode};
 use crate::store::shelf;
 
 /// How many lanes or events are looked at between commits.
@@ -64,6 +64,44 @@ impl Writer {
             let chunks = rows.chunks(&key)?;
             self.group.changes.remove(&key, 0, chunks);
         }
+        self.forget_lost_documents()?;
+        self.commit()
+    }
+
+    /// Clears away what says of a document that its lane is one that is not there.
+    fn forget_lost_documents(&mut self) -> Result<(), Failed> {
+        let rows = self.rows.clone();
+        for found in rows.scan(Prefix::Document) {
+            let lane = found.and_then(|(key, row)| {
+                let lane = decode::<LaneKey>(&key, &row.content)?;
+                Ok((key, row.chunks, lane))
+            });
+            match lane {
+                Ok((key, chunks, lane))
+                    if self.shared.ledger().shelves.pack_of(&lane).is_none() =>
+                {
+                    self.group.changes.remove(&key, 0, chunks);
+                }
+                Ok(_) | Err(RowError::Corrupt(_) | RowError::Newer(_)) => {}
+                Err(RowError::Read(why)) => return Err(Failed::Write(why)),
+            }
+            if self.group.records() >= AT_ONCE {
+                self.commit()?;
+            }
+        }
+        for key in rows.damaged(Prefix::Document)? {
+            let chunks = rows.chunks(&key)?;
+            self.group.changes.remove(&key, 0, chunks);
+        }
+        Ok(())
+    }
+
+    /// Forgets conversations that moved into a lane which is not there: they begin anew.
+    pub(in crate::store) fn forget_strays(
+        &mut self,
+        strays: &[Arc<LaneKey>],
+    ) -> Result<(), Failed> {
+        strays.iter().for_each(|stray| self.group.forgets(stray));
         self.commit()
     }
 
@@ -72,8 +110,8 @@ impl Writer {
         if self.cache.get_mut(key).is_none() {
             let lane = match self.read(key) {
                 Ok(Loaded { lane, lost }) => {
-                    for (seq, story, damage) in lost {
-                        self.bury(seq, story, &damage);
+                    for (entry, damage) in lost {
+                        self.lose(entry, &damage)?;
                         self.group.changed(key);
                     }
                     lane
@@ -96,7 +134,23 @@ impl Writer {
     fn read(&self, key: &LaneKey) -> Result<Loaded, RowError> {
         let pack = self.shared.ledger().shelves.pack_of(key);
         let row = pack.map(|pack| shelf::read(&self.rows, pack, key)).transpose()?.flatten();
-        Lane::load(&self.rows, row.unwrap_or_default())
+        Lane::load(&self.rows, key, row.unwrap_or_default())
+    }
+
+    /// An entry whose event cannot be read any more.
+    fn lose(&mut self, entry: EntryRow, damage: &RowError) -> Result<(), Failed> {
+        let seq = entry.id.0;
+        let Some(Ended { outcome, reason, at }) = entry.ended else {
+            self.bury(seq, entry.story, damage);
+            return Ok(());
+        };
+        tracing::error!(entry = seq, error = %damage, "the store holds a damaged row; the card of its event is watched no more");
+        let Origin { by, earlier, .. } = entry.origin;
+        let story = entry.story;
+        let row = StoryRow { outcome, reason, settled_at: at, story, by, earlier };
+        self.amend_story(seq, &row)?;
+        self.shared.ledger().note_damage();
+        Ok(())
     }
 
     fn bury(&mut self, seq: u64, story: Story, damage: &RowError) {

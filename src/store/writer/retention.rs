@@ -171,7 +171,7 @@ impl Writer {
             }
             let unsettled = {
                 let ledger = self.shared.ledger();
-                block.iter().any(|(_, seq)| ledger.is_live(*seq))
+                block.iter().any(|(_, seq)| ledger.has_entry(*seq))
             };
             if !unsettled {
                 self.forget(&block)?;
@@ -237,32 +237,49 @@ impl Writer {
         self.shared.ledger().seq_of(&hash) == Some(seq)
     }
 
-    /// Removes a conversation that owes nothing and of which no event is left.
+    /// Removes a lane that owes nothing, of whose conversations no event is left; then perhaps the one that it had moved into.
     fn forget_lane(&mut self, key: &Arc<LaneKey>, gone: &HashSet<u64>) -> Result<(), Failed> {
-        if self.group.is_changing(key) {
-            return Ok(());
-        }
-        let rows = self.rows.clone();
-        let lane = self.load(key)?;
-        let idle = lane.conversation.is_idle();
-        let history: Vec<_> = lane.history().rev().filter(|seq| !gone.contains(seq)).collect();
-        let mut forgotten = idle;
-        for seq in history {
-            forgotten = forgotten
-                && match read_event_row(&rows, seq) {
-                    Ok(row) => row.is_none_or(|row| !self.remembers(seq, &row)),
-                    Err(RowError::Read(why)) => return Err(Failed::Write(why)),
-                    Err(RowError::Corrupt(_) | RowError::Newer(_)) => false,
-                };
-            if !forgotten {
-                break;
+        let mut next = Some(Arc::clone(key));
+        while let Some(key) = next.take() {
+            let is_joined = self.shared.ledger().shelves.is_joined(&key);
+            if is_joined || self.group.is_forgetting(&key) || !self.is_forgotten(&key, gone)? {
+                return Ok(());
             }
-        }
-        if forgotten {
-            self.group.forgets(key);
-            self.cache.remove(key);
+            let lane = self.load(&key)?;
+            let (documents, root) = (lane.take_documents(), lane.moved_to.take());
+            for document in documents {
+                self.give_up(&key, &document);
+            }
+            self.group.forgets(&key);
+            self.cache.remove(&key);
+            if let Some(root) = &root {
+                self.shared.ledger().shelves.leaves(root);
+            }
+            next = root;
         }
         Ok(())
+    }
+
+    /// Whether a lane owes nothing and none of its events is left.
+    fn is_forgotten(&mut self, key: &Arc<LaneKey>, gone: &HashSet<u64>) -> Result<bool, Failed> {
+        let (rows, first_new) = (self.rows.clone(), self.first_seq);
+        let lane = self.load(key)?;
+        if !lane.conversation.is_idle() {
+            return Ok(false);
+        }
+        let history: Vec<_> = lane.history().rev().filter(|seq| !gone.contains(seq)).collect();
+        for seq in history {
+            let is_left = seq >= first_new
+                || match read_event_row(&rows, seq) {
+                    Ok(row) => row.is_some_and(|row| self.remembers(seq, &row)),
+                    Err(RowError::Read(why)) => return Err(Failed::Write(why)),
+                    Err(RowError::Corrupt(_) | RowError::Newer(_)) => true,
+                };
+            if is_left {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Whether the body of an event that settles now may have been passed over while it was wanted.

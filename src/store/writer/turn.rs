@@ -9,8 +9,8 @@ use tokio::sync::oneshot;
 use super::{Replied, Writer};
 use crate::metrics as names;
 use crate::routing::{
-    CallKind, Decision, Due, Effect, Entry, EntryId, EventJson, Input, LaneKey, Missing, Outcome,
-    Reason, Stage, UnixMillis, Waited, decide,
+    CallKind, Decision, Due, Effect, Ended, Entry, EntryId, EventJson, Input, LaneKey, Missing,
+    Outcome, Reason, Stage, UnixMillis, Waited, decide,
 };
 use crate::store::door::Leaving;
 use crate::store::lane::Lane;
@@ -53,11 +53,12 @@ impl Writer {
         entry: EntryId,
         waited: Waited,
     ) -> Result<Claim, Failed> {
-        if !self.is_at_rest(lane, entry)? {
+        let lane = self.lane_of(lane)?;
+        if !self.is_at_rest(&lane, entry)? {
             return Ok(Claim::Nothing(Vec::new()));
         }
         let at = (self.terms.now)();
-        let done = self.decide(lane, Input::Due { entry, waited, at })?;
+        let done = self.decide(&lane, Input::Due { entry, waited, at })?;
         Ok(done.claim.unwrap_or(Claim::Nothing(done.settled)))
     }
 
@@ -95,14 +96,15 @@ impl Writer {
         entry: EntryId,
         replied: Replied,
     ) -> Result<Vec<Settled>, Failed> {
-        if self.load(lane)?.conversation.entry(entry).is_none() {
-            self.group.touched(lane);
+        let lane = self.lane_of(lane)?;
+        if self.load(&lane)?.conversation.entry(entry).is_none() {
+            self.group.touched(&lane);
             return Ok(Vec::new());
         }
         let Replied { reply, answer, elapsed_ms, retry_in } = replied;
         let at = (self.terms.now)();
         let input = Input::Reply { entry, reply, answer, elapsed_ms, retry_in, at };
-        Ok(self.decide(lane, input)?.settled)
+        Ok(self.decide(&lane, input)?.settled)
     }
 
     pub(super) fn begin_reload(&mut self, answer: oneshot::Sender<Result<usize, Failed>>) {
@@ -118,6 +120,7 @@ impl Writer {
         }
         let from = self.reload.lanes.len().saturating_sub(RELOADED_AT_ONCE);
         for lane in self.reload.lanes.split_off(from) {
+            let lane = self.lane_of(&lane)?;
             let at = (self.terms.now)();
             self.reload.resumed += self.decide(&lane, Input::Reloaded { at })?.resumed;
         }
@@ -159,6 +162,9 @@ impl Writer {
         self.group.changed(lane);
         for effect in decision.effects {
             self.apply(lane, effect, at, &mut done)?;
+        }
+        for entry in self.load(lane)?.drop_origins() {
+            self.shared.ledger().unwatch(entry.0);
         }
         Ok(done)
     }
@@ -204,6 +210,12 @@ impl Writer {
                 let settled = self.settle(key, *settled, outcome, reason, at)?;
                 done.settled.push(settled);
             }
+            Effect::Amend { entry, ended } => {
+                let Ended { outcome, reason, at: settled_at } = ended;
+                let Origin { by, earlier, .. } = lane.origins.remove(&entry.id).unwrap_or_default();
+                let row = StoryRow { outcome, reason, settled_at, story: entry.story, by, earlier };
+                self.amend_story(entry.id.0, &row)?;
+            }
         }
         Ok(())
     }
@@ -217,7 +229,13 @@ impl Writer {
         at: UnixMillis,
     ) -> Result<Settled, Failed> {
         let seq = entry.id.0;
-        let origin = self.load(key)?.origins.remove(&entry.id);
+        let lane = self.load(key)?;
+        let stays = lane.conversation.entry(entry.id).is_some();
+        let origin = if stays {
+            lane.origins.get(&entry.id).cloned()
+        } else {
+            lane.origins.remove(&entry.id)
+        };
         let Origin { source, why: _, by, earlier } = origin.unwrap_or_default();
         let settled = Settled {
             meta: meta_of(&source, &entry.event),
@@ -227,7 +245,12 @@ impl Writer {
             waited: entry.story.waited,
             received_at: entry.received_at,
         };
-        self.shared.ledger().drop_live(seq);
+        let mut ledger = self.shared.ledger();
+        ledger.drop_live(seq);
+        if stays {
+            ledger.watch(seq);
+        }
+        drop(ledger);
         let replayed = by.is_some();
         let row = StoryRow { outcome, reason, settled_at: at, story: entry.story, by, earlier };
         self.put_story(seq, &row);
@@ -237,13 +260,23 @@ impl Writer {
         Ok(settled)
     }
 
-    /// Writes how an event ended, and its mark as a dead letter if it is one.
-    pub(super) fn put_story(&mut self, seq: u64, row: &StoryRow) {
-        self.group.changes.put(&layout::story(seq), &encode(row));
+    /// Writes anew how an event ended, with what was called for it since. Its entry goes.
+    pub(super) fn amend_story(&mut self, seq: u64, row: &StoryRow) -> Result<(), Failed> {
+        let before = self.rows.chunks(&layout::story(seq))?;
+        let now = self.put_story(seq, row);
+        self.group.changes.remove(&layout::story(seq), now, before);
+        self.shared.ledger().unwatch(seq);
+        Ok(())
+    }
+
+    /// Writes how an event ended, and its mark as a dead letter if it is one; returns how many chunks that took.
+    pub(super) fn put_story(&mut self, seq: u64, row: &StoryRow) -> u16 {
+        let chunks = self.group.changes.put(&layout::story(seq), &encode(row));
         if row.outcome == Outcome::Dead {
             self.group.changes.put(&layout::dead(seq), &[]);
             self.shared.ledger().bury(seq);
         }
+        chunks
     }
 }
 
@@ -309,6 +342,7 @@ impl Lane {
             | Effect::Reschedule { .. }
             | Effect::Park { .. }
             | Effect::Resume { .. }
+            | Effect::Amend { .. }
             | Effect::Settle { .. } => None,
         }
     }
@@ -324,7 +358,8 @@ fn event_of(decision: &Decision, id: EntryId) -> Option<EventJson> {
         | Effect::LookUp { .. }
         | Effect::Reschedule { .. }
         | Effect::Park { .. }
-        | Effect::Resume { .. } => None,
+        | Effect::Resume { .. }
+        | Effect::Amend { .. } => None,
     });
     decision.conversation.entry(id).or(settled).map(|entry| entry.event.to_json())
 }

@@ -27,7 +27,7 @@ fn unknown_options_and_other_types_are_told_with_the_sources_name() {
     assert_eq!(
         told,
         [
-            "`sources.demo`: `options.chanel` is none of test's options: channel, timeout_seconds",
+            "`sources.demo`: `options.chanel` is none of test's options: channel, hand_over, rings, timeout_seconds",
             "`sources.demo`: `options.timeout_seconds` is a string, but has to be a number",
         ]
     );

@@ -227,16 +227,20 @@ impl Hmac {
         Ok((signatures, timestamp))
     }
 
-    /// The body's own time, if it has one; where a header tells it too, both have to agree.
+    /// The body's own time, which is signed: a header has to agree with it. The header alone can only make a request look
+    /// older than one without any time.
     fn timestamp_in_body(&self, request: &Request) -> Result<Option<String>, Unverified> {
         let Some(place) = &self.timestamp_pointer else { return Ok(None) };
         let body = parse_json(&request.body).map_err(|_| Unverified::Unreadable(place.clone()))?;
-        let own = pointer(&body, place).and_then(string_of);
+        let own = pointer(&body, place).and_then(string_of).filter(|time| !time.is_empty());
         let told = self.timestamp.as_deref().and_then(|name| request.headers.get(name));
-        match (&own, told) {
+        match (own, told) {
             (Some(own), Some(told)) if own.as_bytes() != told.as_bytes() => Err(Unverified::Wrong),
-            (None, Some(_)) => Err(Unverified::Missing(place.clone())),
-            (Some(_) | None, _) => Ok(own),
+            (None, Some(told)) => {
+                let unreadable = |_| Unverified::Unreadable("timestamp".to_owned());
+                told.to_str().map(|told| Some(told.to_owned())).map_err(unreadable)
+            }
+            (own, _) => Ok(own),
         }
     }
 

@@ -93,10 +93,10 @@ fn every_message_of_the_inbox_actions_has_its_meaning() {
 }
 
 #[test]
-fn a_consult_that_is_not_there_is_done_after_doubt_and_a_fault_before() {
+fn a_consult_that_is_not_there_is_done_after_doubt_and_told_before() {
     let body = json!({ "error": { "message": "Cannot find the work item for document ID: 59616aba87bd5210be070d48dabb35e6" } });
     let answer = json_answer(404, &body);
-    assert_eq!(told(&call(&end_consult(), false, &answer, NOW)), "misconfigured");
+    assert_eq!(told(&call(&end_consult(), false, &answer, NOW)), "no_consult");
     assert_eq!(told(&call(&end_consult(), true, &answer, NOW)), "already_ours");
 }
 

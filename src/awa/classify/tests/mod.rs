@@ -38,7 +38,9 @@ fn meaning_of(call: &AwaCall, received: &Received) -> Verdict {
 fn told(verdict: &Verdict) -> String {
     let name = verdict.reply.name();
     match &verdict.reply {
-        AwaReply::TakenBy { agent } => format!("{name} {agent}"),
+        AwaReply::TakenBy { agent, .. } => {
+            format!("{name} {}", agent.as_deref().unwrap_or_default())
+        }
         AwaReply::Landed { work_item: Some(work_item) }
         | AwaReply::AlreadyOurs { work_item: Some(work_item) } => format!("{name} {work_item}"),
         _ => name.to_owned(),

@@ -130,3 +130,58 @@ fn a_consult_to_a_queue_is_offered_to_the_agent_whom_it_picks() {
     assert_eq!(bench.offered(ADA), second);
     assert_eq!(bench.transfer("consult", "agent", GRACE).status, 409, "one consult at a time");
 }
+
+#[test]
+fn a_rejected_consult_may_wait_in_its_queue_instead() {
+    let mut bench = bench();
+    bench.world.switches.rejected_consult = RejectedConsult::Queued;
+    let first = in_conversation(&mut bench);
+    let second = landed(&bench.transfer("consult", "agent", ADA));
+    assert_eq!(bench.reject(second, ADA).status, 200);
+    let item = bench.item(second);
+    assert_eq!((item.state, item.consult), (WorkItemState::Queued, Some(ConsultState::Requested)));
+    assert!(item.rejected && item.assigned_to.is_none());
+    assert!(bench.item(first).active);
+    assert_eq!(end(&mut bench, &json!(false)).status, 200);
+    assert_eq!(bench.item(second).consult, Some(ConsultState::Cancelled));
+}
+
+#[test]
+fn a_rejected_transfer_is_queued_or_canceled() {
+    for (switch, state) in [
+        (RejectedTransfer::Queued, WorkItemState::Queued),
+        (RejectedTransfer::Canceled, WorkItemState::Canceled),
+    ] {
+        let mut bench = bench();
+        bench.world.switches.rejected_transfer = switch;
+        in_conversation(&mut bench);
+        let second = landed(&bench.transfer("blind", "agent", ADA));
+        assert_eq!(bench.reject(second, ADA).status, 200);
+        let item = bench.item(second);
+        assert_eq!((item.state, item.assigned_to, item.rejected), (state, None, true));
+        let third = bench.offered(GRACE);
+        assert_eq!(third == second, switch == RejectedTransfer::Queued);
+    }
+}
+
+#[test]
+fn a_transfer_of_a_pending_card_is_allowed_or_refused() {
+    let mut bench = bench();
+    let first = bench.offered(GRACE);
+    bench.world.switches.transfer_of_pending = TransferOfPending::Refused;
+    let text = format!("Work Item is already assigned to {GRACE}");
+    assert_eq!(refusal(&bench.transfer("blind", "agent", ADA)), (409, text));
+    bench.world.switches.transfer_of_pending = TransferOfPending::Allowed;
+    let second = landed(&bench.transfer("blind", "agent", ADA));
+    assert_eq!(bench.item(first).state, WorkItemState::Canceled);
+    assert_eq!(bench.item(second).assigned_to, Some(id(ADA)));
+}
+
+#[test]
+fn only_who_has_the_card_is_busy_with_it_after_a_blind_transfer() {
+    let mut bench = bench();
+    in_conversation(&mut bench);
+    let second = landed(&bench.transfer("blind", "agent", ADA));
+    let cards: Vec<_> = bench.world.cards().map(|(item, agent)| (item.sys_id, agent)).collect();
+    assert_eq!(cards, [(second, id(ADA))]);
+}

@@ -4,9 +4,11 @@ mod consults;
 mod life_cycle;
 mod offers;
 mod reads;
+mod workspace;
 
 use serde_json::{Value, json};
 
+use super::super::switches::{RejectedAgain, RejectedConsult, RejectedTransfer, TransferOfPending};
 use super::*;
 
 /// 2024-04-03T23:09:31Z, from the pages' own samples.
@@ -73,6 +75,13 @@ impl Bench {
 
     fn accept(&mut self, item: SysId, agent: &str) -> Answer {
         self.inbox("accept", &json!({ "agent_id": agent, "work_item_id": item }))
+    }
+
+    /// For the reason "Busy".
+    fn reject(&mut self, item: SysId, agent: &str) -> Answer {
+        let reason = sys_id_of("voice Busy");
+        let body = json!({ "agent_id": agent, "work_item_id": item, "reject_reason_id": reason });
+        self.inbox("reject", &body)
     }
 
     fn item(&self, id: SysId) -> &WorkItem {

@@ -1,0 +1,74 @@
+//! Where an entry's time went: every millisecond under one cause.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Where an entry's time went, in milliseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Waited {
+    /// Behind earlier events of its conversation, or for a free connection.
+    pub lane: u64,
+    /// For the rate limit.
+    pub rate_limit: u64,
+    /// Between tries.
+    pub backoff: u64,
+    /// Because ServiceNow said Retry-After.
+    pub retry_after: u64,
+    /// While the breaker was open or the instance was held.
+    pub breaker: u64,
+    /// For ServiceNow's answers.
+    pub answer: u64,
+    /// For a mapping, a document or a work item.
+    pub mapping: u64,
+}
+
+impl Waited {
+    /// All of it.
+    #[must_use]
+    pub const fn total(&self) -> u64 {
+        self.lane
+            + self.rate_limit
+            + self.backoff
+            + self.retry_after
+            + self.breaker
+            + self.answer
+            + self.mapping
+    }
+
+    /// Both together, cause by cause.
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self {
+            lane: self.lane + other.lane,
+            rate_limit: self.rate_limit + other.rate_limit,
+            backoff: self.backoff + other.backoff,
+            retry_after: self.retry_after + other.retry_after,
+            breaker: self.breaker + other.breaker,
+            answer: self.answer + other.answer,
+            mapping: self.mapping + other.mapping,
+        }
+    }
+}
+
+/// The causes that took time, such as `rate_limit 120 ms, answer 35 ms`.
+impl fmt::Display for Waited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let causes = [
+            ("lane", self.lane),
+            ("rate_limit", self.rate_limit),
+            ("backoff", self.backoff),
+            ("retry_after", self.retry_after),
+            ("breaker", self.breaker),
+            ("answer", self.answer),
+            ("mapping", self.mapping),
+        ];
+        let mut first = true;
+        for (name, ms) in causes.into_iter().filter(|(_, ms)| *ms > 0) {
+            write!(f, "{}{name} {ms} ms", if first { "" } else { ", " })?;
+            first = false;
+        }
+        if first { f.write_str("no time") } else { Ok(()) }
+    }
+}
