@@ -1,18 +1,23 @@
 # Conversation = the intervention (else the task), segment = the task, agent = the user id.
 # Known: the task events and their metadata. Inferred: see vendor.toml.
+#
+# All agents of a task share its segment, so every event of one agent's leg names the agent too.
 
-def metadata: .resource.metadata | if type == "object" then . else {} end;
+def object: if type == "object" then . else {} end;
+def metadata: .resource | object | .metadata | object;
 def agents: [metadata.agent_ids | if type == "array" then .[] else . end | text | values];
+def task: .resource | object | .id;
 
 def conversation:
-  if .resource.type == "intervention" then .resource.id
-  else (metadata[$options.conversation_attribute] | text) // .resource.id end;
+  $options.conversation_attribute as $attribute
+  | if (.resource | object | .type) == "intervention" and $attribute == "intervention_id" then task
+    else (metadata[$attribute] | text) // task end;
 
 # A custom field may hold a list of values: the first counts.
 def carried:
   (metadata | document)
   // (metadata.custom_field_values
-      | if type == "object" then .[$options.document_attribute] else null end
+      | object[$options.document_attribute]
       | if type == "array" then .[0] else . end
       | as_document);
 
@@ -21,7 +26,7 @@ def base($kind):
     id: .id,
     kind: $kind,
     conversation: conversation,
-    segment: .resource.id,
+    segment: task,
     occurred_at: .issued_at,
     document: carried,
     queue: (($options.queue | text) // (metadata[$options.queue_attribute] | text)),
@@ -39,34 +44,49 @@ def each_agent(f):
 def offered: base("offer") + { timeout_seconds: ring_seconds };
 def given: offered + { assignment: { enable_auto_assign: true } };
 def ignored($why): { ignore: $why, id: .id };
-def taker: (.user_id | text) // (agents | if length == 1 then .[0] else null end);
+def only_agent: agents | if length == 1 then .[0] else null end;
+def by: (.user_id | text) // only_agent;
 
+def with_agent($agent; f): if $agent == null then ignored("an event that names no agent") else f + { agent: $agent } end;
+
+# The task goes to that agent at once, who may be rung for it too. Without exactly one agent only the leaving is told,
+# if that much: the next ring tells who gets it.
 def transferred:
-  agents as $to
-  # Without exactly one agent the transfer has no target: it is kept as unreadable for a person to see.
-  | base("transfer") + { transfer: { type: "blind", target: { agent: (if ($to | length) == 1 then $to[0] else null end) } } }
-  | .queue = ($options.queue | text);
+  only_agent as $to
+  | if $to == null then with_agent(.user_id | text; base("leave"))
+    else
+      base("transfer") + { queue: ($options.queue | text), transfer: { type: "blind", target: { agent: $to } } }
+    end;
+
+# Whoever was rung is rung no more; without agents it is the task's ring as a whole. The customer stays.
+def ring_ended($reason):
+  if (agents | length) == 0 then base("withdraw") else each_agent(base("reject") + { reason: $reason }) end;
 
 def read:
-  .type as $type
+  (.type | text // "") as $type
+  | ($type | split(".")[0] // "") as $resource
   | if $type == "task.assigned" then
       if (agents | length) == 0 then ignored("a task without an agent") else each_agent(offered) end
     elif $type == "task.taken" then
-      if (metadata.type | text) == "request" then given + { agent: taker } else base("accept") + { agent: taker } end
-    elif $type == "task.supervisor_assigned" then given + { agent: (agents | if length == 1 then .[0] else null end) }
+      with_agent(by; if (metadata.type | lower_text) == "request" then given else base("accept") end)
+    elif $type == "task.supervisor_assigned" then with_agent(only_agent; given)
     elif $type == "task.transferred" then transferred
-    elif $type == "task.expired_from_step" then
-      if (agents | length) == 0 then base("withdraw")
-      else each_agent(base("reject") + { reason: "expired_from_step" }) end
+    elif ($type | IN("task.expired_from_step", "task.undelivered")) then ring_ended($type | ltrimstr("task."))
+    elif ($type | IN("task.expired_from_workbin", "task.completed")) then
+      # The agent's part is over; the customer may go on with another one.
+      with_agent((if $type == "task.completed" then by else only_agent // (.user_id | text) end); base("leave"))
     elif $type == "task.destroyed" then base("withdraw")
-    elif $type == "task.created" and (carried != null or base("bind").queue != null) then base("bind") | .segment = null
-    elif ($type | text // "" | startswith("intervention.")) and carried != null then
+    elif $type == "task.created" and (carried != null or base("bind").queue != null) then
+      base("bind") | .segment = null
+    elif $resource == "intervention" and carried != null then
       base("bind") | .segment = null | .queue = ($options.queue | text)
-    elif ["created", "expired_from_workbin", "undelivered", "resume", "recategorized", "completed"] | any("task.\(.)" == $type) then
+    elif ($type | ltrimstr("task.")
+          | IN("created", "resume", "recategorized", "enqueued", "priority_updated", "priority_rule_applied",
+               "ht_result", "ocr_failed")) then
       ignored($type)
-    elif ($type | text // "" | split(".")[0]) as $resource
-      | ["intervention", "push_agent", "content", "identity", "survey_response"] | any(. == $resource) then
+    elif ($resource
+          | IN("intervention", "intervention_segment", "push_agent", "content", "identity", "survey_response")) then
       ignored($type)
-    else empty end;
+    else { unknown: (.type | text) } end;
 
 (.events | if type == "array" then .[] else empty end) | read
