@@ -28,6 +28,9 @@ pub(in super::super) struct EcdsaSpec {
     prefix: String,
 }
 
+/// How many bytes a signature may have; as DER on P-384 it has 104 at most.
+const MAX_SIGNATURE: usize = 128;
+
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Hash {
@@ -85,6 +88,9 @@ impl Ecdsa {
         let text = value.map_err(|_| unreadable())?.trim();
         let text = text.strip_prefix(self.spec.prefix.as_str()).ok_or_else(unreadable)?;
         let signature = self.spec.encoding.read(text).ok_or_else(unreadable)?;
+        if signature.len() > MAX_SIGNATURE {
+            return Err(Unverified::Wrong);
+        }
         let hash = self.spec.algorithm.of(&request.body);
         which(&self.keys, |key| key.fits(&hash, &signature)).ok_or(Unverified::Wrong)
     }

@@ -46,6 +46,9 @@ pub(in super::super) struct HmacSpec {
     secret_by: Option<String>,
 }
 
+/// How many signatures a request may have; while secrets are changed, senders make two.
+const MAX_SIGNATURES: usize = 10;
+
 fn body_alone() -> String {
     "{body}".to_owned()
 }
@@ -140,7 +143,7 @@ impl Hmac {
     }
 
     pub(super) fn verify(&self, request: &Request) -> Result<usize, Unverified> {
-        let (signatures, timestamp) = self.signatures(request)?;
+        let (mut signatures, timestamp) = self.signatures(request)?;
         if let Some(text) = &timestamp {
             let at = self
                 .unit
@@ -151,6 +154,10 @@ impl Hmac {
             }
         }
         let chosen = self.chosen_name(request)?;
+        signatures.retain(|found| found.len() == self.algorithm.length());
+        if signatures.is_empty() {
+            return Err(Unverified::Wrong);
+        }
         let message = self.message.of(request, timestamp.as_deref())?;
         let mut fitting = None;
         for (place, key) in self.keys.iter().enumerate() {
@@ -209,6 +216,9 @@ impl Hmac {
             Some(name) => listed(name),
             None => texts.iter().map(|text| text.trim()).collect(),
         };
+        if written.len() > MAX_SIGNATURES {
+            return Err(Unverified::Unreadable(self.header.clone()));
+        }
         let signatures: Vec<Vec<u8>> = written
             .into_iter()
             .filter_map(|text| self.encoding.read(text.strip_prefix(self.prefix.as_str())?))

@@ -60,6 +60,9 @@ const fn half_a_minute() -> Span {
     Span::of_seconds(30)
 }
 
+/// How long a token's first part may be: it is read before anything is proved.
+const MAX_HEAD: usize = 4_096;
+
 /// `jwt_header` with its keys.
 pub(in super::super) struct JwtHeader {
     header: String,
@@ -175,9 +178,15 @@ fn checked(text: &str, keys: &[Key]) -> Option<Result<(usize, Value), Unverified
     let json = |part: &str| -> Option<Value> {
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
     };
+    if header.len() > MAX_HEAD {
+        return None;
+    }
     let header = json(header)?;
     let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
     if header["alg"] != "HS256" || !header["crit"].is_null() {
+        return Some(Err(Unverified::Wrong));
+    }
+    if signature.len() != Algorithm::Sha256.length() {
         return Some(Err(Unverified::Wrong));
     }
     let fits =

@@ -21,6 +21,17 @@ pub(in super::super) enum Algorithm {
     Sha512,
 }
 
+impl Algorithm {
+    /// How many bytes a hash has.
+    pub(super) const fn length(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+            Self::Sha512 => 64,
+        }
+    }
+}
+
 /// How a secret becomes a key.
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -63,6 +74,8 @@ pub(in super::super) fn hmac(
     key: &Key,
     parts: &[impl AsRef<[u8]>],
 ) -> Vec<u8> {
+    #[cfg(test)]
+    HASHES.set(HASHES.get() + 1);
     macro_rules! over {
         ($hash:ty) => {{
             let mut mac = Hmac::<$hash>::new_from_slice(key.expose_secret())
@@ -97,4 +110,15 @@ pub(super) fn which<'a, T: 'a>(
         }
     }
     found
+}
+
+#[cfg(test)]
+thread_local! {
+    static HASHES: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// How many HMACs this thread has made.
+#[cfg(test)]
+pub(super) fn hashes_made() -> u64 {
+    HASHES.get()
 }

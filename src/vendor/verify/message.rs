@@ -70,7 +70,7 @@ impl Template {
     /// The message of a request, in pieces.
     ///
     /// # Errors
-    /// A header is not there.
+    /// A header is not there, or several times: one reader would take the first and another the last.
     pub(super) fn of<'a>(
         &'a self,
         request: &'a Request,
@@ -81,11 +81,14 @@ impl Template {
             Part::Body => Ok((&request.body[..]).into()),
             Part::Crc32 => Ok(crc32fast::hash(&request.body).to_string().into_bytes().into()),
             Part::Timestamp => Ok(timestamp.unwrap_or_default().as_bytes().into()),
-            Part::Header(name) => request
-                .headers
-                .get(name)
-                .map(|value| HeaderValue::as_bytes(value).into())
-                .ok_or_else(|| Unverified::Missing(name.clone())),
+            Part::Header(name) => {
+                let mut values = request.headers.get_all(name).iter();
+                match (values.next(), values.next()) {
+                    (Some(value), None) => Ok(HeaderValue::as_bytes(value).into()),
+                    (Some(_), Some(_)) => Err(Unverified::Unreadable(name.clone())),
+                    (None, _) => Err(Unverified::Missing(name.clone())),
+                }
+            }
         };
         self.0.iter().map(part).collect()
     }

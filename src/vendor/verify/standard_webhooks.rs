@@ -1,6 +1,7 @@
 //! `standard_webhooks`: HMAC (`v1`) and ed25519 (`v1a`) over id, time and body, also under Svix's header names.
 //!
-//! The rules are those of standardwebhooks.com: several signatures in one header, any that fits is good.
+//! The rules are those of standardwebhooks.com: several signatures in one header, any that fits is good. How many there
+//! are is the sender's to say, so that it never decides how many hashes are made: that is one for each shared key.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -36,6 +37,21 @@ enum VerifyingKey {
 pub(in super::super) struct StandardWebhooks {
     tolerance: Span,
     keys: Vec<VerifyingKey>,
+}
+
+/// How many signatures a header may have; while keys are changed, senders make two.
+const MAX_ENTRIES: usize = 10;
+
+/// How many of them may be ed25519's: each hashes the message anew.
+const MAX_PUBLIC: usize = 3;
+
+/// The signatures of a header that are as long as theirs have to be.
+#[derive(Default)]
+struct Signatures {
+    /// `v1`
+    shared: Vec<Vec<u8>>,
+    /// `v1a`
+    public: Vec<Vec<u8>>,
 }
 
 /// The header families, the standard's own first.
@@ -81,14 +97,9 @@ impl StandardWebhooks {
             return Err(Unverified::Stale);
         }
         let message = [id.as_bytes(), b".", timestamp.as_bytes(), b".", &request.body[..]];
-        let fits = |key: &VerifyingKey| {
-            signatures.split(' ').filter_map(|entry| entry.split_once(',')).any(
-                |(version, text)| {
-                    STANDARD.decode(text).is_ok_and(|found| key.fits(version, &message, &found))
-                },
-            )
-        };
-        which(&self.keys, fits).ok_or(Unverified::Wrong)
+        let found = Signatures::read(signatures)
+            .ok_or_else(|| Unverified::Unreadable(format!("{family}-signature")))?;
+        which(&self.keys, |key| key.fits(&message, &found)).ok_or(Unverified::Wrong)
     }
 
     /// Signs as `v1`. The id is the one that the request has already, else one after its body.
@@ -105,12 +116,42 @@ impl StandardWebhooks {
 }
 
 impl VerifyingKey {
-    fn fits(&self, version: &str, message: &[&[u8]], found: &[u8]) -> bool {
-        match (self, version) {
-            (Self::Shared(key), "v1") => same(&mac::hmac(Algorithm::Sha256, key, message), found),
-            (Self::Public(key), "v1a") => key.verify(&message.concat(), found).is_ok(),
-            (Self::Shared(_) | Self::Public(_), _) => false,
+    fn fits(&self, message: &[&[u8]], found: &Signatures) -> bool {
+        match self {
+            Self::Shared(key) => {
+                if found.shared.is_empty() {
+                    return false;
+                }
+                let expected = mac::hmac(Algorithm::Sha256, key, message);
+                found.shared.iter().any(|found| same(&expected, found))
+            }
+            Self::Public(key) => {
+                if found.public.is_empty() {
+                    return false;
+                }
+                let message = message.concat();
+                found.public.iter().any(|found| key.verify(&message, found).is_ok())
+            }
         }
+    }
+}
+
+impl Signatures {
+    /// None where there are more than any sender makes. Unknown versions and broken entries are passed over.
+    fn read(header: &str) -> Option<Self> {
+        if header.split(' ').nth(MAX_ENTRIES).is_some() {
+            return None;
+        }
+        let mut read = Self::default();
+        for (version, text) in header.split(' ').filter_map(|entry| entry.split_once(',')) {
+            let (signatures, length) = match version {
+                "v1" => (&mut read.shared, 32),
+                "v1a" => (&mut read.public, 64),
+                _ => continue,
+            };
+            signatures.extend(STANDARD.decode(text).ok().filter(|found| found.len() == length));
+        }
+        (read.public.len() <= MAX_PUBLIC).then_some(read)
     }
 }
 

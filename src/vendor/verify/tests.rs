@@ -7,6 +7,7 @@ mod jwt;
 mod public_keys;
 mod standard_webhooks;
 mod twilio;
+mod work;
 
 use serde_json::{Value, json};
 

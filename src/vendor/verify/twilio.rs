@@ -1,7 +1,9 @@
 //! `twilio`: HMAC-SHA1 over the public URL and the sorted form, or over the URL alone with the body's hash in it.
 //!
 //! Senders differ in how they write the URL, so the same spellings are tried as in Twilio's own libraries: with and
-//! without the port, each also with its query encoded anew.
+//! without the port, each also with its query encoded anew. Each is a hash for each token, whatever is in the request.
+
+use std::collections::HashMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +17,10 @@ use super::{Unsignable, Unverified, set_header};
 
 const HEADER: &str = "x-twilio-signature";
 const BODY_HASH: &str = "bodySHA256";
+
+/// How many parameters the query and the form may have; Twilio sends less than ten and some forty.
+const MAX_QUERY: usize = 100;
+const MAX_FORM: usize = 1_000;
 
 /// What Node's `querystring.stringify` leaves as it is, beside letters and digits.
 const LEGACY_QUERY: &AsciiSet = &NON_ALPHANUMERIC
@@ -63,6 +69,12 @@ impl Twilio {
         let found = STANDARD
             .decode(header.trim())
             .map_err(|_| Unverified::Unreadable(HEADER.to_owned()))?;
+        if found.len() != Algorithm::Sha1.length() {
+            return Err(Unverified::Wrong);
+        }
+        if request.query().nth(MAX_QUERY).is_some() {
+            return Err(Unverified::Unreadable("query".to_owned()));
+        }
         let parameters = signed_parameters(request)?;
         let urls = self.base.spellings(&request.path_and_query);
         let fits =
@@ -103,6 +115,9 @@ fn signed_parameters(request: &Request) -> Result<String, Unverified> {
     }
     if !is_form(request) && !request.body.is_empty() {
         return Err(Unverified::Missing(BODY_HASH.to_owned()));
+    }
+    if form_urlencoded::parse(&request.body).nth(MAX_FORM).is_some() {
+        return Err(Unverified::Unreadable("form".to_owned()));
     }
     let mut pairs: Vec<_> = form_urlencoded::parse(&request.body).collect();
     pairs.sort();
@@ -145,6 +160,7 @@ impl Base {
     fn spellings(&self, path_and_query: &str) -> Vec<String> {
         let mut queries = vec![path_and_query.to_owned(), url_standard(path_and_query)];
         queries.extend(legacy(path_and_query));
+        queries.sort_unstable();
         queries.dedup();
         queries.iter().flat_map(|query| [self.without_port(query), self.with_port(query)]).collect()
     }
@@ -164,8 +180,10 @@ fn url_standard(path_and_query: &str) -> String {
 fn legacy(path_and_query: &str) -> Option<String> {
     let (path, query) = path_and_query.split_once('?')?;
     let mut grouped: Vec<(String, Vec<String>)> = Vec::new();
+    let mut places = HashMap::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        match grouped.iter_mut().find(|(known, _)| *known == name) {
+        let place = *places.entry(name.clone()).or_insert(grouped.len());
+        match grouped.get_mut(place) {
             Some((_, values)) => values.push(value.into_owned()),
             None => grouped.push((name.into_owned(), vec![value.into_owned()])),
         }
