@@ -1,10 +1,16 @@
 //! The log: one event a line on stdout, as JSON or for people, by tracing-subscriber. What is logged can be changed
-//! while the program runs. It never decides what a line says: no bodies, no secrets is the writers' duty.
+//! while the program runs. It never decides what a line says: no bodies, no secrets is the writers' duty. It never makes
+//! anybody wait: lines that stdout's reader does not take in time are dropped and counted.
+
+mod lines;
 
 use std::fmt;
-use std::io::IsTerminal;
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
 use std::str::FromStr;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
@@ -13,6 +19,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
 use crate::clock;
+use lines::Lines;
 
 /// How a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -45,6 +52,8 @@ pub enum LogError {
     Filter { filter: String, problem: String },
     /// Another part of the process has set up a log of its own.
     Taken,
+    /// There is no stdout or no thread to write to it, in the system's words.
+    Unwritable(String),
 }
 
 impl fmt::Display for LogError {
@@ -58,6 +67,7 @@ impl fmt::Display for LogError {
                 )
             }
             Self::Taken => write!(f, "another log is installed in this process"),
+            Self::Unwritable(problem) => write!(f, "the log cannot be written: {problem}"),
         }
     }
 }
@@ -68,6 +78,7 @@ impl std::error::Error for LogError {}
 #[derive(Clone)]
 pub struct Logging {
     filter: reload::Handle<EnvFilter, Registry>,
+    lines: Lines,
 }
 
 static INSTALLED: OnceLock<Result<Logging, LogError>> = OnceLock::new();
@@ -95,31 +106,42 @@ impl Logging {
         })
     }
 
+    /// Waits until all lines so far are written, at most so long: for the end of the process.
+    pub fn flush(&self, patience: Duration) {
+        self.lines.flush(patience);
+    }
+
     fn install(format: LogFormat, filter: EnvFilter) -> Result<Self, LogError> {
+        let unwritable = |error: io::Error| LogError::Unwritable(error.to_string());
+        // Not by std's handle: its lock would be held as long as a write lasts.
+        let stdout = io::stdout().as_fd().try_clone_to_owned().map_err(unwritable)?;
+        let lines = Lines::to(File::from(stdout), lines::MOST).map_err(unwritable)?;
         let (filter, handle) = reload::Layer::new(filter);
         tracing_subscriber::registry()
             .with(filter)
-            .with(lines(format))
+            .with(layer(format, lines.clone()))
             .try_init()
             .map_err(|_| LogError::Taken)?;
-        Ok(Self { filter: handle })
+        Ok(Self { filter: handle, lines })
     }
 }
 
 type Filtered = tracing_subscriber::layer::Layered<reload::Layer<EnvFilter, Registry>, Registry>;
 
-fn lines(format: LogFormat) -> Box<dyn Layer<Filtered> + Send + Sync> {
+fn layer(format: LogFormat, lines: Lines) -> Box<dyn Layer<Filtered> + Send + Sync> {
     match format {
         LogFormat::Json => tracing_subscriber::fmt::layer()
             .json()
             .flatten_event(true)
             .with_span_list(false)
             .with_timer(UtcMillis)
+            .with_writer(lines)
             .boxed(),
         LogFormat::Pretty => tracing_subscriber::fmt::layer()
             .with_timer(UtcMillis)
             .with_target(false)
-            .with_ansi(std::io::stdout().is_terminal())
+            .with_ansi(io::stdout().is_terminal())
+            .with_writer(lines)
             .boxed(),
     }
 }

@@ -19,10 +19,14 @@ mod wording;
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 
 use arguments::{Arguments, Command};
+
+/// How long the end of a process waits for whoever reads its log.
+const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// How a command ends.
 #[derive(Debug)]

@@ -28,10 +28,11 @@ pub(super) fn run(config: Option<&Path>, log_format: Option<LogFormat>, sandbox:
     };
     match runtime() {
         Ok(runtime) => {
-            let exit =
-                runtime.block_on(serve(Host::of_process(logging), settings, handed, sandbox));
+            let host = Host::of_process(logging.clone());
+            let exit = runtime.block_on(serve(host, settings, handed, sandbox));
             // Everything is written. What may be left is a name look-up that hangs, for which the end must not wait.
             runtime.shutdown_background();
+            logging.flush(super::LAST_LINES);
             exit
         }
         Err(exit) => exit,

@@ -8,11 +8,16 @@ use crate::sandbox::{Sandbox, Switches, World};
 use crate::shutdown::Shutdown;
 
 pub(super) fn run(listen: SocketAddr, log_format: Option<LogFormat>) -> Exit {
-    if let Err(error) = Logging::init(log_format.unwrap_or_default(), "info") {
-        return Exit::Failed(error.to_string());
-    }
+    let logging = match Logging::init(log_format.unwrap_or_default(), "info") {
+        Ok(logging) => logging,
+        Err(error) => return Exit::Failed(error.to_string()),
+    };
     match runtime() {
-        Ok(runtime) => runtime.block_on(serve(listen)),
+        Ok(runtime) => {
+            let exit = runtime.block_on(serve(listen));
+            logging.flush(super::LAST_LINES);
+            exit
+        }
         Err(exit) => exit,
     }
 }

@@ -21,6 +21,7 @@ mod hostile;
 mod house;
 mod intake_answers;
 mod lanes;
+mod log_readers;
 mod lost_answers;
 mod made_up_vendor;
 mod monitoring;

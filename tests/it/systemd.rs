@@ -31,10 +31,10 @@ fn handed(home: &Home, listener: TcpListener) -> Command {
 }
 
 /// systemd's end of the notify socket.
-struct Ear(UnixDatagram);
+pub(crate) struct Ear(pub(crate) UnixDatagram);
 
 impl Ear {
-    fn new(home: &Home) -> (Self, std::path::PathBuf) {
+    pub(crate) fn new(home: &Home) -> (Self, std::path::PathBuf) {
         let path = home.directory.path().join("notify");
         let socket = UnixDatagram::bind(&path).expect("a notify socket");
         socket.set_nonblocking(true).expect("a socket that does not block");
@@ -42,7 +42,7 @@ impl Ear {
     }
 
     /// Waits for a message with this assignment; gives that message.
-    async fn hears(&self, assignment: &str) -> String {
+    pub(crate) async fn hears(&self, assignment: &str) -> String {
         eventually(assignment, async || {
             let mut buffer = [0; 4096];
             loop {

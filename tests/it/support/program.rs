@@ -105,6 +105,24 @@ impl Home {
             follow(child.stdout.take().expect("its stdout"), Arc::clone(&log)),
             follow(child.stderr.take().expect("its stderr"), Arc::clone(&log)),
         ];
+        self.listening(child, log, readers).await
+    }
+
+    /// Starts the daemon with this stdout, which nobody follows, and waits until it listens.
+    pub(crate) async fn unheard(&self, mut command: Command, stdout: impl Into<Stdio>) -> Daemon {
+        let child = command.stdout(stdout).spawn().expect("the program starts");
+        match self.listening(child, Arc::default(), Vec::new()).await {
+            Ok(daemon) => daemon,
+            Err((code, _)) => panic!("the daemon ended with {code:?} instead of listening"),
+        }
+    }
+
+    async fn listening(
+        &self,
+        child: Child,
+        log: Arc<Mutex<String>>,
+        readers: Vec<JoinHandle<()>>,
+    ) -> Result<Daemon, (Option<i32>, String)> {
         let mut daemon = Daemon {
             child,
             log,
