@@ -52,10 +52,16 @@ impl Errand {
         };
         let claim = match claim {
             Ok(claim) => claim,
-            Err(error) => return debug!(%error, "An entry could not be claimed"),
+            Err(error) => {
+                give_back(permit, &dispatch);
+                return debug!(%error, "An entry could not be claimed");
+            }
         };
         let (asked, answered) = match &claim {
-            Claim::Nothing(settled) => return report::settled(settled),
+            Claim::Nothing(settled) => {
+                give_back(permit, &dispatch);
+                return report::settled(settled);
+            }
             Claim::Call {
                 event,
                 call,
@@ -97,6 +103,14 @@ impl Errand {
             Ok(settled) => report::settled(&settled),
             Err(error) => debug!(%error, "An answer could not be recorded"),
         }
+    }
+}
+
+/// No call leaves by this permit: what parks, dies or is settled uses up neither rate nor budget.
+fn give_back(permit: Option<Permit>, dispatch: &Dispatch) {
+    if let Some(permit) = permit {
+        permit.unused();
+        dispatch.freed.notify_one();
     }
 }
 

@@ -24,7 +24,8 @@ pub(super) struct WayOut {
 }
 
 struct Way {
-    permit: Permit,
+    /// None once it was used.
+    permit: Option<Permit>,
     out: UnboundedSender<Claimed>,
 }
 
@@ -51,14 +52,22 @@ impl Door for WayOut {
             return None;
         }
         let permit = self.pace.permit(urgency, now).ok()?;
-        Some(Box::new(Way { permit, out }))
+        Some(Box::new(Way { permit: Some(permit), out }))
     }
 }
 
 impl Exit for Way {
-    fn leave(self: Box<Self>, lane: LaneKey, entry: EntryId, claim: Claim) {
-        let Self { permit, out } = *self;
+    fn leave(mut self: Box<Self>, lane: LaneKey, entry: EntryId, claim: Claim) {
+        let Some(permit) = self.permit.take() else { return };
         // With nobody there to send it, it is looked up at the next start.
-        drop(out.send(Claimed { permit, lane, entry, claim }));
+        drop(self.out.send(Claimed { permit, lane, entry, claim }));
+    }
+}
+
+impl Drop for Way {
+    fn drop(&mut self) {
+        if let Some(permit) = self.permit.take() {
+            permit.unused();
+        }
     }
 }

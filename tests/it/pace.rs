@@ -131,3 +131,28 @@ async fn the_rate_limit_rule_of_the_instance_is_shown() {
     assert!(page.contains(&limit), "{page}");
     assert!(page.contains("awa_bridge_servicenow_rate_limit_reset_timestamp_seconds{"), "{page}");
 }
+
+#[tokio::test]
+async fn what_needs_no_call_uses_up_neither_rate_nor_budget() {
+    let bridge = Bridge::configured(
+        "[rate_limit]\nper_second = 2\nburst = 2\nper_hour = 20\n[offer]\ntimeout = \"60s\"",
+    )
+    .await;
+    let unmapped = |number: usize| {
+        let offer = an_offer(&format!("u-{number}"), &format!("u-{number}"));
+        with(offer, json!({ "queue": "nobody-knows-it" }))
+    };
+    let offers: Vec<Value> = (0..60).map(unmapped).collect();
+    for some in offers.chunks(20) {
+        bridge.accept(&Value::Array(some.to_vec())).await;
+    }
+    bridge.accept(&an_offer("good", "c-good")).await;
+    let event = bridge.ends("good", "delivered").await;
+    assert!(event["waited_ms"]["rate_limit"].as_u64() < Some(2_000), "{event:#}");
+    assert_eq!(bridge.calls(Endpoint::Offer).len(), 1);
+    eventually("all others to be parked", async || {
+        let (_, status) = bridge.get("/v1/status").await;
+        (status["events"]["parked"] == 60).then_some(())
+    })
+    .await;
+}

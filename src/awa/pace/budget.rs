@@ -27,6 +27,14 @@ impl Budget {
         }
     }
 
+    /// Gives one request back that was charged at that moment and did not leave.
+    pub(super) fn give_back(&mut self, at: UnixMillis) {
+        let minute = at.0.div_euclid(MINUTE);
+        if let Some((_, count)) = self.minutes.iter_mut().rfind(|(charged, _)| *charged == minute) {
+            *count = count.saturating_sub(1);
+        }
+    }
+
     /// Requests that still count.
     pub(super) fn used(&self, now: UnixMillis) -> u32 {
         self.counting(now).map(|(_, count)| count).fold(0, u32::saturating_add)

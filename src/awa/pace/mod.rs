@@ -6,6 +6,7 @@
 mod backoff;
 mod budget;
 mod gate;
+mod permit;
 mod rate;
 mod window;
 
@@ -15,6 +16,7 @@ use crate::routing::{UnixMillis, Urgency};
 pub use backoff::backoff_delay;
 use budget::Budget;
 use gate::Gate;
+pub use permit::Permit;
 use rate::Rate;
 use window::Window;
 
@@ -155,14 +157,6 @@ struct State {
     trouble: Option<Signal>,
 }
 
-/// The right to send one call; gives its place back when it is dropped.
-#[derive(Debug)]
-#[must_use = "dropping it gives the place away"]
-pub struct Permit {
-    state: Arc<Mutex<State>>,
-    probe: Probe,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Probe {
     breaker: bool,
@@ -221,7 +215,7 @@ impl Pace {
         state.breaker.probe(probe.breaker);
         state.unauthorised.probe(probe.unauthorised);
         drop(state);
-        Ok(Permit { state: Arc::clone(&self.state), probe })
+        Ok(Permit { state: Arc::clone(&self.state), probe, at: now })
     }
 
     /// The right to ask the instance whether it is back, where calls are held and it is time for a probe. For when no
@@ -379,15 +373,6 @@ impl State {
             self.concurrency = (self.concurrency / 2).max(1);
             self.halved_at = now;
         }
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        let mut state = lock(&self.state);
-        state.in_flight = state.in_flight.saturating_sub(1);
-        state.breaker.probe_over(self.probe.breaker);
-        state.unauthorised.probe_over(self.probe.unauthorised);
     }
 }
 

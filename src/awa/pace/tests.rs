@@ -297,3 +297,25 @@ fn the_backoff_doubles_up_to_its_maximum_and_the_dice_choose_below_it() {
     assert_eq!(backoff_delay(0, 20_000, 10_000, 1.0), 10_000);
     assert_eq!(backoff_delay(0, 0, 0, 0.7), 0);
 }
+
+#[test]
+fn a_permit_that_was_not_used_costs_nothing() {
+    let pace = Pace::new(Limits { per_second: 5, burst: 2, per_hour: 4, ..limits() });
+    for _ in 0..50 {
+        pace.permit(live(), T).unwrap().unused();
+    }
+    assert_eq!((pace.standing(T).used, pace.standing(T).in_flight), (0, 0));
+    drop(pace.permit(live(), T).unwrap());
+    drop(pace.permit(live(), T).unwrap());
+    assert_eq!(not_now(&pace, T).1, Why::RateLimit);
+}
+
+#[test]
+fn what_was_given_back_never_makes_a_larger_burst() {
+    let pace = Pace::new(Limits { per_second: 10, burst: 3, max_in_flight: 100, ..limits() });
+    let permits: Vec<_> = (0..3).map(|_| pace.permit(live(), T).unwrap()).collect();
+    permits.into_iter().for_each(Permit::unused);
+    let later = T.plus(60_000);
+    let sent = (0..20).filter(|_| pace.permit(live(), later).is_ok()).count();
+    assert_eq!(sent, 3);
+}

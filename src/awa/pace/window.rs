@@ -31,4 +31,11 @@ impl Window {
     pub(super) fn add(&mut self, requests: u32, now: UnixMillis) {
         self.left.extend((0..requests).map(|_| now));
     }
+
+    /// Takes one request out again that was to leave at that moment and did not.
+    pub(super) fn give_back(&mut self, at: UnixMillis) {
+        if let Some(index) = self.left.iter().rposition(|left| *left == at) {
+            self.left.remove(index);
+        }
+    }
 }
