@@ -69,6 +69,8 @@ pub const INTAKE_DURATION: &str = "awa_bridge_intake_duration_seconds";
 pub const INTAKE_CONNECTIONS: &str = "awa_bridge_intake_connections";
 /// Webhook requests that ended in a defect of the program.
 pub const INTAKE_PANICS: &str = "awa_bridge_intake_panics_total";
+/// Calls to ServiceNow that ended in a defect of the program.
+pub const CALL_PANICS: &str = "awa_bridge_call_panics_total";
 /// Log lines that were dropped, because the reader of stdout was too slow or away.
 pub const LOG_LINES_DROPPED: &str = "awa_bridge_log_lines_dropped_total";
 
@@ -76,7 +78,7 @@ pub const LOG_LINES_DROPPED: &str = "awa_bridge_log_lines_dropped_total";
 pub const BUCKETS: [f64; 15] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
-const COUNTERS: [(&str, &str); 10] = [
+const COUNTERS: [(&str, &str); 11] = [
     (EVENTS, "Events by where they stand or how they ended"),
     (AWA_REQUESTS, "Calls to ServiceNow by call and HTTP status; 0 where no answer came"),
     (RETRIES, "Calls put off, by why"),
@@ -89,6 +91,7 @@ const COUNTERS: [(&str, &str); 10] = [
     (UNKNOWN_EVENTS, "Webhook requests, or parts of them, that the profile knows nothing about"),
     (INTAKE_ANSWERS, "Answers to webhook requests, by HTTP status"),
     (INTAKE_PANICS, "Webhook requests that ended in a defect of the program"),
+    (CALL_PANICS, "Calls to ServiceNow that ended in a defect of the program"),
     (LOG_LINES_DROPPED, "Log lines dropped because the reader of stdout was too slow or away"),
 ];
 

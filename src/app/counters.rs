@@ -39,6 +39,7 @@ pub(super) fn of_the_program() {
     gauge!(names::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
     gauge!(names::INTAKE_CONNECTIONS).increment(0.0);
     counter!(names::INTAKE_PANICS).increment(0);
+    counter!(names::CALL_PANICS).increment(0);
     counter!(names::LOG_LINES_DROPPED).increment(0);
     for call in CALLS.map(CallKind::as_str) {
         counter!(names::AWA_REQUESTS, "call" => call, "status" => "200").increment(0);

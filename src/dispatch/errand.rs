@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use metrics::{counter, histogram};
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::Dispatch;
+use super::contained::{Panicked, contained};
 use super::probe::tell;
 use super::way_out::Claimed;
-use crate::awa::pace::{Permit, backoff_delay};
+use crate::awa::pace::{Permit, Signal, backoff_delay};
 use crate::awa::{Reply, Terms};
 use crate::report::{self, Repeats};
-use crate::routing::{AwaReply, CallKind, EntryId, LaneKey, Waited};
+use crate::routing::{Answer, AwaReply, CallKind, EntryId, LaneKey, Waited};
 use crate::store::{Claim, EventMeta};
 use crate::{clock, metrics as names};
 
@@ -43,7 +44,15 @@ impl Errand {
         Self { dispatch: Arc::clone(dispatch), lane, entry, waited, permit, claim }
     }
 
+    /// Carries it out. A panic outside of the call itself leaves the entry as one whose answer was lost: it is looked up
+    /// at the next start.
     pub(super) async fn run(self) {
+        if let Err(Panicked(defect)) = contained(self.carry_out()).await {
+            error!(defect, "A call ended in a defect of the program before its answer was stored");
+        }
+    }
+
+    async fn carry_out(self) {
         let Self { dispatch, lane, entry, waited, permit, claim } = self;
         histogram!(names::RATE_LIMIT_WAIT).record(seconds(waited.rate_limit));
         let claim = match claim {
@@ -83,12 +92,15 @@ impl Errand {
                     after_doubt: *after_doubt,
                 };
                 let asked = Asked { event, call: call.kind(), attempt: *attempt, tries: *tries };
-                (asked, dispatch.client.send(call, terms).await)
+                let answered = answer_of(&asked, dispatch.client.send(call, terms)).await;
+                (asked, answered)
             }
             Claim::LookUp { event, question, attempt, deadline, received_at: _, tries } => {
                 let call = CallKind::LookUp;
                 let asked = Asked { event, call, attempt: *attempt, tries: *tries };
-                (asked, dispatch.client.look_up(question, *deadline).await)
+                let asking = dispatch.client.look_up(question, *deadline);
+                let answered = answer_of(&asked, asking).await;
+                (asked, answered)
             }
         };
         let turn = dispatch.pace.observe(answered.signal, answered.requests, clock::now());
@@ -111,6 +123,29 @@ fn give_back(permit: Option<Permit>, dispatch: &Dispatch) {
     if let Some(permit) = permit {
         permit.unused();
         dispatch.freed.notify_one();
+    }
+}
+
+/// The answer to a call; where the program fails over it nobody knows what ServiceNow did, and that is the answer.
+async fn answer_of(asked: &Asked<'_>, call: impl Future<Output = Reply>) -> Reply {
+    let began = clock::instant();
+    let defect = match contained(call).await {
+        Ok(reply) => return reply,
+        Err(Panicked(defect)) => defect,
+    };
+    let EventMeta { source, id: event_id, conversation, .. } = asked.event;
+    let (call, attempt) = (asked.call.as_str(), asked.attempt);
+    error!(
+        %source, event_id, conversation, call, attempt, defect,
+        "The {call} ended in a defect of the program; what became of it is looked up"
+    );
+    let message = "the call ended in a defect of the program".to_owned();
+    Reply {
+        reply: AwaReply::InDoubt { why: message.clone() },
+        answer: Answer { status: None, message },
+        elapsed_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        signal: Signal::Nothing,
+        requests: 1,
     }
 }
 

@@ -16,6 +16,8 @@ use crate::routing::{AwaReply, UnixMillis};
 
 /// ServiceNow's own lifetime of a token, for an answer that does not say one.
 const USUAL: Duration = Duration::from_secs(1_800);
+/// The longest lifetime that is believed: what ends later is renewed after this.
+const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 /// How far `iat` is set back, for an instance whose clock runs behind ours, in milliseconds.
 const BACKDATED: u64 = 30_000;
 
@@ -169,7 +171,7 @@ fn granted(value: &Value) -> Option<Granted> {
     };
     Some(Granted {
         header: secret_value(&format!("Bearer {token}"))?,
-        lifetime: seconds.map_or(USUAL, Duration::from_secs),
+        lifetime: seconds.map_or(USUAL, Duration::from_secs).min(LONGEST),
         refresh: value["refresh_token"]
             .as_str()
             .filter(|token| !token.is_empty())

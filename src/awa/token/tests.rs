@@ -145,6 +145,20 @@ async fn a_refused_refresh_token_falls_back_to_the_password() {
 }
 
 #[tokio::test]
+async fn a_lifetime_beyond_all_clocks_is_no_defect() {
+    let peer = Peer::start(|_, asked| match is_token(asked) {
+        true => json(200, &json!({ "access_token": "t1", "expires_in": u64::MAX })),
+        false => accepted(),
+    })
+    .await;
+    let client = client(&peer, Grant::ClientCredentials);
+    for _ in 0..2 {
+        assert_eq!(client.send(&call(), terms()).await.reply.name(), "landed");
+    }
+    assert_eq!(counts(&peer), (1, 2));
+}
+
+#[tokio::test]
 async fn a_stale_token_is_renewed_once_and_the_call_repeated_once() {
     let peer =
         Peer::start(|number, asked| match (is_token(asked), asked.head.contains("Bearer t0")) {

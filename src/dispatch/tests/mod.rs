@@ -3,6 +3,7 @@
 
 mod asked;
 mod calls;
+mod defects;
 mod departures;
 mod dispatched;
 mod endings;

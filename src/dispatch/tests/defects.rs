@@ -1,0 +1,115 @@
+//! A defect of the program on the way of a call: its event still ends by its deadline, and nobody waits for its place.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::history::{NAMES, tables_with, user};
+use crate::awa::pace::{Limits, Pace};
+use crate::awa::stand_in::StandIn;
+use crate::awa::{Auth, Client, Settings};
+use crate::clock;
+use crate::dispatch::{Delays, Dispatch};
+use crate::report::Repeats;
+use crate::routing::*;
+use crate::shutdown::Shutdown;
+use crate::store::{self, Delivery, Item, RulesFor, State, Store};
+
+struct Tables(Arc<Rules>);
+
+impl RulesFor for Tables {
+    fn rules(&self, _: &str) -> Arc<Rules> {
+        Arc::clone(&self.0)
+    }
+}
+
+fn an_offer(id: &str) -> RoutingEvent {
+    let action = Action::Offer {
+        agent: VendorAgentId::parse("anna").unwrap(),
+        timeout_seconds: Some(1),
+        assignment: AssignmentWish::default(),
+    };
+    RoutingEvent {
+        id: EventId::parse(id).unwrap(),
+        conversation: ConversationId::parse(id).unwrap(),
+        segment: None,
+        occurred_at: clock::now(),
+        document: Some(DocumentRef {
+            table: TableName::parse("interaction").unwrap(),
+            sys_id: user(id),
+        }),
+        queue: Some(VendorQueueId::parse("sales").unwrap()),
+        channel: None,
+        style: Style::default(),
+        action,
+    }
+}
+
+/// A client that has a defect in every call and every look-up.
+fn broken_client() -> Arc<Client> {
+    let settings = Settings {
+        api_version: crate::awa::wire::ApiVersion::default(),
+        base_url: "http://127.0.0.1:1".to_owned(),
+        request_timeout: Duration::from_secs(10),
+        per_second: 0,
+        auth: Auth::None,
+        client_certificate: None,
+        roots: None,
+        channels: HashMap::new(),
+    };
+    let mut client = Client::new(settings).unwrap();
+    client.stand_in = Some(StandIn(Box::new(|asked| {
+        assert!(asked.deadline < UnixMillis(0), "a defect on purpose");
+    })));
+    Arc::new(client)
+}
+
+#[tokio::test]
+async fn events_whose_calls_panic_end_by_their_deadline_one_after_the_other() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = store::Settings {
+        path: directory.path().join("state.sled"),
+        free_space_floor: 0,
+        ..store::Settings::default()
+    };
+    let rules = Rules { directory: tables_with(&NAMES).into(), ..Rules::default() };
+    let store = Store::open(settings, Arc::new(Tables(Arc::new(rules))), clock::now).unwrap();
+    let limits =
+        Limits { per_second: 100, burst: 100, per_hour: 0, reserve: 0.0, max_in_flight: 1 };
+    let pace = Arc::new(Pace::new(limits));
+    let dispatch = Dispatch {
+        store: store.clone(),
+        client: broken_client(),
+        pace: Arc::clone(&pace),
+        delays: Box::new(|| Delays { initial: 50, max: 50 }),
+        freed: Notify::new(),
+        held: Arc::new(|| false),
+        repeats: Repeats::default(),
+        beat: Box::new(|| {}),
+    };
+    let shutdown = Shutdown::new();
+    let running = tokio::spawn(dispatch.run(shutdown.clone(), Duration::from_secs(1)));
+
+    for id in ["anna", "ben"] {
+        let items = vec![Item::Event(Box::new(an_offer(id)))];
+        let received_at = clock::now();
+        let (source, contact_center) = ("demo".into(), "connect".into());
+        let delivery = Delivery { source, contact_center, received_at, body: None, items };
+        store.accept(delivery).await.unwrap();
+        let event = loop {
+            let event = store.event("demo", id).unwrap().unwrap();
+            if event.state != State::Pending {
+                break event;
+            }
+            let waits = clock::now().since(received_at);
+            assert!(waits < 30_000, "it is pending long after its deadline");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        };
+        assert!(matches!(event.state, State::Expired | State::Dead), "{:?}", event.state);
+    }
+    shutdown.trigger();
+    running.await.unwrap();
+    assert_eq!(pace.standing(clock::now()).in_flight, 0);
+}
