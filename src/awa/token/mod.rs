@@ -3,6 +3,7 @@
 //! Secrets stay in here: no error, log line or Debug output holds one.
 
 mod grant;
+mod pause;
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,9 +25,12 @@ use super::turnstile::{Pass, Turnstile};
 use crate::clock;
 use crate::routing::AwaReply;
 use grant::{Granted, Registered, Way};
+use pause::Pause;
 
 /// A token is renewed so long before it ends.
 const EARLY: Duration = Duration::from_secs(90);
+/// So many failures in a row give a refresh token up, whatever they are: the grant may still be taken.
+const REFRESH_FAILURES: u32 = 2;
 /// ServiceNow's token endpoint.
 const TOKEN_PATH: &str = "/oauth_token.do";
 
@@ -58,6 +62,9 @@ pub(super) struct Tokens {
 struct Held {
     token: Option<Token>,
     refresh: Option<SecretString>,
+    /// How often the refresh token has failed in a row.
+    refresh_failures: u32,
+    pause: Pause,
     serial: u64,
 }
 
@@ -149,15 +156,15 @@ impl Tokens {
     }
 
     async fn renew(&self, held: &mut Held, allowance: &Allowance) -> Result<(), Verdict> {
-        let granted = match &held.refresh {
-            Some(refresh) => match self.fetch(&Way::Refresh(refresh), allowance).await {
-                Err(verdict) if matches!(verdict.reply, AwaReply::Unauthorised { .. }) => {
-                    held.refresh = None;
-                    self.fetch(&Way::Grant, allowance).await?
-                }
-                answer => answer?,
-            },
-            None => self.fetch(&Way::Grant, allowance).await?,
+        if let Some(verdict) = held.pause.lasts(clock::instant()) {
+            return Err(verdict);
+        }
+        let granted = match self.granted(held, allowance).await {
+            Ok(granted) => granted,
+            Err(verdict) => {
+                held.pause.begins(&verdict, clock::instant());
+                return Err(verdict);
+            }
         };
         let now = clock::instant();
         let early = EARLY.min(granted.lifetime / 2);
@@ -167,8 +174,29 @@ impl Tokens {
             ends_at: now + granted.lifetime,
         });
         held.refresh = granted.refresh.or_else(|| held.refresh.take());
+        held.refresh_failures = 0;
+        held.pause.ends();
         held.serial += 1;
         Ok(())
+    }
+
+    /// By the refresh token while it is good for that, else by the grant.
+    async fn granted(&self, held: &mut Held, allowance: &Allowance) -> Result<Granted, Verdict> {
+        let Some(refresh) = &held.refresh else {
+            return self.fetch(&Way::Grant, allowance).await;
+        };
+        let verdict = match self.fetch(&Way::Refresh(refresh), allowance).await {
+            Ok(granted) => return Ok(granted),
+            Err(verdict) => verdict,
+        };
+        held.refresh_failures += 1;
+        let refused = matches!(verdict.reply, AwaReply::Unauthorised { .. });
+        if !refused && held.refresh_failures < REFRESH_FAILURES {
+            return Err(verdict);
+        }
+        held.refresh = None;
+        held.refresh_failures = 0;
+        self.fetch(&Way::Grant, allowance).await
     }
 
     async fn fetch(&self, way: &Way<'_>, allowance: &Allowance) -> Result<Granted, Verdict> {

@@ -145,6 +145,44 @@ async fn a_refused_refresh_token_falls_back_to_the_password() {
 }
 
 #[tokio::test]
+async fn a_refresh_token_that_fails_twice_falls_back_to_the_password() {
+    let peer = Peer::start(|number, asked| {
+        if !is_token(asked) {
+            return accepted();
+        }
+        match form(asked)["grant_type"].as_str() {
+            "refresh_token" => json(500, &json!({ "error": "server_error" })),
+            _ => json(200, &json!({ "access_token": format!("t{number}"), "expires_in": 0, "refresh_token": "old" })),
+        }
+    })
+    .await;
+    let client = client(&peer, password());
+    let mut replies = Vec::new();
+    for _ in 0..3 {
+        replies.push(client.send(&call(), terms()).await.reply.name());
+        tokio::time::sleep(Duration::from_millis(400)).await;
+    }
+    assert_eq!(replies, ["landed", "not_sent", "landed"]);
+    assert_eq!(counts(&peer), (4, 2));
+}
+
+#[tokio::test]
+async fn a_failing_token_endpoint_is_not_asked_by_every_call() {
+    let peer = Peer::start(|_, _| json(500, &json!({ "error": "server_error" }))).await;
+    let client = client(&peer, Grant::ClientCredentials);
+    let began = clock::instant();
+    let mut calls = 0;
+    while began.elapsed() < Duration::from_millis(1_500) {
+        let reply = client.send(&call(), terms()).await;
+        assert_eq!(reply.reply.name(), "not_sent");
+        calls += 1;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let (tokens, sent) = counts(&peer);
+    assert!(calls > 20 && tokens <= 4 && sent == 0, "{calls} calls, {tokens} tokens, {sent} sent");
+}
+
+#[tokio::test]
 async fn a_lifetime_beyond_all_clocks_is_no_defect() {
     let peer = Peer::start(|_, asked| match is_token(asked) {
         true => json(200, &json!({ "access_token": "t1", "expires_in": u64::MAX })),
