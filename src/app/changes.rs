@@ -70,6 +70,7 @@ pub(super) fn needing_a_restart(old: &Settings, new: &Settings) -> Vec<&'static 
         ("intake.max_connections", before.max_connections != after.max_connections),
         ("intake.max_pending", before.max_pending != after.max_pending),
         ("intake.header_timeout", before.header_timeout != after.header_timeout),
+        ("intake.idle_timeout", before.idle_timeout != after.idle_timeout),
         ("intake.body_timeout", before.body_timeout != after.body_timeout),
         ("intake.tls", before.tls.is_some() != after.tls.is_some()),
         (

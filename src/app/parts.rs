@@ -149,7 +149,17 @@ impl Running {
             admin_stopped.requested().await;
         }));
         let webhooks = Arc::new(Webhooks::new(sources, store.clone(), body_limits(&settings)));
-        let take = move |request| Arc::clone(&webhooks).take(request);
+        let asked = Arc::clone(&vitals);
+        let take = move |request| {
+            let health = intake::health(&request, || asked.takes_webhooks());
+            let webhooks = Arc::clone(&webhooks);
+            async move {
+                match health {
+                    Some(answer) => answer,
+                    None => webhooks.take(request).await,
+                }
+            }
+        };
         let beat = move || intake_beat.beat();
         let limits = server_limits(&settings);
         let intake = intake::serve(listeners.intake, tls, limits, shutdown.clone(), beat, take);
@@ -214,6 +224,7 @@ fn server_limits(settings: &Settings) -> ServerLimits {
             settings.servicenow.max_in_flight,
         ),
         header_timeout: settings.intake.header_timeout,
+        idle_timeout: settings.intake.idle_timeout,
         grace: INTAKE_DRAIN,
     }
 }

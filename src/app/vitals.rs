@@ -41,6 +41,11 @@ impl Vitals {
         reasons
     }
 
+    /// Whether webhooks can be stored, whatever ServiceNow does: for a load balancer.
+    pub(super) fn takes_webhooks(&self) -> bool {
+        self.store.health().problem().is_none() && !self.store.space().is_short()
+    }
+
     /// What `systemctl status` shows.
     pub(super) fn condition(&self) -> Condition {
         let (now, counts) = (clock::now(), self.store.counts());

@@ -22,8 +22,10 @@ pub struct Intake {
     pub max_connections: usize,
     /// Unsettled events past which nothing more is taken.
     pub max_pending: usize,
-    /// For a request's head, and for an idle connection.
+    /// For a TLS handshake, and for a request's head.
     pub header_timeout: Duration,
+    /// For a kept-alive connection without a request.
+    pub idle_timeout: Duration,
     /// For a request's body.
     pub body_timeout: Duration,
     /// None: plain HTTP, for a proxy in front.
@@ -75,6 +77,7 @@ impl Intake {
         let max_connections = section.need("max_connections", whole(limits::CONNECTIONS));
         let max_pending = section.need("max_pending", whole(limits::PENDING));
         let header_timeout = section.need("header_timeout", duration(limits::READ_TIMEOUT));
+        let idle_timeout = section.need("idle_timeout", duration(limits::IDLE_TIMEOUT));
         let body_timeout = section.need("body_timeout", duration(limits::READ_TIMEOUT));
         let tls = match section.table("tls").map(IntakeTls::read) {
             None => Some(None),
@@ -89,6 +92,7 @@ impl Intake {
             max_connections: max_connections?,
             max_pending: max_pending?,
             header_timeout: header_timeout?,
+            idle_timeout: idle_timeout?,
             body_timeout: body_timeout?,
             tls: tls?,
         })

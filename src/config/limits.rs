@@ -19,6 +19,8 @@ pub const CONNECTIONS: RangeInclusive<u64> = 1..=65_536;
 pub const PENDING: RangeInclusive<u64> = 1..=10_000_000;
 /// `intake.header_timeout` and `body_timeout`: the slowest vendor gives up after 60 s.
 pub const READ_TIMEOUT: RangeInclusive<Duration> = ms(10)..=secs(600);
+/// `intake.idle_timeout`: load balancers keep connections for a minute by default, for an hour at most.
+pub const IDLE_TIMEOUT: RangeInclusive<Duration> = ms(10)..=secs(3_600);
 /// `servicenow.request_timeout`: ServiceNow cancels a transaction of its own accord at 60 s, its load balancer at 5 min.
 pub const REQUEST_TIMEOUT: RangeInclusive<Duration> = ms(10)..=secs(300);
 /// `servicenow.max_in_flight`: an integration pool is 4 threads and a queue of 50 a node (KB0635398); more only queues.

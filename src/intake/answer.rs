@@ -4,7 +4,9 @@
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use hyper::header::{
+    ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
@@ -49,6 +51,8 @@ pub enum Verdict {
     UnknownSource,
     /// Not a POST.
     WrongMethod,
+    /// The body is coded, such as with gzip.
+    Encoded,
     /// Larger than the limit, in bytes.
     TooLarge { limit: usize },
     /// The body did not come in time.
@@ -76,6 +80,11 @@ pub fn answer(verdict: Verdict, policy: &AnswerPolicy) -> Answer {
             problem(StatusCode::METHOD_NOT_ALLOWED, "webhooks are sent by POST"),
             ALLOW,
             HeaderValue::from_static("POST"),
+        ),
+        Verdict::Encoded => with(
+            problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "no content coding is taken here"),
+            ACCEPT_ENCODING,
+            HeaderValue::from_static("identity"),
         ),
         Verdict::TooLarge { limit } => closing(problem(
             StatusCode::PAYLOAD_TOO_LARGE,

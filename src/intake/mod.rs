@@ -5,7 +5,9 @@
 
 mod answer;
 mod desk;
+mod health;
 mod in_place;
+mod patience;
 mod server;
 mod sources;
 mod tls;
@@ -17,6 +19,7 @@ mod tests;
 
 pub use answer::{Answer, EventStatus, Status, Verdict, answer};
 pub use desk::{Desk, Ledger, Receipt};
+pub use health::health;
 pub use server::{ServerLimits, serve};
 pub use sources::Sources;
 pub use tls::{Tls, TlsError, acceptor};

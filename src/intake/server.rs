@@ -22,6 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 use super::in_place::InPlace;
+use super::patience::{Patience, Patient, Phase};
 use super::tls::Tls;
 use crate::clock;
 use crate::metrics::INTAKE_CONNECTIONS;
@@ -42,8 +43,10 @@ const BEAT: Duration = Duration::from_secs(1);
 pub struct ServerLimits {
     /// At the same time; more wait in the system's backlog.
     pub max_connections: usize,
-    /// For a TLS handshake, for a request's head, and for an idle connection.
+    /// For a TLS handshake, and for a request's head.
     pub header_timeout: Duration,
+    /// For a kept-alive connection without a request.
+    pub idle_timeout: Duration,
     /// For what is still being answered when the end is asked for.
     pub grace: Duration,
 }
@@ -76,10 +79,11 @@ pub async fn serve<F, R>(
         };
         let Some((stream, slot)) = accepted else { continue };
         let watcher = graceful.watcher();
-        let (tls, service, timeout) = (tls.clone(), service.clone(), limits.header_timeout);
+        let (tls, service) = (tls.clone(), service.clone());
+        let patience = Patience { head: limits.header_timeout, idle: limits.idle_timeout };
         let open = Open::count();
         tokio::spawn(async move {
-            converse(stream, tls, timeout, watcher, service).await;
+            converse(stream, tls, patience, watcher, service).await;
             drop((slot, open));
         });
     }
@@ -131,7 +135,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 async fn converse<F, R>(
     stream: TcpStream,
     tls: Option<Tls>,
-    timeout: Duration,
+    patience: Patience,
     watcher: Watcher,
     service: F,
 ) where
@@ -142,27 +146,35 @@ async fn converse<F, R>(
         tracing::debug!(%error, "A connection was gone before it began");
         return;
     }
-    let Some(tls) = tls else { return speak(stream, timeout, watcher, service).await };
-    match tokio::time::timeout(timeout, tls.acceptor().accept(stream)).await {
-        Ok(Ok(stream)) => speak(stream, timeout, watcher, service).await,
+    let Some(tls) = tls else { return speak(stream, patience, watcher, service).await };
+    match tokio::time::timeout(patience.head, tls.acceptor().accept(stream)).await {
+        Ok(Ok(stream)) => speak(stream, patience, watcher, service).await,
         Ok(Err(error)) => tracing::debug!(%error, "A TLS handshake failed"),
         Err(_) => tracing::debug!("A TLS handshake did not end in time"),
     }
 }
 
-async fn speak<S, F, R>(stream: S, timeout: Duration, watcher: Watcher, service: F)
+async fn speak<S, F, R>(stream: S, patience: Patience, watcher: Watcher, service: F)
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
     F: Fn(Request<Incoming>) -> R,
     R: Future<Output = Response<Full<Bytes>>>,
 {
+    let phase = Phase::default();
+    let stream = Patient::new(stream, patience, phase.clone());
     let service = service_fn(|request| {
-        let answered = service(request);
-        async { Ok::<_, Infallible>(answered.await) }
+        phase.request_begins();
+        let (answered, phase) = (service(request), phase.clone());
+        async move {
+            let answer = answered.await;
+            phase.request_is_answered();
+            Ok::<_, Infallible>(answer)
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(timeout)
+        // Never reached: with it hyper reads on after an answer, so that the shorter limits of `Patient` begin.
+        .header_read_timeout(patience.head + patience.idle)
         .max_buf_size(HEAD)
         .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = InPlace::new(watcher.watch(connection)).await {

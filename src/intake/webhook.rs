@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body;
-use hyper::header::HeaderMap;
+use hyper::header::{CONTENT_ENCODING, HeaderMap};
 use hyper::{Method, Request as HttpRequest, Uri};
 use metrics::{counter, gauge, histogram};
 
@@ -128,6 +128,10 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
         if request.method != Method::POST {
             return Verdict::WrongMethod;
         }
+        // Before the signature: nobody knows whether it covers the coded bytes or the plain ones.
+        if is_encoded(&request.headers) {
+            return Verdict::Encoded;
+        }
         if let Err(unverified) = desk.verify(request) {
             if let Some(repeats) = self.may_warn(source, "unverified", request.received_at) {
                 tracing::warn!(
@@ -203,6 +207,14 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
     fn may_warn(&self, source: &str, cause: &str, at: UnixMillis) -> Option<Option<u64>> {
         self.warned.may_say(&format!("{source} {cause}"), at)
     }
+}
+
+/// Whether the body is coded in any way, such as with gzip.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(CONTENT_ENCODING).iter();
+    let codings = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let mut codings = codings.map(<[u8]>::trim_ascii).filter(|coding| !coding.is_empty());
+    codings.any(|coding| !coding.eq_ignore_ascii_case(b"identity"))
 }
 
 fn request_of(

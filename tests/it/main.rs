@@ -20,6 +20,7 @@ mod hold;
 mod hostile;
 mod house;
 mod intake_answers;
+mod intake_neighbours;
 mod lanes;
 mod log_readers;
 mod lost_answers;

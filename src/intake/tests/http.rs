@@ -38,6 +38,7 @@ impl Intake {
         let limits = ServerLimits {
             max_connections: MAX_CONNECTIONS,
             header_timeout: Duration::from_millis(300),
+            idle_timeout: Duration::from_millis(300),
             grace: Duration::from_millis(500),
         };
         let served = tokio::spawn(serve(
