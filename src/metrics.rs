@@ -19,6 +19,7 @@ pub const PARKED_EVENTS: &str = "awa_bridge_parked_events";
 pub const DEAD_EVENTS: &str = "awa_bridge_dead_events";
 /// 1 while an operator holds all sending.
 pub const HELD: &str = "awa_bridge_held";
+pub const START_TIME: &str = "awa_bridge_start_time_seconds";
 /// Always 1. Label: `version`.
 pub const BUILD_INFO: &str = "awa_bridge_build_info";
 /// 1 while the store cannot write.
@@ -95,8 +96,9 @@ const COUNTERS: [(&str, &str); 11] = [
     (LOG_LINES_DROPPED, "Log lines dropped because the reader of stdout was too slow or away"),
 ];
 
-const GAUGES: [(&str, Unit, &str); 17] = [
+const GAUGES: [(&str, Unit, &str); 18] = [
     (BUILD_INFO, Unit::Count, "Always 1; the label says which version runs"),
+    (START_TIME, Unit::Seconds, "When the process started, in Unix time"),
     (HELD, Unit::Count, "1 while an operator holds all sending"),
     (PENDING_EVENTS, Unit::Count, "Unsettled events"),
     (PARKED_EVENTS, Unit::Count, "Unsettled events that wait for a mapping"),

@@ -99,6 +99,8 @@ impl Vitals {
         gauge!(names::PARKED_EVENTS).set(number(counts.parked));
         gauge!(names::DEAD_EVENTS).set(number(counts.dead));
         gauge!(names::OLDEST_PENDING).set(seconds(oldest));
+        let started = self.started_at.since(UnixMillis(0));
+        gauge!(names::START_TIME).set(seconds(started));
         gauge!(names::HELD).set(flag(self.hold.is_held()));
         gauge!(names::STORE_FAILED).set(flag(self.store.health().problem().is_some()));
         #[expect(clippy::cast_precision_loss, reason = "a gauge has no use for more than 52 bits")]

@@ -49,6 +49,13 @@ pub(super) enum Command {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Have a daemon read its files anew: SIGHUP, for units on systems without `kill`
+    #[command(hide = true)]
+    Reload {
+        /// The daemon's process
+        #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(2..))]
+        pid: i32,
+    },
     /// Play a whole call against the sandbox in virtual time, and show who has the card after each step
     Rehearse {
         /// The source of the configuration whose profile, options and tables are used

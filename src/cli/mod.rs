@@ -9,6 +9,7 @@ mod explain;
 pub mod generate;
 mod hold;
 mod rehearse;
+mod reload;
 mod run;
 mod sandbox;
 mod selftest;
@@ -98,6 +99,7 @@ fn dispatch(arguments: Arguments) -> Exit {
             trace::run(config.as_deref(), &conversation, source.as_deref(), json)
         }
         Command::Hold { json } => hold::run(config.as_deref(), hold::Wish::Hold, json),
+        Command::Reload { pid } => reload::run(pid),
         Command::Resume { json } => hold::run(config.as_deref(), hold::Wish::Resume, json),
         Command::Generate { directory } => {
             match generate::write_assets(Arguments::command(), &directory) {

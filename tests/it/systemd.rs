@@ -135,6 +135,33 @@ fn a_socket_that_nobody_would_serve_exits_with_64() {
     assert!(errors.contains("`web`") && errors.contains("FileDescriptorName"), "{errors}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reload_needs_no_other_program() {
+    let sandbox = start_sandbox(Setup::default().switches).await;
+    let home = Home::new(&sandbox.url(), &Setup::default());
+    let daemon = home.start().await;
+    let unit =
+        std::fs::read_to_string(root().join("systemd/awa-bridge.service")).expect("the unit");
+    let line = unit.lines().find_map(|line| line.strip_prefix("ExecReload=/usr/bin/awa-bridge "));
+    let line = line.expect("a reload by the program itself");
+    let pid = daemon.pid().to_string();
+    let words: Vec<_> = line.split(' ').map(|word| word.replace("$MAINPID", &pid)).collect();
+    let (code, _, errors) = run(program().args(words).env_clear());
+    assert_eq!(code, 0, "{errors}");
+    daemon.says("Reloaded").await;
+}
+
+#[test]
+fn the_unit_never_gives_up() {
+    let unit =
+        std::fs::read_to_string(root().join("systemd/awa-bridge.service")).expect("the unit");
+    let lines: Vec<_> = unit.lines().collect();
+    for line in ["StartLimitIntervalSec=0", "RestartSteps=8", "RestartMaxDelaySec=1min"] {
+        assert!(lines.contains(&line), "{line}");
+    }
+    assert!(!unit.contains("StartLimitBurst"));
+}
+
 #[test]
 fn an_open_admin_socket_without_a_token_exits_with_64() {
     let home = Home::new("http://127.0.0.1:9", &Setup::default());
