@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use metrics::counter;
 
 use crate::metrics::EVENTS;
@@ -28,6 +29,11 @@ pub trait Desk: Send + Sync + 'static {
     /// # Errors
     /// They do not, or too late.
     fn verify(&self, request: &Request) -> Result<(), Unverified>;
+
+    /// An authentic request's body as it may be kept: without a secret that its sender puts there.
+    fn body_to_keep(&self, request: &Request) -> Bytes {
+        request.body.clone()
+    }
 
     /// What an authentic request says.
     ///
@@ -69,6 +75,10 @@ impl Desk for Source {
 
     fn verify(&self, request: &Request) -> Result<(), Unverified> {
         Self::verify(self, request)
+    }
+
+    fn body_to_keep(&self, request: &Request) -> Bytes {
+        Self::body_to_keep(self, request)
     }
 
     fn read(&self, request: &Request) -> Result<Vec<Reading>, Malformed> {

@@ -165,7 +165,7 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
                 source: Arc::clone(source),
                 contact_center: desk.contact_center().into(),
                 received_at: request.received_at,
-                body: Some(request.body.clone()),
+                body: Some(desk.body_to_keep(request)),
                 items,
             };
             match self.ledger.accept(delivery).await {

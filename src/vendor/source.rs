@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use jaq_json::{Map, Val};
 use secrecy::SecretString;
 use serde::Deserialize as _;
@@ -143,6 +144,12 @@ impl Source {
     /// Says why it is not taken for the vendor's.
     pub fn verify(&self, request: &Request) -> Result<(), Unverified> {
         self.verifier.verify(request).map(|_| ())
+    }
+
+    /// A verified request's body as it may be kept: without the secret, where the vendor puts it there.
+    #[must_use]
+    pub fn body_to_keep(&self, request: &Request) -> Bytes {
+        self.verifier.body_to_keep(request)
     }
 
     /// Decodes a verified request, runs the filter and reads what comes out; never empty.

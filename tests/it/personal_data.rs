@@ -4,7 +4,7 @@
 use awa_bridge::sandbox::{Fault, Misbehaviour};
 use serde_json::{Value, json};
 
-use super::support::bridge::{Setup, http_client, start_sandbox};
+use super::support::bridge::{Bridge, Setup, http_client, start_sandbox};
 use super::support::program::{Daemon, Home, run};
 use super::support::sign::twilio;
 use super::support::{ADA, an_event, an_offer, document, eventually, with};
@@ -188,4 +188,49 @@ async fn the_body_is_shown_to_whoever_asks_for_it_by_name() {
     let (code, body, errors) = run(&mut home.command(&["events", "show", "e-1", "--body"]));
     assert_eq!(code, 0, "{errors}");
     assert!(body.contains(PLANTED[6]), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_in_the_body_is_not_kept_with_it() {
+    let config = "[sources.air]\nvendor = \"aircall\"\nsecrets = [\"aircall-token-PLANTED\"]";
+    let bridge = Bridge::configured(config).await;
+    for (call, token) in [
+        (1, "aircall-token-PLANTED"),
+        (2, "\\u0061ircall\\u002dtoken-PLANTED"),
+        (3, "aircall-token-PLANTED\",\"note\":\"it is aircall-token-PLANTED"),
+    ] {
+        let body = format!(
+            "{{\"resource\":\"call\",\"event\":\"call.ringing_on_agent\",\"timestamp\":{call},\"token\":\"{token}\",\
+             \"data\":{{\"id\":{call},\"user\":{{\"id\":7}},\"number\":{{\"id\":9}}}}}}"
+        );
+        let sent = bridge
+            .http
+            .post(format!("{}/webhooks/air", bridge.intake))
+            .header("content-type", "application/json")
+            .body(body)
+            .send()
+            .await;
+        assert_eq!(sent.expect("an answer").status(), 200);
+    }
+    let (_, page) = bridge.get("/v1/events?source=air").await;
+    let events = page["events"].as_array().expect("events").clone();
+    assert_eq!(events.len(), 3, "{page:#}");
+    for event in events {
+        let id = event["id"].as_str().expect("an id");
+        let id = percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC);
+        let (status, body) = bridge.get(&format!("/v1/events/air/{id}/body")).await;
+        assert_eq!(status, 200, "{body}");
+        assert_eq!(body["token"], "***");
+        assert_eq!(body["data"]["user"]["id"], 7, "the rest is as it came");
+        let body = body.to_string();
+        assert!(!body.contains("PLANTED"), "{body}");
+    }
+    // Nor is it anywhere in the store's files.
+    for file in std::fs::read_dir(bridge.directory.path().join("state.sled")).expect("a store") {
+        let path = file.expect("a file").path();
+        if path.is_file() {
+            let bytes = std::fs::read(path).expect("its bytes");
+            assert!(!bytes.windows(13).any(|window| window == b"token-PLANTED"));
+        }
+    }
 }

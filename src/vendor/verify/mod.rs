@@ -16,6 +16,7 @@ mod twilio;
 
 use std::fmt;
 
+use bytes::Bytes;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
@@ -179,6 +180,23 @@ impl Verifier {
             Self::JwtBody(jwt) => jwt.verify(request),
             Self::JwsDetached(jws) => jws.verify(request),
             Self::Ecdsa(ecdsa) => ecdsa.verify(request),
+        }
+    }
+
+    /// The body of a request without the secret, where the scheme has it there.
+    pub(super) fn body_to_keep(&self, request: &Request) -> Bytes {
+        match self {
+            Self::Field(field) => field.without_secrets(&request.body),
+            Self::None
+            | Self::Header(_)
+            | Self::Basic(_)
+            | Self::Hmac(_)
+            | Self::StandardWebhooks(_)
+            | Self::Twilio(_)
+            | Self::JwtHeader(_)
+            | Self::JwtBody(_)
+            | Self::JwsDetached(_)
+            | Self::Ecdsa(_) => request.body.clone(),
         }
     }
 
