@@ -272,6 +272,67 @@ fn the_shipped_file_is_a_configuration_and_says_what_the_defaults_are() {
     });
 }
 
+#[test]
+fn variables_that_name_no_key_are_left_alone_and_misspelt_keys_are_refused() {
+    in_jail(|jail| {
+        jail.create_file("config.toml", MINIMAL)?;
+        jail.set_env("AWA_BRIDGE_PORT", "tcp://10.0.0.1:8080");
+        jail.set_env("AWA_BRIDGE_SERVICE_HOST", "10.0.0.1");
+        jail.set_env("AWA_BRIDGE_PORT_8080_TCP_ADDR", "10.0.0.1");
+        jail.set_env("AWA_BRIDGE_VERSION", "1.2.3");
+        let settings = Settings::load(None).unwrap();
+        let warnings = settings.warnings();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        for name in ["AWA_BRIDGE_PORT,", "AWA_BRIDGE_SERVICE_HOST", "AWA_BRIDGE_VERSION"] {
+            assert!(warnings[0].contains(name), "{warnings:?}");
+        }
+
+        jail.set_env("AWA_BRIDGE_INTAKE__LISTENN", "127.0.0.1:1");
+        jail.set_env("AWA_BRIDGE_PORT__X", "1");
+        let problems = Settings::load(None).unwrap_err().to_string();
+        assert!(problems.contains("AWA_BRIDGE_INTAKE__LISTENN"), "{problems}");
+        assert!(problems.contains("AWA_BRIDGE_PORT"), "{problems}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_secret_file_is_read_without_what_an_editor_adds() {
+    in_jail(|jail| {
+        let auth =
+            "auth = { kind = \"basic\", username = \"bridge\", password = { file = \"p\" } }";
+        let config = MINIMAL.replace(
+            "auth = { kind = \"basic\", username = \"bridge\", password = \"from the file\" }",
+            auth,
+        );
+        jail.create_file("config.toml", &config)?;
+        let revealed = |settings: &Settings| {
+            let Some(Auth::Basic { password, .. }) = &settings.servicenow.auth else { panic!() };
+            password.reveal().map(|secret| secret.expose_secret().to_owned())
+        };
+        jail.create_file("p", "\u{feff}s3cret\r\n")?;
+        let settings = Settings::load(None).unwrap();
+        assert_eq!(revealed(&settings).unwrap(), "s3cret");
+        assert_eq!(settings.warnings(), Vec::<String>::new());
+
+        for several in ["s3cret\nother\n", "s3cret\n\nother", "s3cret\rother"] {
+            jail.create_file("p", several)?;
+            let problem = revealed(&settings).unwrap_err().to_string();
+            assert!(problem.contains("has more than one line in p"), "{problem}");
+            assert!(!problem.contains("s3cret"), "{problem}");
+        }
+        for blank in ["s3cret \n", " s3cret", "\ts3cret"] {
+            jail.create_file("p", blank)?;
+            assert_eq!(revealed(&settings).unwrap(), blank.trim_end_matches('\n'));
+            let warnings = settings.warnings();
+            assert!(warnings.len() == 1 && warnings[0].contains("blank"), "{warnings:?}");
+            assert!(warnings[0].contains("servicenow.auth.password"), "{warnings:?}");
+            assert!(!warnings[0].contains("s3cret"), "{warnings:?}");
+        }
+        Ok(())
+    });
+}
+
 /// Runs in a folder of its own without variables of the program's.
 fn in_jail(story: impl FnOnce(&mut Jail) -> figment::Result<()>) {
     Jail::expect_with(|jail| {

@@ -27,6 +27,9 @@ pub(super) fn run(config: Option<&Path>, online: bool) -> Exit {
     for line in &checked.lines {
         say(line);
     }
+    for text in settings.warnings() {
+        say(&format!("warning: {text}"));
+    }
     say("All files hold.");
     if online { ask(&settings, &checked.files) } else { Exit::Done }
 }

@@ -26,6 +26,7 @@ pub(super) fn run(config: Option<&Path>, log_format: Option<LogFormat>, sandbox:
         Ok(logging) => logging,
         Err(error) => return Exit::Failed(error.to_string()),
     };
+    warn_of_unread(&settings);
     match runtime() {
         Ok(runtime) => {
             let host = Host::of_process(logging.clone());
@@ -36,6 +37,13 @@ pub(super) fn run(config: Option<&Path>, log_format: Option<LogFormat>, sandbox:
             exit
         }
         Err(exit) => exit,
+    }
+}
+
+/// What was read otherwise than its writer may have meant.
+fn warn_of_unread(settings: &Settings) {
+    for text in settings.warnings() {
+        tracing::warn!("{text}");
     }
 }
 

@@ -109,6 +109,21 @@ fn read(path: &Path) -> Result<String, Problem> {
     Ok(text)
 }
 
+/// Whether a variable names a section and a key. Others share the prefix: Kubernetes gives every pod the addresses of a
+/// service `awa-bridge`, images tell their version.
+fn is_key(name: &str) -> bool {
+    name.contains("__")
+}
+
+/// The variables with the program's prefix that name no key, and so are not read.
+#[must_use]
+pub fn unread_variables() -> Vec<String> {
+    let prefixed = Env::prefixed(ENV_PREFIX);
+    let unread = prefixed.iter().filter(|(key, _)| !is_key(key.as_str()));
+    let names = unread.map(|(key, _)| format!("{ENV_PREFIX}{}", key.as_str().to_ascii_uppercase()));
+    names.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+}
+
 /// The environment as figment's `Env` splits it, but with every value left as it was written.
 struct Environment;
 
@@ -119,8 +134,10 @@ impl Provider for Environment {
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
         let mut values = Dict::new();
-        for (key, text) in Env::prefixed(ENV_PREFIX).split("__").iter() {
-            if let Some(nested) = nest(key.as_str(), Value::from(text)).into_dict() {
+        for (key, text) in Env::prefixed(ENV_PREFIX).iter().filter(|(key, _)| is_key(key.as_str()))
+        {
+            let key = key.as_str().replace("__", ".");
+            if let Some(nested) = nest(&key, Value::from(text)).into_dict() {
                 merge(&mut values, nested);
             }
         }

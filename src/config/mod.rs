@@ -27,7 +27,7 @@ use figment::value::{Dict, Value};
 use crate::routing::{Directory, OfferDefaults, Rules};
 
 pub use daemon::{Admin, Intake, IntakeTls, KeyPair, Store};
-pub use layers::ENV_PREFIX;
+pub use layers::{ENV_PREFIX, unread_variables};
 pub use problem::{Problem, Problems};
 pub use secret::Secret;
 pub use servicenow::{Auth, Grant, OAuth, RateLimit, Retry, ServiceNow, TokenUrl, Withdraw};
@@ -187,6 +187,11 @@ impl Settings {
     /// # Errors
     /// Every one that could not be read.
     pub fn check_secrets(&self, scope: Scope) -> Result<(), Problems> {
+        let problems = self.secrets(scope).into_iter();
+        Problems::none_of(problems.filter_map(|secret| secret.reveal().err()).collect())
+    }
+
+    fn secrets(&self, scope: Scope) -> Vec<&Secret> {
         let tls = self.intake.tls.iter().map(|tls| &tls.pair.key);
         let sources = self.sources.values().flat_map(|source| &source.secrets);
         let servicenow = match scope {
@@ -197,13 +202,21 @@ impl Settings {
                 auth.into_iter().chain(certificate).collect()
             }
         };
-        let problems = (self.admin.token.iter())
-            .chain(tls)
-            .chain(sources)
-            .chain(servicenow)
-            .filter_map(|secret| secret.reveal().err())
-            .collect();
-        Problems::none_of(problems)
+        self.admin.token.iter().chain(tls).chain(sources).chain(servicenow).collect()
+    }
+
+    /// What holds, but may be meant otherwise: a sentence each.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<String> {
+        let unread = unread_variables();
+        let unread = (!unread.is_empty()).then(|| {
+            format!(
+                "environment variables without `__` name no key and are not read: {}",
+                unread.join(", ")
+            )
+        });
+        let blanks = self.secrets(Scope::Everything).into_iter().filter_map(Secret::warning);
+        unread.into_iter().chain(blanks).collect()
     }
 
     /// The names of all contact centres: each has its own tables.

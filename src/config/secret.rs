@@ -66,6 +66,25 @@ impl Secret {
     }
 }
 
+impl Secret {
+    /// Whether a file gives the secret with blanks around it, which belong to it; says where, never what.
+    pub(super) fn warning(&self) -> Option<String> {
+        if !matches!(self.kept, Kept::File(_) | Kept::Credential(_)) {
+            return None;
+        }
+        let secret = self.reveal().ok()?;
+        let text = secret.expose_secret();
+        let blank = |char: Option<char>| char.is_some_and(|char| matches!(char, ' ' | '\t'));
+        let outer = blank(text.chars().next()) || blank(text.chars().next_back());
+        outer.then(|| {
+            format!(
+                "{}: begins or ends with a blank ({self:?}), which is taken as part of it",
+                self.key
+            )
+        })
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kept {
@@ -97,7 +116,11 @@ fn from_file(path: &Path) -> Result<SecretString, String> {
     if u64::try_from(text.len()).is_ok_and(|length| length > limits::SECRET_FILE) {
         return Err(format!("is larger than {} bytes in {}", limits::SECRET_FILE, path.display()));
     }
-    text.truncate(text.trim_end_matches(['\r', '\n']).len());
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text).trim_end_matches(['\r', '\n']);
+    // A key in PEM has many lines, and is read where one is wanted.
+    if text.contains(['\r', '\n']) && !text.contains("-----BEGIN ") {
+        return Err(format!("has more than one line in {}", path.display()));
+    }
     Ok(text.into())
 }
 
