@@ -3,7 +3,9 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use awa_bridge::clock;
 
 use super::support::bridge::{Bridge, Setup, http_client, start_sandbox};
 use super::support::program::Home;
@@ -49,7 +51,7 @@ async fn a_coded_body_is_answered_415_with_what_is_taken() {
     let bridge = Bridge::start().await;
     let body = an_offer("e-1", "c-1").to_string();
     let post = async |coding: &[&str]| {
-        let timestamp = awa_bridge::clock::now().0 / 1000;
+        let timestamp = clock::now().0 / 1000;
         let signature = standard_webhooks(NATIVE_SECRET, "msg_1", timestamp, body.as_bytes());
         let mut request = bridge
             .http
@@ -91,7 +93,7 @@ async fn an_idle_connection_is_kept_longer_than_a_slow_head() {
             std::thread::sleep(Duration::from_millis(700));
         }
         // A head that has begun does not get the idle connection's time.
-        let began = Instant::now();
+        let began = clock::instant();
         assert_eq!(ask("GET /livez HTTP/1.1\r\nhost:"), 0, "closed");
         assert!(began.elapsed() < Duration::from_millis(1_500), "{:?}", began.elapsed());
     };
@@ -102,7 +104,7 @@ async fn an_idle_connection_is_kept_longer_than_a_slow_head() {
         let mut stream = TcpStream::connect(address).expect("a connection");
         stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a time-out");
         stream.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").expect("it is written");
-        let began = Instant::now();
+        let began = clock::instant();
         stream.read_to_end(&mut Vec::new()).expect("the bridge closes it");
         let idle = began.elapsed();
         assert!((Duration::from_millis(1_500)..Duration::from_secs(6)).contains(&idle), "{idle:?}");
