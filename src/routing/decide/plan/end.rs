@@ -7,8 +7,8 @@ use crate::routing::{
     RoutingEvent, SegmentId, Step, VendorAgentId, WithdrawAction, WorkItem,
 };
 
-/// How long the leave of one agent waits for that of the other, in milliseconds: so much vendors' requests overtake each
-/// other.
+/// How long the leave of one agent waits for the leave or the accept of the other, in milliseconds: so much vendors'
+/// requests overtake each other.
 const DISORDER: u64 = 500;
 
 impl Plan<'_> {
@@ -73,13 +73,14 @@ impl Plan<'_> {
     pub(super) fn leave(&self) -> Result<Step, Stop> {
         let patience = self.entry.received_at.plus(self.rules.hold);
         if let Some(step) = self.consult_step() {
-            // Who of the two has left first decides; the other's leave may be on its way.
-            let both = self.consult_item().is_some_and(|item| {
+            // Who of the two has left first decides, if the second has accepted: what tells of it may be on its way.
+            let known = self.consult_item().is_some_and(|item| {
                 let first = self.holder_but(item).and_then(|it| self.conversation.left_at(it));
-                first.is_some() && self.conversation.left_at(item).is_some()
+                let both = first.is_some() && self.conversation.left_at(item).is_some();
+                both && item.state == ItemState::Accepted
             });
             let disorder = self.entry.received_at.plus(self.rules.hold.min(DISORDER));
-            if self.at < disorder && !both {
+            if self.at < disorder && !known {
                 return Err(Stop::Wait(disorder));
             }
             return Ok(step);

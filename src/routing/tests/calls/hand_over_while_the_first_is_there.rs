@@ -108,6 +108,24 @@ fn hands_over_also_where_the_first_leaves_before_the_accept() {
 }
 
 #[test]
+fn hands_over_also_where_the_ends_of_both_overtake_the_accept() {
+    let mut call = anna_talks(HandOver::Consult);
+    call.ring(20_000, "ben", "s2").landed('2').leave(21_000, "anna", "s1").so_far();
+    call.leave(25_000, "ben", "s2").says(["5 waits until +25500: card_of_another"]);
+    call.late(25_100, 22_000, an_accept("e").by("ben").of_leg("s2"));
+    call.says(["5 waits until +25500: card_of_another", "6: accept of 2 by ben"]);
+    call.landed('2').says(["6: consult end, handed over"]);
+}
+
+#[test]
+fn fails_where_both_have_left_and_no_accept_comes() {
+    let mut call = anna_talks(HandOver::Consult);
+    call.ring(20_000, "ben", "s2").landed('2').leave(21_000, "anna", "s1").so_far();
+    call.leave(25_000, "ben", "s2").says(["5 waits until +25500: card_of_another"]);
+    call.passes(25_500).says(["5: consult end"]);
+}
+
+#[test]
 fn across_conversations_of_one_document_is_the_same() {
     let mut call = anna_talks(HandOver::Consult);
     let other = ConversationId::parse("c-2").unwrap();
