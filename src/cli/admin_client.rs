@@ -9,7 +9,6 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::Exit;
-use crate::config::Settings;
 
 /// How long the daemon may take for an answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -26,9 +25,7 @@ pub(super) struct AdminClient {
 impl AdminClient {
     /// Reads the address and the token from the configuration.
     pub(super) fn new(config: Option<&Path>) -> Result<Self, Exit> {
-        let settings = Settings::load(config).map_err(|problems| {
-            Exit::Usage(format!("the configuration does not hold:\n{problems}"))
-        })?;
+        let settings = super::load_settings(config)?;
         let token = settings.admin.token.as_ref().map(crate::config::Secret::reveal).transpose();
         let token = token.map_err(|problem| Exit::Usage(problem.to_string()))?;
         // Fails only if a provider is there already, which is as good.

@@ -10,11 +10,9 @@ use crate::app::{self, Failure};
 use crate::config::Settings;
 
 pub(super) fn run(config: Option<&Path>, online: bool) -> Exit {
-    let settings = match Settings::load(config) {
+    let settings = match super::load_settings(config) {
         Ok(settings) => settings,
-        Err(problems) => {
-            return Exit::Usage(format!("the configuration does not hold:\n{problems}"));
-        }
+        Err(exit) => return exit,
     };
     let checked = match app::check::check(&settings) {
         Ok(checked) => checked,

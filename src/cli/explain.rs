@@ -4,22 +4,13 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::{Exit, say};
-use crate::app::Failure;
 use crate::app::explain::{Explained, Explainer};
-use crate::app::files::Files;
 use crate::clock;
-use crate::config::Settings;
 
 pub(super) fn run(config: Option<&Path>, source: &str, json: bool, files: &[PathBuf]) -> Exit {
-    let settings = match Settings::load(config) {
-        Ok(settings) => settings,
-        Err(problems) => {
-            return Exit::Usage(format!("the configuration does not hold:\n{problems}"));
-        }
-    };
-    let loaded = match Files::load(&settings) {
-        Ok(files) => files,
-        Err(problems) => return Exit::Usage(Failure::Configuration(problems).to_string()),
+    let (settings, loaded) = match super::load(config) {
+        Ok(loaded) => loaded,
+        Err(exit) => return exit,
     };
     let mut explainer = match Explainer::new(&settings, &loaded, source) {
         Ok(explainer) => explainer,

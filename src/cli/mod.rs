@@ -19,11 +19,15 @@ mod trace;
 mod wording;
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{CommandFactory, Parser};
 
+use crate::app::Failure;
+use crate::app::files::Files;
+use crate::config::Settings;
 use arguments::{Arguments, Command};
 
 /// How long the end of a process waits for whoever reads its log.
@@ -122,6 +126,19 @@ fn say(text: &str) {
             .and_then(|()| out.write_all(b"\n"))
             .and_then(|()| out.flush()),
     );
+}
+
+/// The configuration, and all files that it names.
+fn load(config: Option<&Path>) -> Result<(Settings, Files), Exit> {
+    let settings = load_settings(config)?;
+    let files = Files::load(&settings)
+        .map_err(|problems| Exit::Usage(Failure::Configuration(problems).to_string()))?;
+    Ok((settings, files))
+}
+
+fn load_settings(config: Option<&Path>) -> Result<Settings, Exit> {
+    Settings::load(config)
+        .map_err(|problems| Exit::Usage(format!("the configuration does not hold:\n{problems}")))
 }
 
 /// A runtime for commands that talk.

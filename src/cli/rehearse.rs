@@ -7,21 +7,13 @@ use serde_json::json;
 
 use super::{Exit, say};
 use crate::app::Failure;
-use crate::app::files::Files;
 use crate::app::rehearsal::{self, Called, CardShown, EventShown, Input, Played, Rehearsed, Story};
-use crate::config::Settings;
 use crate::routing::UnixMillis;
 
 pub(super) fn run(config: Option<&Path>, source: &str, json: bool, files: &[PathBuf]) -> Exit {
-    let settings = match Settings::load(config) {
-        Ok(settings) => settings,
-        Err(problems) => {
-            return Exit::Usage(format!("the configuration does not hold:\n{problems}"));
-        }
-    };
-    let loaded = match Files::load(&settings) {
-        Ok(files) => files,
-        Err(problems) => return Exit::Usage(Failure::Configuration(problems).to_string()),
+    let (settings, loaded) = match super::load(config) {
+        Ok(loaded) => loaded,
+        Err(exit) => return exit,
     };
     let inputs = match read(files) {
         Ok(inputs) => inputs,

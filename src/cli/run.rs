@@ -16,11 +16,9 @@ pub(super) fn run(config: Option<&Path>, log_format: Option<LogFormat>, sandbox:
         Ok(handed) => handed,
         Err(error) => return Exit::Usage(error.to_string()),
     };
-    let settings = match Settings::load(config) {
+    let settings = match super::load_settings(config) {
         Ok(settings) => settings,
-        Err(problems) => {
-            return Exit::Usage(format!("the configuration does not hold:\n{problems}"));
-        }
+        Err(exit) => return exit,
     };
     let logging = match Logging::init(log_format.unwrap_or_default(), &settings.log_filter) {
         Ok(logging) => logging,

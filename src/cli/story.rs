@@ -130,9 +130,9 @@ pub(super) fn happened(event: &Value) -> Vec<(String, Happened<'_>)> {
         all.extend(list(end, "calls").map(of_call));
         all.push((text(end, "settled_at"), Happened::Ended(end)));
     }
-    for deed in text(event, "by").split("; ").filter(|deed| !deed.is_empty()) {
-        let (deed, at) = deed.rsplit_once(" at ").unwrap_or((deed, ""));
-        all.push((at.to_owned(), Happened::Deed(deed.to_owned())));
+    for action in text(event, "by").split("; ").filter(|action| !action.is_empty()) {
+        let (action, at) = action.rsplit_once(" at ").unwrap_or((action, ""));
+        all.push((at.to_owned(), Happened::OperatorAction(action.to_owned())));
     }
     all.extend(list(event, "calls").map(of_call));
     all.sort_by(|(left, _), (right, _)| left.cmp(right));
@@ -146,7 +146,7 @@ pub(super) enum Happened<'a> {
     /// It had ended so.
     Ended(&'a Value),
     /// An operator did something: `anna replayed`.
-    Deed(String),
+    OperatorAction(String),
 }
 
 /// How moments are shown: by the time of day where all of them, in their order, are of one day.
@@ -176,7 +176,7 @@ fn calls(event: &Value) -> Vec<String> {
                 format!("  {number}. {at}  {}", call_line(call))
             }
             Happened::Ended(end) => format!("     {at}  {}{}", text(end, "state"), why(end)),
-            Happened::Deed(deed) => format!("     {at}  {deed}"),
+            Happened::OperatorAction(action) => format!("     {at}  {action}"),
         }
     };
     happened.iter().map(&mut line).collect()

@@ -115,7 +115,7 @@ fn moments_of(event: &Value, conversation: &str) -> Vec<(String, String)> {
         let line = match what {
             Happened::Call(call) => format!("  {name}: {}", call_line(call)),
             Happened::Ended(end) => format!("  {name} is {}{}", text(end, "state"), why(end)),
-            Happened::Deed(deed) => format!("  {name}: {deed}"),
+            Happened::OperatorAction(action) => format!("  {name}: {action}"),
         };
         (at, line)
     }));
