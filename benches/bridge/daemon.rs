@@ -23,7 +23,7 @@ pub(super) struct Daemon {
     pub(super) intake: SocketAddr,
     pub(super) admin: SocketAddr,
     pub(super) ready_after: Duration,
-    directory: TempDir,
+    pub(super) directory: TempDir,
 }
 
 impl Daemon {
@@ -94,7 +94,7 @@ fn is_ready(admin: SocketAddr) -> bool {
     use std::io::{Read as _, Write as _};
     let Ok(mut stream) = TcpStream::connect(admin) else { return false };
     let asked =
-        stream.write_all(b"GET /livez HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n");
+        stream.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     let mut answer = String::new();
     asked.is_ok() && stream.read_to_string(&mut answer).is_ok() && answer.contains("200")
 }

@@ -93,7 +93,8 @@ fn judge(looks: &[Look], events: u64, took: Duration) {
 }
 
 fn look(daemon: &Daemon) -> Option<Look> {
-    let page = get(daemon.admin, "/v1/status")?;
+    let token = std::fs::read_to_string(daemon.directory.path().join("admin-token")).ok()?;
+    let page = get(daemon.admin, "/v1/status", token.trim_end())?;
     let number = |key: &str| {
         let text = page.split_once(&format!("\"{key}\":"))?.1;
         text.chars().take_while(char::is_ascii_digit).collect::<String>().parse().ok()
@@ -106,9 +107,10 @@ fn look(daemon: &Daemon) -> Option<Look> {
     })
 }
 
-fn get(address: SocketAddr, path: &str) -> Option<String> {
+fn get(address: SocketAddr, path: &str, token: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
-    write!(stream, "GET {path} HTTP/1.1\r\nhost: bench\r\nconnection: close\r\n\r\n").ok()?;
+    let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {token}");
+    write!(stream, "{head}\r\nconnection: close\r\n\r\n").ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     Some(answer)

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
@@ -33,6 +33,13 @@ pub(super) fn problem(status: u16, title: &str) -> Response<Body> {
     response(status, "application/problem+json", body.to_string().into_bytes())
 }
 
+/// The token is not there, or another.
+pub(super) fn unauthorised() -> Response<Body> {
+    let mut response = problem(401, "The admin token is missing or wrong");
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
+}
+
 /// What is wrong, with every single problem.
 pub(super) fn problems(status: u16, title: &str, problems: &[String]) -> Response<Body> {
     let body = serde_json::json!({
@@ -45,8 +52,6 @@ fn response(status: u16, content_type: &'static str, body: Vec<u8>) -> Response<
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }

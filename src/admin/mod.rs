@@ -1,10 +1,12 @@
 //! The admin address: health, metrics and the record of events, over hyper on loopback. Reads only, but for replay,
-//! discard, hold and reload, which a person asks for.
+//! discard, hold and reload, which a person asks for. All but health and metrics is for the holder of the token.
 
+mod access;
 mod answer;
 mod routes;
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,8 +38,10 @@ pub struct Admin {
     /// The metrics page.
     pub metrics: Box<dyn Fn() -> String + Send + Sync>,
     pub reload: Reload,
-    /// Asked of every request but the health checks, where set.
-    pub token: Option<SecretString>,
+    /// Asked of every request but the health checks and the metrics.
+    pub token: SecretString,
+    /// Where it listens: decides which `Host` is foreign.
+    pub listen: SocketAddr,
     /// The names of all sources.
     pub sources: Box<dyn Fn() -> Vec<String> + Send + Sync>,
     /// The contact centre of a source, by the source's name.

@@ -2,16 +2,13 @@
 
 use std::collections::HashMap;
 
-use hyper::header::AUTHORIZATION;
 use hyper::http::request::Parts;
 use hyper::{Method, Response};
 use percent_encoding::percent_decode_str;
-use secrecy::ExposeSecret;
 use serde_json::json;
-use subtle::ConstantTimeEq;
 
-use super::Admin;
 use super::answer::{self, Body};
+use super::{Admin, access};
 use crate::store::{DiscardAnswer, Failed, Filter, ReplayAnswer, Settled, State};
 use crate::{clock, report};
 
@@ -32,16 +29,23 @@ pub(super) async fn respond(admin: &Admin, request: &Parts) -> Response<Body> {
         .map(|segment| percent_decode_str(segment).decode_utf8_lossy().into_owned())
         .collect();
     let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let open = matches!(path.as_slice(), ["livez" | "readyz"]);
-    if !open && !authorised(admin, request) {
-        return answer::problem(401, "The admin token is missing or wrong");
+    let open = matches!(path.as_slice(), ["livez" | "readyz" | "metrics"]);
+    if let Some(why) = access::refusal(admin.listen, open, request) {
+        return answer::problem(403, why);
+    }
+    if !open && !access::names_a_host(request) {
+        return answer::problem(403, "The request names no Host");
+    }
+    let authorised = access::authorised(&admin.token, request);
+    if !open && !authorised {
+        return answer::unauthorised();
     }
     let get = request.method == Method::GET || request.method == Method::HEAD;
     let post = request.method == Method::POST;
     let query = query(request);
     match path.as_slice() {
         ["livez"] if get => answer::text(200, "text/plain", "ok\n".to_owned()),
-        ["readyz"] if get => readiness(admin),
+        ["readyz"] if get => readiness(admin, authorised),
         ["metrics"] if get => {
             answer::text(200, "text/plain; version=0.0.4; charset=utf-8", (admin.metrics)())
         }
@@ -87,21 +91,18 @@ pub(super) async fn respond(admin: &Admin, request: &Parts) -> Response<Body> {
     }
 }
 
-fn authorised(admin: &Admin, request: &Parts) -> bool {
-    let Some(token) = &admin.token else { return true };
-    let given = request.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let given = given.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    given.as_bytes().ct_eq(token.expose_secret().as_bytes()).into()
-}
-
 fn query(request: &Parts) -> HashMap<String, String> {
     let query = request.uri.query().unwrap_or_default();
     form_urlencoded::parse(query.as_bytes()).into_owned().collect()
 }
 
-fn readiness(admin: &Admin) -> Response<Body> {
+/// The reasons name accounts, files and addresses: they are for the holder of the token.
+fn readiness(admin: &Admin, authorised: bool) -> Response<Body> {
     let status = (admin.status)();
     let ready = status["ready"] == true;
+    if !authorised {
+        return answer::json(if ready { 200 } else { 503 }, &json!({ "ready": ready }));
+    }
     // A hold is what an operator wants: it is said, and is no reason against.
     let shown = json!({ "ready": ready, "reasons": status["reasons"], "held": status["held"] });
     answer::json(if ready { 200 } else { 503 }, &shown)

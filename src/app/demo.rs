@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use reqwest::Client;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -58,6 +59,8 @@ pub struct Demo {
     files: Files,
     mappings: std::path::PathBuf,
     http: Client,
+    /// Of the admin address.
+    token: SecretString,
 }
 
 impl Demo {
@@ -91,13 +94,15 @@ impl Demo {
             .servicenow
             .point_to(&sandbox.url())
             .map_err(|error| broken("the sandbox has no address", &error))?;
+        let token_file = settings.admin_token_file();
         let bridge = super::start(settings, listeners, Shutdown::new()).await?;
+        let token = super::admin_token::of_file(&token_file)?;
         let http = Client::builder()
             .no_proxy()
             .timeout(PATIENCE)
             .build()
             .map_err(|error| broken("no HTTP client", &error))?;
-        Ok(Self { _directory: directory, sandbox, bridge, files, mappings, http })
+        Ok(Self { _directory: directory, sandbox, bridge, files, mappings, http, token })
     }
 
     /// Where the sandbox and the bridge's two addresses are.
@@ -223,7 +228,8 @@ impl Demo {
         let url = format!("http://{}/v1/events/{source}/{id_in_path}", self.bridge.admin);
         let deadline = clock::now().plus(u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX));
         loop {
-            let event = match self.http.get(&url).send().await {
+            let asked = self.http.get(&url).bearer_auth(self.token.expose_secret());
+            let event = match asked.send().await {
                 Ok(response) => response.bytes().await.ok(),
                 Err(_) => None,
             };

@@ -1,24 +1,24 @@
 //! The parts that run side by side, and the order in which they stop: no new webhooks, then no new calls, then the store
 //! is closed, so that all that was answered is on the disk.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
-use super::descriptors;
-use super::files::{Files, RulesInForce, of_config};
+use super::files::{Files, RulesInForce};
 use super::hold::Hold;
 use super::reload::{Reloader, Told};
 use super::upkeep::{self, Beats};
 use super::vitals::Vitals;
-use super::{Failure, Host, Listeners};
+use super::{Failure, Host, Listeners, admin_token, descriptors};
 use crate::admin::{self, Admin};
 use crate::awa::Client;
 use crate::awa::pace::Pace;
 use crate::clock;
-use crate::config::{self, Settings};
+use crate::config::Settings;
 use crate::dispatch::Dispatch;
 use crate::intake::{self, BodyLimits, ServerLimits, Sources, Tls, Webhooks};
 use crate::metrics::Metrics;
@@ -62,10 +62,7 @@ impl Parts {
     /// Puts the parts together.
     pub(super) fn start(self) -> Result<Running, Failure> {
         let Self { settings, files, rules, store, client, pace, metrics, tls, host } = self;
-        let token = settings.admin.token.as_ref().map(config::Secret::reveal).transpose();
-        let token = token.map_err(|problem| {
-            Failure::Configuration(vec![of_config(&settings, problem.to_string())])
-        })?;
+        let token = admin_token::in_force(&settings)?;
         let sources = Sources::new(files.sources.clone());
         let told = Told {
             rules,
@@ -79,7 +76,7 @@ impl Parts {
         let reloader = Arc::new(Reloader::new(settings.clone(), files, told));
         let (hold, started_at) = (Hold::default(), clock::now());
         let vitals = Arc::new(Vitals { store, pace, client, reloader, hold, started_at });
-        let admin = Arc::new(admin_of(&vitals, &metrics, token));
+        let admin = Arc::new(admin_of(&vitals, &metrics, token, settings.admin.listen));
         Ok(Running { settings, sources, tls, vitals, admin, metrics, host })
     }
 }
@@ -87,7 +84,8 @@ impl Parts {
 fn admin_of(
     vitals: &Arc<Vitals>,
     metrics: &Metrics,
-    token: Option<secrecy::SecretString>,
+    token: secrecy::SecretString,
+    listen: SocketAddr,
 ) -> Admin {
     let vitals = || Arc::clone(vitals);
     let metrics = metrics.clone();
@@ -124,6 +122,7 @@ fn admin_of(
             })
         },
         token,
+        listen,
         sources: {
             let vitals = vitals();
             Box::new(move || vitals.reloader.sources())

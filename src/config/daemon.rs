@@ -53,8 +53,10 @@ pub struct KeyPair {
 #[derive(Debug, Clone)]
 pub struct Admin {
     pub listen: SocketAddr,
-    /// Needed on any address but loopback.
+    /// Needed on any address but loopback; where none is set the daemon makes one.
     pub token: Option<Secret>,
+    /// Where the daemon keeps the token that it makes; none: see [`super::Settings::admin_token_file`].
+    pub token_file: Option<PathBuf>,
 }
 
 /// `[store]`: where events are kept, and how long.
@@ -120,6 +122,7 @@ impl Admin {
     pub(super) fn read(mut section: Section<'_>, intake: Option<SocketAddr>) -> Option<Self> {
         let listen = section.need("listen", address);
         let token = section.wish("token", secret);
+        let token_file = section.wish("token_file", path);
         if let (Some(listen), Some(token)) = (listen, &token) {
             if !listen.ip().is_loopback() && token.is_none() {
                 let text = "is missing, and `listen` is not a loopback address; set a token or listen on 127.0.0.1";
@@ -130,7 +133,7 @@ impl Admin {
             }
         }
         section.close();
-        Some(Self { listen: listen?, token: token? })
+        Some(Self { listen: listen?, token: token?, token_file: token_file? })
     }
 }
 

@@ -219,6 +219,14 @@ impl Settings {
         unread.into_iter().chain(blanks).collect()
     }
 
+    /// The file of the admin token that the daemon makes where none is set: `admin.token_file`, else `admin-token`
+    /// beside the store.
+    #[must_use]
+    pub fn admin_token_file(&self) -> PathBuf {
+        let beside = || self.store.path.parent().unwrap_or(Path::new("")).join("admin-token");
+        self.admin.token_file.clone().unwrap_or_else(beside)
+    }
+
     /// The names of all contact centres: each has its own tables.
     #[must_use]
     pub fn contact_centers(&self) -> BTreeSet<&str> {

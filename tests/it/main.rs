@@ -3,6 +3,7 @@
 
 mod support;
 
+mod admin_access;
 mod answers;
 mod api_version;
 mod awa_calls;

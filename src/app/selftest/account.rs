@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use reqwest::Client;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use super::load::{KINDS, Load, document, id};
 use super::{Failure, PATIENCE, SOURCE, broken};
+use crate::app::admin_token;
 use crate::clock;
 use crate::routing::SysId;
 use crate::sandbox::{Endpoint, RecordedCall, Sandbox};
@@ -45,8 +48,16 @@ pub(super) async fn settle(
     load: &Load,
     sandbox: &Sandbox,
     admin: &str,
+    token_file: &Path,
 ) -> Result<Verdict, Failure> {
-    let http = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build();
+    let token = admin_token::of_file(token_file)?;
+    let token = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
+        .map_err(|error| broken("the admin token is no header", &error))?;
+    let http = Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(10))
+        .default_headers(HeaderMap::from_iter([(AUTHORIZATION, token)]))
+        .build();
     let http = http.map_err(|error| broken("no HTTP client", &error))?;
     let mut verdict =
         Verdict { answered: load.answered(), requests: load.sent(), ..Verdict::default() };

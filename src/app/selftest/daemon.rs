@@ -103,7 +103,7 @@ async fn answers(admin: &str) -> bool {
     let ask = async {
         let mut stream = TcpStream::connect(admin).await?;
         stream
-            .write_all(b"GET /livez HTTP/1.1\r\nhost: selftest\r\nconnection: close\r\n\r\n")
+            .write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
             .await?;
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await?;

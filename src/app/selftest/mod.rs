@@ -94,7 +94,8 @@ pub async fn kill(
     load.stop();
     senders.join_all().await;
     sandbox.clear_script();
-    let mut verdict = account::settle(&load, &sandbox, &admin).await?;
+    let mut verdict =
+        account::settle(&load, &sandbox, &admin, &settings.admin_token_file()).await?;
     daemon.stop().await?;
     sandbox.stop().await;
     verdict.kills = kills;

@@ -45,6 +45,8 @@ pub(crate) struct Bridge {
     pub(crate) directory: TempDir,
     pub(crate) intake: String,
     pub(crate) admin: String,
+    /// What the admin address asks for.
+    pub(crate) token: String,
     running: Option<app::Bridge>,
     config: String,
 }
@@ -72,6 +74,7 @@ impl Bridge {
             directory,
             intake: String::new(),
             admin: String::new(),
+            token: String::new(),
             running: None,
             config,
         };
@@ -90,6 +93,7 @@ impl Bridge {
             app::start(settings, listeners, Shutdown::new()).await.expect("the bridge starts");
         self.intake = format!("http://{}", running.intake);
         self.admin = format!("http://{}", running.admin);
+        self.token = admin_token(self.directory.path());
         self.running = Some(running);
         let reads = || self.sandbox.calls_to(Endpoint::TableRead);
         let before = reads().len();
@@ -144,7 +148,8 @@ impl Bridge {
 
     /// What the admin address answers.
     pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
-        let response = self.http.get(format!("{}{path}", self.admin)).send().await;
+        let response =
+            self.http.get(format!("{}{path}", self.admin)).bearer_auth(&self.token).send().await;
         let response = response.expect("the admin address answers");
         let status = response.status().as_u16();
         let text = response.text().await.expect("an answer in full");
@@ -152,7 +157,8 @@ impl Bridge {
     }
 
     pub(crate) async fn post_admin(&self, path: &str) -> (u16, Value) {
-        let response = self.http.post(format!("{}{path}", self.admin)).send().await;
+        let request = self.http.post(format!("{}{path}", self.admin)).bearer_auth(&self.token);
+        let response = request.send().await;
         let response = response.expect("the admin address answers");
         let status = response.status().as_u16();
         (status, response.json().await.unwrap_or(Value::Null))
@@ -198,6 +204,12 @@ impl Bridge {
         };
         self.sandbox.calls().into_iter().filter(deed).collect()
     }
+}
+
+/// The token that the daemon has made beside its store; empty where it made none.
+pub(crate) fn admin_token(directory: &Path) -> String {
+    let text = std::fs::read_to_string(directory.join("admin-token")).unwrap_or_default();
+    text.trim_end().to_owned()
 }
 
 /// A client that trusts nothing but what it is told.

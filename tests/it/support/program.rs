@@ -11,7 +11,7 @@ use reqwest::Client;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::bridge::{Setup, config, http_client, write_mappings};
+use super::bridge::{Setup, admin_token, config, http_client, write_mappings};
 use super::eventually;
 use super::sign::{NATIVE_SECRET, standard_webhooks};
 
@@ -130,6 +130,7 @@ impl Home {
             http: http_client(),
             intake: self.intake(),
             admin: format!("http://127.0.0.1:{}", self.admin),
+            home: self.directory.path().to_owned(),
         };
         for _ in 0..PATIENCE {
             if daemon.http.get(format!("{}/livez", daemon.admin)).send().await.is_ok() {
@@ -153,6 +154,7 @@ pub(crate) struct Daemon {
     http: Client,
     pub(crate) intake: String,
     pub(crate) admin: String,
+    home: PathBuf,
 }
 
 impl Daemon {
@@ -222,14 +224,21 @@ impl Daemon {
     }
 
     pub(crate) async fn get(&self, path: &str) -> Value {
-        let response = self.http.get(format!("{}{path}", self.admin)).send().await;
+        let request = self.http.get(format!("{}{path}", self.admin)).bearer_auth(self.token());
+        let response = request.send().await;
         let text = response.expect("the admin address answers").text().await.expect("an answer");
         serde_json::from_str(&text).unwrap_or(Value::String(text))
     }
 
+    /// What the admin address asks for.
+    pub(crate) fn token(&self) -> String {
+        admin_token(&self.home)
+    }
+
     /// POST to the admin address, with its status.
     pub(crate) async fn post_admin(&self, path: &str) -> (u16, Value) {
-        let response = self.http.post(format!("{}{path}", self.admin)).send().await;
+        let request = self.http.post(format!("{}{path}", self.admin)).bearer_auth(self.token());
+        let response = request.send().await;
         let response = response.expect("the admin address answers");
         let status = response.status().as_u16();
         (status, response.json().await.unwrap_or(Value::Null))
