@@ -223,7 +223,8 @@ impl Settings {
     /// beside the store.
     #[must_use]
     pub fn admin_token_file(&self) -> PathBuf {
-        let beside = || self.store.path.parent().unwrap_or(Path::new("")).join("admin-token");
+        let beside =
+            || self.store.path.parent().unwrap_or_else(|| Path::new("")).join("admin-token");
         self.admin.token_file.clone().unwrap_or_else(beside)
     }
 
