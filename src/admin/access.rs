@@ -47,19 +47,20 @@ pub(super) fn authorised(token: &SecretString, request: &Parts) -> bool {
     given.as_bytes().ct_eq(token.expose_secret().as_bytes()).into()
 }
 
-/// The host that the request is for: of its target where it is a whole URL, else of its one `Host`.
+/// The host that the request is for: of its target where it is a whole URL, else of its one `Host`. Both are the same
+/// where both are there.
 fn host(request: &Parts) -> Result<Option<Authority>, ()> {
     let mut hosts = request.headers.get_all(HOST).iter();
-    let first = hosts.next();
-    if hosts.next().is_some() {
+    let named = hosts.next().map(|host| Authority::try_from(host.as_bytes()).map_err(drop));
+    let named = named.transpose()?;
+    if hosts.next().is_some() || named.as_ref().is_some_and(|host| host.as_str().contains('@')) {
         return Err(());
     }
-    if let Some(authority) = request.uri.authority() {
-        return Ok(Some(authority.clone()));
+    match (request.uri.authority(), named) {
+        (None, named) => Ok(named),
+        (Some(target), Some(named)) if *target != named => Err(()),
+        (Some(target), _) => Ok(Some(target.clone())),
     }
-    let Some(host) = first else { return Ok(None) };
-    let host = Authority::try_from(host.as_bytes()).map_err(drop)?;
-    if host.as_str().contains('@') { Err(()) } else { Ok(Some(host)) }
 }
 
 /// On loopback only loopback's own names are not foreign: a page may have its own name resolved to 127.0.0.1. An

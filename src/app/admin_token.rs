@@ -3,14 +3,17 @@
 //!
 //! The file is written beside its place and renamed, so that it is whole or not there, and a link in its place is
 //! replaced, not followed. It is kept over restarts, for scripts that have read it.
+//!
+//! Where systemd gives the daemon a runtime directory, the token in force is copied there, readable by the daemon's group:
+//! the state directory of a dynamic user is closed to all but root.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use rustix::fs::OFlags;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::Failure;
 use super::files::of_config;
@@ -18,6 +21,16 @@ use crate::config::{Secret, Settings};
 
 /// Hex digits of 256 random bits.
 const LENGTH: usize = 64;
+
+/// The name of the copy in the runtime directory.
+const COPY: &str = "admin-token";
+
+/// The mode of a token's file, and of the copy for the daemon's group.
+const OWNER_ALONE: u32 = 0o600;
+const GROUP_READS: u32 = 0o640;
+
+/// No token is longer, in bytes.
+const LONGEST: u64 = 4096;
 
 /// The token that holds from now on.
 ///
@@ -38,7 +51,7 @@ pub(super) fn in_force(settings: &Settings) -> Result<SecretString, Failure> {
         }
     }
     let token = hex::encode(rand::random::<[u8; LENGTH / 2]>());
-    match write(&path, &token) {
+    match write(&path, &token, OWNER_ALONE) {
         Ok(()) => {}
         Err(error) if lasts(&error) => {
             return Err(wrong(format!(
@@ -57,6 +70,17 @@ pub(super) fn in_force(settings: &Settings) -> Result<SecretString, Failure> {
     Ok(token.into())
 }
 
+/// Copies the token into the runtime directory, for the commands of the members of the daemon's group.
+pub(super) fn copy_to(runtime_directory: &Path, token: &SecretString) {
+    let path = runtime_directory.join(COPY);
+    if let Err(error) = write(&path, token.expose_secret(), GROUP_READS) {
+        tracing::warn!(
+            path = %path.display(), %error,
+            "The admin token cannot be copied for the daemon's group; commands need root or the daemon's user"
+        );
+    }
+}
+
 /// The token that a daemon has made in this file.
 pub(super) fn of_file(path: &Path) -> Result<SecretString, Failure> {
     let why = match kept(path) {
@@ -67,12 +91,31 @@ pub(super) fn of_file(path: &Path) -> Result<SecretString, Failure> {
     Err(Failure::Broken(format!("no admin token in {}: {why}", path.display())))
 }
 
+/// Reads a file that a daemon keeps its own token in, for a command. A link is not followed, and what no daemon has made
+/// is never sent to anybody: the folder may be a stranger's.
+///
+/// # Errors
+/// As for any file; `InvalidData` where it holds something else than a token.
+pub fn read(path: &Path) -> io::Result<SecretString> {
+    match made(&text_of(open(path)?)?) {
+        Some(token) => Ok(token.into()),
+        None => Err(io::Error::new(ErrorKind::InvalidData, "it holds no token of a daemon")),
+    }
+}
+
+/// Reads the copy in a runtime directory, where a configured token may be of any form.
+///
+/// # Errors
+/// As for any file.
+pub fn read_copy(runtime_directory: &Path) -> io::Result<SecretString> {
+    let text = text_of(open(&runtime_directory.join(COPY))?)?;
+    Ok(text.trim_end_matches('\n').into())
+}
+
 /// The token of an earlier start; none if there is no file; why it does not count.
 fn kept(path: &Path) -> Result<Option<String>, &'static str> {
     let unreadable = "its file cannot be read, or is a link";
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let flags = i32::try_from(flags.bits()).map_err(|_| unreadable)?;
-    let file = match fs::OpenOptions::new().read(true).custom_flags(flags).open(path) {
+    let file = match open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(_) => return Err(unreadable),
@@ -87,16 +130,35 @@ fn kept(path: &Path) -> Result<Option<String>, &'static str> {
     if about.mode() & 0o077 != 0 {
         return Err("other users may read or write its file");
     }
-    let mut text = String::new();
-    file.take(4096).read_to_string(&mut text).map_err(|_| unreadable)?;
-    let token = text.trim_end_matches(['\r', '\n']);
-    if token.len() == LENGTH && token.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Ok(Some(token.to_owned()));
-    }
-    Err("its file holds something else")
+    let text = text_of(file).map_err(|_| unreadable)?;
+    made(&text).map(str::to_owned).map(Some).ok_or("its file holds something else")
 }
 
-fn write(path: &Path, token: &str) -> io::Result<()> {
+/// Opens for reading, but no link, and without waiting for the other end of a pipe.
+fn open(path: &Path) -> io::Result<fs::File> {
+    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let flags = i32::try_from(flags.bits()).map_err(io::Error::other)?;
+    fs::OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+/// The text of a plain file; empty where it is no text.
+fn text_of(file: fs::File) -> io::Result<String> {
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(ErrorKind::InvalidData, "it is no file"));
+    }
+    let mut text = Vec::new();
+    file.take(LONGEST).read_to_end(&mut text)?;
+    Ok(String::from_utf8(text).unwrap_or_default())
+}
+
+/// The token in a text, if it looks like one that a daemon makes.
+fn made(text: &str) -> Option<&str> {
+    let token = text.trim_end_matches(['\r', '\n']);
+    let fits = token.len() == LENGTH && token.bytes().all(|byte| byte.is_ascii_hexdigit());
+    fits.then_some(token)
+}
+
+fn write(path: &Path, token: &str, mode: u32) -> io::Result<()> {
     let folder = match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         Some(_) | None => Path::new("."),
@@ -104,6 +166,7 @@ fn write(path: &Path, token: &str) -> io::Result<()> {
     // Created with mode 0600 and a name that was not there.
     let mut file = tempfile::Builder::new().prefix(".admin-token-").tempfile_in(folder)?;
     file.write_all(format!("{token}\n").as_bytes())?;
+    file.as_file().set_permissions(Permissions::from_mode(mode))?;
     file.as_file().sync_all()?;
     file.persist(path).map_err(|error| error.error)?;
     fs::File::open(folder)?.sync_all()

@@ -1,5 +1,6 @@
 //! What surrounds the daemon: systemd's ear, its watchdog, and the process's log. Tests and the demo have none of them.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::logging::Logging;
@@ -12,6 +13,8 @@ pub struct Host {
     pub watchdog: Option<Duration>,
     /// Whose filter a reload changes.
     pub logging: Option<Logging>,
+    /// A folder that systemd has made for as long as the process runs.
+    pub runtime_directory: Option<PathBuf>,
 }
 
 impl Host {
@@ -22,12 +25,24 @@ impl Host {
             notifier: Notifier::from_environment(),
             watchdog: watchdog::period_from_environment(),
             logging: Some(logging),
+            runtime_directory: runtime_directory(),
         }
     }
 
     /// Nobody.
     #[must_use]
     pub const fn nobody() -> Self {
-        Self { notifier: Notifier::silent(), watchdog: None, logging: None }
+        Self {
+            notifier: Notifier::silent(),
+            watchdog: None,
+            logging: None,
+            runtime_directory: None,
+        }
     }
+}
+
+/// The first of what systemd lists, with colons in between.
+fn runtime_directory() -> Option<PathBuf> {
+    let all = std::env::var_os("RUNTIME_DIRECTORY")?;
+    std::env::split_paths(&all).find(|path| path.is_absolute())
 }

@@ -3,7 +3,7 @@
 //! Nothing is bound before the whole configuration holds. Parts are stopped in the order of the walk: no new webhooks,
 //! then no new calls, then the store is closed, so that all that was answered is on the disk.
 
-mod admin_token;
+pub mod admin_token;
 mod changes;
 pub mod check;
 mod counters;

@@ -63,6 +63,9 @@ impl Parts {
     pub(super) fn start(self) -> Result<Running, Failure> {
         let Self { settings, files, rules, store, client, pace, metrics, tls, host } = self;
         let token = admin_token::in_force(&settings)?;
+        if let Some(directory) = &host.runtime_directory {
+            admin_token::copy_to(directory, &token);
+        }
         let sources = Sources::new(files.sources.clone());
         let told = Told {
             rules,

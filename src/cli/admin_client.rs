@@ -1,6 +1,5 @@
 //! Asks the running daemon over its admin address.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,17 +8,10 @@ use reqwest::Method;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
-use super::Exit;
-use crate::config::Settings;
+use super::{Exit, admin_token};
 
 /// How long the daemon may take for an answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The unit of the package runs with this configuration in a state directory of its own, which its environment names
-/// and a command's does not.
-const PACKAGED_CONFIG: &str = "/etc/awa-bridge/config.toml";
-/// Where the daemon of that unit keeps its token.
-const PACKAGED_TOKEN: &str = "/var/lib/awa-bridge/admin-token";
 
 /// The daemon's admin address, as the configuration names it.
 pub(super) struct AdminClient {
@@ -36,7 +28,7 @@ impl AdminClient {
     /// Reads the address and the token from the configuration.
     pub(super) fn new(config: Option<&Path>) -> Result<Self, Exit> {
         let settings = super::load_settings(config)?;
-        let (token, advice) = token(&settings)?;
+        let (token, advice) = admin_token::find(&settings)?;
         // Fails only if a provider is there already, which is as good.
         drop(rustls::crypto::ring::default_provider().install_default());
         let client = reqwest::Client::builder()
@@ -92,48 +84,6 @@ impl AdminClient {
         let body = response.bytes().await.map_err(gone)?;
         Ok((status, body.to_vec()))
     }
-}
-
-/// The configured token, else the one that the daemon has made; and what to do where it is refused. None where no
-/// daemon has made one yet.
-fn token(settings: &Settings) -> Result<(Option<SecretString>, String), Exit> {
-    if let Some(token) = &settings.admin.token {
-        let token = token.reveal().map_err(|problem| Exit::Usage(problem.to_string()))?;
-        let advice = "admin.token is another than the one that the daemon was started with; restart the daemon, or \
-                      name its configuration with --config FILE";
-        return Ok((Some(token), advice.to_owned()));
-    }
-    let mut path = settings.admin_token_file();
-    let packaged = settings.file.as_deref() == Some(Path::new(PACKAGED_CONFIG));
-    if packaged && path.is_relative() && is_missing(&path) {
-        path = PathBuf::from(PACKAGED_TOKEN);
-    }
-    match std::fs::read_to_string(&path) {
-        Ok(text) => {
-            let advice = format!(
-                "{} is of another daemon; name that daemon's configuration with --config FILE",
-                path.display()
-            );
-            Ok((Some(text.trim_end().into()), advice))
-        }
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            let advice = format!(
-                "{} is not there; name the daemon's own configuration with --config FILE, and run the command in the \
-                 daemon's working directory where the configuration's paths are relative",
-                path.display()
-            );
-            Ok((None, advice))
-        }
-        Err(error) => Err(Exit::Failed(format!(
-            "the admin token cannot be read from {} ({error}); run the command as the daemon's user or with sudo, or \
-             set admin.token to a secret that you may read",
-            path.display()
-        ))),
-    }
-}
-
-fn is_missing(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_err_and(|error| error.kind() == ErrorKind::NotFound)
 }
 
 /// What the system says, without the layers of the client around it.

@@ -1,6 +1,7 @@
 //! The command line: one file per command, and the exit codes that scripts and systemd rely on.
 
 mod admin_client;
+mod admin_token;
 mod arguments;
 mod check;
 mod demo;

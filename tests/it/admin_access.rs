@@ -92,8 +92,15 @@ async fn another_page_and_another_host_are_refused_even_with_the_token() {
         let (given, answer) = ask(&format!("GET {path} HTTP/1.0"));
         assert_eq!(given, status, "without a Host, {path}: {answer}");
     }
-    let absolute = format!("GET http://evil.example/v1/status HTTP/1.1\r\nhost: {at}");
-    assert_eq!(ask(&absolute).0, 403);
+    for (target, host, status) in [
+        ("evil.example", at.as_str(), 403),
+        (at.as_str(), "evil.example", 403),
+        ("evil.example", "evil.example", 403),
+        (at.as_str(), at.as_str(), 200),
+    ] {
+        let absolute = format!("GET http://{target}/v1/status HTTP/1.1\r\nhost: {host}");
+        assert_eq!(ask(&absolute).0, status, "{absolute}");
+    }
     assert_eq!(bridge.get("/v1/status").await.1["held"], Value::Null, "nothing was held");
 
     for headers in [
@@ -179,4 +186,40 @@ async fn the_file_of_the_token_can_be_elsewhere() {
     assert_eq!(admin_token(home.directory.path()), "", "none beside the store");
     let unasked = http_client().get(format!("{}/v1/status", daemon.admin)).send().await;
     assert_eq!(unasked.expect("an answer").status(), 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_daemon_s_group_finds_a_copy_in_the_runtime_directory() {
+    let sandbox = start_sandbox(Setup::default().switches).await;
+    let home = Home::new(&sandbox.url(), &Setup::default());
+    let runtime = home.directory.path().join("run");
+    std::fs::create_dir(&runtime).expect("a folder");
+    let mut command = home.command(&["run"]);
+    command.env("RUNTIME_DIRECTORY", &runtime);
+    let daemon = home.started(command).await;
+    let copy = runtime.join("admin-token");
+    let mode = |file: &std::path::Path| {
+        std::fs::symlink_metadata(file).expect("the token").permissions().mode() & 0o7777
+    };
+    assert_eq!(mode(&copy), 0o640);
+    assert_eq!(mode(&home.directory.path().join("admin-token")), 0o600);
+    let text = std::fs::read_to_string(&copy).expect("the copy");
+    assert_eq!(text.trim_end(), daemon.token());
+}
+
+#[test]
+fn a_command_sends_no_file_but_a_token() {
+    let home = Home::new("http://127.0.0.1:9", &Setup::default());
+    let file = home.directory.path().join("admin-token");
+    let secret = home.directory.path().join("secret");
+    std::fs::write(&secret, "a password of another service\n").expect("a file");
+    for linked in [true, false] {
+        match linked {
+            true => symlink(&secret, &file).expect("a link"),
+            false => std::fs::copy(&secret, &file).map(drop).expect("a copy"),
+        }
+        let (code, _, errors) = run(&mut home.command(&["events", "list"]));
+        assert!(code == 1 && errors.contains("cannot be read from"), "{code} {errors}");
+        std::fs::remove_file(&file).expect("it was there");
+    }
 }

@@ -163,6 +163,16 @@ fn the_unit_never_gives_up() {
 }
 
 #[test]
+fn the_unit_lets_the_service_s_group_give_orders() {
+    let read = |file: &str| std::fs::read_to_string(root().join(file)).expect("a file");
+    let unit = read("systemd/awa-bridge.service");
+    for line in ["User=awa-bridge", "RuntimeDirectory=awa-bridge", "RuntimeDirectoryMode=0750"] {
+        assert!(unit.lines().any(|one| one == line), "{line}");
+    }
+    assert!(read("systemd/awa-bridge.sysusers").contains("\nu awa-bridge "));
+}
+
+#[test]
 fn an_open_admin_socket_without_a_token_exits_with_64() {
     let home = Home::new("http://127.0.0.1:9", &Setup::default());
     let listener = TcpListener::bind("0.0.0.0:0").expect("a free port");
