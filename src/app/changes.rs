@@ -56,6 +56,9 @@ pub(super) fn of_settings(old: &Settings, new: &Settings) -> Vec<String> {
     if old.offer != new.offer {
         changes.push("offer changed".to_owned());
     }
+    if old.servicenow.tables != new.servicenow.tables {
+        changes.push("servicenow.tables changed".to_owned());
+    }
     if old.withdraw != new.withdraw || old.servicenow.in_doubt != new.servicenow.in_doubt {
         changes.push("withdraw or in_doubt changed".to_owned());
     }

@@ -65,6 +65,7 @@ pub fn check(settings: &Settings) -> Result<Checked, Vec<Problem>> {
     }
     lines.extend(tight_deadlines(&files));
     lines.extend(cards_that_stay(settings, &files));
+    lines.extend(tables_without_work(settings));
     Ok(Checked { files, lines })
 }
 
@@ -83,6 +84,20 @@ fn cards_that_stay(settings: &Settings, files: &Files) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// Tables of ServiceNow's own that hold no work for agents: whoever fills a vendor's attribute could name their records.
+fn tables_without_work(settings: &Settings) -> Vec<String> {
+    let own = |name: &&str| {
+        ["sys_", "awa_", "cmdb_", "ecc_", "oauth_"].iter().any(|prefix| name.starts_with(prefix))
+    };
+    let tables = settings.servicenow.tables.iter().map(crate::routing::TableName::as_str);
+    let note = |name: &str| {
+        format!(
+            "note servicenow.tables: {name} holds no work that an agent could be offered; take it out"
+        )
+    };
+    tables.filter(own).map(note).collect()
 }
 
 /// Tries every profile, on all of the machine's cores; in the order of the folders.

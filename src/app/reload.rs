@@ -212,6 +212,7 @@ fn load(old: &Settings) -> Result<Loaded, Vec<String>> {
     settings.servicenow = ServiceNow {
         max_in_flight: settings.servicenow.max_in_flight,
         in_doubt: settings.servicenow.in_doubt,
+        tables: settings.servicenow.tables.clone(),
         ..old.servicenow.clone()
     };
     settings.store = old.store.clone();

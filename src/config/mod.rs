@@ -3,6 +3,7 @@
 //! Every problem is reported at once with its place and its key. Reading settings opens nothing but the file itself:
 //! secrets are only read when [`Secret::reveal`] or [`Settings::check_secrets`] asks for them.
 
+mod auth;
 mod daemon;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
@@ -26,11 +27,12 @@ use figment::value::{Dict, Value};
 
 use crate::routing::{Directory, OfferDefaults, Rules};
 
+pub use auth::{Auth, Grant, OAuth, TokenUrl};
 pub use daemon::{Admin, Intake, IntakeTls, KeyPair, Store};
 pub use layers::{ENV_PREFIX, unread_variables};
 pub use problem::{Problem, Problems};
 pub use secret::Secret;
-pub use servicenow::{Auth, Grant, OAuth, RateLimit, Retry, ServiceNow, TokenUrl, Withdraw};
+pub use servicenow::{RateLimit, Retry, ServiceNow, Withdraw};
 pub use sources::Source;
 pub use values::BaseUrl;
 
@@ -247,6 +249,7 @@ impl Settings {
             doubt: self.servicenow.in_doubt,
             withdraw: self.withdraw.action,
             withdraw_ends_consult: self.withdraw.end_consult,
+            tables: self.servicenow.tables.clone(),
         }
     }
 }

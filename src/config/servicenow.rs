@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::secret::{key_file, secret};
 use super::section::Section;
 use super::values::{
-    BaseUrl, ShownDuration, api_version, choice, duration, durations, flag, instance_url,
-    sealed_url, share, sys_id, sys_id_or_empty, text, whole,
+    BaseUrl, ShownDuration, api_version, choice, duration, durations, flag, instance_url, share,
+    sys_id, sys_id_or_empty, tables, whole,
 };
-use super::{KeyPair, Secret, limits};
+use super::{Auth, KeyPair, Secret, limits};
 use crate::routing::{
-    DisplayOption, Doubt, HandOver, OfferDefaults, Replace, SysId, WithdrawAction,
+    DisplayOption, Doubt, HandOver, OfferDefaults, Replace, SysId, TableName, WithdrawAction,
 };
 
 /// `[servicenow]`: which instance, as whom, and how much at once.
@@ -32,6 +31,8 @@ pub struct ServiceNow {
     pub client_certificate: Option<KeyPair>,
     /// What becomes of a call in doubt that may not be looked up.
     pub in_doubt: Doubt,
+    /// The only tables whose documents are called for.
+    pub tables: Vec<TableName>,
     /// Vendor channels and their `awa_service_channel` records.
     pub channels: BTreeMap<String, SysId>,
 }
@@ -47,67 +48,6 @@ impl ServiceNow {
         self.auth = Some(Auth::Basic { username: "bridge".to_owned(), password });
         self.client_certificate = None;
         Ok(())
-    }
-}
-
-/// How the bridge proves itself to the instance.
-#[derive(Debug, Clone)]
-pub enum Auth {
-    /// A user's name and password with each call.
-    Basic { username: String, password: Secret },
-    /// An access token from the instance.
-    OAuth(Box<OAuth>),
-    /// The header `x-sn-apikey`.
-    ApiKey { key: Secret },
-}
-
-/// `auth = { kind = "oauth" }`.
-#[derive(Debug, Clone)]
-pub struct OAuth {
-    pub client_id: String,
-    /// Needed by every grant but `jwt_bearer`.
-    pub client_secret: Option<Secret>,
-    pub token_url: TokenUrl,
-    pub grant: Grant,
-}
-
-/// What is shown for a token.
-#[derive(Debug, Clone)]
-pub enum Grant {
-    /// The client alone; needs "OAuth Application User" on the instance.
-    ClientCredentials,
-    /// A user's name and password.
-    Password { username: String, password: Secret },
-    /// A signed assertion (RFC 7523).
-    JwtBearer {
-        /// A private key in PEM.
-        key_file: Secret,
-        /// The `kid` of the assertion's header.
-        key_id: Option<String>,
-        issuer: String,
-        audience: String,
-        /// The user, by the field that the instance is set to.
-        subject: String,
-    },
-}
-
-/// Where tokens are fetched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TokenUrl {
-    /// A path on the instance.
-    Path(String),
-    /// Another server.
-    Elsewhere(BaseUrl),
-}
-
-impl TokenUrl {
-    /// The whole URL.
-    #[must_use]
-    pub fn on(&self, instance: &BaseUrl) -> String {
-        match self {
-            Self::Path(path) => format!("{instance}{path}"),
-            Self::Elsewhere(url) => url.to_string(),
-        }
     }
 }
 
@@ -151,6 +91,7 @@ impl ServiceNow {
         let request_timeout = section.need("request_timeout", duration(limits::REQUEST_TIMEOUT));
         let max_in_flight = section.need("max_in_flight", whole(limits::IN_FLIGHT));
         let in_doubt = section.need("in_doubt", choice(DOUBT));
+        let tables = section.need("tables", tables);
         let auth = section.table("auth").map(Auth::read);
         let client_certificate = section.table("client_certificate").map(KeyPair::read);
         let channels = section.entries("channels", sys_id);
@@ -163,6 +104,7 @@ impl ServiceNow {
             auth: required_if_there(auth)?,
             client_certificate: required_if_there(client_certificate)?,
             in_doubt: in_doubt?,
+            tables: tables?,
             channels: channels?,
         })
     }
@@ -175,118 +117,6 @@ fn required_if_there<T>(table: Option<Option<T>>) -> Option<Option<T>> {
         Some(None) => None,
         Some(read) => Some(read),
     }
-}
-
-#[derive(Clone, Copy)]
-enum AuthKind {
-    Basic,
-    OAuth,
-    ApiKey,
-}
-
-#[derive(Clone, Copy)]
-enum GrantKind {
-    ClientCredentials,
-    Password,
-    JwtBearer,
-}
-
-impl Auth {
-    fn read(mut section: Section<'_>) -> Option<Self> {
-        const KINDS: &[(&str, AuthKind)] = &[
-            ("basic", AuthKind::Basic),
-            ("oauth", AuthKind::OAuth),
-            ("api_key", AuthKind::ApiKey),
-        ];
-        match section.need("kind", choice(KINDS))? {
-            AuthKind::Basic => {
-                let username = section.need("username", text);
-                let password = section.need("password", secret);
-                section.close();
-                Some(Self::Basic { username: username?, password: password? })
-            }
-            AuthKind::OAuth => OAuth::read(section).map(|oauth| Self::OAuth(Box::new(oauth))),
-            AuthKind::ApiKey => {
-                let key = section.need("key", secret);
-                section.close();
-                Some(Self::ApiKey { key: key? })
-            }
-        }
-    }
-
-    /// Every secret in it.
-    pub(super) fn secrets(&self) -> Vec<&Secret> {
-        match self {
-            Self::Basic { password, .. } => vec![password],
-            Self::ApiKey { key } => vec![key],
-            Self::OAuth(oauth) => {
-                let of_grant = match &oauth.grant {
-                    Grant::ClientCredentials => None,
-                    Grant::Password { password, .. } => Some(password),
-                    Grant::JwtBearer { key_file, .. } => Some(key_file),
-                };
-                oauth.client_secret.iter().chain(of_grant).collect()
-            }
-        }
-    }
-}
-
-impl OAuth {
-    fn read(mut section: Section<'_>) -> Option<Self> {
-        const GRANTS: &[(&str, GrantKind)] = &[
-            ("client_credentials", GrantKind::ClientCredentials),
-            ("password", GrantKind::Password),
-            ("jwt_bearer", GrantKind::JwtBearer),
-        ];
-        let grant = section.need("grant", choice(GRANTS));
-        let client_id = section.need("client_id", text);
-        let token_url = section.wish("token_url", |given| {
-            if matches!(given.value.as_str(), Some(path) if path.starts_with('/')) {
-                return text(given).map(TokenUrl::Path);
-            }
-            sealed_url(given).map(TokenUrl::Elsewhere)
-        });
-        let grant = grant?;
-        let client_secret = match grant {
-            GrantKind::JwtBearer => section.wish("client_secret", secret),
-            GrantKind::ClientCredentials | GrantKind::Password => {
-                section.need("client_secret", secret).map(Some)
-            }
-        };
-        let grant = match grant {
-            GrantKind::ClientCredentials => Some(Grant::ClientCredentials),
-            GrantKind::Password => {
-                let username = section.need("username", text);
-                let password = section.need("password", secret);
-                username
-                    .zip(password)
-                    .map(|(username, password)| Grant::Password { username, password })
-            }
-            GrantKind::JwtBearer => read_jwt_bearer(&mut section),
-        };
-        section.close();
-        Some(Self {
-            client_id: client_id?,
-            client_secret: client_secret?,
-            token_url: token_url?.unwrap_or_else(|| TokenUrl::Path("/oauth_token.do".to_owned())),
-            grant: grant?,
-        })
-    }
-}
-
-fn read_jwt_bearer(section: &mut Section<'_>) -> Option<Grant> {
-    let key_file = section.need("key_file", key_file);
-    let key_id = section.wish("key_id", text);
-    let issuer = section.need("issuer", text);
-    let audience = section.need("audience", text);
-    let subject = section.need("subject", text);
-    Some(Grant::JwtBearer {
-        key_file: key_file?,
-        key_id: key_id?,
-        issuer: issuer?,
-        audience: audience?,
-        subject: subject?,
-    })
 }
 
 impl RateLimit {

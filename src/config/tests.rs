@@ -114,6 +114,20 @@ fn the_defaults_are_those_of_the_rules_of_routing() {
 }
 
 #[test]
+fn tables_are_names_of_tables_each_of_them_once() {
+    let tables = |value: &str| {
+        parse(&format!("servicenow.tables = {value}"))
+            .map(|settings| settings.servicenow.tables.len())
+            .map_err(|problems| problems.to_string())
+    };
+    assert_eq!(tables("['interaction', 'x_acme_work']"), Ok(2));
+    for wrong in ["[]", "['']", "['Interaction']", "['a b']", "['9']", "['_']", "[1]", "['a', 'a']"]
+    {
+        assert!(tables(wrong).is_err_and(|text| text.contains("servicenow.tables")), "{wrong}");
+    }
+}
+
+#[test]
 fn an_api_version_is_v_and_a_number_or_empty() {
     let version = |value: &str| {
         parse(&format!("servicenow.api_version = {value}"))

@@ -10,7 +10,7 @@ use figment::value::Value;
 use hyper::Uri;
 
 use super::section::{Given, parsed};
-use crate::routing::SysId;
+use crate::routing::{SysId, TableName};
 
 /// Reads a duration such as `250ms`, `10s`, `10m`, `72h` or `3d`, within limits.
 pub(super) fn duration(
@@ -174,6 +174,34 @@ pub(super) fn sys_id_or_empty(given: Given) -> Result<Option<SysId>, String> {
         Value::String(_, text) if text.is_empty() => Ok(None),
         _ => sys_id(given).map(Some),
     }
+}
+
+/// Reads the names of tables, at least one, none twice.
+pub(super) fn tables(given: Given) -> Result<Vec<TableName>, String> {
+    let mut tables = Vec::new();
+    for element in array(given)? {
+        let name = match &element {
+            Value::String(_, text) => TableName::parse(text).ok().filter(is_likely_table),
+            _ => None,
+        };
+        let name = name.ok_or_else(|| {
+            let wanted = "write the names of tables, such as \"interaction\": a-z, 0-9 and _, a letter first";
+            format!("holds {}; {wanted}", what(&element))
+        })?;
+        if tables.contains(&name) {
+            return Err(format!("names {name} twice"));
+        }
+        tables.push(name);
+    }
+    if tables.is_empty() {
+        return Err("is empty: nothing would be called for; write [\"interaction\"]".to_owned());
+    }
+    Ok(tables)
+}
+
+/// ServiceNow's names of tables start with a letter.
+fn is_likely_table(name: &TableName) -> bool {
+    name.as_str().starts_with(|first: char| first.is_ascii_lowercase())
 }
 
 /// Reads the version of an API as it stands in a path, `v` and a number; empty = none.

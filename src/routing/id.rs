@@ -236,6 +236,14 @@ pub struct DocumentRef {
     pub sys_id: SysId,
 }
 
+impl DocumentRef {
+    /// Whether it is an interaction, the only kind of record that the bridge writes to itself.
+    #[must_use]
+    pub fn is_interaction(&self) -> bool {
+        self.table.as_str() == "interaction"
+    }
+}
+
 impl fmt::Display for DocumentRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.table, self.sys_id)

@@ -1,6 +1,8 @@
 //! The numbers and policies that decisions follow; they come from the configuration.
 
-use super::{Assignment, AssignmentWish, Directory, DisplayOption, HandOver, SysId};
+use super::{
+    Assignment, AssignmentWish, Directory, DisplayOption, DocumentRef, HandOver, SysId, TableName,
+};
 
 /// What `decide` goes by, beside the conversation and the input.
 #[derive(Debug, Clone)]
@@ -22,6 +24,16 @@ pub struct Rules {
     pub withdraw: WithdrawAction,
     /// Ends an open consult when the conversation is withdrawn.
     pub withdraw_ends_consult: bool,
+    /// The only tables whose documents are called for.
+    pub tables: Vec<TableName>,
+}
+
+impl Rules {
+    /// Whether a document may be called for: who fills a vendor's attribute must not choose any record of the instance.
+    #[must_use]
+    pub fn allow(&self, document: &DocumentRef) -> bool {
+        self.tables.contains(&document.table)
+    }
 }
 
 /// The `[offer]` section.
@@ -109,6 +121,10 @@ impl Default for Rules {
             doubt: Doubt::Repeat,
             withdraw: WithdrawAction::default(),
             withdraw_ends_consult: false,
+            tables: ["interaction", "task", "incident", "sn_customerservice_case"]
+                .into_iter()
+                .filter_map(|name| TableName::parse(name).ok())
+                .collect(),
         }
     }
 }

@@ -4,6 +4,7 @@
 mod support;
 
 mod admin_access;
+mod allowed_tables;
 mod answers;
 mod api_version;
 mod awa_calls;

@@ -3,8 +3,8 @@
 use super::plan::Stop;
 use crate::routing::{
     Action, AwaCall, Brought, Channel, Conversation, DocumentRef, Entry, ExternalId, Missing,
-    OfferWindow, Rules, SegmentId, Step, SysId, TransferKind, TransferTarget, UnixMillis,
-    VendorAgentId, VendorQueueId, VendorTarget,
+    OfferWindow, Outcome, Reason, Rules, SegmentId, Step, SysId, TransferKind, TransferTarget,
+    UnixMillis, VendorAgentId, VendorQueueId, VendorTarget,
 };
 
 /// What a conversation may lack.
@@ -54,6 +54,23 @@ pub(super) fn call(
 ) -> Result<AwaCall, Stop> {
     let brought = brought(conversation, entry);
     Build { conversation, entry, brought, at, rules }.call(step)
+}
+
+/// Why nothing is called for a document.
+pub(super) fn not_allowed(document: &DocumentRef) -> Reason {
+    let table = &document.table;
+    let detail = format_args!(
+        "{document}: {table} is not among the tables that are called for; add it to servicenow.tables if it is meant"
+    );
+    Reason::with("table_not_allowed", detail)
+}
+
+/// The document, if it may be called for.
+pub(super) fn allowed(document: DocumentRef, rules: &Rules) -> Result<DocumentRef, Stop> {
+    if rules.allow(&document) {
+        return Ok(document);
+    }
+    Err(Stop::Done(Outcome::Dead, not_allowed(&document)))
 }
 
 /// What the entry takes from its conversation: what it took when it was first sent, else what is known now.
@@ -117,10 +134,15 @@ impl Build<'_> {
                 _ => Err(Stop::Unknown(Need::WorkItem)),
             },
             Step::EndConsult { document, hand_over } => {
-                Ok(AwaCall::EndConsult { document: document.clone(), hand_over: *hand_over })
+                let document = allowed(document.clone(), self.rules)?;
+                Ok(AwaCall::EndConsult { document, hand_over: *hand_over })
+            }
+            Step::CloseDocument { document } if document.is_interaction() => {
+                let document = allowed(document.clone(), self.rules)?;
+                Ok(AwaCall::CloseDocument { document })
             }
             Step::CloseDocument { document } => {
-                Ok(AwaCall::CloseDocument { document: document.clone() })
+                Err(Stop::Done(Outcome::Dead, not_allowed(document)))
             }
         }
     }
@@ -195,7 +217,8 @@ impl Build<'_> {
 
     fn document(&self) -> Result<DocumentRef, Stop> {
         let known = self.entry.event.document.as_ref().or(self.brought.document.as_ref());
-        known.cloned().ok_or(Stop::Unknown(Need::Document))
+        let known = known.cloned().ok_or(Stop::Unknown(Need::Document))?;
+        allowed(known, self.rules)
     }
 
     fn channel(&self) -> Option<&Channel> {

@@ -46,6 +46,7 @@ fn doubted(lane: &mut Lane, position: usize, at: UnixMillis, rules: &Rules) {
     let step = entry.story.step.clone().unwrap_or(Step::Own);
     match build::call(&lane.conversation, entry, &step, at, rules) {
         Ok(call) => look_up(lane, position, call, at),
+        Err(Stop::Done(outcome, reason)) => lane.settle(entry.id, outcome, reason, at),
         Err(_) => {
             let at = at.plus(LOST_MAPPING_PAUSE);
             let entry = &mut lane.conversation.entries[position];
@@ -60,7 +61,8 @@ fn doubted(lane: &mut Lane, position: usize, at: UnixMillis, rules: &Rules) {
 fn proceed(lane: &mut Lane, position: usize, at: UnixMillis, rules: &Rules) {
     let entry = &lane.conversation.entries[position];
     let id = entry.id;
-    let step = plan::next(&lane.conversation, entry, at, rules)
+    let step = document_allowed(entry, rules)
+        .and_then(|()| plan::next(&lane.conversation, entry, at, rules))
         .and_then(|step| is_worth_it(&lane.conversation, entry, step, at, rules));
     if let Ok(step) = &step
         && entry.story.step.as_ref().is_some_and(|before| before != step)
@@ -81,6 +83,18 @@ fn proceed(lane: &mut Lane, position: usize, at: UnixMillis, rules: &Rules) {
         Err(Stop::Wait(until)) => wait(lane, position, until),
         Err(Stop::Has(work_item)) => landed::takes_over(lane, id, work_item, at, rules),
         Err(Stop::Done(outcome, reason)) => lane.settle(id, outcome, reason, at),
+    }
+}
+
+/// An event that names a document which is not called for gets no call at all, whatever it asks for; but what only tells
+/// that something is over still takes back what the bridge itself has put there.
+fn document_allowed(entry: &Entry, rules: &Rules) -> Result<(), Stop> {
+    let ends = matches!(entry.event.action, Action::Withdraw | Action::Leave { .. });
+    match &entry.event.document {
+        Some(document) if !ends && entry.ended.is_none() => {
+            build::allowed(document.clone(), rules).map(drop)
+        }
+        Some(_) | None => Ok(()),
     }
 }
 

@@ -1,7 +1,7 @@
 //! An event arrives: what it teaches, what it makes pointless, and the place that it gets in the lane.
 
 use super::Lane;
-use super::build::window;
+use super::build::{not_allowed, window};
 use super::on_end;
 use crate::routing::{
     Action, Conversation, Entry, EntryId, Outcome, Reason, RoutingEvent, Rules, Stage, Story,
@@ -15,7 +15,11 @@ pub(super) fn event(
     at: UnixMillis,
     rules: &Rules,
 ) {
-    learn(&mut lane.conversation, &event);
+    // What only tells an end needs no document: the bridge knows what it has put there.
+    if matches!(event.action, Action::Withdraw | Action::Leave { .. }) {
+        event.document = event.document.filter(|document| rules.allow(document));
+    }
+    learn(&mut lane.conversation, &event, rules);
     fill_in(&lane.conversation, &mut event);
     follow_queue(&mut lane.conversation, &event);
     if let Some(reason) = pointless(&lane.conversation, &event, rules) {
@@ -25,8 +29,12 @@ pub(super) fn event(
     }
     match event.action {
         Action::Bind => {
+            let (outcome, reason) = match event.document.as_ref().filter(|it| !rules.allow(it)) {
+                Some(document) => (Outcome::Dead, not_allowed(document)),
+                None => (Outcome::Delivered, Reason::plain("bound")),
+            };
             lane.enqueue(entry(id, event, at, rules));
-            lane.settle(id, Outcome::Delivered, Reason::plain("bound"), at);
+            lane.settle(id, outcome, reason, at);
         }
         Action::Withdraw => on_end::withdraw(lane, id, event, at, rules),
         Action::Leave { .. } => on_end::leave(lane, id, event, at, rules),
@@ -163,9 +171,9 @@ fn deadline(event: &RoutingEvent, at: UnixMillis, rules: &Rules) -> UnixMillis {
     }
 }
 
-/// Remembers what the event says of its conversation.
-fn learn(conversation: &mut Conversation, event: &RoutingEvent) {
-    if let Some(document) = &event.document {
+/// Remembers what the event says of its conversation. A document that is not called for is not the conversation's.
+fn learn(conversation: &mut Conversation, event: &RoutingEvent, rules: &Rules) {
+    if let Some(document) = event.document.as_ref().filter(|document| rules.allow(document)) {
         conversation.document = Some(document.clone());
     }
     if let Some(channel) = &event.channel {

@@ -11,6 +11,7 @@ mod replies;
 mod scene;
 mod stages;
 mod stories;
+mod tables;
 mod waiting;
 mod words;
 

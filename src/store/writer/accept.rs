@@ -93,8 +93,14 @@ impl Writer {
         mut event: RoutingEvent,
     ) -> Result<Vec<Settled>, Failed> {
         let conversation = sender.lane(event.conversation.clone());
-        self.name_document(&conversation, &mut event)?;
-        let lane = self.join(&conversation, event.document.as_ref())?;
+        let rules = self.terms.rules.rules(&conversation.contact_center);
+        // A document that is not called for is neither the conversation's nor a reason to share a lane.
+        let lane = if event.document.as_ref().is_none_or(|document| rules.allow(document)) {
+            self.name_document(&conversation, &mut event)?;
+            self.join(&conversation, event.document.as_ref())?
+        } else {
+            self.lane_of(&conversation)?
+        };
         self.remember(&conversation, &lane, seq)?;
         let entry = EntryId(seq);
         let source = sender.source.to_string();

@@ -32,7 +32,7 @@ impl Plan<'_> {
         });
         match (self.rules.withdraw, &self.event.segment) {
             (WithdrawAction::None, _) => Err(done("done")),
-            (WithdrawAction::CloseDocument, None) => {
+            (WithdrawAction::CloseDocument, None) if self.may_close() => {
                 match (items.find(|item| self.is_document_of(item)), self.document()) {
                     (Some(_), Some(document)) if !self.is_shared() => {
                         Ok(Step::CloseDocument { document })
@@ -40,10 +40,16 @@ impl Plan<'_> {
                     (Some(_) | None, Some(_) | None) => Err(done("done")),
                 }
             }
-            (WithdrawAction::CloseDocument, Some(_)) | (WithdrawAction::Reject, _) => {
+            (WithdrawAction::CloseDocument | WithdrawAction::Reject, _) => {
                 self.withdraw_card(items.next())
             }
         }
+    }
+
+    /// Whether the document is one that may be closed, if it is known: no other record than an interaction is written to.
+    fn may_close(&self) -> bool {
+        let document = self.document();
+        document.is_none_or(|it| it.is_interaction() && self.rules.allow(&it))
     }
 
     pub(super) fn withdraw_card(&self, item: Option<&WorkItem>) -> Result<Step, Stop> {
