@@ -3,6 +3,7 @@
 //! Loopback proves nobody: any local user and any web page in a browser on this machine reaches it.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use hyper::header::{AUTHORIZATION, HOST, ORIGIN};
 use hyper::http::request::Parts;
@@ -36,14 +37,32 @@ pub(super) fn names_a_host(request: &Parts) -> bool {
     host(request).is_ok_and(|host| host.is_some())
 }
 
+/// The token in force; clones share it.
+#[derive(Clone)]
+pub struct Token(Arc<RwLock<SecretString>>);
+
+impl Token {
+    /// Starts with this one.
+    #[must_use]
+    pub fn new(token: SecretString) -> Self {
+        Self(Arc::new(RwLock::new(token)))
+    }
+
+    /// Puts another in its place.
+    pub fn replace(&self, token: SecretString) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = token;
+    }
+}
+
 /// Whether the request carries the token, by the scheme `Bearer` in any case.
-pub(super) fn authorised(token: &SecretString, request: &Parts) -> bool {
+pub(super) fn authorised(token: &Token, request: &Parts) -> bool {
     let given = request.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let given = given.and_then(|value| value.trim().split_once(' '));
     let given = match given {
         Some((scheme, given)) if scheme.eq_ignore_ascii_case("bearer") => given.trim(),
         Some(_) | None => return false,
     };
+    let token = token.0.read().unwrap_or_else(PoisonError::into_inner);
     given.as_bytes().ct_eq(token.expose_secret().as_bytes()).into()
 }
 

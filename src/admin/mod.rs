@@ -16,11 +16,11 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::store::Store;
+pub use access::Token;
 use answer::Body;
 
 /// How long a client of the admin address may take for its request's head.
@@ -39,7 +39,7 @@ pub struct Admin {
     pub metrics: Box<dyn Fn() -> String + Send + Sync>,
     pub reload: Reload,
     /// Asked of every request but the health checks and the metrics.
-    pub token: SecretString,
+    pub token: Token,
     /// Where it listens: decides which `Host` is foreign.
     pub listen: SocketAddr,
     /// The names of all sources.

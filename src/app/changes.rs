@@ -1,10 +1,8 @@
-//! What a reload changes, in words: for the log line and for the operator who asked for it. Secrets are not compared,
-//! and no value of one is ever said.
-
-use std::fmt::Display;
+//! What a reload changes, in words: for the log line and for the operator who asked for it; and which changes wait for a
+//! restart. No value of a secret is ever told.
 
 use super::files::Files;
-use crate::config::Settings;
+use crate::config::{KeyChange, Settings};
 use crate::mapping::{self, Change};
 
 /// Tables and sources that are new, gone or different.
@@ -31,59 +29,55 @@ pub(super) fn of_files(old: &Files, new: &Files) -> Vec<String> {
     changes
 }
 
-/// Settings that are different now, with both values.
-pub(super) fn of_settings(old: &Settings, new: &Settings) -> Vec<String> {
-    let mut changes = Vec::new();
-    let mut compare = |key: &str, old: &dyn Display, new: &dyn Display| {
-        let (old, new) = (old.to_string(), new.to_string());
-        if old != new {
-            changes.push(format!("{key}: {old} becomes {new}"));
-        }
+/// Sections and keys that a reload puts in force, each with all that is below it. Every other key, also one that is new in
+/// the program, keeps its old value until a restart, and a reload says so.
+const IN_FORCE: [&str; 14] = [
+    "admin.token",
+    "admin.token_file",
+    "intake.public_url",
+    "intake.max_body",
+    "intake.body_timeout",
+    "intake.tls",
+    "servicenow",
+    "rate_limit",
+    "retry",
+    "offer",
+    "withdraw",
+    "mappings",
+    "log",
+    "sources",
+];
+
+/// Keys below those that need a restart all the same: what is in flight and what is stored belongs to one instance.
+const AT_START: [&str; 2] = ["servicenow.instance", "servicenow.api_version"];
+
+/// Whether a changed key keeps its value until a restart.
+pub(super) fn needs_restart(change: &KeyChange, old: &Settings) -> bool {
+    let below = |all: &[&str]| {
+        all.iter().any(|one| {
+            change
+                .key
+                .strip_prefix(one)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
     };
-    compare("rate_limit.per_second", &old.rate_limit.per_second, &new.rate_limit.per_second);
-    compare("rate_limit.burst", &old.rate_limit.burst, &new.rate_limit.burst);
-    compare("rate_limit.per_hour", &old.rate_limit.per_hour, &new.rate_limit.per_hour);
-    compare("rate_limit.reserve", &old.rate_limit.reserve, &new.rate_limit.reserve);
-    compare(
-        "servicenow.max_in_flight",
-        &old.servicenow.max_in_flight,
-        &new.servicenow.max_in_flight,
-    );
-    compare("log.filter", &old.log_filter, &new.log_filter);
-    if old.retry != new.retry {
-        changes.push("retry changed".to_owned());
-    }
-    if old.offer != new.offer {
-        changes.push("offer changed".to_owned());
-    }
-    if old.servicenow.tables != new.servicenow.tables {
-        changes.push("servicenow.tables changed".to_owned());
-    }
-    if old.withdraw != new.withdraw || old.servicenow.in_doubt != new.servicenow.in_doubt {
-        changes.push("withdraw or in_doubt changed".to_owned());
-    }
-    changes
+    // A listener speaks TLS from its start on, or never.
+    let tls_begins = change.key.starts_with("intake.tls") && old.intake.tls.is_none();
+    let tls_ends = change.key == "intake.tls.certificate" && change.is_removed();
+    !below(&IN_FORCE) || below(&AT_START) || tls_begins || tls_ends
 }
 
-/// Keys that were changed and are only read at the start.
-pub(super) fn needing_a_restart(old: &Settings, new: &Settings) -> Vec<&'static str> {
-    let (before, after) = (&old.intake, &new.intake);
-    let compared = [
-        ("intake.max_body", before.max_body != after.max_body),
-        ("intake.max_connections", before.max_connections != after.max_connections),
-        ("intake.max_pending", before.max_pending != after.max_pending),
-        ("intake.header_timeout", before.header_timeout != after.header_timeout),
-        ("intake.idle_timeout", before.idle_timeout != after.idle_timeout),
-        ("intake.body_timeout", before.body_timeout != after.body_timeout),
-        ("intake.tls", before.tls.is_some() != after.tls.is_some()),
-        (
-            "servicenow.request_timeout",
-            old.servicenow.request_timeout != new.servicenow.request_timeout,
-        ),
-        ("servicenow.api_version", old.servicenow.api_version != new.servicenow.api_version),
-        ("store.path", old.store.path != new.store.path),
-        ("store.retention", old.store.retention != new.store.retention),
-        ("store.body_retention", old.store.body_retention != new.store.body_retention),
-    ];
-    compared.into_iter().filter(|(_, differs)| *differs).map(|(key, _)| key).collect()
+/// Whether the way to the instance is another: its credentials, certificates and times.
+pub(super) fn concern_the_client(changes: &[KeyChange]) -> bool {
+    changes.iter().any(|change| change.key.starts_with("servicenow."))
+}
+
+/// In words, without what is told of sources that are new or gone as a whole.
+pub(super) fn words(changes: &[KeyChange], old: &Settings, new: &Settings) -> Vec<String> {
+    let whole = |key: &str| {
+        let source = key.strip_prefix("sources.").and_then(|rest| rest.split('.').next());
+        source.is_some_and(|name| old.sources.contains_key(name) != new.sources.contains_key(name))
+    };
+    let told = changes.iter().filter(|change| !whole(&change.key));
+    told.map(|change| change.words.clone()).collect()
 }

@@ -8,7 +8,7 @@ use super::Failure;
 use super::files;
 use crate::awa::pace;
 use crate::awa::wire::ApiVersion;
-use crate::awa::{self, Client};
+use crate::awa::{self, Client, SettingsError, Wired};
 use crate::config::{self, Settings};
 
 /// How long the assertion of a JWT bearer is good for.
@@ -16,14 +16,23 @@ const ASSERTION_LIFETIME: Duration = Duration::from_secs(300);
 
 /// Builds the client; nothing is sent.
 pub(super) fn client(settings: &Settings) -> Result<Client, Failure> {
-    let wrong = |text: String| Failure::Configuration(vec![files::of_config(settings, text)]);
+    built(settings, Client::new)
+}
+
+/// Builds what takes the place of a client's way to the instance; nothing is sent.
+pub(super) fn successor(client: &Client, settings: &Settings) -> Result<Wired, Failure> {
+    built(settings, |wanted| client.prepare(wanted))
+}
+
+fn built<T>(
+    settings: &Settings,
+    build: impl FnOnce(awa::Settings) -> Result<T, SettingsError>,
+) -> Result<T, Failure> {
+    let wrong = |text: String| files::of_config(settings, text);
     let awa_settings = awa_settings(settings).map_err(|problems| {
-        let problems = problems.iter();
-        Failure::Configuration(
-            problems.map(|problem| files::of_config(settings, problem.to_string())).collect(),
-        )
+        Failure::Configuration(problems.iter().map(|problem| wrong(problem.to_string())).collect())
     })?;
-    Client::new(awa_settings).map_err(|error| wrong(error.to_string()))
+    build(awa_settings).map_err(|error| Failure::Configuration(vec![wrong(error.to_string())]))
 }
 
 /// The client's settings with all secrets read.

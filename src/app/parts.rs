@@ -10,7 +10,7 @@ use tracing::{error, info, warn};
 
 use super::files::{Files, RulesInForce};
 use super::hold::Hold;
-use super::reload::{Reloader, Told};
+use super::reload::{self, Reloader, Told};
 use super::upkeep::{self, Beats};
 use super::vitals::Vitals;
 use super::{Failure, Host, Listeners, admin_token, descriptors};
@@ -20,7 +20,7 @@ use crate::awa::pace::Pace;
 use crate::clock;
 use crate::config::Settings;
 use crate::dispatch::Dispatch;
-use crate::intake::{self, BodyLimits, ServerLimits, Sources, Tls, Webhooks};
+use crate::intake::{self, ServerLimits, Sources, Tls, Webhooks};
 use crate::metrics::Metrics;
 use crate::notify::watchdog::Beat;
 use crate::report::Repeats;
@@ -50,7 +50,7 @@ pub(super) struct Parts {
 /// What runs.
 pub(super) struct Running {
     settings: Settings,
-    sources: Sources<Source>,
+    webhooks: Arc<Webhooks<Source, Store>>,
     tls: Option<Tls>,
     vitals: Arc<Vitals>,
     admin: Arc<Admin>,
@@ -66,10 +66,17 @@ impl Parts {
         if let Some(directory) = &host.runtime_directory {
             admin_token::copy_to(directory, &token);
         }
+        let token = admin::Token::new(token);
         let sources = Sources::new(files.sources.clone());
+        let limits = reload::body_limits(&settings);
+        let webhooks = Arc::new(Webhooks::new(sources.clone(), store.clone(), limits));
         let told = Told {
             rules,
-            sources: sources.clone(),
+            sources,
+            webhooks: Arc::clone(&webhooks),
+            client: Arc::clone(&client),
+            token: token.clone(),
+            runtime_directory: host.runtime_directory.clone(),
             store: store.clone(),
             pace: Arc::clone(&pace),
             tls: tls.clone(),
@@ -80,14 +87,14 @@ impl Parts {
         let (hold, started_at) = (Hold::default(), clock::now());
         let vitals = Arc::new(Vitals { store, pace, client, reloader, hold, started_at });
         let admin = Arc::new(admin_of(&vitals, &metrics, token, settings.admin.listen));
-        Ok(Running { settings, sources, tls, vitals, admin, metrics, host })
+        Ok(Running { settings, webhooks, tls, vitals, admin, metrics, host })
     }
 }
 
 fn admin_of(
     vitals: &Arc<Vitals>,
     metrics: &Metrics,
-    token: secrecy::SecretString,
+    token: admin::Token,
     listen: SocketAddr,
 ) -> Admin {
     let vitals = || Arc::clone(vitals);
@@ -139,7 +146,7 @@ fn admin_of(
 
 impl Running {
     pub(super) async fn run(self, listeners: Listeners, shutdown: Shutdown) -> Result<(), Failure> {
-        let Self { settings, sources, tls, vitals, admin, metrics, host } = self;
+        let Self { settings, webhooks, tls, vitals, admin, metrics, host } = self;
         let (store, notifier) = (vitals.store.clone(), host.notifier);
         let stopped = Shutdown::new();
         let Beats { watchdog, dispatcher, intake: intake_beat, writer } = Beats::register();
@@ -150,7 +157,6 @@ impl Running {
         let admin = tokio::spawn(admin::serve(listeners.admin, admin, async move {
             admin_stopped.requested().await;
         }));
-        let webhooks = Arc::new(Webhooks::new(sources, store.clone(), body_limits(&settings)));
         let asked = Arc::clone(&vitals);
         let take = move |request| {
             let health = intake::health(&request, || asked.takes_webhooks());
@@ -213,10 +219,6 @@ fn dispatch(vitals: &Arc<Vitals>, beat: Beat) -> Dispatch {
         held: Arc::new(move || hold.is_held()),
         beat: Box::new(move || beat.beat()),
     }
-}
-
-fn body_limits(settings: &Settings) -> BodyLimits {
-    BodyLimits { max: settings.intake.max_body, timeout: settings.intake.body_timeout }
 }
 
 fn server_limits(settings: &Settings) -> ServerLimits {

@@ -1,20 +1,24 @@
 //! Taking new files over under a running daemon, all or nothing.
 //!
-//! Profiles, secrets, tables, limits, retry delays, offer defaults, the log filter and the intake's certificate are
-//! taken over. Addresses, the instance with its credentials, and the store stay as they are until a restart.
+//! Which keys are taken over is said in `changes`; the others keep their values until a restart, so that the settings in
+//! force are what the daemon works by.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use secrecy::SecretString;
 use tokio_rustls::TlsAcceptor;
 use tracing::{error, info, warn};
 
 use super::files::{Files, RulesInForce};
-use super::{changes, counters, instance, millis, tls};
+use super::{admin_token, changes, counters, instance, millis, tls};
+use crate::admin;
 use crate::awa::pace::Pace;
+use crate::awa::{Client, Wired};
 use crate::clock;
-use crate::config::{ServiceNow, Settings};
+use crate::config::{Contents, KeyChange, Settings};
 use crate::dispatch::Delays;
-use crate::intake::{Sources, Tls};
+use crate::intake::{BodyLimits, Sources, Tls, Webhooks};
 use crate::logging::Logging;
 use crate::notify::Notifier;
 use crate::shutdown::{Hangups, Shutdown};
@@ -25,6 +29,11 @@ use crate::vendor::Source;
 pub(super) struct Told {
     pub(super) rules: Arc<RulesInForce>,
     pub(super) sources: Sources<Source>,
+    pub(super) webhooks: Arc<Webhooks<Source, Store>>,
+    pub(super) client: Arc<Client>,
+    pub(super) token: admin::Token,
+    /// Where the token is copied to.
+    pub(super) runtime_directory: Option<PathBuf>,
     pub(super) store: Store,
     pub(super) pace: Arc<Pace>,
     /// None: the intake speaks plain HTTP.
@@ -44,6 +53,8 @@ pub(super) struct Reloader {
 struct InForce {
     settings: Settings,
     files: Files,
+    /// Of what the settings name, as it was read last.
+    contents: Contents,
     /// Why the last reload was refused.
     refused: Option<Vec<String>>,
 }
@@ -52,9 +63,16 @@ struct InForce {
 struct Loaded {
     settings: Settings,
     files: Files,
+    contents: Contents,
     acceptor: Option<TlsAcceptor>,
-    /// Changed keys that are only read at the start.
-    later: Vec<&'static str>,
+    /// Where another one is wanted.
+    token: Option<SecretString>,
+    /// Where another way to the instance is wanted.
+    wired: Option<Wired>,
+    /// In force from now on.
+    changes: Vec<KeyChange>,
+    /// In force after a restart.
+    later: Vec<String>,
 }
 
 impl Reloader {
@@ -63,7 +81,8 @@ impl Reloader {
             counters::of_source(source);
             counters::last_event(&told.store, source, clock::now());
         }
-        let in_force = Mutex::new(InForce { settings, files, refused: None });
+        let contents = settings.keys.contents();
+        let in_force = Mutex::new(InForce { settings, files, contents, refused: None });
         Self { in_force, told, turn: tokio::sync::Mutex::default() }
     }
 
@@ -80,8 +99,12 @@ impl Reloader {
     }
 
     async fn take_over(&self) -> Result<Vec<String>, Vec<String>> {
-        let old = self.lock().settings.clone();
-        let loaded = tokio::task::spawn_blocking(move || load(&old)).await;
+        let (old, contents) = {
+            let in_force = self.lock();
+            (in_force.settings.clone(), in_force.contents.clone())
+        };
+        let client = Arc::clone(&self.told.client);
+        let loaded = tokio::task::spawn_blocking(move || load(&old, &contents, &client)).await;
         let loaded = loaded
             .unwrap_or_else(|error| Err(vec![format!("reading the files panicked: {error}")]));
         let loaded = match loaded {
@@ -103,9 +126,7 @@ impl Reloader {
             Err(error) => return Err(vec![error.to_string()]),
         }
         if changes.is_empty() {
-            info!(
-                "Reloaded: tables and limits are as they were; profiles and secrets are read anew"
-            );
+            info!("Reloaded: nothing has changed but, maybe, profiles, which are read anew");
         } else {
             info!("Reloaded: {}", changes.join("; "));
         }
@@ -122,14 +143,29 @@ impl Reloader {
 
     /// Tells every part, and says what is different.
     fn put_in_force(&self, loaded: Loaded) -> Vec<String> {
-        let Loaded { settings, files, acceptor, later: _ } = loaded;
+        let Loaded { settings, files, contents, acceptor, token, wired, changes, later: _ } =
+            loaded;
         let mut in_force = self.lock();
         let mut differences = changes::of_files(&in_force.files, &files);
-        differences.extend(changes::of_settings(&in_force.settings, &settings));
+        differences.extend(changes::words(&changes, &in_force.settings, &settings));
         let told = &self.told;
         told.rules.replace(&settings, &files);
         told.sources.replace(files.sources.clone());
+        told.webhooks.set_limits(body_limits(&settings));
+        if let Some(token) = token {
+            if let Some(directory) = &told.runtime_directory {
+                admin_token::copy_to(directory, &token);
+            }
+            told.token.replace(token);
+        }
+        if let Some(wired) = wired {
+            told.client.replace(wired);
+            told.pace.forgive();
+        }
+        told.client.set_per_second(settings.rate_limit.per_second.get());
         told.pace.set_limits(instance::limits(&settings));
+        // The dispatcher may sleep until a moment that was true for the old limits.
+        told.store.agenda().changed().notify_one();
         if let (Some(tls), Some(acceptor)) = (&told.tls, acceptor) {
             tls.replace(acceptor);
         }
@@ -143,7 +179,7 @@ impl Reloader {
             counters::of_source(source);
             counters::last_event(&told.store, source, clock::now());
         }
-        *in_force = InForce { settings, files, refused: None };
+        *in_force = InForce { settings, files, contents, refused: None };
         differences
     }
 
@@ -200,32 +236,46 @@ impl Reloader {
 }
 
 /// The configuration file if there is one, else what is in force, with profiles, secrets, tables and certificates read
-/// anew.
-fn load(old: &Settings) -> Result<Loaded, Vec<String>> {
-    let texts = |problem: &crate::config::Problem| problem.to_string();
-    let mut settings = match &old.file {
-        Some(file) => Settings::load(Some(file))
-            .map_err(|problems| problems.iter().map(texts).collect::<Vec<_>>())?,
-        None => old.clone(),
-    };
-    let later = changes::needing_a_restart(old, &settings);
-    settings.servicenow = ServiceNow {
-        max_in_flight: settings.servicenow.max_in_flight,
-        in_doubt: settings.servicenow.in_doubt,
-        tables: settings.servicenow.tables.clone(),
-        ..old.servicenow.clone()
-    };
-    settings.store = old.store.clone();
+/// anew. Changes nothing.
+fn load(old: &Settings, contents: &Contents, client: &Client) -> Result<Loaded, Vec<String>> {
+    let (mut settings, changes) = old
+        .reload(|change| changes::needs_restart(change, old))
+        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())?;
+    // Sockets that systemd handed over listen elsewhere than the file says.
     settings.intake.listen = old.intake.listen;
-    settings.admin = old.admin.clone();
-    settings.file.clone_from(&old.file);
+    settings.admin.listen = old.admin.listen;
+    if let Some(sandbox) = &old.servicenow.sandbox {
+        settings.servicenow.point_to(sandbox).map_err(|problem| vec![problem])?;
+    }
+    let (later, mut changes): (Vec<_>, Vec<_>) =
+        changes.into_iter().partition(|change| changes::needs_restart(change, old));
+    let (contents, more) = settings.contents_since(contents);
+    changes.extend(more);
+    let wired = match changes::concern_the_client(&changes) {
+        true => instance::successor(client, &settings).map(Some),
+        false => Ok(None),
+    };
+    let token = match changes.iter().any(|change| change.key.starts_with("admin.token")) {
+        true => admin_token::in_force(&settings).map(Some),
+        false => Ok(None),
+    };
     let acceptor = tls::acceptor(&settings);
-    match (Files::load(&settings), acceptor) {
-        (Ok(files), Ok(acceptor)) => Ok(Loaded { settings, files, acceptor, later }),
-        (files, acceptor) => {
-            let problems = files.err().unwrap_or_default();
-            let problems = problems.iter().chain(acceptor.as_ref().err());
-            Err(problems.map(ToString::to_string).collect())
+    match (Files::load(&settings), acceptor, wired, token) {
+        (Ok(files), Ok(acceptor), Ok(wired), Ok(token)) => {
+            let later = later.into_iter().map(|change| change.key).collect();
+            Ok(Loaded { settings, files, contents, acceptor, token, wired, changes, later })
+        }
+        (files, acceptor, wired, token) => {
+            let mut problems = files.err().unwrap_or_default();
+            problems.extend(acceptor.err());
+            let texts = problems.iter().map(ToString::to_string);
+            let failures = wired.err().into_iter().chain(token.err());
+            Err(texts.chain(failures.map(|failure| failure.to_string())).collect())
         }
     }
+}
+
+/// How much of a request is taken.
+pub(super) fn body_limits(settings: &Settings) -> BodyLimits {
+    BodyLimits { max: settings.intake.max_body, timeout: settings.intake.body_timeout }
 }

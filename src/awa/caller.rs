@@ -3,6 +3,7 @@
 //! It repeats nothing. What carries the requests is an [`Exchange`].
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use reqwest::Method;
 use tokio::sync::Mutex;
@@ -25,17 +26,18 @@ pub(super) type QueueIds = Mutex<HashMap<ExternalId, Vec<String>>>;
 pub(super) struct Caller {
     queues: QueueIds,
     reasons: Reasons,
-    holds: Holds,
+    holds: Arc<Holds>,
 }
 
 impl Caller {
     /// `channels`: the contact centre's names of channels to ServiceNow's sys_ids.
     pub(super) fn new(channels: HashMap<String, String>) -> Self {
-        Self {
-            queues: QueueIds::default(),
-            reasons: Reasons::new(channels),
-            holds: Holds::default(),
-        }
+        Self { queues: QueueIds::default(), reasons: Reasons::new(channels), holds: Arc::default() }
+    }
+
+    /// The same for other channels. Queues and reasons are asked for anew; moments that offers were given stay theirs.
+    pub(super) fn successor(&self, channels: HashMap<String, String>) -> Self {
+        Self { holds: Arc::clone(&self.holds), ..Self::new(channels) }
     }
 
     /// Sends a call, once.

@@ -2,23 +2,23 @@
 //!
 //! It repeats nothing on its own but a request whose token had gone stale. Whoever calls it asks [`super::Pace`] first.
 
-use super::caller::Caller;
+use std::sync::{Arc, PoisonError, RwLock};
+
 use super::classify::Verdict;
-use super::exchange::Network;
 use super::lookup::{self, Probed};
 use super::pace::Signal;
 use super::settings::{Settings, SettingsError};
 #[cfg(test)]
 use super::stand_in::Asking;
-use super::transport::{Allowance, Transport};
+use super::transport::Allowance;
+use super::wired::Wired;
 use crate::clock;
 use crate::routing::{Answer, AwaCall, AwaReply, CallKind, LookUp, UnixMillis};
 
 /// The one client of an instance. Cheap to share behind an `Arc`.
 #[derive(Debug)]
 pub struct Client {
-    pub(super) transport: Transport,
-    caller: Caller,
+    in_force: RwLock<Arc<Wired>>,
     #[cfg(test)]
     pub(crate) stand_in: Option<super::stand_in::StandIn>,
 }
@@ -68,13 +68,28 @@ impl Client {
     /// # Errors
     /// Names the setting that is wrong and what to do about it.
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
-        let (transport, channels) = Transport::new(settings)?;
         Ok(Self {
-            transport,
-            caller: Caller::new(channels),
+            in_force: RwLock::new(Arc::new(Wired::new(settings)?)),
             #[cfg(test)]
             stand_in: None,
         })
+    }
+
+    /// Builds what [`Client::replace`] puts in force; nothing is sent, and nothing changes yet.
+    ///
+    /// # Errors
+    /// As [`Client::new`].
+    pub fn prepare(&self, settings: Settings) -> Result<Wired, SettingsError> {
+        self.in_force().successor(settings)
+    }
+
+    /// Takes other credentials, certificates and times for the calls from now on; those in flight end as they began.
+    pub fn replace(&self, wired: Wired) {
+        *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(wired);
+    }
+
+    pub(super) fn in_force(&self) -> Arc<Wired> {
+        Arc::clone(&self.in_force.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Sends a call, once.
@@ -83,8 +98,9 @@ impl Client {
         if let Some(stand_in) = &self.stand_in {
             return stand_in.asks(Asking::Call(call.clone()), terms.deadline).await;
         }
-        let allowance = self.transport.allowance(terms.deadline);
-        let verdict = self.caller.send(&self.network(&allowance), call, terms).await;
+        let wired = self.in_force();
+        let allowance = wired.transport.allowance(terms.deadline);
+        let verdict = wired.caller.send(&wired.network(&allowance), call, terms).await;
         reply(call.kind(), terms.attempt, verdict, &allowance)
     }
 
@@ -94,8 +110,9 @@ impl Client {
         if let Some(stand_in) = &self.stand_in {
             return stand_in.asks(Asking::LookUp(question.clone()), deadline).await;
         }
-        let allowance = self.transport.allowance(deadline);
-        let verdict = self.caller.look_up(&self.network(&allowance), question).await;
+        let wired = self.in_force();
+        let allowance = wired.transport.allowance(deadline);
+        let verdict = wired.caller.look_up(&wired.network(&allowance), question).await;
         reply(CallKind::LookUp, 1, verdict, &allowance)
     }
 
@@ -105,24 +122,19 @@ impl Client {
         if self.stand_in.is_some() {
             return Probed::well();
         }
-        let allowance = self.transport.allowance(clock::now().plus(PROBE_PATIENCE));
+        let allowance = self.in_force().transport.allowance(clock::now().plus(PROBE_PATIENCE));
         lookup::probe(self, &allowance).await
     }
 
     /// Takes a new limit of requests in any second; 0 = none.
     pub fn set_per_second(&self, per_second: u32) {
-        self.transport.set_per_second(per_second);
-    }
-
-    /// The network within an allowance.
-    pub(super) const fn network<'a>(&'a self, allowance: &'a Allowance) -> Network<'a> {
-        Network { transport: &self.transport, allowance }
+        self.in_force().transport.set_per_second(per_second);
     }
 
     /// ServiceNow's clock less ours in milliseconds; none before the first answer.
     #[must_use]
     pub fn clock_offset_ms(&self) -> Option<i64> {
-        self.transport.offset().likely(clock::now())
+        self.in_force().transport.offset().likely(clock::now())
     }
 }
 

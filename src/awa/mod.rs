@@ -23,6 +23,7 @@ mod token;
 mod transport;
 mod turnstile;
 pub mod wire;
+mod wired;
 mod work_item;
 
 #[cfg(test)]
@@ -36,3 +37,4 @@ pub use client::{Client, Reply, Terms};
 pub use lookup::{LookUps, Probed};
 pub use pace::{Limits, NotNow, Pace, Permit, Signal, Standing, Turn, Why, backoff_delay};
 pub use settings::{Auth, Grant, Settings, SettingsError};
+pub use wired::Wired;

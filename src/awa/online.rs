@@ -97,7 +97,7 @@ impl Client {
     }
 
     pub(super) fn patience(&self) -> Allowance {
-        self.transport.allowance(clock::now().plus(PATIENCE))
+        self.in_force().transport.allowance(clock::now().plus(PATIENCE))
     }
 }
 
@@ -127,8 +127,12 @@ pub(super) async fn rows_of<'a>(
 
 async fn ask(client: &Client, path: &str, query: &[(&str, &str)]) -> Result<Vec<Value>, Verdict> {
     let outgoing = Outgoing::get(CALL, path, query);
-    let received =
-        client.transport.exchange(&outgoing, &client.patience()).await.map_err(failure)?;
+    let received = client
+        .in_force()
+        .transport
+        .exchange(&outgoing, &client.patience())
+        .await
+        .map_err(failure)?;
     let value = read(&received, clock::now())?;
     Ok(value["result"].as_array().cloned().unwrap_or_default())
 }
@@ -200,7 +204,7 @@ async fn reject_reasons(client: &Client, wanted: &Wanted) -> Vec<Finding> {
     let mut channels: Vec<_> = wanted.channels.iter().collect();
     channels.sort();
     for (name, id) in channels {
-        match reasons::fetch(&client.network(&client.patience()), id).await {
+        match reasons::fetch(&client.in_force().network(&client.patience()), id).await {
             Ok(reasons) => {
                 findings.push(Finding::new(
                     "channel",

@@ -2,6 +2,7 @@
 //!
 //! Never follows a redirect, keeps no cookie, repeats nothing but a request that was refused for a stale token.
 
+use std::collections::HashMap;
 use std::error::Error as _;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -101,10 +102,26 @@ impl<'a> Outgoing<'a> {
 impl Transport {
     pub(super) fn new(
         settings: Settings,
-    ) -> Result<(Self, std::collections::HashMap<String, String>), SettingsError> {
+    ) -> Result<(Self, HashMap<String, String>), SettingsError> {
+        let turnstile = Arc::new(Turnstile::new(settings.per_second));
+        Self::behind(turnstile, Offset::default(), settings)
+    }
+
+    /// The same for other settings; the requests of the last second and the instance's clock stay known.
+    pub(super) fn successor(
+        &self,
+        settings: Settings,
+    ) -> Result<(Self, HashMap<String, String>), SettingsError> {
+        Self::behind(Arc::clone(&self.turnstile), self.offset(), settings)
+    }
+
+    fn behind(
+        turnstile: Arc<Turnstile>,
+        offset: Offset,
+        settings: Settings,
+    ) -> Result<(Self, HashMap<String, String>), SettingsError> {
         let base = base(&settings.base_url)?;
         let http = http(&base, &settings)?;
-        let turnstile = Arc::new(Turnstile::new(settings.per_second));
         let identity = Identity::new(settings.auth, http.clone(), &base, Arc::clone(&turnstile))?;
         let transport = Self {
             http,
@@ -113,7 +130,7 @@ impl Transport {
             request_timeout: settings.request_timeout,
             identity,
             turnstile,
-            offset: Mutex::default(),
+            offset: Mutex::new(offset),
             rate_rule: Mutex::default(),
         };
         Ok((transport, settings.channels))

@@ -102,22 +102,6 @@ impl Auth {
             }
         }
     }
-
-    /// Every secret in it.
-    pub(super) fn secrets(&self) -> Vec<&Secret> {
-        match self {
-            Self::Basic { password, .. } => vec![password],
-            Self::ApiKey { key } => vec![key],
-            Self::OAuth(oauth) => {
-                let of_grant = match &oauth.grant {
-                    Grant::ClientCredentials => None,
-                    Grant::Password { password, .. } => Some(password),
-                    Grant::JwtBearer { key_file, .. } => Some(key_file),
-                };
-                oauth.client_secret.iter().chain(of_grant).collect()
-            }
-        }
-    }
 }
 
 impl OAuth {

@@ -162,6 +162,7 @@ pub(super) fn read_mappings(mut section: Section<'_>) -> Option<PathBuf> {
 /// Reads `[log]`: what is logged, in tracing-subscriber's words.
 pub(super) fn read_log(mut section: Section<'_>) -> Option<String> {
     let filter = section.need("filter", |given| {
+        given.may_be_shown();
         let filter = text(given)?;
         match EnvFilter::builder().parse(&filter) {
             Ok(_) => Ok(filter),

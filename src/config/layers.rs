@@ -25,6 +25,7 @@ const ENVIRONMENT: &str = "environment";
 const DEFAULTS: &str = include_str!("defaults.toml");
 
 /// The merged values, and the places that they came from.
+#[derive(Clone)]
 pub(super) struct Layers {
     figment: Figment,
     file: Option<PathBuf>,
@@ -187,7 +188,7 @@ impl Provider for Text<'_> {
 }
 
 /// The line of each key of a TOML text.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Lines {
     /// Where each line ends, as an offset.
     ends: Vec<usize>,
@@ -230,7 +231,7 @@ fn line_of(ends: &[usize], offset: usize) -> usize {
 }
 
 /// The keys of a table with their offsets, and theirs in turn.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Keys(BTreeMap<String, (usize, Self)>);
 
 impl<'de> Deserialize<'de> for Keys {

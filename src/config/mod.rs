@@ -7,6 +7,7 @@ mod auth;
 mod daemon;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod keys;
 mod layers;
 pub mod limits;
 mod problem;
@@ -29,6 +30,7 @@ use crate::routing::{Directory, OfferDefaults, Rules};
 
 pub use auth::{Auth, Grant, OAuth, TokenUrl};
 pub use daemon::{Admin, Intake, IntakeTls, KeyPair, Store};
+pub use keys::{Contents, KeyChange, Keys};
 pub use layers::{ENV_PREFIX, unread_variables};
 pub use problem::{Problem, Problems};
 pub use secret::Secret;
@@ -64,6 +66,8 @@ pub struct Settings {
     pub log_filter: String,
     /// By name.
     pub sources: BTreeMap<String, Source>,
+    /// All of it once more as it was given, for comparing.
+    pub keys: Keys,
 }
 
 /// Which secrets a command needs.
@@ -117,10 +121,12 @@ impl Settings {
 
     fn read(file: Option<PathBuf>, values: Dict, layers: Layers) -> Result<Self, Problems> {
         let report = Report::new(layers);
-        let settings = Self::sections(Section::root(&report, values), file);
-        let problems = report.into_problems();
+        let settings = Self::sections(Section::root(&report, values.clone()), file);
+        let (problems, marks) = report.close();
         match settings {
-            Some(settings) if problems.is_empty() => Ok(settings),
+            Some(settings) if problems.is_empty() => {
+                Ok(Self { keys: Keys::new(values, marks), ..settings })
+            }
             Some(_) | None => Err(Problems::from(problems)),
         }
     }
@@ -156,6 +162,7 @@ impl Settings {
             mappings: mappings?,
             log_filter: log_filter?,
             sources,
+            keys: Keys::default(),
         })
     }
 
@@ -194,17 +201,39 @@ impl Settings {
     }
 
     fn secrets(&self, scope: Scope) -> Vec<&Secret> {
-        let tls = self.intake.tls.iter().map(|tls| &tls.pair.key);
-        let sources = self.sources.values().flat_map(|source| &source.secrets);
-        let servicenow = match scope {
-            Scope::WithoutServiceNow => Vec::new(),
-            Scope::Everything => {
-                let certificate = self.servicenow.client_certificate.as_ref().map(|pair| &pair.key);
-                let auth = self.servicenow.auth.as_ref().map(Auth::secrets).unwrap_or_default();
-                auth.into_iter().chain(certificate).collect()
-            }
+        let wanted = |secret: &&Secret| match scope {
+            Scope::Everything => true,
+            Scope::WithoutServiceNow => !secret.key().starts_with("servicenow."),
         };
-        self.admin.token.iter().chain(tls).chain(sources).chain(servicenow).collect()
+        self.keys.secrets().iter().filter(wanted).collect()
+    }
+
+    /// Reads the file anew. Where a key for which `keeps` is true has changed, the settings that come back have its old
+    /// value: so what they say can be put in force as a whole. All changes are told, the kept ones too.
+    ///
+    /// # Errors
+    /// The file does not hold, with or without the kept values.
+    pub fn reload(
+        &self,
+        keeps: impl Fn(&KeyChange) -> bool,
+    ) -> Result<(Self, Vec<KeyChange>), Problems> {
+        let Some(file) = &self.file else { return Ok((self.clone(), Vec::new())) };
+        let (values, layers) = Layers::of_file(Some(file), Dict::new())?;
+        let new = Self::read(Some(file.clone()), values, layers.clone())?;
+        let changes = new.keys.since(&self.keys);
+        if !changes.iter().any(&keeps) {
+            return Ok((new, changes));
+        }
+        let values = new.keys.keeping(&self.keys, changes.iter().filter(|change| keeps(change)));
+        Self::read(Some(file.clone()), values, layers).map(|settings| (settings, changes))
+    }
+
+    /// The keys whose secrets or files are others than they were.
+    #[must_use]
+    pub fn contents_since(&self, old: &Contents) -> (Contents, Vec<KeyChange>) {
+        let contents = self.keys.contents();
+        let changes = contents.since(old);
+        (contents, changes)
     }
 
     /// What holds, but may be meant otherwise: a sentence each.

@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use figment::value::{Dict, Value};
 use secrecy::{ExposeSecret, SecretString};
@@ -67,6 +68,11 @@ impl Secret {
 }
 
 impl Secret {
+    /// The path of the key that it is read for; with its place in brackets in an array.
+    pub(super) fn key(&self) -> &str {
+        &self.key
+    }
+
     /// Whether a file gives the secret with blanks around it, which belong to it; says where, never what.
     pub(super) fn warning(&self) -> Option<String> {
         if !matches!(self.kept, Kept::File(_) | Kept::Credential(_)) {
@@ -126,14 +132,19 @@ fn from_file(path: &Path) -> Result<SecretString, String> {
 
 /// Reads a secret: a text (or a whole number or a flag, taken as its text), or a table that says where it is kept.
 pub(super) fn secret(given: Given) -> Result<Secret, String> {
-    let (place, key) = (given.place.clone(), given.key.clone());
-    let kept = kept(given.value, given.environment)?;
-    Ok(Secret { kept, place, key })
+    kept_as(given, |kept| kept)
+}
+
+fn kept_as(given: Given, meant: impl FnOnce(Kept) -> Kept) -> Result<Secret, String> {
+    let Given { value, environment, place, key, marks } = given;
+    let secret = Secret { kept: meant(kept(value, environment)?), place, key };
+    marks.borrow_mut().secrets.push(secret.clone());
+    Ok(secret)
 }
 
 /// Reads an array of secrets, or a single one.
 pub(super) fn secrets(given: Given) -> Result<Vec<Secret>, String> {
-    let (place, key) = (given.place.clone(), given.key.clone());
+    let (place, key, marks) = (given.place.clone(), given.key.clone(), Rc::clone(&given.marks));
     let several = match &given.value {
         Value::Array(..) => true,
         Value::String(_, text) => given.environment && text.trim_start().starts_with('['),
@@ -152,19 +163,19 @@ pub(super) fn secrets(given: Given) -> Result<Vec<Secret>, String> {
     }
     let one = |(index, element)| {
         let kept = kept(element, false).map_err(|text| format!("[{index}] {text}"))?;
-        Ok(Secret { kept, place: place.clone(), key: format!("{key}[{index}]") })
+        let secret = Secret { kept, place: place.clone(), key: format!("{key}[{index}]") };
+        marks.borrow_mut().secrets.push(secret.clone());
+        Ok(secret)
     };
     elements.into_iter().enumerate().map(one).collect()
 }
 
 /// Reads where a PEM file is: here a plain text is its path.
 pub(super) fn key_file(given: Given) -> Result<Secret, String> {
-    let secret = secret(given)?;
-    let kept = match secret.kept {
+    kept_as(given, |kept| match kept {
         Kept::Here(path) => Kept::File(PathBuf::from(path.expose_secret())),
         kept @ (Kept::Variable(_) | Kept::File(_) | Kept::Credential(_)) => kept,
-    };
-    Ok(Secret { kept, ..secret })
+    })
 }
 
 const WANTED: &str =

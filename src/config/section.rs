@@ -2,25 +2,29 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use figment::value::{Dict, Tag, Value};
 
 use super::Problem;
+use super::keys::Marks;
 use super::layers::Layers;
 
 /// Where problems are gathered.
 pub(super) struct Report {
     layers: Layers,
     found: RefCell<Vec<Problem>>,
+    marks: Rc<RefCell<Marks>>,
 }
 
 impl Report {
     pub(super) fn new(layers: Layers) -> Self {
-        Self { layers, found: RefCell::default() }
+        Self { layers, found: RefCell::default(), marks: Rc::default() }
     }
 
-    pub(super) fn into_problems(self) -> Vec<Problem> {
-        self.found.into_inner()
+    /// All problems, and what is known of the keys that were read.
+    pub(super) fn close(self) -> (Vec<Problem>, Marks) {
+        (self.found.into_inner(), self.marks.take())
     }
 
     fn note(&self, place: Option<String>, path: &[String], text: String) {
@@ -36,6 +40,19 @@ pub(super) struct Given {
     pub(super) place: Option<String>,
     /// The key's path with dots.
     pub(super) key: String,
+    pub(super) marks: Rc<RefCell<Marks>>,
+}
+
+impl Given {
+    /// Notes that the value is no secret, so that a reload may tell it.
+    pub(super) fn may_be_shown(&self) {
+        self.marks.borrow_mut().shown.insert(self.key.clone());
+    }
+
+    /// Notes that the value names a file, whose content is part of what is configured.
+    pub(super) fn names_file(&self, file: &str) {
+        self.marks.borrow_mut().files.insert(self.key.clone(), file.into());
+    }
 }
 
 /// A table that is being read; [`Section::close`] ends it.
@@ -228,7 +245,8 @@ impl<'a> Section<'a> {
         let tag = self.tag_of(&value);
         let place = self.report.layers.place(tag, &path);
         let environment = self.report.layers.is_environment(tag);
-        let given = Given { value, environment, place: place.clone(), key: path.join(".") };
+        let marks = Rc::clone(&self.report.marks);
+        let given = Given { value, environment, place: place.clone(), key: path.join("."), marks };
         match read(given) {
             Ok(value) => Some(value),
             Err(text) => {

@@ -35,6 +35,8 @@ pub struct ServiceNow {
     pub tables: Vec<TableName>,
     /// Vendor channels and their `awa_service_channel` records.
     pub channels: BTreeMap<String, SysId>,
+    /// The sandbox that takes the instance's place; see [`ServiceNow::point_to`].
+    pub sandbox: Option<String>,
 }
 
 impl ServiceNow {
@@ -47,6 +49,7 @@ impl ServiceNow {
         let password = Secret::of("sandbox");
         self.auth = Some(Auth::Basic { username: "bridge".to_owned(), password });
         self.client_certificate = None;
+        self.sandbox = Some(sandbox.to_owned());
         Ok(())
     }
 }
@@ -106,6 +109,7 @@ impl ServiceNow {
             in_doubt: in_doubt?,
             tables: tables?,
             channels: channels?,
+            sandbox: None,
         })
     }
 }

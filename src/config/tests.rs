@@ -252,7 +252,7 @@ fn a_whole_number_in_the_file_is_a_secret_and_a_broken_one_is_not() {
     let secret =
         |value: &str| parse(&format!("servicenow.auth = {{ kind = 'api_key', key = {value} }}"));
     let settings = secret("12345").unwrap();
-    let [key] = settings.servicenow.auth.as_ref().unwrap().secrets()[..] else { panic!("one") };
+    let [key] = settings.keys.secrets() else { panic!("one") };
     assert_eq!(secrecy::ExposeSecret::expose_secret(&key.reveal().unwrap()), "12345");
 
     for value in [

@@ -16,7 +16,10 @@ use crate::routing::{SysId, TableName};
 pub(super) fn duration(
     limits: RangeInclusive<Duration>,
 ) -> impl Fn(Given) -> Result<Duration, String> {
-    move |given| duration_of(&given.value, &limits)
+    move |given| {
+        given.may_be_shown();
+        duration_of(&given.value, &limits)
+    }
 }
 
 /// Reads an array of durations, each within limits.
@@ -25,6 +28,7 @@ pub(super) fn durations(
     most: usize,
 ) -> impl Fn(Given) -> Result<Vec<Duration>, String> {
     move |given| {
+        given.may_be_shown();
         let elements = array(given)?;
         if elements.len() > most {
             return Err(format!("has {} elements; at most {most} are taken", elements.len()));
@@ -83,6 +87,7 @@ pub(super) fn whole<T: TryFrom<u64>>(
     limits: RangeInclusive<u64>,
 ) -> impl Fn(Given) -> Result<T, String> {
     move |given| {
+        given.may_be_shown();
         let range = || format!("write a whole number from {} to {}", limits.start(), limits.end());
         let value = plain(given);
         let Value::Num(_, number) = &value else {
@@ -102,6 +107,7 @@ pub(super) fn whole<T: TryFrom<u64>>(
 
 /// Reads a share: 0 or more, less than 1.
 pub(super) fn share(given: Given) -> Result<f64, String> {
+    given.may_be_shown();
     let value = plain(given);
     let number = match &value {
         Value::Num(_, number) => match (number.to_i128(), number.to_u128()) {
@@ -117,6 +123,7 @@ pub(super) fn share(given: Given) -> Result<f64, String> {
 
 /// Reads `true` or `false`.
 pub(super) fn flag(given: Given) -> Result<bool, String> {
+    given.may_be_shown();
     match plain(given) {
         Value::Bool(_, flag) => Ok(flag),
         other => Err(format!("is {}; write true or false", what(&other))),
@@ -134,11 +141,15 @@ pub(super) fn text(given: Given) -> Result<String, String> {
 
 /// Reads the path of a file or folder.
 pub(super) fn path(given: Given) -> Result<PathBuf, String> {
+    if let Value::String(_, path) = &given.value {
+        given.names_file(path);
+    }
     text(given).map(PathBuf::from)
 }
 
 /// Reads an address to listen on: an IP address and a port, port 0 for any free one.
 pub(super) fn address(given: Given) -> Result<SocketAddr, String> {
+    given.may_be_shown();
     let text = text(given)?;
     text.parse().map_err(|_| {
         format!("is {text:?}; write an IP address and a port, such as \"127.0.0.1:8080\"")
@@ -150,6 +161,7 @@ pub(super) fn choice<T: Copy>(
     words: &'static [(&'static str, T)],
 ) -> impl Fn(Given) -> Result<T, String> {
     move |given| {
+        given.may_be_shown();
         let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
         let Value::String(_, text) = given.value else {
             return Err(format!("is {}; write one of {}", what(&given.value), names.join(", ")));
@@ -350,7 +362,7 @@ pub(super) fn plain(given: Given) -> Value {
 }
 
 /// Names a value that is not a secret.
-fn what(value: &Value) -> String {
+pub(super) fn what(value: &Value) -> String {
     match value {
         Value::String(_, text) => format!("{text:?}"),
         Value::Char(_, char) => format!("{char:?}"),

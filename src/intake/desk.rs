@@ -21,6 +21,11 @@ pub trait Desk: Send + Sync + 'static {
     /// What the vendor wants to hear instead of the usual answers.
     fn answer_policy(&self) -> &AnswerPolicy;
 
+    /// The largest body in bytes that its profile takes; none: as the intake.
+    fn max_body(&self) -> Option<usize> {
+        None
+    }
+
     /// The answer to a request that only asks whether somebody is there.
     fn handshake(&self, request: &Request) -> Option<HandshakeAnswer>;
 
@@ -67,6 +72,10 @@ impl Desk for Source {
 
     fn answer_policy(&self) -> &AnswerPolicy {
         self.answer()
+    }
+
+    fn max_body(&self) -> Option<usize> {
+        self.profile().max_body()
     }
 
     fn handshake(&self, request: &Request) -> Option<HandshakeAnswer> {

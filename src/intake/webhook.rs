@@ -3,7 +3,7 @@
 //! Nothing is parsed before it is verified, and a 2xx leaves only when all is synced.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -41,7 +41,7 @@ pub struct BodyLimits {
 pub struct Webhooks<D, L> {
     sources: Sources<D>,
     ledger: L,
-    limits: BodyLimits,
+    limits: RwLock<BodyLimits>,
     warned: Repeats,
 }
 
@@ -55,7 +55,12 @@ struct Arrival<D> {
 impl<D: Desk, L: Ledger> Webhooks<D, L> {
     /// Takes requests for these sources and keeps what they say in `ledger`.
     pub fn new(sources: Sources<D>, ledger: L, limits: BodyLimits) -> Self {
-        Self { sources, ledger, limits, warned: Repeats::default() }
+        Self { sources, ledger, limits: RwLock::new(limits), warned: Repeats::default() }
+    }
+
+    /// Takes other limits for the requests that come from now on.
+    pub fn set_limits(&self, limits: BodyLimits) {
+        *self.limits.write().unwrap_or_else(PoisonError::into_inner) = limits;
     }
 
     /// Answers one request. Once the body has come, the walk goes on to its end even if the vendor hangs up.
@@ -69,7 +74,7 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
         let Some((source, desk)) = self.source_of(&head.uri) else {
             return counted("", answer(Verdict::UnknownSource, &AnswerPolicy::default()));
         };
-        let answered = match self.body(body).await {
+        let answered = match self.body(body, desk.max_body()).await {
             Err(verdict) => answer(verdict, desk.answer_policy()),
             Ok(body) => {
                 let request = request_of(head.method, &head.uri, head.headers, body, received_at);
@@ -88,18 +93,20 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
         Some((name.into(), desk))
     }
 
-    async fn body<B>(&self, body: B) -> Result<Bytes, Verdict>
+    /// At most as much as the intake takes, or as the profile does, whichever is less.
+    async fn body<B>(&self, body: B, of_profile: Option<usize>) -> Result<Bytes, Verdict>
     where
         B: Body<Data = Bytes>,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
-        let limit = self.limits.max;
+        let limits = *self.limits.read().unwrap_or_else(PoisonError::into_inner);
+        let limit = of_profile.map_or(limits.max, |of_profile| of_profile.min(limits.max));
         // Told by its length, it is not even asked for.
         if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > limit) {
             return Err(Verdict::TooLarge { limit });
         }
         let collected = Limited::new(body, limit).collect();
-        match tokio::time::timeout(self.limits.timeout, collected).await {
+        match tokio::time::timeout(limits.timeout, collected).await {
             Err(_) => Err(Verdict::TooSlow),
             Ok(Ok(body)) => Ok(body.to_bytes()),
             Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Verdict::TooLarge { limit }),

@@ -44,6 +44,9 @@ pub(super) struct RequestSpec {
     pub(super) event_type: Option<String>,
 }
 
+/// As `intake.max_body`.
+const MAX_BODY: std::ops::RangeInclusive<usize> = 1..=16_777_216;
+
 const SECTIONS: [&str; 5] = ["request", "verify", "handshake", "answer", "options"];
 
 /// Keys at the top that say how the vendor rings and hands over: defaults of the options of that name.
@@ -113,7 +116,7 @@ impl Profile {
         &self.file
     }
 
-    /// The largest body in bytes, where the vendor's is smaller or larger than the intake's.
+    /// The largest body in bytes, where the vendor's is smaller than the intake's.
     #[must_use]
     pub const fn max_body(&self) -> Option<usize> {
         self.request.max_body
@@ -185,6 +188,12 @@ impl Sections {
         let handshakes = taken(file, text, &mut problems, section!(handshake, Vec<HandshakeToml>));
         let answer = taken(file, text, &mut problems, section!(answer, AnswerToml));
         let options = taken(file, text, &mut problems, section!(options, toml::Table));
+        let most = request.as_ref().and_then(|request| request.max_body);
+        if most.is_some_and(|most| !MAX_BODY.contains(&most)) {
+            let (least, most) = (MAX_BODY.start(), MAX_BODY.end());
+            let message = format!("`request.max_body` is not from {least} to {most} bytes");
+            problems.push(placed(file, text, "max_body", message));
+        }
         if request.is_none() && !whole.contains_key("request") {
             problems.push(Problem::in_file(file, "`[request]` with `decode` is missing"));
         }

@@ -37,6 +37,7 @@ mod pace;
 mod package;
 mod personal_data;
 mod rehearse;
+mod reloaded_keys;
 mod reloading;
 mod replays;
 mod restart;

@@ -41,7 +41,7 @@ pub(in crate::awa) async fn probe(client: &Client, allowance: &Allowance) -> Pro
         ("sysparm_limit", "1"),
     ];
     let outgoing = Outgoing::get("probe", "/api/now/table/awa_work_item", &query);
-    let answer = match client.transport.exchange(&outgoing, allowance).await {
+    let answer = match client.in_force().transport.exchange(&outgoing, allowance).await {
         Ok(received) => read(&received, clock::now()).map(|value| (value, received.total)),
         Err(fault) => Err(failure(fault)),
     };

@@ -19,11 +19,12 @@ const NOBODY: &str = "00000000000000000000000000000000";
 /// Finds out which APIs answer. Credentials that are refused, or an instance that is none, end it.
 pub(super) async fn apis(client: &Client) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let version = client.transport.api_version;
+    let wired = client.in_force();
+    let version = wired.transport.api_version;
     for (name, method, path, body) in probes(version) {
         let outgoing =
             Outgoing { call: CALL, method, path: &path, query: &[], body: body.as_ref() };
-        let answer = match client.transport.exchange(&outgoing, &client.patience()).await {
+        let answer = match wired.transport.exchange(&outgoing, &client.patience()).await {
             Ok(received) => read(&received, clock::now()).map(drop),
             Err(fault) => Err(failure(fault)),
         };

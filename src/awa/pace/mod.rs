@@ -198,9 +198,13 @@ impl Pace {
         state.limits = limits;
     }
 
-    /// Lets calls through again that were held for refused credentials, after these were changed.
+    /// Lets calls through again that were held for refused credentials or an instance out of reach, after what they are
+    /// made with was changed.
     pub fn forgive(&self) {
-        lock(&self.state).unauthorised.open_again();
+        let mut state = lock(&self.state);
+        state.reachable();
+        state.unauthorised.open_again();
+        state.trouble = None;
     }
 
     /// Asks for the right to send one call now.

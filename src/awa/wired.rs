@@ -1,0 +1,33 @@
+//! The way to the instance as one configuration makes it: connections, credentials, and the channels that calls name. A
+//! reload builds another and leaves the old one to the calls that are in flight.
+
+use super::caller::Caller;
+use super::exchange::Network;
+use super::settings::{Settings, SettingsError};
+use super::transport::{Allowance, Transport};
+
+/// Built by [`super::Client::prepare`].
+#[derive(Debug)]
+pub struct Wired {
+    pub(super) transport: Transport,
+    pub(super) caller: Caller,
+}
+
+impl Wired {
+    pub(super) fn new(settings: Settings) -> Result<Self, SettingsError> {
+        let (transport, channels) = Transport::new(settings)?;
+        Ok(Self { transport, caller: Caller::new(channels) })
+    }
+
+    /// The same for other settings. The requests of the last second, the instance's clock and the moments that offers were
+    /// given stay known.
+    pub(super) fn successor(&self, settings: Settings) -> Result<Self, SettingsError> {
+        let (transport, channels) = self.transport.successor(settings)?;
+        Ok(Self { transport, caller: self.caller.successor(channels) })
+    }
+
+    /// The network within an allowance.
+    pub(super) const fn network<'a>(&'a self, allowance: &'a Allowance) -> Network<'a> {
+        Network { transport: &self.transport, allowance }
+    }
+}
