@@ -4,6 +4,7 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::Failure;
 use super::files::Files;
 use super::rehearsal;
 use crate::config::{Scope, Settings};
@@ -30,10 +31,11 @@ pub fn check(settings: &Settings) -> Result<Checked, Vec<Problem>> {
         };
         problems.extend(found.iter().map(of_config));
     }
-    if let Err(found) = settings.instance() {
-        problems.extend(
+    match settings.instance() {
+        Ok(_) => add_new(&mut problems, client_problems(settings)),
+        Err(found) => problems.extend(
             found.iter().map(|problem| super::files::of_config(settings, problem.to_string())),
-        );
+        ),
     }
     let files = match Files::load(settings) {
         Ok(files) => Some(files),
@@ -67,6 +69,15 @@ pub fn check(settings: &Settings) -> Result<Checked, Vec<Problem>> {
     lines.extend(cards_that_stay(settings, &files));
     lines.extend(tables_without_work(settings));
     Ok(Checked { files, lines })
+}
+
+/// What keeps the client of the instance from being built: certificates, keys, the proxy.
+fn client_problems(settings: &Settings) -> Vec<Problem> {
+    match super::instance::client(settings) {
+        Ok(_) => Vec::new(),
+        Err(Failure::Configuration(problems)) => problems,
+        Err(other) => vec![super::files::of_config(settings, other.to_string())],
+    }
 }
 
 /// Contact centres without a default reject reason, where cards are to be taken away with it.

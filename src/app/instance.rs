@@ -1,5 +1,6 @@
 //! From the configuration to the client of the instance: addresses, credentials with their secrets read, limits.
 
+use std::path::Path;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
@@ -50,28 +51,52 @@ fn awa_settings(settings: &Settings) -> Result<awa::Settings, config::Problems> 
                 awa::Auth::Basic { username: username.clone(), password: password.reveal()? }
             }
             Some(config::Auth::ApiKey { key }) => awa::Auth::ApiKey { key: key.reveal()? },
-            Some(config::Auth::OAuth(oauth)) => awa::Auth::OAuth {
-                token_url: Some(oauth.token_url.on(instance)),
-                client_id: oauth.client_id.clone(),
-                client_secret: oauth
-                    .client_secret
-                    .as_ref()
-                    .map(config::Secret::reveal)
-                    .transpose()?,
-                grant: grant(&oauth.grant)?,
-            },
+            Some(config::Auth::OAuth(of)) => awa::Auth::OAuth(Box::new(oauth(of, instance)?)),
         },
         client_certificate: servicenow
             .client_certificate
             .as_ref()
             .map(certificate_with_key)
             .transpose()?,
-        roots: None,
+        ca: servicenow.ca.as_deref().map(authorities).transpose()?,
+        proxy: match &servicenow.proxy {
+            Some(url) => Some(awa::ProxySettings {
+                url: url.reveal()?,
+                no_proxy: servicenow.no_proxy.clone(),
+            }),
+            None => None,
+        },
+        #[cfg(test)]
+        resolver: None,
+        #[cfg(test)]
+        connection_age: None,
         channels: servicenow
             .channels
             .iter()
             .map(|(channel, sys_id)| (channel.clone(), sys_id.to_string()))
             .collect(),
+    })
+}
+
+fn oauth(
+    oauth: &config::OAuth,
+    instance: &config::BaseUrl,
+) -> Result<awa::OAuth, config::Problems> {
+    let mut extra = Vec::new();
+    for (name, value) in &oauth.extra {
+        extra.push((name.clone(), value.reveal()?));
+    }
+    Ok(awa::OAuth {
+        token_url: Some(oauth.token_url.on(instance)),
+        client_id: oauth.client_id.clone(),
+        client_secret: oauth.client_secret.as_ref().map(config::Secret::reveal).transpose()?,
+        client_auth: match oauth.client_auth {
+            config::ClientAuth::Post => awa::ClientAuth::Post,
+            config::ClientAuth::Basic => awa::ClientAuth::Basic,
+        },
+        scope: oauth.scope.clone(),
+        extra,
+        grant: grant(&oauth.grant)?,
     })
 }
 
@@ -93,6 +118,16 @@ fn grant(grant: &config::Grant) -> Result<awa::Grant, config::Problems> {
             }
         }
     })
+}
+
+/// The PEM file of `servicenow.ca`.
+fn authorities(file: &Path) -> Result<Vec<u8>, config::Problems> {
+    let read = std::fs::read(file).map_err(|error| config::Problem {
+        place: None,
+        key: "servicenow.ca".to_owned(),
+        text: format!("names {}, which cannot be read: {error}", file.display()),
+    });
+    Ok(read?)
 }
 
 /// Both as one PEM text.
@@ -119,7 +154,7 @@ pub(super) fn limits(settings: &Settings) -> pace::Limits {
 }
 
 /// What keeps calls from leaving, for `/readyz`.
-pub(super) fn problem(standing: &pace::Standing) -> Option<String> {
+pub(super) fn problem(standing: &pace::Standing, trouble: Option<&str>) -> Option<String> {
     if let Some(until) = standing.unauthorised {
         return Some(format!(
             "ServiceNow refuses the credentials; calls are held, the next try is at {until}"
@@ -143,5 +178,6 @@ pub(super) fn problem(standing: &pace::Standing) -> Option<String> {
         )
         | None => "ServiceNow does not answer",
     };
-    Some(format!("{what}; calls are held, the next try is at {until}"))
+    let why = trouble.map(|why| format!(" ({why})")).unwrap_or_default();
+    Some(format!("{what}{why}; calls are held, the next try is at {until}"))
 }

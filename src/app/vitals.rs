@@ -36,7 +36,8 @@ impl Vitals {
         reasons.extend(self.store.health().problem().map(|problem| format!("store: {problem}")));
         let space = self.store.space();
         reasons.extend(space.is_short().then(|| format!("store: {space}")));
-        reasons.extend(instance::problem(&self.pace.standing(clock::now())));
+        let trouble = self.client.trouble();
+        reasons.extend(instance::problem(&self.pace.standing(clock::now()), trouble.as_deref()));
         reasons.extend(self.reloader.problem().map(|problem| format!("reload: {problem}")));
         reasons
     }

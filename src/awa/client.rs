@@ -131,6 +131,12 @@ impl Client {
         self.in_force().transport.set_per_second(per_second);
     }
 
+    /// Why the last request had no answer of ServiceNow's, with what a person can do; none where it had one.
+    #[must_use]
+    pub fn trouble(&self) -> Option<String> {
+        self.in_force().transport.trouble()
+    }
+
     /// ServiceNow's clock less ours in milliseconds; none before the first answer.
     #[must_use]
     pub fn clock_offset_ms(&self) -> Option<i64> {

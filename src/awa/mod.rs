@@ -5,8 +5,11 @@
 //! a cookie, or decides what becomes of an event.
 
 mod caller;
+mod cause;
+mod charset;
 mod classify;
 pub mod client;
+mod connections;
 mod exchange;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
@@ -16,9 +19,11 @@ pub mod offline;
 mod offset;
 pub mod online;
 pub mod pace;
+mod proxy;
 mod reasons;
 mod received;
 mod settings;
+mod tls;
 mod token;
 mod transport;
 mod turnstile;
@@ -36,5 +41,5 @@ pub(crate) mod stand_in;
 pub use client::{Client, Reply, Terms};
 pub use lookup::{LookUps, Probed};
 pub use pace::{Limits, NotNow, Pace, Permit, Signal, Standing, Turn, Why, backoff_delay};
-pub use settings::{Auth, Grant, Settings, SettingsError};
+pub use settings::{Auth, ClientAuth, Grant, OAuth, ProxySettings, Settings, SettingsError};
 pub use wired::Wired;

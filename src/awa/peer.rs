@@ -21,11 +21,15 @@ pub(super) enum Act {
     Cut(Vec<u8>),
     /// The request is read and nothing is said.
     Hang,
+    /// These bytes, after a while.
+    Late(Duration, Vec<u8>),
 }
 
 /// A request as it came.
 #[derive(Debug, Clone)]
 pub(super) struct Asked {
+    /// Over which connection, from 1.
+    pub(super) connection: usize,
     pub(super) line: String,
     pub(super) head: String,
     pub(super) body: String,
@@ -50,13 +54,23 @@ impl Peer {
     pub(super) async fn start(
         script: impl Fn(usize, &Asked) -> Act + Send + Sync + 'static,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at("127.0.0.1:0".parse().unwrap(), script).await
+    }
+
+    /// The same, at this address.
+    pub(super) async fn start_at(
+        address: SocketAddr,
+        script: impl Fn(usize, &Asked) -> Act + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (script, log): (Arc<Script>, _) = (Arc::new(script), Arc::clone(&asked));
         tokio::spawn(async move {
+            let mut connection = 0;
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(converse(stream, Arc::clone(&script), Arc::clone(&log)));
+                connection += 1;
+                tokio::spawn(converse(stream, connection, Arc::clone(&script), Arc::clone(&log)));
             }
         });
         Self { address, asked }
@@ -84,7 +98,10 @@ impl Peer {
                 password: SecretString::from("hunter2"),
             },
             client_certificate: None,
-            roots: None,
+            ca: None,
+            proxy: None,
+            resolver: None,
+            connection_age: None,
             channels: std::collections::HashMap::new(),
         }
     }
@@ -108,9 +125,14 @@ pub(super) fn answer(status: u16, headers: &str, body: &str) -> Act {
     )
 }
 
-async fn converse(mut stream: TcpStream, script: Arc<Script>, log: Arc<Mutex<Vec<Asked>>>) {
+async fn converse(
+    mut stream: TcpStream,
+    connection: usize,
+    script: Arc<Script>,
+    log: Arc<Mutex<Vec<Asked>>>,
+) {
     let mut buffer = Vec::new();
-    while let Some(asked) = request(&mut stream, &mut buffer).await {
+    while let Some(asked) = request(&mut stream, connection, &mut buffer).await {
         let act = {
             let mut log = log.lock().unwrap();
             log.push(asked.clone());
@@ -120,11 +142,15 @@ async fn converse(mut stream: TcpStream, script: Arc<Script>, log: Arc<Mutex<Vec
             Act::Say(bytes) => stream.write_all(&bytes).await.unwrap_or_default(),
             Act::Cut(bytes) => return stream.write_all(&bytes).await.unwrap_or_default(),
             Act::Hang => std::future::pending().await,
+            Act::Late(after, bytes) => {
+                tokio::time::sleep(after).await;
+                stream.write_all(&bytes).await.unwrap_or_default();
+            }
         }
     }
 }
 
-async fn request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Asked> {
+async fn request(stream: &mut TcpStream, connection: usize, buffer: &mut Vec<u8>) -> Option<Asked> {
     loop {
         if let Some(end) = buffer.windows(4).position(|window| window == b"\r\n\r\n") {
             let head = String::from_utf8_lossy(&buffer[..end]).into_owned();
@@ -140,7 +166,7 @@ async fn request(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Option<Asked> 
                 let line = percent_encoding::percent_decode_str(&line.replace('+', " "))
                     .decode_utf8_lossy()
                     .into_owned();
-                return Some(Asked { line, head, body });
+                return Some(Asked { connection, line, head, body });
             }
         }
         if stream.read_buf(buffer).await.ok()? == 0 {

@@ -3,6 +3,7 @@
 use reqwest::header::{self, HeaderMap};
 use serde_json::Value;
 
+use super::charset;
 use crate::routing::{SysId, UnixMillis};
 
 /// The longest text of ServiceNow's that is kept, in characters.
@@ -58,22 +59,41 @@ impl Received {
 
     /// What the body is.
     pub(super) fn shape(&self) -> Shape {
-        if (300..400).contains(&self.status) {
-            return Shape::Page(self.redirect());
+        let text = charset::decoded(&self.body, &self.content_type);
+        let body = text.trim();
+        if let Some(page) = self.page(body) {
+            return Shape::Page(page);
         }
-        let body = self.body.trim_ascii();
         if body.is_empty() {
             return if self.complete { Shape::Empty } else { Shape::Broken };
         }
-        if self.content_type.contains("html") || body.starts_with(b"<") {
-            return Shape::Page(page(&String::from_utf8_lossy(body)));
-        }
-        match serde_json::from_slice::<Value>(body) {
+        match serde_json::from_str::<Value>(body) {
             Ok(value) if self.complete => Shape::Json(value),
             Ok(_) => Shape::Broken,
-            Err(_) if self.content_type.contains("json") || body.starts_with(b"{") => Shape::Broken,
+            Err(_) if self.content_type.contains("json") || body.starts_with('{') => Shape::Broken,
             Err(_) => Shape::Foreign,
         }
+    }
+
+    /// What speaks against the answer being one of ServiceNow's; none where it may be.
+    pub(super) fn trouble(&self) -> Option<String> {
+        if (502..=504).contains(&self.status) {
+            return Some(format!("a gateway answers {} in its place", self.status));
+        }
+        if !self.complete {
+            return Some("its answers break off".to_owned());
+        }
+        let text = charset::decoded(&self.body, &self.content_type);
+        self.page(text.trim()).map(|page| page.to_string())
+    }
+
+    /// The body as an answer meant for a browser, if it is one.
+    fn page(&self, body: &str) -> Option<Page> {
+        if (300..400).contains(&self.status) {
+            return Some(self.redirect());
+        }
+        let html = self.content_type.contains("html") || body.starts_with('<');
+        (html && !body.is_empty()).then(|| page(body))
     }
 
     fn redirect(&self) -> Page {

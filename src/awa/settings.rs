@@ -22,10 +22,38 @@ pub struct Settings {
     pub auth: Auth,
     /// A client certificate with its private key, as PEM.
     pub client_certificate: Option<SecretString>,
-    /// Roots to trust in place of the system's, as PEM.
-    pub roots: Option<Vec<u8>>,
+    /// Authorities to trust beside the system's, as PEM.
+    pub ca: Option<Vec<u8>>,
+    /// Through which all connections go; none = directly.
+    pub proxy: Option<ProxySettings>,
     /// The contact centre's name of a channel to the sys_id of ServiceNow's service channel.
     pub channels: HashMap<String, String>,
+    /// A name service of the test's own.
+    #[cfg(test)]
+    pub(crate) resolver: Option<Resolver>,
+    /// How long a connection is used.
+    #[cfg(test)]
+    pub(crate) connection_age: Option<Duration>,
+}
+
+/// An HTTP proxy.
+#[derive(Debug, Clone)]
+pub struct ProxySettings {
+    /// `http://HOST:PORT`, where needed with user and password before the host.
+    pub url: SecretString,
+    /// Hosts, domains and networks that are spoken to directly.
+    pub no_proxy: Vec<String>,
+}
+
+#[cfg(test)]
+#[derive(Clone)]
+pub(crate) struct Resolver(pub(super) std::sync::Arc<dyn reqwest::dns::Resolve>);
+
+#[cfg(test)]
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Resolver(..)")
+    }
 }
 
 /// How the bridge proves who it is.
@@ -38,17 +66,53 @@ pub enum Auth {
         password: SecretString,
     },
     /// A token from the token endpoint.
-    OAuth {
-        /// The endpoint's URL; none = `/oauth_token.do` of the instance.
-        token_url: Option<String>,
-        client_id: String,
-        client_secret: Option<SecretString>,
-        grant: Grant,
-    },
+    OAuth(Box<OAuth>),
     /// An API key in the header `x-sn-apikey`.
     ApiKey {
         key: SecretString,
     },
+}
+
+/// Where tokens are fetched, and as whom.
+#[derive(Debug)]
+pub struct OAuth {
+    /// The endpoint's URL; none = `/oauth_token.do` of the instance.
+    pub token_url: Option<String>,
+    pub client_id: String,
+    pub client_secret: Option<SecretString>,
+    /// How the client proves itself to the endpoint.
+    pub client_auth: ClientAuth,
+    /// What the token is to be good for, where the endpoint wants to be told.
+    pub scope: Option<String>,
+    /// Further fields of the form, such as `resource` or `audience`.
+    pub extra: Vec<(String, SecretString)>,
+    pub grant: Grant,
+}
+
+impl OAuth {
+    /// Client credentials and nothing that is not needed.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn of_client(client_id: &str, client_secret: Option<SecretString>) -> Self {
+        Self {
+            token_url: None,
+            client_id: client_id.to_owned(),
+            client_secret,
+            client_auth: ClientAuth::Post,
+            scope: None,
+            extra: Vec::new(),
+            grant: Grant::ClientCredentials,
+        }
+    }
+}
+
+/// Where client id and secret stand in a request for a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ClientAuth {
+    /// In the form.
+    #[default]
+    Post,
+    /// In the header `Authorization: Basic`.
+    Basic,
 }
 
 /// How the token is asked for.

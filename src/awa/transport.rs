@@ -3,22 +3,21 @@
 //! Never follows a redirect, keeps no cookie, repeats nothing but a request that was refused for a stale token.
 
 use std::collections::HashMap;
-use std::error::Error as _;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use reqwest::{Method, Url, header, redirect, retry};
-use secrecy::ExposeSecret;
+use reqwest::{Method, Url, header};
 use serde_json::Value;
 use tokio::time::timeout;
 
 use super::classify::{Failure, Verdict};
+use super::connections::Connections;
 use super::offset::Offset;
 use super::pace::Signal;
 use super::received::{RateRule, Received};
 use super::settings::{Settings, SettingsError};
-use super::token::Identity;
+use super::token::{Identity, Line};
 use super::turnstile::{Pass, Turnstile};
 use super::wire::ApiVersion;
 use crate::routing::{AwaReply, UnixMillis};
@@ -26,16 +25,13 @@ use crate::{clock, metrics as names};
 
 /// The largest answer that is read.
 const MAX_BODY: usize = 1024 * 1024;
-/// Below the keep-alive of anything that may stand before the instance.
-const POOL_IDLE: Duration = Duration::from_secs(15);
-const MAX_CONNECT: Duration = Duration::from_secs(3);
 /// With less time than this no request leaves.
 const LEAST: Duration = Duration::from_millis(20);
 
 /// The connections to one instance, the credentials, and what is known of its clock.
 #[derive(Debug)]
 pub(super) struct Transport {
-    http: reqwest::Client,
+    connections: Arc<Connections>,
     base: Url,
     /// The version in the paths of AWA's APIs.
     pub(super) api_version: ApiVersion,
@@ -121,10 +117,12 @@ impl Transport {
         settings: Settings,
     ) -> Result<(Self, HashMap<String, String>), SettingsError> {
         let base = base(&settings.base_url)?;
-        let http = http(&base, &settings)?;
-        let identity = Identity::new(settings.auth, http.clone(), &base, Arc::clone(&turnstile))?;
+        let connections = Arc::new(Connections::new(&base, &settings)?);
+        let line =
+            Line { connections: Arc::clone(&connections), turnstile: Arc::clone(&turnstile) };
+        let identity = Identity::new(settings.auth, line, &base)?;
         let transport = Self {
-            http,
+            connections,
             base,
             api_version: settings.api_version,
             request_timeout: settings.request_timeout,
@@ -143,6 +141,11 @@ impl Transport {
     /// Takes a new limit of requests in any second; 0 = none.
     pub(super) fn set_per_second(&self, per_second: u32) {
         self.turnstile.set(per_second);
+    }
+
+    /// Why the last request had no answer of ServiceNow's; none where it had one.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.connections.trouble()
     }
 
     /// ServiceNow's clock, as far as it is known.
@@ -175,7 +178,8 @@ impl Transport {
         let left = allowance.left().ok_or_else(out_of_time)?;
         let pass = timeout(left, self.turnstile.pass()).await.map_err(|_| out_of_time())?;
         let left = allowance.left().ok_or_else(out_of_time)?;
-        let mut request = self
+        let lease = self.connections.lease();
+        let mut request = lease
             .http
             .request(outgoing.method.clone(), self.url(outgoing))
             .header(header::ACCEPT, "application/json")
@@ -190,6 +194,7 @@ impl Transport {
         allowance.requests.fetch_add(1, Ordering::Relaxed);
         let (start, began) = (clock::now(), clock::instant());
         let outcome = self.converse(request, pass, start).await;
+        self.connections.note(&lease, &outcome);
         count(outgoing.call, outcome.as_ref().map(|received| received.status), began.elapsed());
         outcome
     }
@@ -200,8 +205,11 @@ impl Transport {
         pass: Pass<'_>,
         start: UnixMillis,
     ) -> Result<Received, Failure> {
-        let response = request.send().await.map_err(failed)?;
+        let response = request.send().await.map_err(|error| self.connections.failed(error))?;
         pass.answered();
+        if let Some(failure) = self.connections.refused_by_proxy(response.status().as_u16()) {
+            return Err(failure);
+        }
         let mut received = Received::new(response.status().as_u16(), response.headers());
         if let Some(rule) = &received.rate_rule {
             self.show(rule);
@@ -269,31 +277,6 @@ pub(super) async fn read_body(mut response: reqwest::Response, received: &mut Re
     }
 }
 
-/// What a reqwest error says about whether the request left. `is_connect` first: a connect timeout is both.
-pub(super) fn failed(error: reqwest::Error) -> Failure {
-    let unsent = error.is_connect() || error.is_builder();
-    let timeout = error.is_timeout();
-    let why = chain(&error.without_url());
-    if unsent {
-        return Failure::NotSent(format!("no connection: {why}"));
-    }
-    Failure::NoAnswer(if timeout {
-        "no answer in time".to_owned()
-    } else {
-        format!("no whole answer: {why}")
-    })
-}
-
-fn chain(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
 pub(super) fn out_of_time() -> Failure {
     let why = "no time was left to send it".to_owned();
     Failure::Identity(Verdict::new(AwaReply::NotSent { why: why.clone() }, why, Signal::Nothing))
@@ -333,39 +316,4 @@ pub(super) fn sealed(key: &'static str, text: &str) -> Result<Url, SettingsError
         return Err(error("must not hold credentials: put them under servicenow.auth"));
     }
     Ok(url)
-}
-
-fn http(base: &Url, settings: &Settings) -> Result<reqwest::Client, SettingsError> {
-    // An error only says that a provider is installed already.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let connect = (settings.request_timeout / 3).min(MAX_CONNECT);
-    let mut builder = reqwest::Client::builder()
-        .user_agent(concat!("awa-bridge/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(connect)
-        .timeout(settings.request_timeout)
-        .pool_idle_timeout(POOL_IDLE)
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        .referer(false)
-        .no_proxy()
-        .https_only(base.scheme() == "https");
-    if let Some(roots) = &settings.roots {
-        let roots = reqwest::Certificate::from_pem_bundle(roots).map_err(|why| {
-            SettingsError::new("roots", format!("is not a bundle of PEM certificates: {why}"))
-        })?;
-        builder = builder.tls_certs_only(roots);
-    }
-    if let Some(pem) = &settings.client_certificate {
-        let identity =
-            reqwest::Identity::from_pem(pem.expose_secret().as_bytes()).map_err(|_| {
-                SettingsError::new(
-                    "client_certificate",
-                    "is not a PEM certificate with its private key",
-                )
-            })?;
-        builder = builder.identity(identity);
-    }
-    builder.build().map_err(|why| {
-        SettingsError::new("instance", format!("cannot be spoken to: {}", chain(&why)))
-    })
 }

@@ -1,5 +1,7 @@
 //! `servicenow.auth`: how the bridge proves itself to the instance.
 
+use std::collections::BTreeMap;
+
 use super::Secret;
 use super::secret::{key_file, secret};
 use super::section::Section;
@@ -23,7 +25,21 @@ pub struct OAuth {
     /// Needed by every grant but `jwt_bearer`.
     pub client_secret: Option<Secret>,
     pub token_url: TokenUrl,
+    /// Sent with every request for a token.
+    pub scope: Option<String>,
+    /// Further fields of the form, by name.
+    pub extra: BTreeMap<String, Secret>,
+    pub client_auth: ClientAuth,
     pub grant: Grant,
+}
+
+/// Where client id and secret stand in a request for a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// In the form.
+    Post,
+    /// In the header `Authorization: Basic`.
+    Basic,
 }
 
 /// What is shown for a token.
@@ -111,6 +127,20 @@ impl OAuth {
             ("password", GrantKind::Password),
             ("jwt_bearer", GrantKind::JwtBearer),
         ];
+        const CLIENT_AUTH: &[(&str, ClientAuth)] =
+            &[("post", ClientAuth::Post), ("basic", ClientAuth::Basic)];
+        /// Fields that the bridge writes itself.
+        const OWN: [&str; 9] = [
+            "grant_type",
+            "client_id",
+            "client_secret",
+            "username",
+            "password",
+            "assertion",
+            "refresh_token",
+            "scope",
+            "redirect_uri",
+        ];
         let grant = section.need("grant", choice(GRANTS));
         let client_id = section.need("client_id", text);
         let token_url = section.wish("token_url", |given| {
@@ -119,6 +149,13 @@ impl OAuth {
             }
             sealed_url(given).map(TokenUrl::Elsewhere)
         });
+        let scope = section.wish("scope", text);
+        let extra = section.entries("extra", secret);
+        let own = extra.iter().flat_map(BTreeMap::keys).find(|name| OWN.contains(&name.as_str()));
+        if let Some(name) = own {
+            section.complain("extra", format!("holds `{name}`, which the bridge writes itself"));
+        }
+        let client_auth = section.wish("client_auth", choice(CLIENT_AUTH));
         let grant = grant?;
         let client_secret = match grant {
             GrantKind::JwtBearer => section.wish("client_secret", secret),
@@ -137,10 +174,16 @@ impl OAuth {
             }
             GrantKind::JwtBearer => read_jwt_bearer(&mut section),
         };
+        if let (Some(None), Some(Some(ClientAuth::Basic))) = (&client_secret, client_auth) {
+            section.complain("client_auth", "is \"basic\", which needs `client_secret`");
+        }
         section.close();
         Some(Self {
             client_id: client_id?,
             client_secret: client_secret?,
+            scope: scope?,
+            extra: extra?,
+            client_auth: client_auth?.unwrap_or(ClientAuth::Post),
             token_url: token_url?.unwrap_or_else(|| TokenUrl::Path("/oauth_token.do".to_owned())),
             grant: grant?,
         })

@@ -28,7 +28,7 @@ use figment::value::{Dict, Value};
 
 use crate::routing::{Directory, OfferDefaults, Rules};
 
-pub use auth::{Auth, Grant, OAuth, TokenUrl};
+pub use auth::{Auth, ClientAuth, Grant, OAuth, TokenUrl};
 pub use daemon::{Admin, Intake, IntakeTls, KeyPair, Store};
 pub use keys::{Contents, KeyChange, Keys};
 pub use layers::{ENV_PREFIX, unread_variables};

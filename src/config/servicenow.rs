@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use super::secret::secret;
 use super::section::Section;
 use super::values::{
-    BaseUrl, ShownDuration, api_version, choice, duration, durations, flag, instance_url, share,
-    sys_id, sys_id_or_empty, tables, whole,
+    BaseUrl, ShownDuration, api_version, choice, duration, durations, flag, hosts, instance_url,
+    path, share, sys_id, sys_id_or_empty, tables, whole,
 };
 use super::{Auth, KeyPair, Secret, limits};
 use crate::routing::{
@@ -29,6 +31,12 @@ pub struct ServiceNow {
     pub auth: Option<Auth>,
     /// Shown to the instance in the TLS handshake.
     pub client_certificate: Option<KeyPair>,
+    /// Authorities in PEM to trust beside the system's.
+    pub ca: Option<PathBuf>,
+    /// The URL of the proxy to go through, which may hold a user and a password.
+    pub proxy: Option<Secret>,
+    /// What is spoken to past the proxy.
+    pub no_proxy: Vec<String>,
     /// What becomes of a call in doubt that may not be looked up.
     pub in_doubt: Doubt,
     /// The only tables whose documents are called for.
@@ -50,6 +58,8 @@ impl ServiceNow {
         self.auth = Some(Auth::Basic { username: "bridge".to_owned(), password });
         self.client_certificate = None;
         self.sandbox = Some(sandbox.to_owned());
+        self.ca = None;
+        self.proxy = None;
         Ok(())
     }
 }
@@ -97,6 +107,9 @@ impl ServiceNow {
         let tables = section.need("tables", tables);
         let auth = section.table("auth").map(Auth::read);
         let client_certificate = section.table("client_certificate").map(KeyPair::read);
+        let ca = section.wish("ca", path);
+        let proxy = section.wish("proxy", secret);
+        let no_proxy = section.need("no_proxy", hosts);
         let channels = section.entries("channels", sys_id);
         section.close();
         Some(Self {
@@ -106,6 +119,9 @@ impl ServiceNow {
             max_in_flight: max_in_flight?,
             auth: required_if_there(auth)?,
             client_certificate: required_if_there(client_certificate)?,
+            ca: ca?,
+            proxy: proxy?,
+            no_proxy: no_proxy?,
             in_doubt: in_doubt?,
             tables: tables?,
             channels: channels?,

@@ -27,6 +27,9 @@ fn every_key_is_read() {
         request_timeout = "6s"
         max_in_flight = 7
         in_doubt = "dead"
+        ca = "ca.pem"
+        proxy = "http://proxy.example.com:3128"
+        no_proxy = [".example.com", "10.0.0.0/8", "[::1]"]
         client_certificate = { certificate = "c.pem", key = "k.pem" }
         channels = { voice = "59616aba87bd5210be070d48dabb35e6" }
         [servicenow.auth]
@@ -39,6 +42,10 @@ fn every_key_is_read() {
         subject = "s"
         key_id = "kid"
         token_url = "https://login.example.com/token"
+        client_secret = "s"
+        client_auth = "basic"
+        scope = "api://now/.default"
+        extra = { resource = "r", audience = { env = "AUDIENCE" } }
         [rate_limit]
         per_second = 8
         burst = 9
@@ -105,6 +112,21 @@ fn every_key_is_read() {
     assert_eq!((rules.give_up_after, rules.hold, rules.unavailable_pauses.len()), (780_000, 0, 0));
     assert_eq!((rules.doubt, rules.withdraw), (Doubt::Dead, WithdrawAction::CloseDocument));
     assert!(rules.withdraw_ends_consult);
+}
+
+#[test]
+fn a_form_field_that_the_bridge_writes_itself_is_not_a_further_one() {
+    let problems = |more: &str| {
+        let auth = "kind = 'oauth', grant = 'jwt_bearer', client_id = 'i', key_file = 'k', issuer = 'i', audience = 'a', subject = 's'";
+        let text = format!("{INSTANCE}servicenow.auth = {{ {auth}, {more} }}");
+        parse(&text).unwrap_err().to_string()
+    };
+    assert!(problems("extra = { grant_type = 'x' }").contains("grant_type"));
+    assert!(problems("client_auth = 'basic'").contains("client_secret"));
+    assert!(problems("client_auth = 'header'").contains("post, basic"));
+    assert!(
+        !problems("extra = { resource = 1.5, b = 's3cret', client_id = 'x' }").contains("s3cret")
+    );
 }
 
 #[test]

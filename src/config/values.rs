@@ -211,6 +211,26 @@ pub(super) fn tables(given: Given) -> Result<Vec<TableName>, String> {
     Ok(tables)
 }
 
+/// Reads hosts, domains with a dot before them, addresses and networks, as `no_proxy` lists them.
+pub(super) fn hosts(given: Given) -> Result<Vec<String>, String> {
+    let host = |element: &Value| match element {
+        Value::String(_, text) if is_host(text) => Ok(text.clone()),
+        other => Err(format!(
+            "holds {}; write hosts, domains or networks, such as \"login.example.com\", \".example.com\" or \"10.0.0.0/8\"",
+            what(other)
+        )),
+    };
+    array(given)?.iter().map(host).collect()
+}
+
+fn is_host(text: &str) -> bool {
+    let fits = |byte: u8| {
+        byte.is_ascii_alphanumeric()
+            || matches!(byte, b'.' | b'-' | b'_' | b':' | b'/' | b'*' | b'[' | b']')
+    };
+    !text.is_empty() && text.bytes().all(fits) && !text.contains("//")
+}
+
 /// ServiceNow's names of tables start with a letter.
 fn is_likely_table(name: &TableName) -> bool {
     name.as_str().starts_with(|first: char| first.is_ascii_lowercase())

@@ -181,7 +181,10 @@ fn settings_that_cannot_work_are_named() {
             request_timeout: Duration::from_secs(1),
             auth: Auth::None,
             client_certificate: None,
-            roots: None,
+            ca: None,
+            proxy: None,
+            resolver: None,
+            connection_age: None,
             channels: HashMap::new(),
         };
         Client::new(settings).map(|_| ()).map_err(|error| error.to_string())

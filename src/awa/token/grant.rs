@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use form_urlencoded::byte_serialize;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
@@ -11,7 +14,7 @@ use super::secret_value;
 use crate::awa::classify::{self, Verdict};
 use crate::awa::pace::Signal;
 use crate::awa::received::{Received, Words};
-use crate::awa::settings::{Grant, SettingsError};
+use crate::awa::settings::{ClientAuth, Grant, OAuth, SettingsError};
 use crate::routing::{AwaReply, UnixMillis};
 
 /// ServiceNow's own lifetime of a token, for an answer that does not say one.
@@ -25,6 +28,10 @@ const BACKDATED: u64 = 30_000;
 pub(super) struct Registered {
     client_id: String,
     client_secret: Option<SecretString>,
+    /// Id and secret as a header, where they do not stand in the form.
+    header: Option<HeaderValue>,
+    scope: Option<String>,
+    extra: Vec<(String, SecretString)>,
     grant: Grant,
     key: Option<EncodingKey>,
 }
@@ -43,11 +50,19 @@ pub(super) struct Granted {
 }
 
 impl Registered {
-    pub(super) fn new(
-        client_id: String,
-        client_secret: Option<SecretString>,
-        grant: Grant,
-    ) -> Result<Self, SettingsError> {
+    pub(super) fn new(oauth: OAuth) -> Result<Self, SettingsError> {
+        let OAuth { token_url: _, client_id, client_secret, client_auth, scope, extra, grant } =
+            oauth;
+        let header = match (client_auth, &client_secret) {
+            (ClientAuth::Post, _) => None,
+            (ClientAuth::Basic, Some(secret)) => Some(basic(&client_id, secret)?),
+            (ClientAuth::Basic, None) => {
+                return Err(SettingsError::new(
+                    "auth.client_auth",
+                    "is \"basic\", which needs client_secret",
+                ));
+            }
+        };
         let key = match &grant {
             Grant::JwtBearer { key, .. } => {
                 let key = EncodingKey::from_rsa_pem(key.expose_secret().as_bytes());
@@ -57,7 +72,12 @@ impl Registered {
             }
             Grant::ClientCredentials | Grant::Password { .. } => None,
         };
-        Ok(Self { client_id, client_secret, grant, key })
+        Ok(Self { client_id, client_secret, header, scope, extra, grant, key })
+    }
+
+    /// What proves the client beside the form.
+    pub(super) fn header(&self) -> Option<HeaderValue> {
+        self.header.clone()
     }
 
     /// The form body of a request for a token.
@@ -81,9 +101,17 @@ impl Registered {
                 form.append_pair("assertion", &self.assertion(now)?);
             }
         }
-        form.append_pair("client_id", &self.client_id);
-        if let Some(secret) = &self.client_secret {
-            form.append_pair("client_secret", secret.expose_secret());
+        if let Some(scope) = &self.scope {
+            form.append_pair("scope", scope);
+        }
+        for (name, value) in &self.extra {
+            form.append_pair(name, value.expose_secret());
+        }
+        if self.header.is_none() {
+            form.append_pair("client_id", &self.client_id);
+            if let Some(secret) = &self.client_secret {
+                form.append_pair("client_secret", secret.expose_secret());
+            }
         }
         Ok(form.finish())
     }
@@ -148,6 +176,9 @@ impl Registered {
     fn cause(&self, value: &Value) -> &'static str {
         let error = value["error"].as_str().unwrap_or_default();
         match (&self.grant, error) {
+            (_, "invalid_scope" | "invalid_target" | "invalid_resource") => {
+                "scope, resource or audience is not what the endpoint wants: check servicenow.auth.scope and extra"
+            }
             (Grant::ClientCredentials, _) => {
                 "the client id or secret is wrong, the property glide.oauth.inbound.client.credential.grant_type.enabled is not true, or the registry record has no OAuth Application User"
             }
@@ -161,6 +192,15 @@ impl Registered {
             }
         }
     }
+}
+
+/// Id and secret in a header, each of them encoded as in a form (RFC 6749, 2.3.1).
+fn basic(client_id: &str, secret: &SecretString) -> Result<HeaderValue, SettingsError> {
+    let encoded = |text: &str| -> String { byte_serialize(text.as_bytes()).collect() };
+    let pair = format!("{}:{}", encoded(client_id), encoded(secret.expose_secret()));
+    secret_value(&format!("Basic {}", STANDARD.encode(pair))).ok_or_else(|| {
+        SettingsError::new("auth", "holds a secret with characters that no HTTP header can carry")
+    })
 }
 
 fn granted(value: &Value) -> Option<Granted> {
@@ -183,3 +223,6 @@ fn unauthorised(message: String, cause: &str) -> Verdict {
     let why = format!("{message} ({cause})");
     Verdict::new(AwaReply::Unauthorised { why }, message, Signal::Unauthorised)
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,9 +18,10 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use super::classify::{Failure, Verdict, failure};
+use super::connections::Connections;
 use super::received::Received;
 use super::settings::{Auth, SettingsError};
-use super::transport::{Allowance, count, failed, out_of_time, read_body, sealed};
+use super::transport::{Allowance, count, out_of_time, read_body, sealed};
 use super::turnstile::{Pass, Turnstile};
 use crate::clock;
 use crate::routing::AwaReply;
@@ -51,11 +52,16 @@ pub(super) struct Proof {
 
 /// The OAuth tokens of one registry record.
 pub(super) struct Tokens {
-    http: reqwest::Client,
+    line: Line,
     endpoint: Url,
     registered: Registered,
-    turnstile: Arc<Turnstile>,
     held: Mutex<Held>,
+}
+
+/// The way to the token endpoint: that of all requests.
+pub(super) struct Line {
+    pub(super) connections: Arc<Connections>,
+    pub(super) turnstile: Arc<Turnstile>,
 }
 
 #[derive(Default)]
@@ -81,12 +87,7 @@ impl Proof {
 }
 
 impl Identity {
-    pub(super) fn new(
-        auth: Auth,
-        http: reqwest::Client,
-        base: &Url,
-        turnstile: Arc<Turnstile>,
-    ) -> Result<Self, SettingsError> {
+    pub(super) fn new(auth: Auth, line: Line, base: &Url) -> Result<Self, SettingsError> {
         match auth {
             Auth::None => Ok(Self::Fixed(None)),
             Auth::Basic { username, password } => {
@@ -96,14 +97,14 @@ impl Identity {
             Auth::ApiKey { key } => {
                 fixed(HeaderName::from_static("x-sn-apikey"), key.expose_secret())
             }
-            Auth::OAuth { token_url, client_id, client_secret, grant } => {
-                let registered = Registered::new(client_id, client_secret, grant)?;
-                let endpoint = match token_url {
-                    Some(url) => sealed("auth.token_url", &url)?,
+            Auth::OAuth(oauth) => {
+                let endpoint = match &oauth.token_url {
+                    Some(url) => sealed("auth.token_url", url)?,
                     None => base.join(TOKEN_PATH).unwrap_or_else(|_| base.clone()),
                 };
+                let registered = Registered::new(*oauth)?;
                 let held = Mutex::default();
-                let tokens = Tokens { http, endpoint, registered, turnstile, held };
+                let tokens = Tokens { line, endpoint, registered, held };
                 Ok(Self::Tokens(Box::new(tokens)))
             }
         }
@@ -203,28 +204,38 @@ impl Tokens {
         let form = self.registered.form(way, clock::now())?;
         let late = || failure(out_of_time());
         let left = allowance.left().ok_or_else(late)?;
-        let pass = timeout(left, self.turnstile.pass()).await.map_err(|_| late())?;
+        let pass = timeout(left, self.line.turnstile.pass()).await.map_err(|_| late())?;
         let left = allowance.left().ok_or_else(late)?;
-        let request = self
+        let lease = self.line.connections.lease();
+        let mut request = lease
             .http
             .post(self.endpoint.clone())
             .header(ACCEPT, "application/json")
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .timeout(left)
             .body(form);
+        if let Some(client) = self.registered.header() {
+            request = request.header(AUTHORIZATION, client);
+        }
         let began = clock::instant();
-        let outcome = converse(request, pass).await;
+        let outcome = self.converse(request, pass).await;
+        self.line.connections.note(&lease, &outcome);
         count("token", outcome.as_ref().map(|received| received.status), began.elapsed());
         self.registered.read(&outcome.map_err(failure)?, clock::now())
     }
-}
 
-async fn converse(request: RequestBuilder, pass: Pass<'_>) -> Result<Received, Failure> {
-    let response = request.send().await.map_err(failed)?;
-    pass.answered();
-    let mut received = Received::new(response.status().as_u16(), response.headers());
-    read_body(response, &mut received).await;
-    Ok(received)
+    async fn converse(&self, request: RequestBuilder, pass: Pass<'_>) -> Result<Received, Failure> {
+        let connections = &self.line.connections;
+        let response = request.send().await.map_err(|error| connections.failed(error))?;
+        pass.answered();
+        let status = response.status().as_u16();
+        if let Some(failure) = connections.refused_by_proxy(status) {
+            return Err(failure);
+        }
+        let mut received = Received::new(status, response.headers());
+        read_body(response, &mut received).await;
+        Ok(received)
+    }
 }
 
 /// Without a token the call has not left, so that nothing can be in doubt.
@@ -260,8 +271,8 @@ pub(super) fn read_token(
     received: &Received,
     now: crate::routing::UnixMillis,
 ) -> Result<bool, Verdict> {
-    let grant = super::settings::Grant::ClientCredentials;
-    let registered = Registered::new("id".to_owned(), None, grant).expect("it needs no key");
+    let oauth = super::settings::OAuth::of_client("id", None);
+    let registered = Registered::new(oauth).expect("it needs no key");
     registered.read(received, now).map(|granted| granted.header.is_sensitive())
 }
 

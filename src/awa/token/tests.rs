@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::awa::peer::{Act, Asked, Peer, answer, json};
-use crate::awa::{Client, Grant, Reply, Terms};
+use crate::awa::{Client, Grant, OAuth, Reply, Terms};
 use crate::routing::{AwaCall, SysId};
 
 const PRIVATE: &str = include_str!("tests/key.pem");
@@ -50,7 +50,8 @@ fn form(asked: &Asked) -> HashMap<String, String> {
 fn client(peer: &Peer, grant: Grant) -> Client {
     let mut settings = peer.settings();
     let client_secret = Some(SecretString::from("s3cret&"));
-    settings.auth = Auth::OAuth { token_url: None, client_id: "app".into(), client_secret, grant };
+    let oauth = OAuth { grant, ..OAuth::of_client("app", client_secret) };
+    settings.auth = Auth::OAuth(Box::new(oauth));
     Client::new(settings).unwrap()
 }
 
@@ -250,7 +251,8 @@ async fn without_a_token(grant: Grant, act: Act) -> (Reply, usize) {
     let mut settings = peer.settings();
     settings.request_timeout = Duration::from_millis(600);
     let client_secret = Some(SecretString::from("s3cret&"));
-    settings.auth = Auth::OAuth { token_url: None, client_id: "app".into(), client_secret, grant };
+    let oauth = OAuth { grant, ..OAuth::of_client("app", client_secret) };
+    settings.auth = Auth::OAuth(Box::new(oauth));
     let reply = Client::new(settings).unwrap().send(&call(), terms()).await;
     (reply, counts(&peer).1)
 }
@@ -340,11 +342,7 @@ async fn secrets_that_cannot_be_used_are_named_and_not_shown() {
         jti,
         lifetime,
     };
-    let pem = problem(Auth::OAuth {
-        token_url: None,
-        client_id: "app".into(),
-        client_secret: None,
-        grant: broken,
-    });
+    let pem =
+        problem(Auth::OAuth(Box::new(OAuth { grant: broken, ..OAuth::of_client("app", None) })));
     assert!(pem.starts_with("servicenow.auth.key ") && !pem.contains("b-secret"), "{pem}");
 }

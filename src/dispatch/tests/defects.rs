@@ -56,7 +56,10 @@ fn broken_client() -> Arc<Client> {
         per_second: 0,
         auth: Auth::None,
         client_certificate: None,
-        roots: None,
+        ca: None,
+        proxy: None,
+        resolver: None,
+        connection_age: None,
         channels: HashMap::new(),
     };
     let mut client = Client::new(settings).unwrap();

@@ -56,7 +56,10 @@ impl Line {
             per_second: 0,
             auth: Auth::None,
             client_certificate: None,
-            roots: None,
+            ca: None,
+            proxy: None,
+            resolver: None,
+            connection_age: None,
             channels: std::collections::HashMap::new(),
         };
         let mut client = Client::new(settings).unwrap();

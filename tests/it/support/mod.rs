@@ -2,6 +2,7 @@
 
 pub(crate) mod bridge;
 pub(crate) mod program;
+pub(crate) mod raw;
 
 pub(crate) mod sign;
 

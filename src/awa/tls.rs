@@ -1,0 +1,104 @@
+//! Whom the bridge trusts on the way to ServiceNow, and what it shows for itself: the system's authorities, those of
+//! `servicenow.ca`, the client certificate.
+
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::settings::{Settings, SettingsError};
+
+/// The variables by which a site names its authorities, in place of the system's.
+const VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+
+/// TLS for all connections. `needed`: where nothing is encrypted, the system's authorities are not read.
+pub(super) fn config(settings: &Settings, needed: bool) -> Result<ClientConfig, SettingsError> {
+    let mut roots = RootCertStore::empty();
+    if needed {
+        add_systems(&mut roots)?;
+    }
+    if let Some(pem) = &settings.ca {
+        add_own(&mut roots, pem)?;
+    }
+    if needed && roots.is_empty() {
+        return Err(SettingsError::new(
+            "instance",
+            "cannot be trusted: this machine has no certificate authorities; install ca-certificates, or name a PEM file as servicenow.ca",
+        ));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|why| SettingsError::new("instance", format!("cannot be spoken to: {why}")))?
+        .with_root_certificates(roots);
+    match &settings.client_certificate {
+        None => Ok(builder.with_no_client_auth()),
+        Some(pem) => {
+            let (chain, key) = identity(pem)?;
+            builder.with_client_auth_cert(chain, key).map_err(|why| {
+                let why = match why {
+                    rustls::Error::InconsistentKeys(_) => {
+                        "its private key is not that of the certificate".to_owned()
+                    }
+                    other => other.to_string(),
+                };
+                SettingsError::new("client_certificate", format!("cannot be used: {why}"))
+            })
+        }
+    }
+}
+
+fn add_systems(roots: &mut RootCertStore) -> Result<(), SettingsError> {
+    let found = rustls_native_certs::load_native_certs();
+    let (added, _) = roots.add_parsable_certificates(found.certs);
+    let named = VARIABLES.iter().find_map(|name| Some((name, std::env::var_os(name)?)));
+    let Some((name, place)) = named.filter(|_| added == 0) else { return Ok(()) };
+    let why = found.errors.first().map_or_else(|| "it holds none".to_owned(), ToString::to_string);
+    Err(SettingsError::new(
+        "instance",
+        format!(
+            "cannot be trusted: the variable {name} names {}, where no certificate can be read ({why}); correct or unset it",
+            place.display()
+        ),
+    ))
+}
+
+fn add_own(roots: &mut RootCertStore, pem: &[u8]) -> Result<(), SettingsError> {
+    let wrong = |what: &str| {
+        SettingsError::new(
+            "ca",
+            format!(
+                "{what}; write the PEM file of the authority, -----BEGIN CERTIFICATE----- and so on"
+            ),
+        )
+    };
+    let read = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
+    let certificates = read.map_err(|_| wrong("is not PEM"))?;
+    if certificates.is_empty() {
+        return Err(wrong("names a file that holds no certificate in PEM"));
+    }
+    for certificate in certificates {
+        roots.add(certificate).map_err(|_| wrong("names a file with a damaged certificate"))?;
+    }
+    Ok(())
+}
+
+type Shown = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+fn identity(pem: &SecretString) -> Result<Shown, SettingsError> {
+    let wrong = |what: &str| SettingsError::new("client_certificate", what);
+    let pem = pem.expose_secret();
+    let chain = CertificateDer::pem_slice_iter(pem.as_bytes()).collect::<Result<Vec<_>, _>>();
+    let chain = chain.ok().filter(|chain| !chain.is_empty());
+    let chain = chain.ok_or_else(|| wrong("is not a PEM certificate with its private key"))?;
+    let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| {
+        wrong(if pem.contains("ENCRYPTED") {
+            "has an encrypted private key: write it out without its passphrase, and keep the file to the service"
+        } else {
+            "is not a PEM certificate with its private key"
+        })
+    })?;
+    Ok((chain, key))
+}
