@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::header::{CONTENT_TYPE, HeaderValue, WWW_AUTHENTICATE};
+use hyper::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
@@ -37,6 +37,13 @@ pub(super) fn problem(status: u16, title: &str) -> Response<Body> {
 pub(super) fn unauthorised() -> Response<Body> {
     let mut response = problem(401, "The admin token is missing or wrong");
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    response
+}
+
+/// Not now: why, and in how many seconds again.
+pub(super) fn busy(title: &str, seconds: u32) -> Response<Body> {
+    let mut response = problem(503, title);
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     response
 }
 

@@ -3,6 +3,7 @@
 
 mod access;
 mod answer;
+mod reads;
 mod routes;
 
 use std::future::Future;
@@ -22,6 +23,7 @@ use tokio::task::JoinSet;
 use crate::store::Store;
 pub use access::Token;
 use answer::Body;
+use reads::Reads;
 
 /// How long a client of the admin address may take for its request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -46,6 +48,14 @@ pub struct Admin {
     pub sources: Box<dyn Fn() -> Vec<String> + Send + Sync>,
     /// The contact centre of a source, by the source's name.
     pub contact_center: ContactCenter,
+    pub reads: AdminReads,
+}
+
+/// Where questions to the store and for the metrics page wait for their turn, apart from each other.
+#[derive(Default)]
+pub struct AdminReads {
+    store: Reads,
+    metrics: Reads,
 }
 
 /// See [`Admin::hold`].

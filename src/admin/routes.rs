@@ -1,6 +1,7 @@
 //! Paths of the admin address and what they answer.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use hyper::http::request::Parts;
 use hyper::{Method, Response};
@@ -17,10 +18,13 @@ const PAGE: usize = 100;
 /// How many it has at most.
 const MAX_PAGE: usize = 1_000;
 
+/// The type of the metrics page.
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
 /// How many deeds of operators an event's record keeps.
 const DEEDS_KEPT: usize = 8;
 
-pub(super) async fn respond(admin: &Admin, request: &Parts) -> Response<Body> {
+pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts) -> Response<Body> {
     let segments: Vec<String> = request
         .uri
         .path()
@@ -47,26 +51,34 @@ pub(super) async fn respond(admin: &Admin, request: &Parts) -> Response<Body> {
         ["livez"] if get => answer::text(200, "text/plain", "ok\n".to_owned()),
         ["readyz"] if get => readiness(admin, authorised),
         ["metrics"] if get => {
-            answer::text(200, "text/plain; version=0.0.4; charset=utf-8", (admin.metrics)())
+            let page = Arc::clone(admin);
+            let page = move || answer::text(200, METRICS, (page.metrics)());
+            admin.reads.metrics.ask(page).await
         }
-        ["v1", "events"] if get => list(admin, &query),
-        ["v1", "events", source, id] if get => show(admin, source, id),
+        ["v1", "events"] if get => list(admin, &query).await,
+        ["v1", "events", source, id] if get => show(admin, source, id).await,
         ["v1", "events", source, id, "replay"] if post => {
             let force = query.get("force").is_some_and(|force| force == "true" || force == "1");
             let verb = if force { "replayed by force" } else { "replayed" };
-            let by = who_did(admin, source, id, &query, verb);
+            let by = match who_did(admin, source, id, &query, verb).await {
+                Ok(by) => by,
+                Err(refused) => return refused,
+            };
             let answer = admin.store.replay(source, id, force, by).await;
-            replayed(admin, source, id, answer)
+            replayed(admin, source, id, answer).await
         }
         ["v1", "events", source, id, "discard"] if post => {
-            let by = who_did(admin, source, id, &query, "discarded");
+            let by = match who_did(admin, source, id, &query, "discarded").await {
+                Ok(by) => by,
+                Err(refused) => return refused,
+            };
             let answer = admin.store.discard(source, id, by).await;
-            discarded(admin, source, id, answer)
+            discarded(admin, source, id, answer).await
         }
         ["v1", "conversations", source, conversation] if get => {
-            conversation_of(admin, source, conversation)
+            conversation_of(admin, source, conversation).await
         }
-        ["v1", "events", source, id, "body"] if get => body(admin, source, id, &query),
+        ["v1", "events", source, id, "body"] if get => body(admin, source, id, &query).await,
         ["v1", "status"] if get => answer::json(200, &(admin.status)()),
         ["v1", what @ ("hold" | "resume")] if post => {
             let by = who(&query);
@@ -108,7 +120,7 @@ fn readiness(admin: &Admin, authorised: bool) -> Response<Body> {
     answer::json(if ready { 200 } else { 503 }, &shown)
 }
 
-fn list(admin: &Admin, query: &HashMap<String, String>) -> Response<Body> {
+async fn list(admin: &Admin, query: &HashMap<String, String>) -> Response<Body> {
     let text = |key: &str| query.get(key).filter(|value| !value.is_empty()).cloned();
     let limit = match text("limit").map(|limit| limit.parse::<usize>()) {
         None => PAGE,
@@ -116,7 +128,7 @@ fn list(admin: &Admin, query: &HashMap<String, String>) -> Response<Body> {
         Some(Err(_)) => return answer::problem(400, "`limit` is not a whole number"),
     };
     if let Some(id) = text("id") {
-        return of_id(admin, &id);
+        return of_id(admin, id).await;
     }
     let state = match text("state").map(|state| State::from_name(&state)) {
         None => None,
@@ -136,37 +148,52 @@ fn list(admin: &Admin, query: &HashMap<String, String>) -> Response<Body> {
         limit,
         cursor: text("cursor"),
     };
-    match admin.store.events(&filter) {
+    let store = admin.store.clone();
+    let question = move || match store.events(&filter) {
         Ok(page) => answer::json(200, &page),
         Err(error) => answer::problem(503, &error.to_string()),
-    }
+    };
+    admin.reads.store.ask(question).await
 }
 
 /// The event of that id in every source that has one.
-fn of_id(admin: &Admin, id: &str) -> Response<Body> {
-    let mut events = Vec::new();
-    for source in (admin.sources)() {
-        match admin.store.event(&source, id) {
-            Ok(found) => events.extend(found),
-            Err(error) => return answer::problem(503, &error.to_string()),
+async fn of_id(admin: &Admin, id: String) -> Response<Body> {
+    let (store, sources) = (admin.store.clone(), (admin.sources)());
+    let question = move || {
+        let mut events = Vec::new();
+        for source in sources {
+            match store.event(&source, &id) {
+                Ok(found) => events.extend(found),
+                Err(error) => return answer::problem(503, &error.to_string()),
+            }
         }
-    }
-    answer::json(200, &json!({ "events": events, "next_cursor": null }))
+        answer::json(200, &json!({ "events": events, "next_cursor": null }))
+    };
+    admin.reads.store.ask(question).await
 }
 
-fn show(admin: &Admin, source: &str, id: &str) -> Response<Body> {
-    match admin.store.event(source, id) {
+async fn show(admin: &Admin, source: &str, id: &str) -> Response<Body> {
+    let store = admin.store.clone();
+    let (source, id) = (source.to_owned(), id.to_owned());
+    let question = move || match store.event(&source, &id) {
         Ok(Some(event)) => answer::json(200, &event),
         Ok(None) => not_found(),
         Err(error) => answer::problem(503, &error.to_string()),
-    }
+    };
+    admin.reads.store.ask(question).await
 }
 
 /// The vendor's body as it came: personal data, so whoever looks at it is named in the log.
-fn body(admin: &Admin, source: &str, id: &str, query: &HashMap<String, String>) -> Response<Body> {
-    match admin.store.body(source, id) {
+async fn body(
+    admin: &Admin,
+    source: &str,
+    id: &str,
+    query: &HashMap<String, String>,
+) -> Response<Body> {
+    let store = admin.store.clone();
+    let (source, id, by) = (source.to_owned(), id.to_owned(), who(query).to_owned());
+    let question = move || match store.body(&source, &id) {
         Ok(Some(body)) => {
-            let by = who(query);
             tracing::info!(source, event_id = id, by, "An operator looks at the vendor's body");
             answer::bytes(body)
         }
@@ -174,16 +201,19 @@ fn body(admin: &Admin, source: &str, id: &str, query: &HashMap<String, String>) 
             answer::problem(404, "No body is kept for this event; they are erased with time")
         }
         Err(error) => answer::problem(503, &error.to_string()),
-    }
+    };
+    admin.reads.store.ask(question).await
 }
 
-fn conversation_of(admin: &Admin, source: &str, conversation: &str) -> Response<Body> {
+async fn conversation_of(admin: &Admin, source: &str, conversation: &str) -> Response<Body> {
     let contact_center = (admin.contact_center)(source).unwrap_or_else(|| source.to_owned());
-    match admin.store.conversation(&contact_center, conversation) {
+    let (store, conversation) = (admin.store.clone(), conversation.to_owned());
+    let question = move || match store.conversation(&contact_center, &conversation) {
         Ok(Some(record)) => answer::json(200, &record),
         Ok(None) => answer::problem(404, "No such conversation is known for this source"),
         Err(error) => answer::problem(503, &error.to_string()),
-    }
+    };
+    admin.reads.store.ask(question).await
 }
 
 /// The operator's name as the client gives it: for the record, not a proof.
@@ -192,22 +222,23 @@ fn who(query: &HashMap<String, String>) -> &str {
 }
 
 /// Who does what to an event and when, after what was done to it before: `root replayed at …; anna discarded at …`.
-fn who_did(
+async fn who_did(
     admin: &Admin,
     source: &str,
     id: &str,
     query: &HashMap<String, String>,
     verb: &str,
-) -> String {
+) -> Result<String, Response<Body>> {
     let now = format!("{} {verb} at {}", who(query), clock::now());
-    let before = admin.store.event(source, id).ok().flatten().and_then(|event| event.by);
-    let before = before.unwrap_or_default();
+    let (store, source, id) = (admin.store.clone(), source.to_owned(), id.to_owned());
+    let before = move || store.event(&source, &id).ok().flatten().and_then(|event| event.by);
+    let before = admin.reads.store.look_up(before).await?.unwrap_or_default();
     let mut all: Vec<&str> = before.split("; ").filter(|one| !one.is_empty()).collect();
     all.push(&now);
-    all[all.len().saturating_sub(DEEDS_KEPT)..].join("; ")
+    Ok(all[all.len().saturating_sub(DEEDS_KEPT)..].join("; "))
 }
 
-fn replayed(
+async fn replayed(
     admin: &Admin,
     source: &str,
     id: &str,
@@ -215,7 +246,7 @@ fn replayed(
 ) -> Response<Body> {
     let refused = |title: &str| answer::problem(409, title);
     match answer {
-        Ok(ReplayAnswer::Replayed { settled }) => operated(admin, source, id, &settled),
+        Ok(ReplayAnswer::Replayed { settled }) => operated(admin, source, id, &settled).await,
         Ok(ReplayAnswer::Unknown) => not_found(),
         Ok(ReplayAnswer::NotSettled) => {
             refused("The event is not settled yet: there is nothing to replay")
@@ -230,14 +261,14 @@ fn replayed(
     }
 }
 
-fn discarded(
+async fn discarded(
     admin: &Admin,
     source: &str,
     id: &str,
     answer: Result<DiscardAnswer, Failed>,
 ) -> Response<Body> {
     match answer {
-        Ok(DiscardAnswer::Discarded { settled }) => operated(admin, source, id, &settled),
+        Ok(DiscardAnswer::Discarded { settled }) => operated(admin, source, id, &settled).await,
         Ok(DiscardAnswer::Unknown) => not_found(),
         Ok(DiscardAnswer::OnTheWay) => answer::problem(
             409,
@@ -250,9 +281,9 @@ fn discarded(
     }
 }
 
-fn operated(admin: &Admin, source: &str, id: &str, settled: &[Settled]) -> Response<Body> {
+async fn operated(admin: &Admin, source: &str, id: &str, settled: &[Settled]) -> Response<Body> {
     report::settled(settled);
-    show(admin, source, id)
+    show(admin, source, id).await
 }
 
 fn not_found() -> Response<Body> {

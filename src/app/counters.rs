@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use metrics::{counter, gauge, histogram};
 
+use crate::clock;
 use crate::metrics as names;
 use crate::routing::{CallKind, Kind, UnixMillis};
 use crate::store::{Filter, State, Store};
@@ -56,7 +57,19 @@ pub(super) fn of_the_program() {
 }
 
 /// What is counted by source; asked again after a reload that may have brought new ones.
-pub(super) fn of_source(source: &str) {
+pub(super) async fn of_sources(store: Store, sources: Vec<String>) {
+    let counted = tokio::task::spawn_blocking(move || {
+        for source in sources {
+            of_source(&source);
+            last_event(&store, &source, clock::now());
+        }
+    });
+    if let Err(error) = counted.await {
+        tracing::error!(%error, "The counters of a source begin with its first event");
+    }
+}
+
+fn of_source(source: &str) {
     let source = || source.to_owned();
     for kind in Kind::ALL.map(Kind::as_str).into_iter().chain(["unknown"]) {
         for state in State::ALL.map(State::as_str) {
@@ -78,7 +91,7 @@ pub(super) fn of_source(source: &str) {
 
 /// When the last event of a source came, as far as the store remembers; `now` where it remembers none, so that the
 /// source is not missed before it could be heard.
-pub(super) fn last_event(store: &Store, source: &str, now: UnixMillis) {
+fn last_event(store: &Store, source: &str, now: UnixMillis) {
     let filter = Filter { source: Some(source.to_owned()), limit: 1, ..Filter::default() };
     let newest = store.events(&filter).ok().and_then(|page| page.events.first().cloned());
     let at = newest.map_or(now, |event| event.received_at);

@@ -182,6 +182,8 @@ pub async fn start_on(
     let rules = Arc::new(RulesInForce::new(&settings, &files));
     let opened = open_store(&settings, Arc::clone(&rules));
     let store = host.notifier.extending("Opening the store", OPENING, opened).await?;
+    let sources = settings.sources.keys().cloned().collect();
+    counters::of_sources(store.clone(), sources).await;
     let pace = Arc::new(Pace::new(instance::limits(&settings)));
     let address = |listener: &TcpListener| {
         listener

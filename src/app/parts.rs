@@ -14,7 +14,7 @@ use super::reload::{self, Reloader, Told};
 use super::upkeep::{self, Beats};
 use super::vitals::Vitals;
 use super::{Failure, Host, Listeners, admin_token, descriptors};
-use crate::admin::{self, Admin};
+use crate::admin::{self, Admin, AdminReads};
 use crate::awa::Client;
 use crate::awa::pace::Pace;
 use crate::clock;
@@ -141,6 +141,7 @@ fn admin_of(
             let vitals = vitals();
             Box::new(move |source| vitals.reloader.contact_center(source))
         },
+        reads: AdminReads::default(),
     }
 }
 

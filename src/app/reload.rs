@@ -77,10 +77,6 @@ struct Loaded {
 
 impl Reloader {
     pub(super) fn new(settings: Settings, files: Files, told: Told) -> Self {
-        for source in settings.sources.keys() {
-            counters::of_source(source);
-            counters::last_event(&told.store, source, clock::now());
-        }
         let contents = settings.keys.contents();
         let in_force = Mutex::new(InForce { settings, files, contents, refused: None });
         Self { in_force, told, turn: tokio::sync::Mutex::default() }
@@ -118,7 +114,10 @@ impl Reloader {
             }
         };
         let later = loaded.later.clone();
+        let known = self.sources();
         let mut changes = self.put_in_force(loaded);
+        let new = self.sources().into_iter().filter(|source| !known.contains(source)).collect();
+        counters::of_sources(self.told.store.clone(), new).await;
         match self.told.store.reloaded().await {
             Ok(0) => {}
             Ok(1) => changes.push("1 parked event resumes".to_owned()),
@@ -173,11 +172,6 @@ impl Reloader {
             && let Err(error) = logging.set_filter(&settings.log_filter)
         {
             warn!(%error, "The log's filter stays as it was");
-        }
-        let known = &in_force.settings.sources;
-        for source in settings.sources.keys().filter(|source| !known.contains_key(*source)) {
-            counters::of_source(source);
-            counters::last_event(&told.store, source, clock::now());
         }
         *in_force = InForce { settings, files, contents, refused: None };
         differences

@@ -26,9 +26,29 @@ struct Layers {
     /// The newest first.
     fresh: Vec<Arc<Changed>>,
     on_its_way: Arc<Changed>,
+    /// How often anything was put on its way.
+    departures: u64,
+}
+
+/// A memtable as it was at a moment.
+pub(super) struct Snapshot {
+    /// The newest first.
+    layers: Vec<Arc<Changed>>,
+    departures: u64,
 }
 
 impl MemTable {
+    /// What is held now. Together with a tree it shows one moment for as long as nothing more is put on its way.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let layers = self.read();
+        Snapshot { layers: layers.newest_first().cloned().collect(), departures: layers.departures }
+    }
+
+    /// Whether the tree may have changed in what the snapshot does not hold.
+    pub(super) fn has_left_since(&self, snapshot: &Snapshot) -> bool {
+        self.read().departures != snapshot.departures
+    }
+
     /// What it knows of a chunk: nothing, that it was removed, or its value.
     pub(super) fn get(&self, key: &[u8]) -> Option<Option<IVec>> {
         self.read().newest_first().find_map(|layer| layer.get(key).cloned())
@@ -59,6 +79,7 @@ impl MemTable {
             Arc::make_mut(&mut all).extend(newer);
         }
         layers.on_its_way = all;
+        layers.departures += 1;
         Arc::clone(&layers.on_its_way)
     }
 
@@ -88,6 +109,13 @@ impl MemTable {
 impl Layers {
     fn newest_first(&self) -> impl Iterator<Item = &Arc<Changed>> {
         self.fresh.iter().chain([&self.on_its_way])
+    }
+}
+
+impl Snapshot {
+    /// What it knows of a chunk: nothing, that it was removed, or its value.
+    pub(super) fn get(&self, key: &[u8]) -> Option<Option<IVec>> {
+        self.layers.iter().find_map(|layer| layer.get(key).cloned())
     }
 }
 

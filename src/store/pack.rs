@@ -4,6 +4,8 @@
 //! A pack of events lies under its first event's number and holds consecutive ones: `u32` length and JSON of each. A pack of
 //! bodies lies under bucket and number of its first and names each: number:`u64` events:`u32` length:`u32` and the bytes.
 
+use std::ops::Range;
+
 use super::layout::{self, Key, Prefix};
 use super::row::{CHUNK, Changes, HEADER, Row, RowError, Rows};
 use super::rows::{BodyPlace, EventRow, decode, encode};
@@ -50,31 +52,66 @@ pub(super) struct Events {
     pub(super) rows: Vec<(u64, EventRow)>,
 }
 
+/// A pack of events, for reading some of them.
+pub(super) struct Pack {
+    key: Key,
+    first: u64,
+    content: Vec<u8>,
+    jsons: Vec<Range<usize>>,
+}
+
+impl Pack {
+    /// The pack that an event is in, if it is in one.
+    pub(super) fn around(rows: &Rows, seq: u64) -> Result<Option<Self>, RowError> {
+        let Some((key, row)) = events_row(rows, seq)? else { return Ok(None) };
+        let Some(first) = layout::seq_in(&key) else { return Ok(None) };
+        let jsons = places(&key, &row.content)?;
+        let pack = Self { key, first, content: row.content, jsons };
+        Ok(pack.holds(seq).then_some(pack))
+    }
+
+    pub(super) fn holds(&self, seq: u64) -> bool {
+        self.place_of(seq).is_some()
+    }
+
+    /// How much was read.
+    pub(super) fn bytes(&self) -> usize {
+        self.content.len()
+    }
+
+    /// Reads one event.
+    pub(super) fn event(&self, seq: u64) -> Result<Option<EventRow>, RowError> {
+        let json = self.place_of(seq).and_then(|place| self.content.get(place));
+        json.map(|json| decode(&self.key, json)).transpose()
+    }
+
+    fn place_of(&self, seq: u64) -> Option<Range<usize>> {
+        let place = usize::try_from(seq.checked_sub(self.first)?).ok()?;
+        self.jsons.get(place).cloned()
+    }
+}
+
 /// Reads one event.
 pub(super) fn event(rows: &Rows, seq: u64) -> Result<Option<EventRow>, RowError> {
-    let Some((key, row)) = events_row(rows, seq)? else { return Ok(None) };
-    let Some(first) = layout::seq_in(&key) else { return Ok(None) };
-    let place = usize::try_from(seq - first).unwrap_or(usize::MAX);
-    let jsons = jsons(&key, &row.content)?;
-    jsons.get(place).map(|json| decode(&key, json)).transpose()
+    Pack::around(rows, seq)?.map_or(Ok(None), |pack| pack.event(seq))
 }
 
 /// Reads the whole pack that an event is in, if it is in one.
 pub(super) fn events_around(rows: &Rows, seq: u64) -> Result<Option<Events>, RowError> {
     let Some((key, row)) = events_row(rows, seq)? else { return Ok(None) };
     let Some(first) = layout::seq_in(&key) else { return Ok(None) };
-    let jsons = jsons(&key, &row.content)?;
-    let rows: Result<Vec<_>, _> =
-        (first..).zip(jsons).map(|(seq, json)| Ok((seq, decode(&key, json)?))).collect();
-    let rows = rows?;
+    let mut rows = Vec::new();
+    for (seq, place) in (first..).zip(places(&key, &row.content)?) {
+        rows.push((seq, decode(&key, &row.content[place])?));
+    }
     let holds = rows.last().is_some_and(|(last, _)| *last >= seq);
     Ok(holds.then_some(Events { key, chunks: row.chunks, rows }))
 }
 
 /// The numbers of the events in a pack.
-pub(super) fn seqs(key: &[u8], content: &[u8]) -> Result<std::ops::Range<u64>, RowError> {
+pub(super) fn seqs(key: &[u8], content: &[u8]) -> Result<Range<u64>, RowError> {
     let first = layout::seq_in(key).ok_or_else(|| corrupt(key))?;
-    let count = u64::try_from(jsons(key, content)?.len()).unwrap_or(u64::MAX);
+    let count = u64::try_from(places(key, content)?.len()).unwrap_or(u64::MAX);
     Ok(first..first.saturating_add(count))
 }
 
@@ -83,14 +120,16 @@ fn events_row(rows: &Rows, seq: u64) -> Result<Option<(Key, Row)>, RowError> {
     rows.range_back(&from, &before).next().transpose()
 }
 
-fn jsons<'a>(key: &[u8], mut content: &'a [u8]) -> Result<Vec<&'a [u8]>, RowError> {
-    let mut jsons = Vec::new();
-    while !content.is_empty() {
-        let (json, rest) = piece(key, content)?;
-        jsons.push(json);
-        content = rest;
+/// Where the JSON of each event lies.
+fn places(key: &[u8], content: &[u8]) -> Result<Vec<Range<usize>>, RowError> {
+    let (mut places, mut rest) = (Vec::new(), content);
+    while !rest.is_empty() {
+        let json;
+        (json, rest) = piece(key, rest)?;
+        let end = content.len() - rest.len();
+        places.push(end - json.len()..end);
     }
-    Ok(jsons)
+    Ok(places)
 }
 
 /// A vendor's body in a pack.

@@ -1,18 +1,31 @@
-//! Questions of operators, answered from the rows on any thread. Never on an event's way: a read may wait for a commit.
+//! Questions of operators, answered from the rows. Never on an event's way and never on a thread of the runtime: a read may wait
+//! for the disk. What it costs is bounded: each row is read once for an answer, and a page ends when enough was read for it.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::thread;
+use std::time::Duration;
 
 use super::lane::read_event_row;
 use super::layout::{self, Prefix};
-use super::pack;
+use super::pack::{self, Pack};
 use super::record::{ConversationRecord, EventRecord, Filter, Page, State};
 use super::request::Failed;
 use super::row::{RowError, Rows};
-use super::rows::{Content, ConversationRow, EventRow, StoryRow, decode};
+use super::rows::{Content, ConversationRow, EntryRow, EventRow, StoryRow, decode};
 use super::shared::Shared;
 use super::shelf;
 use crate::routing::{ConversationId, LaneKey};
 
 /// How many events are looked at for one page.
 const LOOKED_AT: usize = 2_000;
+/// How many bytes of rows are read for one page, but for the last row.
+const READ: usize = 4 * 1024 * 1024;
+/// How often a lane can have moved: more than that is damage.
+const MOVES: usize = 1_000;
+/// How often and after what pause a conversation's row is looked for again where it ought to be.
+const LOOKS: u32 = 50;
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 
 pub(super) fn event(
     shared: &Shared,
@@ -21,7 +34,7 @@ pub(super) fn event(
 ) -> Result<Option<EventRecord>, Failed> {
     let rows = shared.rows()?;
     let Some(seq) = shared.ledger().seq_of(&layout::hash_of(source, id)) else { return Ok(None) };
-    Ok(record(shared, &rows, seq)?)
+    Ok(Reader::new(shared, &rows).record(seq)?)
 }
 
 pub(super) fn body(shared: &Shared, source: &str, id: &str) -> Result<Option<Vec<u8>>, Failed> {
@@ -40,12 +53,13 @@ pub(super) fn conversation(
     let rows = shared.rows()?;
     let Ok(conversation) = ConversationId::parse(conversation) else { return Ok(None) };
     let lane = LaneKey { contact_center: contact_center.to_owned(), conversation };
-    let Some(own) = conversation_row(shared, &rows, &lane)? else { return Ok(None) };
+    let mut reader = Reader::new(shared, &rows);
+    let Some(own) = reader.conversation_row(&lane)? else { return Ok(None) };
     let named = own.named.clone();
-    let row = ConversationRow { named, ..lane_row(shared, &rows, &lane, own)? };
+    let row = ConversationRow { named, ..reader.lane_row(&lane, own)? };
     let mut events = Vec::with_capacity(row.history.len());
     for seq in &row.history {
-        events.extend(record(shared, &rows, *seq)?);
+        events.extend(reader.record(*seq)?);
     }
     Ok(Some(ConversationRecord::new(&lane, row, events)))
 }
@@ -55,15 +69,16 @@ pub(super) fn events(shared: &Shared, filter: &Filter) -> Result<Page, Failed> {
     let before = filter.cursor.as_deref().map_or(Some(u64::MAX), |text| text.parse().ok());
     let Some(before) = before else { return Ok(Page { events: Vec::new(), next_cursor: None }) };
     let mut page = Page { events: Vec::new(), next_cursor: None };
-    let mut last = None;
+    let (mut last, mut reader) = (None, Reader::new(shared, &rows));
     for (looked_at, seq) in candidates(shared, &rows, filter, before)?.enumerate() {
         let seq = seq?;
-        if page.events.len() == filter.page_size() || looked_at == LOOKED_AT {
+        let is_enough = looked_at == LOOKED_AT || reader.read >= READ;
+        if page.events.len() == filter.page_size() || is_enough {
             page.next_cursor = last.map(|seq: u64| seq.to_string());
             break;
         }
         last = Some(seq);
-        page.events.extend(record(shared, &rows, seq)?.filter(|record| filter.takes(record)));
+        page.events.extend(reader.record(seq)?.filter(|record| filter.takes(record)));
     }
     Ok(page)
 }
@@ -117,12 +132,12 @@ fn history(
 ) -> Result<Vec<u64>, Failed> {
     let Ok(conversation) = ConversationId::parse(conversation) else { return Ok(Vec::new()) };
     let contact_centers: Vec<_> = shared.ledger().contact_centers().cloned().collect();
-    let mut history = Vec::new();
+    let (mut history, mut reader) = (Vec::new(), Reader::new(shared, rows));
     for contact_center in contact_centers {
         let lane = LaneKey { contact_center, conversation: conversation.clone() };
-        let Some(own) = conversation_row(shared, rows, &lane)? else { continue };
+        let Some(own) = reader.conversation_row(&lane)? else { continue };
         history.extend(own.history.iter().copied());
-        history.extend(lane_row(shared, rows, &lane, own)?.history);
+        history.extend(reader.lane_row(&lane, own)?.history);
     }
     history.retain(|seq| *seq < before);
     history.sort_unstable_by(|one, other| other.cmp(one));
@@ -130,23 +145,121 @@ fn history(
     Ok(history)
 }
 
-/// One event. It may be settled between two reads, so the story is looked for twice.
-fn record(shared: &Shared, rows: &Rows, seq: u64) -> Result<Option<EventRecord>, RowError> {
-    let Some(event) = read_event_row(rows, seq)? else { return Ok(None) };
-    if let Some(story) = story(rows, seq)? {
-        return Ok(Some(EventRecord::settled(event, story)));
+/// Reads events, and remembers what it has read for the next one.
+struct Reader<'a> {
+    shared: &'a Shared,
+    rows: &'a Rows,
+    pack: Option<Pack>,
+    /// Packs of conversations.
+    packs: HashMap<u64, Vec<u8>>,
+    lanes: HashMap<LaneKey, Option<Rc<Owed>>>,
+    /// So many bytes of rows until now.
+    read: usize,
+}
+
+/// What a lane's row says of events.
+struct Owed {
+    moved_to: Option<ConversationId>,
+    entries: HashMap<u64, EntryRow>,
+}
+
+impl<'a> Reader<'a> {
+    fn new(shared: &'a Shared, rows: &'a Rows) -> Self {
+        Self { shared, rows, pack: None, packs: HashMap::new(), lanes: HashMap::new(), read: 0 }
     }
-    if let Some(lane) = lane_of(&event)
-        && let Some(own) = conversation_row(shared, rows, &lane)?
-        && let row = lane_row(shared, rows, &lane, own)?
-        && let Some(entry) = row.entries.into_iter().find(|entry| entry.id.0 == seq)
-    {
-        return Ok(Some(EventRecord::unsettled(event, entry)));
+
+    /// One event. It may be settled between two reads, so the story is looked for twice.
+    fn record(&mut self, seq: u64) -> Result<Option<EventRecord>, RowError> {
+        let Some(event) = self.event(seq)? else { return Ok(None) };
+        if let Some(story) = self.story(seq)? {
+            return Ok(Some(EventRecord::settled(event, story)));
+        }
+        if let Some(lane) = lane_of(&event)
+            && let Some(entry) = self.entry(lane, seq)?
+        {
+            return Ok(Some(EventRecord::unsettled(event, entry)));
+        }
+        Ok(Some(match self.story(seq)? {
+            Some(story) => EventRecord::settled(event, story),
+            None => EventRecord::new(event, crate::routing::Story::default()),
+        }))
     }
-    Ok(Some(match story(rows, seq)? {
-        Some(story) => EventRecord::settled(event, story),
-        None => EventRecord::new(event, crate::routing::Story::default()),
-    }))
+
+    fn event(&mut self, seq: u64) -> Result<Option<EventRow>, RowError> {
+        if !self.pack.as_ref().is_some_and(|pack| pack.holds(seq)) {
+            self.pack = Pack::around(self.rows, seq)?;
+            self.read += self.pack.as_ref().map_or(0, Pack::bytes);
+        }
+        self.pack.as_ref().map_or(Ok(None), |pack| pack.event(seq))
+    }
+
+    fn story(&mut self, seq: u64) -> Result<Option<StoryRow>, RowError> {
+        let key = layout::story(seq);
+        let Some(row) = self.rows.get(&key)? else { return Ok(None) };
+        self.read += row.content.len();
+        decode(&key, &row.content).map(Some)
+    }
+
+    /// The entry of an unsettled event, in the lane in which its conversation is carried out.
+    fn entry(&mut self, mut lane: LaneKey, seq: u64) -> Result<Option<EntryRow>, RowError> {
+        for _ in 0..MOVES {
+            let Some(owed) = self.owed(&lane)? else { return Ok(None) };
+            match &owed.moved_to {
+                Some(root) => lane.conversation = root.clone(),
+                None => return Ok(owed.entries.get(&seq).cloned()),
+            }
+        }
+        Ok(None)
+    }
+
+    fn owed(&mut self, lane: &LaneKey) -> Result<Option<Rc<Owed>>, RowError> {
+        if let Some(owed) = self.lanes.get(lane) {
+            return Ok(owed.clone());
+        }
+        let owed = self.conversation_row(lane)?.map(|row| {
+            let entries = row.entries.into_iter().map(|entry| (entry.id.0, entry)).collect();
+            Rc::new(Owed { moved_to: row.moved_to, entries })
+        });
+        self.lanes.insert(lane.clone(), owed.clone());
+        Ok(owed)
+    }
+
+    /// The row of the lane in which a conversation is carried out, from that of the conversation.
+    fn lane_row(
+        &mut self,
+        lane: &LaneKey,
+        mut row: ConversationRow,
+    ) -> Result<ConversationRow, RowError> {
+        for _ in 0..MOVES {
+            let Some(conversation) = row.moved_to.clone() else { break };
+            let root = LaneKey { contact_center: lane.contact_center.clone(), conversation };
+            let Some(found) = self.conversation_row(&root)? else { break };
+            row = found;
+        }
+        Ok(row)
+    }
+
+    /// A conversation's row. It may move to another pack between two reads, and where it is becomes known a moment after it has
+    /// moved, so that it is looked for again.
+    fn conversation_row(&mut self, lane: &LaneKey) -> Result<Option<ConversationRow>, RowError> {
+        for _ in 0..LOOKS {
+            let Some(pack) = self.shared.ledger().shelves.pack_of(lane) else { return Ok(None) };
+            let known = self.packs.get(&pack).map(|content| shelf::find(pack, content, lane));
+            if let Some(found) = known.transpose()?.flatten() {
+                return Ok(Some(found));
+            }
+            if let Some(row) = self.rows.get(&layout::conversations(pack))? {
+                self.read += row.content.len();
+                let found = shelf::find(pack, &row.content, lane)?;
+                self.packs.insert(pack, row.content);
+                if found.is_some() {
+                    return Ok(found);
+                }
+            }
+            thread::sleep(LOOK_AGAIN);
+        }
+        Ok(None)
+    }
 }
 
 fn lane_of(event: &EventRow) -> Option<LaneKey> {
@@ -157,46 +270,4 @@ fn lane_of(event: &EventRow) -> Option<LaneKey> {
         }),
         Content::Unreadable { .. } => None,
     }
-}
-
-fn story(rows: &Rows, seq: u64) -> Result<Option<StoryRow>, RowError> {
-    let key = layout::story(seq);
-    rows.get(&key)?.map(|row| decode(&key, &row.content)).transpose()
-}
-
-/// How often a lane can have moved: more than that is damage.
-const MOVES: usize = 1_000;
-
-/// The row of the lane in which a conversation is carried out, from that of the conversation.
-fn lane_row(
-    shared: &Shared,
-    rows: &Rows,
-    lane: &LaneKey,
-    mut row: ConversationRow,
-) -> Result<ConversationRow, RowError> {
-    for _ in 0..MOVES {
-        let Some(conversation) = row.moved_to.clone() else { break };
-        let root = LaneKey { contact_center: lane.contact_center.clone(), conversation };
-        let Some(found) = conversation_row(shared, rows, &root)? else { break };
-        row = found;
-    }
-    Ok(row)
-}
-
-/// A conversation's row. It may move to another pack between two reads, so that it is looked for again.
-fn conversation_row(
-    shared: &Shared,
-    rows: &Rows,
-    lane: &LaneKey,
-) -> Result<Option<ConversationRow>, RowError> {
-    let place = || shared.ledger().shelves.pack_of(lane);
-    let mut pack = place();
-    while let Some(looked_in) = pack {
-        let row = shelf::read(rows, looked_in, lane)?;
-        pack = place().filter(|now| *now != looked_in);
-        if row.is_some() || pack.is_none() {
-            return Ok(row);
-        }
-    }
-    Ok(None)
 }

@@ -9,13 +9,16 @@ use std::sync::Arc;
 use sled::IVec;
 
 use super::layout::{Key, Prefix};
-use super::memtable::{MemTable, Merged};
+use super::memtable::{MemTable, Merged, Snapshot};
 
 /// The longest value, in bytes: seventeen of them on one page stay under sled's blob limit.
 pub(super) const CHUNK: usize = 6 * 1024;
 
 const VERSION: u8 = 1;
 pub(super) const HEADER: usize = 7;
+
+/// How often a row of several chunks is read again because sled has changed meanwhile, which takes sled a sync each time.
+const TRIES: u32 = 100;
 
 /// Why a row cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,11 +121,34 @@ impl Rows {
         Self { tree: tree.clone(), memtable: Arc::default() }
     }
 
+    /// A row as it was at one moment, also while the writer replaces it.
     pub(super) fn get(&self, key: &[u8]) -> Result<Option<Row>, RowError> {
-        let Some((count, mut content)) = self.chunk(key, 0)? else { return Ok(None) };
+        let mut found = Ok(None);
+        for _ in 0..TRIES {
+            let snapshot = self.memtable.snapshot();
+            found = self.get_from(&snapshot, key);
+            let is_one_chunk = matches!(&found, Ok(None) | Ok(Some(Row { chunks: 1, .. })));
+            if is_one_chunk || !self.memtable.has_left_since(&snapshot) {
+                break;
+            }
+        }
+        found
+    }
+
+    fn get_from(&self, snapshot: &Snapshot, key: &[u8]) -> Result<Option<Row>, RowError> {
+        let chunk = |number: u16| -> Result<Option<(u16, Vec<u8>)>, RowError> {
+            let key = chunk_key(key, number);
+            let value = match snapshot.get(&key) {
+                Some(known) => known,
+                None => self.tree.get(&key).map_err(read_error)?,
+            };
+            let Some(value) = value else { return Ok(None) };
+            let (count, content) = opened(&key, &value)?;
+            Ok(Some((count, content.to_vec())))
+        };
+        let Some((count, mut content)) = chunk(0)? else { return Ok(None) };
         for number in 1..count {
-            let (also, piece) =
-                self.chunk(key, number)?.ok_or_else(|| RowError::Corrupt(readable(key)))?;
+            let (also, piece) = chunk(number)?.ok_or_else(|| RowError::Corrupt(readable(key)))?;
             if also != count {
                 return Err(RowError::Corrupt(readable(key)));
             }
@@ -238,13 +264,6 @@ impl Rows {
             Some(known) => Ok(known),
             None => self.tree.get(key).map_err(read_error),
         }
-    }
-
-    fn chunk(&self, key: &[u8], number: u16) -> Result<Option<(u16, Vec<u8>)>, RowError> {
-        let key = chunk_key(key, number);
-        let Some(value) = self.value(&key)? else { return Ok(None) };
-        let (count, content) = opened(&key, &value)?;
-        Ok(Some((count, content.to_vec())))
     }
 }
 

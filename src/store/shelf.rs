@@ -202,9 +202,18 @@ pub(super) fn read(
     pack: u64,
     lane: &LaneKey,
 ) -> Result<Option<ConversationRow>, RowError> {
+    let Some(row) = rows.get(&layout::conversations(pack))? else { return Ok(None) };
+    find(pack, &row.content, lane)
+}
+
+/// One conversation's row in the bytes of its pack.
+pub(super) fn find(
+    pack: u64,
+    content: &[u8],
+    lane: &LaneKey,
+) -> Result<Option<ConversationRow>, RowError> {
     let key = layout::conversations(pack);
-    let Some(row) = rows.get(&key)? else { return Ok(None) };
-    let held = conversations(&key, &row.content)?;
+    let held = conversations(&key, content)?;
     let found = held.into_iter().find(|(held, _)| held == lane);
     found.map(|(_, bytes)| ConversationRow::decode(&key, bytes)).transpose()
 }

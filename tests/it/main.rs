@@ -33,6 +33,7 @@ mod monitoring;
 mod native_bodies;
 mod online_check;
 mod operator_commands;
+mod operator_reads;
 mod operators;
 mod outages;
 mod pace;

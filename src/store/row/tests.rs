@@ -102,3 +102,39 @@ fn write(db: &sled::Db, change: impl FnOnce(&mut Changes)) {
     change(&mut changes);
     changes.write_into(db);
 }
+
+#[test]
+fn a_row_is_read_whole_while_it_is_replaced() {
+    const ROUNDS: u8 = 200;
+    let (db, rows) = open();
+    let key = layout::event(1);
+    let row_of = |round: u8| vec![round; CHUNK * 3 - usize::from(round % 2) * CHUNK];
+    write(&db, |changes| {
+        changes.put(&key, &row_of(0));
+    });
+    let writer = rows.clone();
+    let written = std::thread::scope(|scope| {
+        let written = scope.spawn(|| {
+            for round in 1..=ROUNDS {
+                let before = writer.chunks(&key).unwrap();
+                let mut changes = Changes::default();
+                let chunks = changes.put(&key, &row_of(round));
+                changes.remove(&key, chunks, before);
+                writer.memtable.put(changes.into_rows());
+                for (key, value) in &*writer.memtable.send_off() {
+                    crate::store::keeper::write(&db, key, value.as_ref()).unwrap();
+                }
+                writer.memtable.arrived();
+            }
+        });
+        let mut seen = 0;
+        while seen < ROUNDS {
+            let row = rows.get(&key).unwrap().expect("it is always there").content;
+            assert_eq!(row, row_of(row[0]), "parts of two rows");
+            assert!(row[0] >= seen, "older than before");
+            seen = row[0];
+        }
+        written.join()
+    });
+    written.unwrap();
+}

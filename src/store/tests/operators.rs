@@ -159,3 +159,28 @@ async fn with_a_dead_letter() -> Bench {
     assert_eq!(settled[0].outcome, Outcome::Dead);
     bench
 }
+
+#[tokio::test]
+async fn a_page_ends_when_enough_was_read_and_the_next_goes_on_there() {
+    let bench = Bench::new();
+    let long = "x".repeat(200_000);
+    for number in 0..60 {
+        let id = format!("u{number}");
+        let item = Item::Unreadable { id, kind: None, conversation: None, problem: long.clone() };
+        bench.store.accept(Delivery { items: vec![item], ..delivery(Vec::new()) }).await.unwrap();
+    }
+    let mut filter = Filter { limit: 1_000, ..Filter::default() };
+    let (mut seen, mut pages) = (Vec::new(), 0);
+    loop {
+        let page = bench.store.events(&filter).unwrap();
+        pages += 1;
+        assert!((1..60).contains(&page.events.len()), "{} on a page", page.events.len());
+        seen.extend(page.events.into_iter().map(|event| event.id));
+        filter.cursor = page.next_cursor;
+        if filter.cursor.is_none() {
+            break;
+        }
+    }
+    assert!(pages >= 3, "{pages} pages of some megabytes");
+    assert_eq!(seen, (0..60).rev().map(|number| format!("u{number}")).collect::<Vec<_>>());
+}

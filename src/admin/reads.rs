@@ -1,0 +1,104 @@
+//! Where questions that read the store are answered: on threads that may block, a few at a time, so that operators who ask for
+//! much wait for each other and webhooks wait for none of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::Response;
+use tokio::sync::Semaphore;
+
+use super::answer::{self, Body};
+
+/// How many questions are answered at once.
+const AT_ONCE: usize = 2;
+/// How long a question waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// When whoever had to wait too long may ask again, in seconds.
+const RETRY_AFTER: u32 = 5;
+
+/// The places for questions.
+pub(super) struct Reads {
+    places: Arc<Semaphore>,
+}
+
+impl Default for Reads {
+    fn default() -> Self {
+        Self { places: Arc::new(Semaphore::new(AT_ONCE)) }
+    }
+}
+
+impl Reads {
+    /// Asks when it is its turn; whoever has to wait for long is told to come again. A question that was begun is answered to its
+    /// end, whether anybody still waits or not.
+    pub(super) async fn ask(
+        &self,
+        question: impl FnOnce() -> Response<Body> + Send + 'static,
+    ) -> Response<Body> {
+        self.look_up(question).await.unwrap_or_else(|refused| refused)
+    }
+
+    /// The same for what is only a part of an answer.
+    ///
+    /// # Errors
+    /// The answer to whoever asked.
+    pub(super) async fn look_up<T: Send + 'static>(
+        &self,
+        question: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Response<Body>> {
+        let place = Arc::clone(&self.places).acquire_owned();
+        let Ok(Ok(place)) = tokio::time::timeout(PATIENCE, place).await else {
+            return Err(answer::busy("Too many questions are being answered", RETRY_AFTER));
+        };
+        let asked = tokio::task::spawn_blocking(move || {
+            let answer = question();
+            drop(place);
+            answer
+        });
+        asked.await.map_err(|error| {
+            tracing::error!(%error, "A question of an operator ended in a defect of the program");
+            answer::problem(500, "The question ended in a defect of the program")
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn questions_run_beside_the_runtime_and_who_waits_too_long_is_told_to_come_again() {
+        let reads = Reads::default();
+        let (release, released) = mpsc::channel::<()>();
+        let released = Arc::new(std::sync::Mutex::new(released));
+        let slow = || {
+            let released = Arc::clone(&released);
+            reads.ask(move || {
+                released.lock().unwrap().recv().unwrap_err();
+                answer::problem(404, "slow")
+            })
+        };
+        let quick = async {
+            let later = tokio::time::advance(PATIENCE * 2);
+            let quick = reads.ask(|| answer::problem(404, "quick"));
+            let (answered, ()) = tokio::join!(quick, later);
+            // The runtime's only thread is free all the while.
+            drop(release);
+            answered
+        };
+        let (one, two, three) = tokio::join!(slow(), slow(), quick);
+        assert_eq!((one.status().as_u16(), two.status().as_u16()), (404, 404));
+        assert_eq!(three.status().as_u16(), 503);
+        assert!(three.headers().contains_key(hyper::header::RETRY_AFTER));
+        assert_eq!(reads.ask(|| answer::problem(404, "again")).await.status().as_u16(), 404);
+    }
+
+    #[tokio::test]
+    async fn a_defect_costs_one_answer() {
+        let reads = Reads::default();
+        for _ in 0..=AT_ONCE {
+            assert_eq!(reads.ask(|| panic!("a defect")).await.status().as_u16(), 500);
+        }
+    }
+}
