@@ -160,6 +160,14 @@ fn the_unit_never_gives_up() {
         assert!(lines.contains(&line), "{line}");
     }
     assert!(!unit.contains("StartLimitBurst"));
+    let socket =
+        std::fs::read_to_string(root().join("systemd/awa-bridge.socket")).expect("the socket unit");
+    for line in ["TriggerLimitIntervalSec=10s", "TriggerLimitBurst=10"] {
+        assert!(
+            socket.lines().any(|one| one == line),
+            "{line}: more often than RestartSec= allows"
+        );
+    }
 }
 
 #[test]
@@ -223,9 +231,13 @@ fn the_unit_is_hardened() {
 fn the_unit_keeps_to_the_programs_exit_codes_and_times() {
     let unit =
         std::fs::read_to_string(root().join("systemd/awa-bridge.service")).expect("the unit");
-    for line in
-        ["Type=notify", "RestartPreventExitStatus=64", "WatchdogSec=30s", "TimeoutStopSec=45s"]
-    {
+    for line in [
+        "Type=notify",
+        "RestartPreventExitStatus=64",
+        "WatchdogSec=30s",
+        "TimeoutAbortSec=10s",
+        "TimeoutStopSec=45s",
+    ] {
         assert!(unit.lines().any(|one| one.starts_with(line)), "{line}");
     }
     let (code, _, _) = run(program().args(["run", "--frobnicate"]));
