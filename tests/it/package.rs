@@ -36,7 +36,7 @@ fn every_asset_that_the_package_names_is_there() {
 
 #[test]
 fn the_package_is_built_unpacked_and_its_program_runs() {
-    for tool in ["cargo-deb", "dpkg-deb", "dpkg-shlibdeps"] {
+    for tool in ["cargo-deb", "dpkg-deb", "dpkg-shlibdeps", "objcopy", "objdump"] {
         if Command::new(tool).arg("--version").output().is_err() {
             return skipped(&format!("{tool} is not installed"));
         }
@@ -59,6 +59,7 @@ fn the_package_is_built_unpacked_and_its_program_runs() {
         "usr/lib/systemd/system/awa-bridge.socket",
         "etc/awa-bridge/config.toml",
         "etc/awa-bridge/mappings/vendors/native/vendor.toml",
+        "usr/lib/sysusers.d/awa-bridge.conf",
         "usr/share/man/man1/awa-bridge.1.gz",
         "usr/share/bash-completion/completions/awa-bridge",
         "usr/share/doc/awa-bridge/monitoring/alerts.yml",
@@ -69,6 +70,13 @@ fn the_package_is_built_unpacked_and_its_program_runs() {
     let program = unpacked.join("usr/bin/awa-bridge");
     let (code, shown, _) = run(Command::new(&program).arg("--version"));
     assert_eq!((code, shown.trim()), (0, concat!("awa-bridge ", env!("CARGO_PKG_VERSION"))));
+    assert!(!sections(&program).contains(".debug_info"), "the installed program is stripped");
+    let unpack = ["-x", "package.ddeb", "debug"];
+    let (code, _, errors) = run(Command::new("dpkg-deb").args(unpack).current_dir(copy.path()));
+    assert_eq!(code, 0, "{errors}");
+    let build = build_id(&program);
+    let debug = format!("debug/usr/lib/debug/.build-id/{}/{}.debug", &build[..2], &build[2..]);
+    assert!(sections(&copy.path().join(debug)).contains(".debug_line"), "its debug file fits it");
     let mappings = unpacked.join("etc/awa-bridge/mappings");
     let (code, shown, errors) = run(Command::new(&program)
         .arg("--config")
@@ -76,6 +84,23 @@ fn the_package_is_built_unpacked_and_its_program_runs() {
         .arg("check")
         .env("AWA_BRIDGE_MAPPINGS__DIRECTORY", mappings));
     assert_eq!(code, 0, "{shown}{errors}");
+}
+
+/// The sections of a program or a debug file.
+fn sections(file: &Path) -> String {
+    let (code, shown, errors) = run(Command::new("objdump").args(["-h", "-w"]).arg(file));
+    assert_eq!(code, 0, "{errors}");
+    shown
+}
+
+/// What a program is known by to its debug file, in hex.
+fn build_id(program: &Path) -> String {
+    let (_, shown, errors) =
+        run(Command::new("objdump").args(["-s", "-j", ".note.gnu.build-id"]).arg(program));
+    // A note of the length of 16 and of 20 bytes, in lines of an address, four words and their text.
+    let lines = shown.lines().filter(|line| line.starts_with(' '));
+    let words: String = lines.flat_map(|line| line.split(' ').skip(2).take(4)).collect();
+    words.get(32..72).unwrap_or_else(|| panic!("no build id: {shown}{errors}")).to_owned()
 }
 
 /// The tree as `.ci/package` finds it after a build, with the program of these tests in the release's place.
