@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use super::super::support::program::skipped;
 use super::promises::Promises;
 use super::{listen, writer};
 
@@ -94,7 +95,7 @@ impl Disk {
             .output();
         match compiled {
             Err(error) => {
-                println!("SKIPPED: no power cuts were simulated, `cc` cannot be run: {error}");
+                skipped(&format!("no power cuts were simulated, `cc` cannot be run: {error}"));
                 None
             }
             Ok(output) => {

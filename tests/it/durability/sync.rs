@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use super::super::support::program::skipped;
 use super::promises::Promises;
 use super::{listen, writer};
 
@@ -23,12 +24,12 @@ fn every_commit_is_one_sync_and_never_sync_file_range() {
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::null());
     let Ok(mut child) = command.spawn() else {
-        return println!("SKIPPED: strace is not installed, so syncs were not counted");
+        return skipped("strace is not installed, so syncs were not counted");
     };
     let mut promises = Promises::default();
     listen(&mut child, &mut promises);
     if promises.opened == 0 {
-        return println!("SKIPPED: strace may not trace here, so syncs were not counted");
+        return skipped("strace may not trace here, so syncs were not counted");
     }
     assert_eq!(promises.kept(), COMMITS);
     let trace = std::fs::read_to_string(&trace).expect("what strace wrote");
