@@ -33,6 +33,7 @@ pub mod awa;
 pub mod store;
 
 pub mod dispatch;
+pub mod http;
 pub mod intake;
 
 pub mod admin;

@@ -68,6 +68,12 @@ pub const INTAKE_ANSWERS: &str = "awa_bridge_intake_answers_total";
 pub const INTAKE_DURATION: &str = "awa_bridge_intake_duration_seconds";
 /// Open connections of the intake.
 pub const INTAKE_CONNECTIONS: &str = "awa_bridge_intake_connections";
+/// Open connections of the admin address.
+pub const ADMIN_CONNECTIONS: &str = "awa_bridge_admin_connections";
+/// Both, in the order of the listeners.
+pub const OPEN_CONNECTIONS: [&str; 2] = [INTAKE_CONNECTIONS, ADMIN_CONNECTIONS];
+/// Connections that gave way to new ones because all places were taken. Label: `listener`.
+pub const CONNECTIONS_EVICTED: &str = "awa_bridge_connections_evicted_total";
 /// Webhook requests that ended in a defect of the program.
 pub const INTAKE_PANICS: &str = "awa_bridge_intake_panics_total";
 /// Calls to ServiceNow that ended in a defect of the program.
@@ -79,7 +85,7 @@ pub const LOG_LINES_DROPPED: &str = "awa_bridge_log_lines_dropped_total";
 pub const BUCKETS: [f64; 15] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
-const COUNTERS: [(&str, &str); 11] = [
+const COUNTERS: [(&str, &str); 12] = [
     (EVENTS, "Events by where they stand or how they ended"),
     (AWA_REQUESTS, "Calls to ServiceNow by call and HTTP status; 0 where no answer came"),
     (RETRIES, "Calls put off, by why"),
@@ -91,12 +97,16 @@ const COUNTERS: [(&str, &str); 11] = [
     ),
     (UNKNOWN_EVENTS, "Webhook requests, or parts of them, that the profile knows nothing about"),
     (INTAKE_ANSWERS, "Answers to webhook requests, by HTTP status"),
+    (
+        CONNECTIONS_EVICTED,
+        "Connections that gave way to new ones because all places were taken, by listener",
+    ),
     (INTAKE_PANICS, "Webhook requests that ended in a defect of the program"),
     (CALL_PANICS, "Calls to ServiceNow that ended in a defect of the program"),
     (LOG_LINES_DROPPED, "Log lines dropped because the reader of stdout was too slow or away"),
 ];
 
-const GAUGES: [(&str, Unit, &str); 18] = [
+const GAUGES: [(&str, Unit, &str); 19] = [
     (BUILD_INFO, Unit::Count, "Always 1; the label says which version runs"),
     (START_TIME, Unit::Seconds, "When the process started, in Unix time"),
     (HELD, Unit::Count, "1 while an operator holds all sending"),
@@ -123,6 +133,7 @@ const GAUGES: [(&str, Unit, &str); 18] = [
     (RATE_RULE_LIMIT, Unit::Count, "Requests an hour that ServiceNow's rate limit rule allows"),
     (RATE_RULE_RESET, Unit::Seconds, "When the hour of that rule ends, since 1970"),
     (INTAKE_CONNECTIONS, Unit::Count, "Open connections of the intake"),
+    (ADMIN_CONNECTIONS, Unit::Count, "Open connections of the admin address"),
 ];
 
 const HISTOGRAMS: [(&str, &str); 5] = [

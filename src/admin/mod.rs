@@ -1,4 +1,4 @@
-//! The admin address: health, metrics and the record of events, over hyper on loopback. Reads only, but for replay,
+//! The admin address: health, metrics and the record of events, on loopback. Reads only, but for replay,
 //! discard, hold and reload, which a person asks for. All but health and metrics is for the holder of the token.
 
 mod access;
@@ -13,13 +13,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::Limited;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
 use hyper::{Request, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpListener;
-use tokio::task::JoinSet;
 
+use crate::http::{self, Authentic, Limits, Listener, TrackedBody};
+use crate::shutdown::Shutdown;
 use crate::store::Store;
 pub use access::Token;
 use answer::Body;
@@ -27,6 +25,8 @@ use reads::Reads;
 
 /// How long a client of the admin address may take for its request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a kept-alive connection may have no request: Prometheus asks every 15 s to 60 s.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 /// No admin request has a body worth more.
 const MAX_BODY: usize = 64 * 1024;
 
@@ -67,46 +67,38 @@ pub type Reload = Box<dyn Fn() -> ReloadFuture + Send + Sync>;
 /// See [`Reload`].
 pub type ReloadFuture = Pin<Box<dyn Future<Output = Result<Vec<String>, Vec<String>>> + Send>>;
 
-/// Serves until `stop` resolves; requests under way are then dropped, they only read.
-pub async fn serve(listener: TcpListener, admin: Arc<Admin>, stop: impl Future<Output = ()>) {
-    let mut connections = JoinSet::new();
-    tokio::pin!(stop);
-    loop {
-        let accepted = tokio::select! {
-            () = &mut stop => return,
-            accepted = listener.accept() => accepted,
-            Some(_) = connections.join_next(), if !connections.is_empty() => continue,
-        };
-        let Ok((stream, _)) = accepted else {
-            // Out of file descriptors, most likely: give others time to close some.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        let admin = Arc::clone(&admin);
-        connections.spawn(async move {
-            let service = service_fn(move |request| respond(Arc::clone(&admin), request));
-            let served = hyper::server::conn::http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_TIMEOUT)
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-            if let Err(error) = served {
-                tracing::debug!(%error, "An admin connection broke off");
-            }
-        });
-    }
+/// Serves until the end is asked for; requests under way are then dropped, they only read.
+///
+/// A new connection past `max_connections` takes the place of one that can be spared.
+pub async fn serve(
+    listener: TcpListener,
+    admin: Arc<Admin>,
+    max_connections: usize,
+    shutdown: Shutdown,
+) {
+    let limits = Limits {
+        listener: Listener::Admin,
+        max_connections,
+        header_timeout: HEAD_TIMEOUT,
+        idle_timeout: IDLE_TIMEOUT,
+        grace: Duration::ZERO,
+    };
+    let service = move |request| respond(Arc::clone(&admin), request);
+    http::serve(listener, None, limits, shutdown, || {}, service).await;
 }
 
-async fn respond(
-    admin: Arc<Admin>,
-    request: Request<Incoming>,
-) -> Result<Response<Body>, std::convert::Infallible> {
+async fn respond(admin: Arc<Admin>, request: Request<TrackedBody>) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let body = http_body_util::BodyExt::collect(Limited::new(body, MAX_BODY));
-    let response = match tokio::time::timeout(HEAD_TIMEOUT, body).await {
-        Ok(Ok(_)) => routes::respond(&admin, &parts).await,
+    match tokio::time::timeout(HEAD_TIMEOUT, body).await {
+        Ok(Ok(_)) => {
+            let mut response = routes::respond(&admin, &parts).await;
+            if access::authorised(&admin.token, &parts) {
+                response.extensions_mut().insert(Authentic);
+            }
+            response
+        }
         Ok(Err(_)) => answer::problem(413, "The request's body is too large"),
         Err(_) => answer::problem(408, "The request's body did not come in time"),
-    };
-    Ok(response)
+    }
 }

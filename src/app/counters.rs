@@ -38,7 +38,12 @@ const WHY: [&str; 10] = [
 /// What has no labels, or labels that are known from the start.
 pub(super) fn of_the_program() {
     gauge!(names::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-    gauge!(names::INTAKE_CONNECTIONS).increment(0.0);
+    for connections in names::OPEN_CONNECTIONS {
+        gauge!(connections).increment(0.0);
+    }
+    for listener in ["intake", "admin"] {
+        counter!(names::CONNECTIONS_EVICTED, "listener" => listener).increment(0);
+    }
     counter!(names::INTAKE_PANICS).increment(0);
     counter!(names::CALL_PANICS).increment(0);
     counter!(names::LOG_LINES_DROPPED).increment(0);

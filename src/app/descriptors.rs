@@ -4,13 +4,25 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
 
-/// What the store, the log, the admin address, name look-ups and calls to ServiceNow beside `max_in_flight` may need.
+/// What the store, the log, name look-ups, calls to ServiceNow beside `max_in_flight` and connections that are about to end
+/// may need.
 const RESERVED: usize = 64;
 
-/// Raises the limit as far as the system allows, and says how many webhook connections are taken at the same time.
-pub(super) fn connections(wanted: usize, max_in_flight: usize) -> usize {
+/// How many connections of the admin address are taken at the same time: people, their scripts and Prometheus.
+const ADMIN: usize = 32;
+
+/// How many connections are taken at the same time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Places {
+    pub(super) intake: usize,
+    pub(super) admin: usize,
+}
+
+/// Raises the limit as far as the system allows, and says how many connections are taken at the same time.
+pub(super) fn connections(wanted: usize, max_in_flight: usize) -> Places {
     let limit = raised();
-    let fitting = fitting(wanted, limit, max_in_flight);
+    let places = fitting(wanted, limit, max_in_flight);
+    let fitting = places.intake;
     if fitting < wanted {
         warn!(
             limit,
@@ -19,7 +31,7 @@ pub(super) fn connections(wanted: usize, max_in_flight: usize) -> usize {
              taken at the same time, more wait; raise the limit (LimitNOFILE=, ulimit -n) or lower max_connections"
         );
     }
-    fitting
+    places
 }
 
 /// The hard limit, if it can be had.
@@ -31,10 +43,11 @@ fn raised() -> usize {
     limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
-/// At least a quarter: a bridge that takes nothing is of no use.
-fn fitting(wanted: usize, limit: usize, max_in_flight: usize) -> usize {
-    let left = limit.saturating_sub(RESERVED.saturating_add(max_in_flight));
-    wanted.min(left.max(limit / 4)).max(1)
+/// For webhooks a quarter of all at least: a bridge that takes nothing is of no use.
+fn fitting(wanted: usize, limit: usize, max_in_flight: usize) -> Places {
+    let admin = ADMIN.min(limit / 8).max(2);
+    let left = limit.saturating_sub(RESERVED.saturating_add(admin).saturating_add(max_in_flight));
+    Places { intake: wanted.min(left.max(limit / 4)).max(1), admin }
 }
 
 #[cfg(test)]
@@ -43,11 +56,16 @@ mod tests {
 
     #[test]
     fn connections_leave_room_for_the_store_and_the_calls() {
-        assert_eq!(fitting(1_024, usize::MAX, 4), 1_024);
-        assert_eq!(fitting(1_024, 1_092, 4), 1_024);
-        assert_eq!(fitting(1_024, 1_024, 4), 956);
-        assert_eq!(fitting(1_024, 1_024, 64), 896);
-        assert_eq!(fitting(1_024, 80, 4), 20);
-        assert_eq!(fitting(1_024, 0, 4), 1);
+        let fits = |limit, max_in_flight| {
+            let Places { intake, admin } = fitting(1_024, limit, max_in_flight);
+            (intake, admin)
+        };
+        assert_eq!(fits(usize::MAX, 4), (1_024, 32));
+        assert_eq!(fits(1_124, 4), (1_024, 32));
+        assert_eq!(fits(1_024, 4), (924, 32));
+        assert_eq!(fits(1_024, 64), (864, 32));
+        assert_eq!(fits(160, 4), (72, 20));
+        assert_eq!(fits(80, 4), (20, 10));
+        assert_eq!(fits(0, 4), (1, 2));
     }
 }

@@ -37,7 +37,7 @@ use tracing::info;
 use crate::awa::pace::Pace;
 use crate::clock;
 use crate::config::Settings;
-use crate::intake::Tls;
+use crate::http::Tls;
 use crate::metrics::Metrics;
 use crate::notify::sockets::{self, HandedSockets};
 use crate::problem::Problem;

@@ -20,7 +20,8 @@ use crate::awa::pace::Pace;
 use crate::clock;
 use crate::config::Settings;
 use crate::dispatch::Dispatch;
-use crate::intake::{self, ServerLimits, Sources, Tls, Webhooks};
+use crate::http::{self, Listener, Tls};
+use crate::intake::{self, Sources, Webhooks};
 use crate::metrics::Metrics;
 use crate::notify::watchdog::Beat;
 use crate::report::Repeats;
@@ -154,10 +155,12 @@ impl Running {
         let dispatch = dispatch(&vitals, dispatcher);
         let drain = LONGEST_DRAIN.min(settings.servicenow.request_timeout + Duration::from_secs(1));
         let dispatch = tokio::spawn(dispatch.run(stopped.clone(), drain));
-        let admin_stopped = stopped.clone();
-        let admin = tokio::spawn(admin::serve(listeners.admin, admin, async move {
-            admin_stopped.requested().await;
-        }));
+        let places = descriptors::connections(
+            settings.intake.max_connections,
+            settings.servicenow.max_in_flight,
+        );
+        let admin =
+            tokio::spawn(admin::serve(listeners.admin, admin, places.admin, stopped.clone()));
         let asked = Arc::clone(&vitals);
         let take = move |request| {
             let health = intake::health(&request, || asked.takes_webhooks());
@@ -170,8 +173,8 @@ impl Running {
             }
         };
         let beat = move || intake_beat.beat();
-        let limits = server_limits(&settings);
-        let intake = intake::serve(listeners.intake, tls, limits, shutdown.clone(), beat, take);
+        let limits = intake_limits(&settings, places.intake);
+        let intake = http::serve(listeners.intake, tls, limits, shutdown.clone(), beat, take);
         let intake = tokio::spawn(intake);
         let reloader = Arc::clone(&vitals.reloader);
         let probe = super::online::warn_if_forbidden(
@@ -222,12 +225,10 @@ fn dispatch(vitals: &Arc<Vitals>, beat: Beat) -> Dispatch {
     }
 }
 
-fn server_limits(settings: &Settings) -> ServerLimits {
-    ServerLimits {
-        max_connections: descriptors::connections(
-            settings.intake.max_connections,
-            settings.servicenow.max_in_flight,
-        ),
+fn intake_limits(settings: &Settings, max_connections: usize) -> http::Limits {
+    http::Limits {
+        listener: Listener::Intake,
+        max_connections,
         header_timeout: settings.intake.header_timeout,
         idle_timeout: settings.intake.idle_timeout,
         grace: INTAKE_DRAIN,

@@ -7,7 +7,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::files::of_config;
 use crate::config::{IntakeTls, Settings};
-use crate::intake;
+use crate::http;
 use crate::problem::Problem;
 
 /// What the configuration says; none where it has no `intake.tls`.
@@ -20,7 +20,7 @@ pub(super) fn acceptor(settings: &Settings) -> Result<Option<TlsAcceptor>, Probl
     let key = pair.key.reveal().map_err(|problem| of_config(settings, problem.to_string()))?;
     let client_ca =
         client_ca.as_deref().map(|file| read(settings, "client_ca", file)).transpose()?;
-    intake::acceptor(&certificate, key.expose_secret(), client_ca.as_deref())
+    http::acceptor(&certificate, key.expose_secret(), client_ca.as_deref())
         .map(Some)
         .map_err(|error| of_config(settings, format!("intake.tls.{error}")))
 }

@@ -10,6 +10,7 @@ use hyper::header::{
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
+use crate::http::Authentic;
 use crate::store::Refusal;
 use crate::vendor::{AnswerPolicy, HandshakeAnswer, Malformed, Reply};
 
@@ -69,9 +70,36 @@ pub enum Verdict {
     Defect,
 }
 
+impl Verdict {
+    /// Whether the request was proved to be its sender's.
+    const fn is_authentic(&self) -> bool {
+        match self {
+            Self::Handled(_) | Self::Malformed(_) | Self::Refused(_) => true,
+            Self::Handshake(_)
+            | Self::UnknownSource
+            | Self::WrongMethod
+            | Self::Encoded
+            | Self::TooLarge { .. }
+            | Self::TooSlow
+            | Self::BrokenOff
+            | Self::Unverified
+            | Self::Defect => false,
+        }
+    }
+}
+
 /// Words a verdict as HTTP.
 #[must_use]
 pub fn answer(verdict: Verdict, policy: &AnswerPolicy) -> Answer {
+    let authentic = verdict.is_authentic();
+    let mut answer = worded(verdict, policy);
+    if authentic {
+        answer.extensions_mut().insert(Authentic);
+    }
+    answer
+}
+
+fn worded(verdict: Verdict, policy: &AnswerPolicy) -> Answer {
     match verdict {
         Verdict::Handled(events) => handled(&events, policy),
         Verdict::Handshake(answer) => handshake(answer),
@@ -95,7 +123,8 @@ pub fn answer(verdict: Verdict, policy: &AnswerPolicy) -> Answer {
         }
         Verdict::BrokenOff => closing(problem(StatusCode::BAD_REQUEST, "the body broke off")),
         Verdict::Unverified => match &policy.bad_signature {
-            Some(reply) => own(reply),
+            // Whatever its status is: who proves nothing gets no place for long.
+            Some(reply) => closing(own(reply)),
             None => with(
                 problem(StatusCode::UNAUTHORIZED, "the request is not proved to be its sender's"),
                 WWW_AUTHENTICATE,

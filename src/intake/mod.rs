@@ -1,4 +1,4 @@
-//! Where webhooks arrive: the server, the walk of one request, and the answers.
+//! Where webhooks arrive: the walk of one request, and the answers.
 //!
 //! It verifies before it parses, answers once all is synced, and never speaks to ServiceNow or to the dispatcher: what
 //! it takes goes into the store.
@@ -6,11 +6,7 @@
 mod answer;
 mod desk;
 mod health;
-mod in_place;
-mod patience;
-mod server;
 mod sources;
-mod tls;
 mod to_the_end;
 mod webhook;
 
@@ -20,7 +16,5 @@ mod tests;
 pub use answer::{Answer, EventStatus, Status, Verdict, answer};
 pub use desk::{Desk, Ledger, Receipt};
 pub use health::health;
-pub use server::{ServerLimits, serve};
 pub use sources::Sources;
-pub use tls::{Tls, TlsError, acceptor};
 pub use webhook::{BodyLimits, Webhooks};

@@ -8,16 +8,17 @@ use std::path::{Path, PathBuf};
 const COMMON: [&str; 4] = ["clock", "fuzzing", "metrics", "problem"];
 
 /// The table of who may use whom. `app` may use everything.
-const MAY_USE: [(&str, &[&str]); 18] = [
+const MAY_USE: [(&str, &[&str]); 19] = [
     ("routing", &[]),
     ("vendor", &["routing"]),
     ("mapping", &["routing"]),
     ("awa", &["routing"]),
     ("store", &["routing"]),
     ("sandbox", &["routing"]),
-    ("intake", &["vendor", "store", "routing", "report", "shutdown"]),
+    ("http", &["report", "shutdown"]),
+    ("intake", &["http", "vendor", "store", "routing", "report", "shutdown"]),
     ("dispatch", &["awa", "store", "routing", "report", "shutdown"]),
-    ("admin", &["store", "routing", "report"]),
+    ("admin", &["http", "store", "routing", "report", "shutdown"]),
     ("report", &["store", "routing"]),
     ("config", &["routing"]),
     ("cli", &["app", "config", "logging", "notify", "routing", "sandbox", "shutdown"]),

@@ -24,6 +24,7 @@ mod hold;
 mod hostile;
 mod house;
 mod intake_answers;
+mod intake_connections;
 mod intake_neighbours;
 mod lanes;
 mod log_readers;

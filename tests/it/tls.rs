@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+use super::intake_connections::{CONFIG, Crowd, Trick, is_open, write};
 use super::support::bridge::{Setup, start_sandbox};
 use super::support::program::{Daemon, Home};
 
@@ -128,4 +129,24 @@ async fn with_client_ca_only_certificates_of_that_authority_are_let_in() {
     assert!(status.contains("405"), "{status}");
     ask(&daemon, &authority, None).await.expect_err("no certificate, no answer");
     ask(&daemon, &authority, Some(&stranger)).await.expect_err("a stranger, no answer");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn handshakes_that_never_end_keep_nobody_out() {
+    let mut setup = setup("");
+    setup.config += CONFIG.trim_start_matches("[intake]\n");
+    let sandbox = start_sandbox(setup.switches.clone()).await;
+    let home = Home::new(&sandbox.url(), &setup);
+    let authority = Authority::new();
+    authority.issue("127.0.0.1").write(&home);
+    let daemon = home.start().await;
+    let half: Trick = |stream| write(stream, b"\x16\x03\x01\x02\x00") && is_open(stream);
+    for (what, trick) in [("silence", is_open as Trick), ("half a greeting", half)] {
+        let crowd = Crowd::gather(&daemon.intake, trick);
+        for _ in 0..3 {
+            let (status, _) = ask(&daemon, &authority, None).await.expect(what);
+            assert!(status.contains("405"), "{what}: {status}");
+        }
+        drop(crowd);
+    }
 }

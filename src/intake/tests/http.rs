@@ -9,7 +9,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use super::desk::{FakeDesk, FakeLedger};
-use crate::intake::{BodyLimits, ServerLimits, Sources, Webhooks, serve};
+use crate::http::{Limits, Listener, serve};
+use crate::intake::{BodyLimits, Sources, Webhooks};
 use crate::shutdown::Shutdown;
 
 pub(super) const MAX_CONNECTIONS: usize = 4;
@@ -35,7 +36,8 @@ impl Intake {
         let webhooks = Arc::new(Webhooks::new(sources.clone(), Arc::clone(&ledger), limits));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let limits = ServerLimits {
+        let limits = Limits {
+            listener: Listener::Intake,
             max_connections: MAX_CONNECTIONS,
             header_timeout: Duration::from_millis(300),
             idle_timeout: Duration::from_millis(300),

@@ -1,4 +1,4 @@
-//! TLS for the intake, from PEM texts, behind a handle through which a reload puts a new certificate in force.
+//! TLS for a listener, from PEM texts, behind a handle through which a reload puts a new certificate in force.
 
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};

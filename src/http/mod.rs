@@ -1,0 +1,19 @@
+//! The HTTP/1 server under the intake and the admin address: one accepting loop, places for connections, deadlines, and
+//! an orderly end.
+//!
+//! When all places are taken, connections that are of no use to a sender give way to new ones, so that nobody can hold the
+//! places. What a request means is the business of the service that is passed in.
+
+mod body;
+mod connection;
+mod in_place;
+mod patience;
+mod places;
+mod server;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+pub use body::TrackedBody;
+pub use server::{Authentic, Limits, Listener, serve};
+pub use tls::{Tls, TlsError, acceptor};

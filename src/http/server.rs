@@ -1,0 +1,285 @@
+//! The accepting loop and what is spoken on each connection.
+//!
+//! A client that is slow or silent is cut off by a deadline of its own, or earlier where its place is wanted.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::{Body as _, Incoming};
+use hyper::header::{CONNECTION, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use metrics::{counter, gauge};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::body::TrackedBody;
+use super::connection::{Connection, Origin};
+use super::in_place::InPlace;
+use super::patience::{Patience, Patient};
+use super::places::{Place, Places};
+use super::tls::Tls;
+use crate::clock;
+use crate::metrics::{CONNECTIONS_EVICTED, OPEN_CONNECTIONS};
+use crate::report::Repeats;
+use crate::shutdown::Shutdown;
+
+/// The largest head of a request, in bytes.
+const HEAD: usize = 32 * 1024;
+
+/// The pause after the system refused a connection for want of something, such as file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How often the accepting loop shows that it is alive while nobody calls.
+const BEAT: Duration = Duration::from_secs(1);
+
+/// Whose connections these are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listener {
+    Intake,
+    Admin,
+}
+
+impl Listener {
+    /// Its name in metrics and the log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Intake => "intake",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// How connections are treated.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    pub listener: Listener,
+    /// At the same time. A new one takes the place of one that can be spared; if there is none, it waits in the system's
+    /// backlog.
+    pub max_connections: usize,
+    /// For a TLS handshake, for a request's head, and for a peer that does not read its answer.
+    pub header_timeout: Duration,
+    /// For a kept-alive connection without a request.
+    pub idle_timeout: Duration,
+    /// For what is still being answered when the end is asked for.
+    pub grace: Duration,
+}
+
+/// An extension of an answer: the request was proved to be its sender's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Authentic;
+
+/// Serves until the end is asked for and what was begun is answered, or the grace is over.
+///
+/// TLS is spoken where `tls` is given. `beat` is called on every turn of the accepting loop, for the watchdog. `service`
+/// must not panic: it would cost its connection. A connection ends with the first answer of 400 and above that is not
+/// [`Authentic`].
+pub async fn serve<F, R>(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    limits: Limits,
+    shutdown: Shutdown,
+    beat: impl Fn() + Send,
+    service: F,
+) where
+    F: Fn(Request<TrackedBody>) -> R + Clone + Send + Sync + 'static,
+    R: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+{
+    let places = Places::new(limits.max_connections);
+    let graceful = GracefulShutdown::new();
+    let repeats = Repeats::default();
+    loop {
+        beat();
+        let accepted = tokio::select! {
+            biased;
+            () = shutdown.requested() => break,
+            () = tokio::time::sleep(BEAT) => continue,
+            accepted = accept(&listener, &places, &limits, &repeats) => accepted,
+        };
+        let Some((stream, peer)) = accepted else { continue };
+        let place = tokio::select! {
+            biased;
+            () = shutdown.requested() => break,
+            place = place_for(peer, &places, &limits, &beat, &repeats) => place,
+        };
+        let number = place.number();
+        let (tls, service) = (tls.clone(), service.clone());
+        let served = Served {
+            patience: Patience { head: limits.header_timeout, idle: limits.idle_timeout },
+            watcher: graceful.watcher(),
+            connection: Arc::clone(&place.connection),
+        };
+        let open = Open::count(limits.listener);
+        let task = tokio::spawn(async move {
+            converse(stream, tls, served, service).await;
+            drop((place, open));
+        });
+        places.is_served_by(number, task.abort_handle());
+    }
+    drop(listener);
+    let open = graceful.count();
+    tokio::select! {
+        () = graceful.shutdown() => {}
+        () = tokio::time::sleep(limits.grace) => {
+            if open > 0 && !limits.grace.is_zero() {
+                tracing::warn!(connections = open, "Connections that did not end in time are cut off");
+            }
+        }
+        () = shutdown.hurried() => {}
+    }
+    places.abort_all();
+}
+
+/// A connection; none if this one came to nothing.
+async fn accept(
+    listener: &TcpListener,
+    places: &Places,
+    limits: &Limits,
+    repeats: &Repeats,
+) -> Option<(TcpStream, SocketAddr)> {
+    match listener.accept().await {
+        Ok(accepted) => Some(accepted),
+        Err(error) if is_of_one_connection(&error) => None,
+        Err(error) => {
+            if let Some(repeats) = repeats.may_say("accept", clock::now()) {
+                tracing::warn!(
+                    listener = limits.listener.as_str(), %error, repeats,
+                    "No connection can be accepted; trying again. Out of file descriptors: raise the limit (LimitNOFILE=) \
+                     or lower intake.max_connections"
+                );
+            }
+            if places.give_up_one() {
+                counter!(CONNECTIONS_EVICTED, "listener" => limits.listener.as_str()).increment(1);
+            }
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            None
+        }
+    }
+}
+
+/// A place for a connection that is accepted, as soon as one is free or can be taken from another.
+async fn place_for(
+    peer: SocketAddr,
+    places: &Arc<Places>,
+    limits: &Limits,
+    beat: &(impl Fn() + Send),
+    repeats: &Repeats,
+) -> Place {
+    let listener = limits.listener.as_str();
+    loop {
+        let (place, evicted) = places.take(Origin::of(peer.ip()));
+        if evicted > 0 {
+            counter!(CONNECTIONS_EVICTED, "listener" => listener).increment(evicted as u64);
+            if let Some(repeats) = repeats.may_say("short", clock::now()) {
+                tracing::warn!(
+                    listener,
+                    connections = limits.max_connections,
+                    repeats,
+                    "All places for connections are taken: those without an authentic request give way to new ones"
+                );
+            }
+        }
+        if let Some(place) = place {
+            return place;
+        }
+        beat();
+        places.changed().await;
+    }
+}
+
+fn is_of_one_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    )
+}
+
+/// What belongs to one connection.
+struct Served {
+    patience: Patience,
+    watcher: Watcher,
+    connection: Arc<Connection>,
+}
+
+async fn converse<F, R>(stream: TcpStream, tls: Option<Tls>, served: Served, service: F)
+where
+    F: Fn(Request<TrackedBody>) -> R,
+    R: Future<Output = Response<Full<Bytes>>>,
+{
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "A connection was gone before it began");
+        return;
+    }
+    let stream = Patient::new(stream, served.patience, Arc::clone(&served.connection));
+    let Some(tls) = tls else { return speak(stream, served, service).await };
+    match tokio::time::timeout(served.patience.head, tls.acceptor().accept(stream)).await {
+        Ok(Ok(mut stream)) => {
+            stream.get_mut().0.restart();
+            speak(stream, served, service).await;
+        }
+        Ok(Err(error)) => tracing::debug!(%error, "A TLS handshake failed"),
+        Err(_) => tracing::debug!("A TLS handshake did not end in time"),
+    }
+}
+
+async fn speak<S, F, R>(stream: S, served: Served, service: F)
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+    F: Fn(Request<TrackedBody>) -> R,
+    R: Future<Output = Response<Full<Bytes>>>,
+{
+    let Served { patience, watcher, connection } = served;
+    let service = service_fn(|request: Request<Incoming>| {
+        connection.request_begins(!request.body().is_end_stream());
+        let request = request.map(|body| TrackedBody::new(body, Arc::clone(&connection)));
+        let (answered, connection) = (service(request), Arc::clone(&connection));
+        async move {
+            let mut answer = answered.await;
+            let authentic = answer.extensions_mut().remove::<Authentic>().is_some();
+            let refused = answer.status().as_u16() >= 400 && !authentic;
+            if refused {
+                answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            let closing = answer.headers().get(CONNECTION).is_some_and(|value| value == "close");
+            connection.request_is_answered(authentic, closing);
+            Ok::<_, Infallible>(answer)
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        // Never reached: with it hyper reads on after an answer, so that the shorter limits of `Patient` begin.
+        .header_read_timeout(patience.head + patience.idle)
+        .max_buf_size(HEAD)
+        .serve_connection(TokioIo::new(stream), service);
+    if let Err(error) = InPlace::new(watcher.watch(connection)).await {
+        tracing::debug!(%error, "A connection ended early");
+    }
+}
+
+/// Counts a connection while it is open.
+struct Open(Listener);
+
+impl Open {
+    fn count(listener: Listener) -> Self {
+        gauge!(OPEN_CONNECTIONS[listener as usize]).increment(1.0);
+        Self(listener)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        gauge!(OPEN_CONNECTIONS[self.0 as usize]).decrement(1.0);
+    }
+}
