@@ -20,6 +20,9 @@ pub type Answer = Response<Full<Bytes>>;
 /// When a sender may come again after the store could not write, in seconds: a restart takes about as long.
 const RETRY_AFTER_UNAVAILABLE: u32 = 5;
 
+/// When a sender may come again whose requests wait to be read, in seconds.
+const RETRY_AFTER_OVERLOAD: u32 = 5;
+
 /// When a sender may come again after the disk was found nearly full, in seconds: a person has to make room.
 const RETRY_AFTER_NO_SPACE: u32 = 30;
 
@@ -66,6 +69,8 @@ pub enum Verdict {
     Malformed(Malformed),
     /// Nothing was stored; the vendor has to come again.
     Refused(Refusal),
+    /// Too much of this source waits to be verified or read; nothing was stored.
+    Overloaded,
     /// A defect of the program; nothing is known of what was stored.
     Defect,
 }
@@ -74,7 +79,7 @@ impl Verdict {
     /// Whether the request was proved to be its sender's.
     const fn is_authentic(&self) -> bool {
         match self {
-            Self::Handled(_) | Self::Malformed(_) | Self::Refused(_) => true,
+            Self::Handled(_) | Self::Malformed(_) | Self::Refused(_) | Self::Overloaded => true,
             Self::Handshake(_)
             | Self::UnknownSource
             | Self::WrongMethod
@@ -141,6 +146,9 @@ fn worded(verdict: Verdict, policy: &AnswerPolicy) -> Answer {
             }
         },
         Verdict::Refused(refusal) => refused(refusal, policy),
+        Verdict::Overloaded => {
+            come_again(RETRY_AFTER_OVERLOAD, "too much is waiting to be read", policy)
+        }
         Verdict::Defect => problem(StatusCode::INTERNAL_SERVER_ERROR, "something went wrong here"),
     }
 }
@@ -177,6 +185,10 @@ fn refused(refusal: Refusal, policy: &AnswerPolicy) -> Answer {
         Refusal::NoSpace => (RETRY_AFTER_NO_SPACE, "nothing can be stored right now"),
         Refusal::Unavailable => (RETRY_AFTER_UNAVAILABLE, "nothing can be stored right now"),
     };
+    come_again(seconds, detail, policy)
+}
+
+fn come_again(seconds: u32, detail: &str, policy: &AnswerPolicy) -> Answer {
     let response = match &policy.overload {
         Some(reply) => own(reply),
         None => problem(StatusCode::SERVICE_UNAVAILABLE, detail),

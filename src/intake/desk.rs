@@ -40,7 +40,20 @@ pub trait Desk: Send + Sync + 'static {
         request.body.clone()
     }
 
-    /// What an authentic request says.
+    /// Whether a look at a signature takes long, whatever the size of the request: public keys do.
+    fn is_costly(&self) -> bool {
+        false
+    }
+
+    /// What an authentic request says; none if that takes longer than a thread of the runtime may be held up.
+    ///
+    /// # Errors
+    /// Its body is not what it is declared to be.
+    fn read_quickly(&self, request: &Request) -> Result<Option<Vec<Reading>>, Malformed> {
+        self.read(request).map(Some)
+    }
+
+    /// What an authentic request says, however long that takes.
     ///
     /// # Errors
     /// Its body is not what it is declared to be.
@@ -88,6 +101,14 @@ impl Desk for Source {
 
     fn body_to_keep(&self, request: &Request) -> Bytes {
         Self::body_to_keep(self, request)
+    }
+
+    fn is_costly(&self) -> bool {
+        Self::is_costly(self)
+    }
+
+    fn read_quickly(&self, request: &Request) -> Result<Option<Vec<Reading>>, Malformed> {
+        Self::read_quickly(self, request)
     }
 
     fn read(&self, request: &Request) -> Result<Vec<Reading>, Malformed> {

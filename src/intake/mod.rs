@@ -6,6 +6,7 @@
 mod answer;
 mod desk;
 mod health;
+mod line;
 mod sources;
 mod to_the_end;
 mod webhook;

@@ -1,6 +1,7 @@
 mod desk;
 mod http;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use desk::{Deed, FakeDesk};
@@ -218,6 +219,39 @@ async fn a_reload_replaces_the_sources() {
     intake.sources.replace([("new".to_owned(), intake.desk.clone())].into());
     assert!(intake.send(&post("new", "event e-1")).await.starts_with("HTTP/1.1 202 "));
     assert!(intake.send(&offer("e-1")).await.starts_with("HTTP/1.1 404 "));
+}
+
+// On one thread: what is read on it would stop everything.
+#[tokio::test]
+async fn heavy_bodies_of_one_source_wait_in_a_line_and_everything_else_goes_on() {
+    let intake = Intake::start_roomy(FakeDesk::default(), 200).await;
+    let other = Arc::new(FakeDesk::default());
+    let desks = [("demo".to_owned(), intake.desk.clone()), ("other".to_owned(), other)];
+    intake.sources.replace(desks.into());
+    let heavy = |number: usize| post("demo", &format!("heavy h-{number}"));
+    let mut waiting = Vec::new();
+    // One is read, 64 wait.
+    for number in 0..65 {
+        waiting.push(intake.open(&heavy(number)).await);
+    }
+    while intake.desk.deeds().iter().filter(|deed| **deed == Deed::Verify).count() < 65 {
+        tokio::task::yield_now().await;
+    }
+    for number in 0..20 {
+        let light = post("other", &format!("event o-{number}"));
+        assert!(intake.send(&light).await.starts_with("HTTP/1.1 202 "));
+        let light = post("demo", &format!("event d-{number}"));
+        assert!(intake.send(&light).await.starts_with("HTTP/1.1 202 "));
+    }
+    let refused = intake.send(&heavy(65)).await;
+    assert!(refused.starts_with("HTTP/1.1 503 "), "{refused}");
+    assert!(refused.contains("retry-after: 5\r\n"), "{refused}");
+    assert!(!refused.contains("connection: close"), "an authentic sender keeps its connection");
+    intake.desk.open();
+    for stream in waiting {
+        assert!(http::head(stream).await.starts_with("HTTP/1.1 202 "));
+    }
+    assert_eq!(intake.ledger.deliveries().len(), 65 + 40);
 }
 
 #[test]

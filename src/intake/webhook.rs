@@ -15,6 +15,7 @@ use metrics::{counter, gauge, histogram};
 
 use super::answer::{Answer, EventStatus, Status, Verdict, answer};
 use super::desk::{Desk, Ledger, Receipt};
+use super::line::{Line, LineLimits, TooLong};
 use super::sources::Sources;
 use super::to_the_end::{Panicked, ToTheEnd};
 use crate::clock;
@@ -24,9 +25,21 @@ use crate::metrics::{
 use crate::report::Repeats;
 use crate::routing::UnixMillis;
 use crate::store::{Delivery, Item, Refusal};
-use crate::vendor::{AnswerPolicy, Reading, Request};
+use crate::vendor::{AnswerPolicy, Reading, Request, Unverified};
 
 const PATH_PREFIX: &str = "/webhooks/";
+
+/// A larger body, in bytes, is not verified on a thread of the runtime.
+const SMALL_BODY: usize = 32 * 1024;
+
+/// Requests of one source that may wait to be read, and for how long: senders give up after some seconds.
+const READING: LineLimits =
+    LineLimits { threads: 1, waiting: 64, patience: Duration::from_secs(5) };
+
+/// Requests that wait to be verified. They are as many as there are connections: who signs is not known yet, so nobody is
+/// refused for a stranger.
+const VERIFYING: LineLimits =
+    LineLimits { threads: 1, waiting: usize::MAX, patience: Duration::from_secs(60) };
 
 /// How much of a request is taken, and how long it may take to come.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +56,8 @@ pub struct Webhooks<D, L> {
     ledger: L,
     limits: RwLock<BodyLimits>,
     warned: Repeats,
+    verifying: Line,
+    reading: Line,
 }
 
 /// A request whose body has come, at the desk of its source.
@@ -55,7 +70,8 @@ struct Arrival<D> {
 impl<D: Desk, L: Ledger> Webhooks<D, L> {
     /// Takes requests for these sources and keeps what they say in `ledger`.
     pub fn new(sources: Sources<D>, ledger: L, limits: BodyLimits) -> Self {
-        Self { sources, ledger, limits: RwLock::new(limits), warned: Repeats::default() }
+        let (verifying, reading) = (Line::new(VERIFYING), Line::new(READING));
+        Self { sources, ledger, limits: RwLock::new(limits), warned: Repeats::default(), verifying, reading }
     }
 
     /// Takes other limits for the requests that come from now on.
@@ -78,7 +94,7 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
             Err(verdict) => answer(verdict, desk.answer_policy()),
             Ok(body) => {
                 let request = request_of(head.method, &head.uri, head.headers, body, received_at);
-                let arrival = Arrival { source: Arc::clone(&source), desk, request };
+                let arrival = Arc::new(Arrival { source: Arc::clone(&source), desk, request });
                 Arc::clone(&self).contained(arrival).await
             }
         };
@@ -115,7 +131,7 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
     }
 
     /// Walks so that a panic costs this request alone and a hang-up costs nothing.
-    async fn contained(self: Arc<Self>, arrival: Arrival<D>) -> Answer {
+    async fn contained(self: Arc<Self>, arrival: Arc<Arrival<D>>) -> Answer {
         let (source, desk) = (Arc::clone(&arrival.source), Arc::clone(&arrival.desk));
         let walk = ToTheEnd::new(async move { self.walk(&arrival).await });
         let verdict = walk.await.unwrap_or_else(|Panicked| {
@@ -126,29 +142,38 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
         answer(verdict, desk.answer_policy())
     }
 
-    async fn walk(&self, arrival: &Arrival<D>) -> Verdict {
-        let Arrival { source, desk, request } = arrival;
-        if let Some(answer) = desk.handshake(request) {
-            tracing::info!(%source, "Answered a handshake");
-            return Verdict::Handshake(answer);
-        }
-        if request.method != Method::POST {
-            return Verdict::WrongMethod;
-        }
-        // Before the signature: nobody knows whether it covers the coded bytes or the plain ones.
-        if is_encoded(&request.headers) {
-            return Verdict::Encoded;
-        }
-        if let Err(unverified) = desk.verify(request) {
-            if let Some(repeats) = self.may_warn(source, "unverified", request.received_at) {
-                tracing::warn!(
-                    %source, why = %unverified, repeats,
-                    "Refused a webhook that is not proved to be its sender's"
-                );
+    async fn walk(&self, arrival: &Arc<Arrival<D>>) -> Verdict {
+        let Arrival { source, desk, request } = &**arrival;
+        let is_small = request.body.len() <= SMALL_BODY;
+        let entrance = if is_small && !desk.is_costly() {
+            Ok(enter(arrival))
+        } else {
+            let arrival = Arc::clone(arrival);
+            self.verifying.after(source, move || enter(&arrival)).await
+        };
+        match entrance {
+            Ok(Entrance::Verified) => {}
+            Ok(Entrance::Unverified(why)) => {
+                self.note_unverified(source, &why, request.received_at);
+                return Verdict::Unverified;
             }
-            return Verdict::Unverified;
+            Ok(Entrance::Answered(verdict)) => return verdict,
+            Err(TooLong) => return self.overloaded(source, request.received_at),
         }
-        match desk.read(request) {
+        let quickly = if is_small { desk.read_quickly(request) } else { Ok(None) };
+        let readings = match quickly {
+            Ok(Some(readings)) => Ok(readings),
+            Err(malformed) => Err(malformed),
+            Ok(None) => {
+                let theirs = Arc::clone(arrival);
+                let read = move || theirs.desk.read(&theirs.request);
+                match self.reading.after(source, read).await {
+                    Ok(readings) => readings,
+                    Err(TooLong) => return self.overloaded(source, request.received_at),
+                }
+            }
+        };
+        match readings {
             Err(malformed) => {
                 if let Some(repeats) = self.may_warn(source, "malformed", request.received_at) {
                     tracing::warn!(%source, why = %malformed, repeats, "Refused an authentic webhook that cannot be read");
@@ -189,6 +214,26 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
         Verdict::Handled(statuses)
     }
 
+    fn note_unverified(&self, source: &str, why: &Unverified, at: UnixMillis) {
+        if let Some(repeats) = self.may_warn(source, "unverified", at) {
+            tracing::warn!(
+                source, %why, repeats,
+                "Refused a webhook that is not proved to be its sender's"
+            );
+        }
+    }
+
+    fn overloaded(&self, source: &str, at: UnixMillis) -> Verdict {
+        if let Some(repeats) = self.may_warn(source, "overloaded", at) {
+            tracing::warn!(
+                source,
+                repeats,
+                "Turned a webhook away: too many heavy ones of its source wait to be read; its sender has to come again"
+            );
+        }
+        Verdict::Overloaded
+    }
+
     /// A sample of what the profile does not know, types only, each type now and then.
     fn note_unknown(&self, source: &str, types: &BTreeSet<String>, at: UnixMillis) {
         for event_type in types {
@@ -213,6 +258,34 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
     /// Whoever floods the intake shall not flood the log.
     fn may_warn(&self, source: &str, cause: &str, at: UnixMillis) -> Option<Option<u64>> {
         self.warned.may_say(&format!("{source} {cause}"), at)
+    }
+}
+
+/// How far a request comes before it is read.
+enum Entrance {
+    Verified,
+    Unverified(Unverified),
+    /// It has its answer already.
+    Answered(Verdict),
+}
+
+/// A handshake, the method, the coding and the signature.
+fn enter<D: Desk>(arrival: &Arrival<D>) -> Entrance {
+    let Arrival { source, desk, request } = arrival;
+    if let Some(answer) = desk.handshake(request) {
+        tracing::info!(%source, "Answered a handshake");
+        return Entrance::Answered(Verdict::Handshake(answer));
+    }
+    if request.method != Method::POST {
+        return Entrance::Answered(Verdict::WrongMethod);
+    }
+    // Before the signature: nobody knows whether it covers the coded bytes or the plain ones.
+    if is_encoded(&request.headers) {
+        return Entrance::Answered(Verdict::Encoded);
+    }
+    match desk.verify(request) {
+        Ok(()) => Entrance::Verified,
+        Err(unverified) => Entrance::Unverified(unverified),
     }
 }
 

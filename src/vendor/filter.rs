@@ -25,6 +25,9 @@ use crate::problem::Problem;
 /// How many values one request may become.
 pub(super) const MAX_OUTPUTS: usize = 1_000;
 
+/// A run whose first values are all errors ends with so many of them.
+const HOPELESS: usize = 50;
+
 /// What profiles may use beside jq's own filters.
 const PRELUDE: &str = include_str!("filter/prelude.jq");
 
@@ -74,6 +77,13 @@ pub(super) struct Bindings {
     pub(super) received_at: Val,
 }
 
+impl Bindings {
+    /// In the order of [`VARIABLES`].
+    fn variables(&self) -> [Val; 4] {
+        [&self.headers, &self.query, &self.options, &self.received_at].map(Val::clone)
+    }
+}
+
 /// One value of a run, or what went wrong where it should have come: without any value of the sender.
 pub(super) type Output = Result<Val, String>;
 
@@ -119,20 +129,24 @@ impl Filter {
         self.reads
     }
 
-    /// Runs the filter; a part that fails does not keep the others from coming. Where the allowance is used up, what has
-    /// come stays and the error ends it.
-    pub(super) fn run(&self, input: Val, bindings: Bindings) -> Vec<Output> {
-        let Bindings { headers, query, options, received_at } = bindings;
-        let variables = [headers, query, options, received_at];
+    /// Runs the filter where it is called; none if it needs more than that thread may give.
+    pub(super) fn run_quickly(&self, input: &Val, bindings: &Bindings) -> Option<Vec<Output>> {
         let mut outputs = Vec::new();
+        self.attempt(input, &bindings.variables(), SMALL, &mut outputs).ok().map(|_| outputs)
+    }
+
+    /// Runs the filter; a part that fails does not keep the others from coming. Where the allowance is used up, what has
+    /// come stays and the error ends it. It may take long: not for a thread that others wait for.
+    pub(super) fn run(&self, input: &Val, bindings: &Bindings) -> Vec<Output> {
         // A filter does nothing but yield values: it can start again with more.
-        if self.attempt(&input, &variables, SMALL, &mut outputs).is_ok() {
+        if let Some(outputs) = self.run_quickly(input, bindings) {
             return outputs;
         }
+        let variables = bindings.variables();
         let _one_at_a_time = LARGE_RUN.lock().unwrap_or_else(PoisonError::into_inner);
         let run = meter::on_a_large_stack(LARGE_STACK, || {
             let mut outputs = Vec::new();
-            if let Err(spent) = self.attempt(&input, &variables, LARGE, &mut outputs) {
+            if let Err(spent) = self.attempt(input, &variables, LARGE, &mut outputs) {
                 outputs.push(Err(told(spent)));
             }
             outputs
@@ -154,6 +168,12 @@ impl Filter {
             for output in self.compiled.id.run((context, Metered(input.clone()))) {
                 if outputs.len() == MAX_OUTPUTS {
                     outputs.push(Err(format!("the filter yields more than {MAX_OUTPUTS} values")));
+                    return;
+                }
+                if outputs.len() == HOPELESS && outputs.iter().all(Result::is_err) {
+                    outputs.push(Err(format!(
+                        "the first {HOPELESS} values are errors; no more is asked for"
+                    )));
                     return;
                 }
                 outputs.push(output.map_err(explain).map(|value| {

@@ -15,6 +15,9 @@ use crate::routing::{ConversationId, EventId, EventJson, RoutingEvent, UnixMilli
 /// How many keys that nothing reads are named of one event.
 const MAX_UNREAD: usize = 20;
 
+/// How many unreadable events of one request are kept one by one.
+const MAX_UNREADABLE: usize = 50;
+
 /// One thing that a request said.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reading {
@@ -48,6 +51,11 @@ pub(super) struct Ids<'a> {
 }
 
 impl Ids<'_> {
+    /// The id of what stands for all unreadable events of the request.
+    fn of_all(&self) -> String {
+        self.of(usize::MAX, 1)
+    }
+
     /// The id of the `n`th of `count` events: the request's, else a hash over the body and `n`.
     fn of(&self, n: usize, count: usize) -> String {
         let fits = |id: &String| EventId::parse(id).is_ok();
@@ -73,7 +81,30 @@ pub struct Inspected {
 
 /// Reads a run's outputs. Ids that stand in for missing ones count only what is an event or unreadable.
 pub(super) fn read(outputs: Vec<Output>, ids: &Ids<'_>, received_at: UnixMillis) -> Vec<Reading> {
-    read_each(outputs, ids, received_at, |_| ())
+    let readings = read_each(outputs, ids, received_at, |_| ());
+    let is_unreadable = |reading: &Reading| matches!(reading, Reading::Unreadable { .. });
+    let unreadable = readings.iter().filter(|reading| is_unreadable(reading)).count();
+    if unreadable <= MAX_UNREADABLE { readings } else { summed_up(readings, unreadable, ids) }
+}
+
+/// One dead letter in place of the unreadable ones: it keeps the body, and so nothing is lost.
+fn summed_up(readings: Vec<Reading>, unreadable: usize, ids: &Ids<'_>) -> Vec<Reading> {
+    let mut first = None;
+    let mut kept = Vec::new();
+    for reading in readings {
+        match reading {
+            Reading::Unreadable { problem, .. } => drop(first.get_or_insert(problem)),
+            other => kept.push(other),
+        }
+    }
+    let first = first.unwrap_or_default();
+    kept.push(Reading::Unreadable {
+        id: ids.of_all(),
+        kind: None,
+        conversation: None,
+        problem: format!("{unreadable} events of this body cannot be read; the first: {first}"),
+    });
+    kept
 }
 
 /// The same, with the keys that are passed over.

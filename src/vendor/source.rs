@@ -58,6 +58,21 @@ enum Yielded {
     Some(Vec<Output>),
 }
 
+/// A request's body as the filter gets it.
+struct Decoded {
+    body: Val,
+    event_type: Option<String>,
+}
+
+impl Decoded {
+    fn yielded(self, outputs: Vec<Output>) -> Yielded {
+        match outputs.is_empty() {
+            true => Yielded::Nothing { event_type: self.event_type },
+            false => Yielded::Some(outputs),
+        }
+    }
+}
+
 impl Source {
     /// Puts a profile and a source's settings together.
     ///
@@ -152,18 +167,41 @@ impl Source {
         self.verifier.body_to_keep(request)
     }
 
-    /// Decodes a verified request, runs the filter and reads what comes out; never empty.
+    /// Whether [`Source::verify`] takes long, whatever the size of the request.
+    #[must_use]
+    pub fn is_costly(&self) -> bool {
+        self.verifier.is_costly()
+    }
+
+    /// Decodes a verified request, runs the filter and reads what comes out; never empty. It may take some tenths of a
+    /// second.
     ///
     /// # Errors
     /// The body is not what it is declared to be. All else becomes a [`Reading`].
     pub fn read(&self, request: &Request) -> Result<Vec<Reading>, Malformed> {
-        let outputs = match self.outputs(request)? {
-            Yielded::Nothing { event_type } => return Ok(vec![Reading::Unknown { event_type }]),
+        let decoded = self.decoded(request)?;
+        let outputs = self.profile.filter.run(&decoded.body, &self.bindings(request));
+        Ok(self.readings(request, decoded.yielded(outputs)))
+    }
+
+    /// The same within some milliseconds; none if the filter takes longer.
+    ///
+    /// # Errors
+    /// As [`Source::read`].
+    pub fn read_quickly(&self, request: &Request) -> Result<Option<Vec<Reading>>, Malformed> {
+        let decoded = self.decoded(request)?;
+        let outputs = self.profile.filter.run_quickly(&decoded.body, &self.bindings(request));
+        Ok(outputs.map(|outputs| self.readings(request, decoded.yielded(outputs))))
+    }
+
+    fn readings(&self, request: &Request, yielded: Yielded) -> Vec<Reading> {
+        let outputs = match yielded {
+            Yielded::Nothing { event_type } => return vec![Reading::Unknown { event_type }],
             Yielded::Some(outputs) => outputs,
         };
         let mut readings = reading::read(outputs, &self.ids(request), request.received_at);
         readings.iter_mut().for_each(|reading| self.give_style(reading));
-        Ok(readings)
+        readings
     }
 
     /// An event that does not say how its vendor rings and hands over has it from the options.
@@ -180,7 +218,9 @@ impl Source {
     /// # Errors
     /// As [`Source::read`].
     pub fn inspect(&self, request: &Request) -> Result<Vec<Inspected>, Malformed> {
-        let outputs = match self.outputs(request)? {
+        let decoded = self.decoded(request)?;
+        let outputs = self.profile.filter.run(&decoded.body, &self.bindings(request));
+        let outputs = match decoded.yielded(outputs) {
             Yielded::Nothing { event_type } => {
                 let reading = Reading::Unknown { event_type };
                 return Ok(vec![Inspected { reading, unread: Vec::new() }]);
@@ -198,8 +238,7 @@ impl Source {
         Ok(inspected)
     }
 
-    /// What the filter makes of a request.
-    fn outputs(&self, request: &Request) -> Result<Yielded, Malformed> {
+    fn decoded(&self, request: &Request) -> Result<Decoded, Malformed> {
         let spec = &self.profile.request;
         if !content_type_fits(spec.decode, &self.profile.content_types, request) {
             return Err(Malformed::ContentType);
@@ -207,11 +246,7 @@ impl Source {
         let body = decode(spec.decode, &spec.json_fields, request)?;
         let event_type = spec.event_type.as_deref().and_then(|place| pointer(&body, place));
         let event_type = reading::event_type(event_type);
-        let outputs = self.profile.filter.run(body, self.bindings(request));
-        if outputs.is_empty() {
-            return Ok(Yielded::Nothing { event_type });
-        }
-        Ok(Yielded::Some(outputs))
+        Ok(Decoded { body, event_type })
     }
 
     fn ids<'a>(&self, request: &'a Request) -> Ids<'a> {

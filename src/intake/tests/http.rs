@@ -30,6 +30,15 @@ impl Intake {
     }
 
     pub(super) async fn start_with(desk: FakeDesk, body_timeout: Duration) -> Self {
+        Self::start_limited(desk, body_timeout, MAX_CONNECTIONS).await
+    }
+
+    /// With so many connections at the same time.
+    pub(super) async fn start_roomy(desk: FakeDesk, max_connections: usize) -> Self {
+        Self::start_limited(desk, Duration::from_millis(300), max_connections).await
+    }
+
+    async fn start_limited(desk: FakeDesk, body_timeout: Duration, max_connections: usize) -> Self {
         let (desk, ledger, shutdown) = (Arc::new(desk), FakeLedger::new(), Shutdown::new());
         let sources = Sources::new([("demo".to_owned(), Arc::clone(&desk))].into());
         let limits = BodyLimits { max: 128, timeout: body_timeout };
@@ -38,7 +47,7 @@ impl Intake {
         let address = listener.local_addr().unwrap();
         let limits = Limits {
             listener: Listener::Intake,
-            max_connections: MAX_CONNECTIONS,
+            max_connections,
             header_timeout: Duration::from_millis(300),
             idle_timeout: Duration::from_millis(300),
             grace: Duration::from_millis(500),

@@ -14,7 +14,7 @@ fn run(code: &str, input: Value) -> Vec<Result<String, String>> {
         received_at: Val::from("2026-11-21T17:00:00.000Z".to_owned()),
     };
     let input = parse_json(input.to_string().as_bytes()).unwrap();
-    let outputs = filter.run(input, bindings);
+    let outputs = filter.run(&input, &bindings);
     outputs.into_iter().map(|output| output.map(|value| value.to_string())).collect()
 }
 
@@ -81,7 +81,7 @@ fn a_filter_that_explodes_is_stopped() {
     assert_eq!(outputs.len(), MAX_OUTPUTS + 1);
     assert_eq!(outputs[MAX_OUTPUTS], Err("the filter yields more than 1000 values".to_owned()));
     let errors = run("def again: error(\"x\"), again; again", json!(null));
-    assert_eq!(errors.len(), MAX_OUTPUTS + 1);
+    assert_eq!(errors.len(), HOPELESS + 1);
 }
 
 #[test]
@@ -163,3 +163,14 @@ fn the_prelude_does_what_it_says() {
 
 mod hostile;
 mod same_as_jaq;
+
+#[test]
+fn a_run_whose_first_values_are_all_errors_ends() {
+    let errors = run("range(900) | error", json!(null));
+    assert_eq!(errors.len(), 51);
+    assert_eq!(
+        errors[50].as_ref().unwrap_err(),
+        "the first 50 values are errors; no more is asked for"
+    );
+    assert_eq!(run("1, (range(60) | error)", json!(null)).len(), 61);
+}

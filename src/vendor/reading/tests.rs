@@ -223,3 +223,19 @@ fn the_time_of_receipt_stands_in_for_a_missing_one_and_whole_floats_are_integers
     let json = event.to_json();
     assert_eq!((json.timeout_seconds, json.queue.as_deref()), (Some(30), Some("1")));
 }
+
+#[test]
+fn many_unreadable_events_of_one_body_are_one_dead_letter_and_the_others_are_kept() {
+    let body = |unreadable: usize| {
+        let wrong = vec!["{\"kind\":\"?\"}"; unreadable].join(",");
+        format!(r#"[{{"id":"good","kind":"withdraw","conversation":"c"}},{wrong}]"#)
+    };
+    assert_eq!(read_with(".[]", &body(50)).len(), 51);
+    let readings = read_with(".[]", &body(51));
+    assert_eq!((readings.len(), id(&readings[0])), (2, "good"));
+    assert!(
+        problem(&readings[1]).starts_with("51 events of this body cannot be read; the first: ")
+    );
+    assert_eq!(id(&readings[1]), id(&read_with(".[]", &body(51))[1]), "a redelivery is known");
+    assert_eq!(read_with(".[] | error", &body(999)).len(), 1, "errors of the filter too");
+}

@@ -114,6 +114,20 @@ pub(super) enum Verifier {
 }
 
 impl Verifier {
+    /// Whether a public key is asked, which takes some hundred times as long as a hash.
+    pub(super) const fn is_costly(&self) -> bool {
+        match self {
+            Self::JwtHeader(_) | Self::JwtBody(_) | Self::JwsDetached(_) | Self::Ecdsa(_) => true,
+            Self::None
+            | Self::Header(_)
+            | Self::Basic(_)
+            | Self::Field(_)
+            | Self::Hmac(_)
+            | Self::StandardWebhooks(_)
+            | Self::Twilio(_) => false,
+        }
+    }
+
     /// Prepares a scheme; lists everything that is wrong with it or with the secrets.
     pub(super) fn build(spec: &VerifySpec, ground: &Ground<'_>) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
