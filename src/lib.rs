@@ -44,6 +44,7 @@ pub mod cli;
 pub mod config;
 
 pub mod clock;
+pub mod contained;
 pub mod logging;
 pub mod metrics;
 pub mod notify;

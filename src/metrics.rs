@@ -1,8 +1,9 @@
 //! Every metric's name, help and labels in one place, and the process's one recorder. It opens no port: the admin
 //! address shows what [`Metrics::render`] returns.
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -78,6 +79,10 @@ pub const CONNECTIONS_EVICTED: &str = "awa_bridge_connections_evicted_total";
 pub const INTAKE_PANICS: &str = "awa_bridge_intake_panics_total";
 /// Calls to ServiceNow that ended in a defect of the program.
 pub const CALL_PANICS: &str = "awa_bridge_call_panics_total";
+/// Panics of tasks beside webhooks and calls. Label: `task`.
+pub const TASK_PANICS: &str = "awa_bridge_task_panics_total";
+/// Log lines that were not written because their source had had its share. Label: `source`.
+pub const LOG_LINES_HELD_BACK: &str = "awa_bridge_log_lines_held_back_total";
 /// Log lines that were dropped, because the reader of stdout was too slow or away.
 pub const LOG_LINES_DROPPED: &str = "awa_bridge_log_lines_dropped_total";
 
@@ -85,7 +90,7 @@ pub const LOG_LINES_DROPPED: &str = "awa_bridge_log_lines_dropped_total";
 pub const BUCKETS: [f64; 15] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
-const COUNTERS: [(&str, &str); 12] = [
+const COUNTERS: [(&str, &str); 14] = [
     (EVENTS, "Events by where they stand or how they ended"),
     (AWA_REQUESTS, "Calls to ServiceNow by call and HTTP status; 0 where no answer came"),
     (RETRIES, "Calls put off, by why"),
@@ -103,6 +108,11 @@ const COUNTERS: [(&str, &str); 12] = [
     ),
     (INTAKE_PANICS, "Webhook requests that ended in a defect of the program"),
     (CALL_PANICS, "Calls to ServiceNow that ended in a defect of the program"),
+    (TASK_PANICS, "Defects of the program in tasks beside webhooks and calls, by task"),
+    (
+        LOG_LINES_HELD_BACK,
+        "Log lines about refused and unknown webhooks that were not written, because their source had had its share",
+    ),
     (LOG_LINES_DROPPED, "Log lines dropped because the reader of stdout was too slow or away"),
 ];
 
@@ -143,6 +153,31 @@ const HISTOGRAMS: [(&str, &str); 5] = [
     (STORE_COMMIT_DURATION, "From a commit's first record to the end of its flush"),
     (INTAKE_DURATION, "From a webhook request's head to its answer"),
 ];
+
+/// Keeps a label whose values come from outside to so few that no metrics page grows without end.
+#[derive(Debug, Default)]
+pub struct BoundedLabel {
+    values: Mutex<BTreeSet<String>>,
+}
+
+impl BoundedLabel {
+    /// How many values are told apart.
+    pub const MOST: usize = 20;
+
+    /// The value, or `other` where there are many already.
+    #[must_use]
+    pub fn of(&self, value: &str) -> String {
+        let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
+        if values.contains(value) {
+            return value.to_owned();
+        }
+        if values.len() >= Self::MOST {
+            return "other".to_owned();
+        }
+        values.insert(value.to_owned());
+        value.to_owned()
+    }
+}
 
 /// The process's metrics. There is one recorder; later calls of [`Metrics::install`] get the same.
 #[derive(Clone)]

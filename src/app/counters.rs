@@ -21,6 +21,20 @@ const CALLS: [CallKind; 8] = [
     CallKind::LookUp,
 ];
 
+/// The tasks whose panics are counted.
+const TASKS: [&str; 10] = [
+    "intake",
+    "admin",
+    "dispatcher",
+    "reload",
+    "reload signal",
+    "look-up rights",
+    "probe",
+    "store round trip",
+    "watchdog",
+    "status",
+];
+
 /// Why calls are put off: the answers of ServiceNow that lead to another try.
 const WHY: [&str; 10] = [
     "agent_unavailable",
@@ -46,6 +60,9 @@ pub(super) fn of_the_program() {
     }
     counter!(names::INTAKE_PANICS).increment(0);
     counter!(names::CALL_PANICS).increment(0);
+    for task in TASKS {
+        counter!(names::TASK_PANICS, "task" => task).increment(0);
+    }
     counter!(names::LOG_LINES_DROPPED).increment(0);
     for call in CALLS.map(CallKind::as_str) {
         counter!(names::AWA_REQUESTS, "call" => call, "status" => "200").increment(0);
@@ -89,6 +106,7 @@ fn of_source(source: &str) {
         counter!(names::INTAKE_ANSWERS, "source" => source(), "status" => status).increment(0);
     }
     counter!(names::UNKNOWN_EVENTS, "source" => source()).increment(0);
+    counter!(names::LOG_LINES_HELD_BACK, "source" => source()).increment(0);
     counter!(names::EXPIRED, "source" => source()).increment(0);
     counter!(names::LOGICAL_DUPLICATES, "source" => source()).increment(0);
     let _registered = histogram!(names::INTAKE_DURATION, "source" => source());

@@ -21,6 +21,7 @@ pub mod rehearsal;
 mod reload;
 pub mod selftest;
 mod shipped;
+mod tasks;
 mod tls;
 mod upkeep;
 mod vitals;

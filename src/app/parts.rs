@@ -11,6 +11,7 @@ use tracing::{error, info, warn};
 use super::files::{Files, RulesInForce};
 use super::hold::Hold;
 use super::reload::{self, Reloader, Told};
+use super::tasks::Tasks;
 use super::upkeep::{self, Beats};
 use super::vitals::Vitals;
 use super::{Failure, Host, Listeners, admin_token, descriptors};
@@ -19,6 +20,7 @@ use crate::awa::Client;
 use crate::awa::pace::Pace;
 use crate::clock;
 use crate::config::Settings;
+use crate::contained::supervised;
 use crate::dispatch::Dispatch;
 use crate::http::{self, Listener, Tls};
 use crate::intake::{self, Sources, Webhooks};
@@ -154,13 +156,15 @@ impl Running {
         let Beats { watchdog, dispatcher, intake: intake_beat, writer } = Beats::register();
         let dispatch = dispatch(&vitals, dispatcher);
         let drain = LONGEST_DRAIN.min(settings.servicenow.request_timeout + Duration::from_secs(1));
-        let dispatch = tokio::spawn(dispatch.run(stopped.clone(), drain));
+        let mut tasks = Tasks::new();
+        let dispatch =
+            tasks.essential("dispatcher", &stopped, dispatch.run(stopped.clone(), drain));
         let places = descriptors::connections(
             settings.intake.max_connections,
             settings.servicenow.max_in_flight,
         );
-        let admin =
-            tokio::spawn(admin::serve(listeners.admin, admin, places.admin, stopped.clone()));
+        let admin = admin::serve(listeners.admin, admin, places.admin, stopped.clone());
+        let admin = tasks.essential("admin", &stopped, admin);
         let asked = Arc::clone(&vitals);
         let take = move |request| {
             let health = intake::health(&request, || asked.takes_webhooks());
@@ -175,24 +179,23 @@ impl Running {
         let beat = move || intake_beat.beat();
         let limits = intake_limits(&settings, places.intake);
         let intake = http::serve(listeners.intake, tls, limits, shutdown.clone(), beat, take);
-        let intake = tokio::spawn(intake);
-        let reloader = Arc::clone(&vitals.reloader);
-        let probe = super::online::warn_if_forbidden(
-            Arc::clone(&vitals.client),
-            settings.servicenow.in_doubt,
-        );
-        let background = [
-            tokio::spawn(probe),
-            tokio::spawn(reloader.on_hang_up(shutdown.clone())),
-            tokio::spawn(upkeep::feel_the_writer(store.clone(), writer)),
-            tokio::spawn(watchdog.clone().run(notifier.clone(), host.watchdog)),
-        ];
+        let intake = tasks.essential("intake", &shutdown, intake);
+        let background = background(&vitals, &settings, &shutdown, writer, {
+            let (watchdog, notifier) = (watchdog.clone(), notifier.clone());
+            move || watchdog.clone().run(notifier.clone(), host.watchdog)
+        });
         notifier.ready(&vitals.condition().to_string());
-        let tell = tokio::spawn(upkeep::tell(Arc::clone(&vitals), notifier.clone(), metrics));
+        let tell = {
+            let (vitals, notifier) = (Arc::clone(&vitals), notifier.clone());
+            tokio::spawn(supervised("status", move || {
+                upkeep::tell(Arc::clone(&vitals), notifier.clone(), metrics.clone())
+            }))
+        };
 
         let outcome = tokio::select! {
             () = shutdown.requested() => Ok(()),
             failed = store.failed() => Err(Failure::Broken(failed.to_string())),
+            failed = tasks.failed() => Err(failed),
         };
         tell.abort();
         watchdog.retire_all();
@@ -209,6 +212,31 @@ impl Running {
         info!(pending = store.counts().pending, "Stopped");
         outcome
     }
+}
+
+/// What goes on beside the walk of an event.
+fn background<F: Future<Output = ()> + Send + 'static>(
+    vitals: &Arc<Vitals>,
+    settings: &Settings,
+    shutdown: &Shutdown,
+    writer: Beat,
+    watch: impl FnMut() -> F + Send + 'static,
+) -> [JoinHandle<()>; 4] {
+    let (client, in_doubt) = (Arc::clone(&vitals.client), settings.servicenow.in_doubt);
+    let (reloader, shutdown) = (Arc::clone(&vitals.reloader), shutdown.clone());
+    let (store, writer) = (vitals.store.clone(), Arc::new(writer));
+    [
+        tokio::spawn(supervised("look-up rights", move || {
+            super::online::warn_if_forbidden(Arc::clone(&client), in_doubt)
+        })),
+        tokio::spawn(supervised("reload signal", move || {
+            Arc::clone(&reloader).on_hang_up(shutdown.clone())
+        })),
+        tokio::spawn(supervised("store round trip", move || {
+            upkeep::feel_the_writer(store.clone(), Arc::clone(&writer))
+        })),
+        tokio::spawn(supervised("watchdog", watch)),
+    ]
 }
 
 fn dispatch(vitals: &Arc<Vitals>, beat: Beat) -> Dispatch {
@@ -240,7 +268,7 @@ fn tell_of_the_stop(outcome: &Result<(), Failure>, calls: u32) {
         Ok(()) => info!(calls, "Stopping: no new webhooks are taken, calls under way are finished"),
         Err(failure) => error!(
             error = %failure,
-            "The store failed; stopping so that a fresh start can recover: {failure}"
+            "Stopping, so that a fresh start can recover: {failure}"
         ),
     }
 }

@@ -17,6 +17,7 @@ use crate::awa::pace::Pace;
 use crate::awa::{Client, Wired};
 use crate::clock;
 use crate::config::{Contents, KeyChange, Settings};
+use crate::contained::{Panicked, watched};
 use crate::dispatch::Delays;
 use crate::http::Tls;
 use crate::intake::{BodyLimits, Sources, Webhooks};
@@ -87,7 +88,12 @@ impl Reloader {
     pub(super) async fn reload(&self) -> Result<Vec<String>, Vec<String>> {
         let _turn = self.turn.lock().await;
         self.told.notifier.reloading(clock::monotonic());
-        let outcome = self.take_over().await;
+        let outcome = watched("reload", self.take_over()).await;
+        let outcome = outcome.unwrap_or_else(|Panicked(defect)| {
+            let problem = format!("the reload ended in a defect of the program: {defect}");
+            self.lock().refused = Some(vec![problem.clone()]);
+            Err(vec![problem])
+        });
         self.told.notifier.ready(match &outcome {
             Ok(_) => "Reloaded",
             Err(_) => "Last reload refused; what was in force stays in force",

@@ -44,7 +44,7 @@ pub(super) async fn tell(vitals: Arc<Vitals>, notifier: Notifier, metrics: Metri
 }
 
 /// Goes through the writer's queue and back; beats each time that it comes back. Ends when the store does.
-pub(super) async fn feel_the_writer(store: Store, beat: Beat) {
+pub(super) async fn feel_the_writer(store: Store, beat: Arc<Beat>) {
     while store.round_trip().await.is_ok() {
         beat.beat();
         tokio::time::sleep(beat.interval()).await;

@@ -40,7 +40,9 @@ pub(super) struct Transport {
     turnstile: Arc<Turnstile>,
     offset: Mutex<Offset>,
     /// The rule that was shown last.
-    rate_rule: Mutex<Option<RateRule>>,
+    rate_rules: names::BoundedLabel,
+    /// The rule that was told last, and when.
+    rate_rule: Mutex<Option<(UnixMillis, RateRule)>>,
 }
 
 /// The time that one call may take, and the requests that it took.
@@ -95,6 +97,9 @@ impl<'a> Outgoing<'a> {
     }
 }
 
+/// At most one line about a rate limit rule in this many milliseconds.
+const RULE_PAUSE: u64 = 60_000;
+
 impl Transport {
     pub(super) fn new(
         settings: Settings,
@@ -129,6 +134,7 @@ impl Transport {
             identity,
             turnstile,
             offset: Mutex::new(offset),
+            rate_rules: names::BoundedLabel::default(),
             rate_rule: Mutex::default(),
         };
         Ok((transport, settings.channels))
@@ -234,12 +240,17 @@ impl Transport {
     #[expect(clippy::cast_precision_loss, reason = "neither comes near 2^52")]
     fn show(&self, rule: &RateRule) {
         let RateRule { limit, reset, rule: id } = rule;
-        metrics::gauge!(names::RATE_RULE_LIMIT, "rule" => id.clone()).set(*limit as f64);
+        let label = self.rate_rules.of(id);
+        metrics::gauge!(names::RATE_RULE_LIMIT, "rule" => label.clone()).set(*limit as f64);
         if let Some(reset) = reset {
-            metrics::gauge!(names::RATE_RULE_RESET, "rule" => id.clone()).set(*reset as f64);
+            metrics::gauge!(names::RATE_RULE_RESET, "rule" => label).set(*reset as f64);
         }
         let mut shown = self.rate_rule.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = shown.as_ref().is_some_and(|shown| (shown.limit, &shown.rule) == (*limit, id));
+        let now = clock::now();
+        let known = shown.as_ref().is_some_and(|(at, shown)| {
+            let same = (shown.limit, &shown.rule) == (*limit, id);
+            same || (*at <= now && now.since(*at) < RULE_PAUSE)
+        });
         if !known {
             tracing::info!(
                 limit,
@@ -247,8 +258,8 @@ impl Transport {
                 rule = id,
                 "ServiceNow limits this user to {limit} requests an hour; see rate_limit.per_hour"
             );
+            *shown = Some((now, rule.clone()));
         }
-        *shown = Some(rule.clone());
     }
 
     fn url(&self, outgoing: &Outgoing<'_>) -> Url {

@@ -6,11 +6,11 @@ use metrics::{counter, histogram};
 use tracing::{debug, error, info, warn};
 
 use super::Dispatch;
-use super::contained::{Panicked, contained};
 use super::probe::tell;
 use super::way_out::Claimed;
 use crate::awa::pace::{Permit, Signal, backoff_delay};
 use crate::awa::{Reply, Terms};
+use crate::contained::{Panicked, contained};
 use crate::report::{self, Repeats};
 use crate::routing::{Answer, AwaReply, CallKind, EntryId, LaneKey, Waited};
 use crate::store::{Claim, EventMeta};
@@ -48,6 +48,7 @@ impl Errand {
     /// at the next start.
     pub(super) async fn run(self) {
         if let Err(Panicked(defect)) = contained(self.carry_out()).await {
+            counter!(names::CALL_PANICS).increment(1);
             error!(defect, "A call ended in a defect of the program before its answer was stored");
         }
     }
@@ -133,6 +134,7 @@ async fn answer_of(asked: &Asked<'_>, call: impl Future<Output = Reply>) -> Repl
         Ok(reply) => return reply,
         Err(Panicked(defect)) => defect,
     };
+    counter!(names::CALL_PANICS).increment(1);
     let EventMeta { source, id: event_id, conversation, .. } = asked.event;
     let (call, attempt) = (asked.call.as_str(), asked.attempt);
     error!(

@@ -5,7 +5,6 @@
 //! asks the rate limiter, so that the order of work is ours and no waiter starves.
 
 mod blocked;
-mod contained;
 mod errand;
 mod probe;
 mod way_out;

@@ -6,17 +6,16 @@ use std::sync::Arc;
 use tracing::{debug, error, info, warn};
 
 use super::Dispatch;
-use super::contained::contained;
 use crate::awa::Probed;
 use crate::awa::pace::{Permit, Signal, Turn};
 use crate::clock;
+use crate::contained::watched;
 
 /// One probe.
 pub(super) async fn probe(dispatch: Arc<Dispatch>, permit: Permit) {
-    let Ok(probed) = contained(dispatch.client.probe()).await else {
+    let Ok(probed) = watched("probe", dispatch.client.probe()).await else {
         drop(permit);
-        dispatch.freed.notify_one();
-        return error!("A probe of ServiceNow ended in a defect of the program");
+        return dispatch.freed.notify_one();
     };
     let Probed { signal, message, requests, look_ups: _ } = probed;
     debug!(message, "Asked whether ServiceNow is back");

@@ -42,7 +42,8 @@ impl Phase {
     }
 }
 
-/// Microseconds of quiet that a byte makes up for: whoever sends less than 8 bytes a millisecond counts as quiet.
+/// Microseconds of quiet that a byte makes up for, also in advance: whoever sends less than 8 bytes a millisecond counts as
+/// quiet.
 const CREDIT: u64 = 125;
 
 /// Whom a connection is from: an IPv4 address, or the /64 network of an IPv6 address, which is one customer's.
@@ -64,7 +65,9 @@ impl Origin {
 pub(super) struct Connection {
     pub(super) origin: Origin,
     phase: AtomicU8,
-    /// Quiet since then.
+    /// How much quiet can be made up for in advance, in microseconds.
+    advance: u64,
+    /// Quiet since then, or from then on.
     quiet_since: AtomicU64,
     /// Whether its stream was read once: before that nobody knows whether something has come.
     read: AtomicBool,
@@ -85,9 +88,10 @@ pub(super) struct Standing {
 }
 
 impl Connection {
-    pub(super) fn new(origin: Origin) -> Self {
+    pub(super) fn new(origin: Origin, advance: u64) -> Self {
         Self {
             origin,
+            advance,
             phase: AtomicU8::new(Phase::Fresh as u8),
             quiet_since: AtomicU64::new(micros()),
             read: AtomicBool::new(false),
@@ -119,10 +123,10 @@ impl Connection {
     /// The stream was read, and so many bytes came; none if it would block.
     pub(super) fn was_read(&self, bytes: usize) {
         if bytes > 0 {
-            let now = micros();
+            let latest = micros().saturating_add(self.advance);
             let credit = CREDIT.saturating_mul(bytes as u64);
             let since = self.quiet_since.load(Ordering::Relaxed);
-            self.quiet_since.store(since.saturating_add(credit).min(now), Ordering::Relaxed);
+            self.quiet_since.store(since.saturating_add(credit).min(latest), Ordering::Relaxed);
             if matches!(self.phase(), Phase::Fresh | Phase::Idle) {
                 self.enter(Phase::Head);
             }

@@ -15,12 +15,22 @@ use tokio::task::AbortHandle;
 
 use super::connection::{Connection, Origin, Phase, Standing, micros};
 
-/// How long a connection may be quiet before its place is taken: a round trip or two, for a handshake of TLS.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long a connection may be quiet before its place is taken, in microseconds: a round trip or two, for a handshake of
+/// TLS.
+const PATIENCE: u64 = 500_000;
 
-/// The same for an address that holds more than half of the places. It is a load balancer, which is near and writes a
-/// request in one go, or somebody who wants all places.
-const SHORT_PATIENCE: Duration = Duration::from_millis(5);
+/// The same for an address that holds more than half of the places, for each place that there is. It is a load balancer, which
+/// is near and writes a request in one go, or somebody who wants all places: then all of them are taken anew in a third of
+/// a millisecond a place, and who waits before them in the system's backlog, 1,024 at most, is served within a second.
+const SHORT_PATIENCE: u64 = 300;
+const SHORTEST: u64 = 5_000;
+const LONGEST_SHORT: u64 = 100_000;
+
+/// How much quiet a sender can make up for in advance, for each place that there is.
+const ADVANCE: u64 = 2_000;
+
+/// How often it is looked whether a place can be taken.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// So many connections more may be open for a moment: those that have lost their places and are about to end.
 const ENDING: usize = 8;
@@ -82,7 +92,8 @@ impl Places {
         taken.number += 1;
         taken.open += 1;
         *taken.origins.entry(origin).or_default() += 1;
-        let (number, connection) = (taken.number, Arc::new(Connection::new(origin)));
+        let advance = (self.most as u64).saturating_mul(ADVANCE).min(PATIENCE);
+        let (number, connection) = (taken.number, Arc::new(Connection::new(origin, advance)));
         let occupant = Occupant { connection: Arc::clone(&connection), task: None };
         taken.connections.insert(number, occupant);
         (Some(Place { connection, number, places: Arc::clone(self) }), evicted)
@@ -92,7 +103,7 @@ impl Places {
     pub(super) async fn changed(&self) {
         tokio::select! {
             () = self.freed.notified() => {}
-            () = tokio::time::sleep(SHORT_PATIENCE) => {}
+            () = tokio::time::sleep(LOOK) => {}
         }
     }
 
@@ -125,6 +136,7 @@ impl Places {
 impl Taken {
     /// Takes the places of those that can best be spared; how many.
     fn make_room(&mut self, most: usize, now: u64) -> usize {
+        let short = (most as u64).saturating_mul(SHORT_PATIENCE).clamp(SHORTEST, LONGEST_SHORT);
         // Those of them that are still protected can be spared in a moment: they are waited for.
         let unproved = self.connections.values().filter(|one| one.connection.is_unproved()).count();
         let only_unproved = unproved > most / NEWCOMERS;
@@ -137,7 +149,7 @@ impl Taken {
                 let (standing, origin) =
                     (occupant.connection.standing(), occupant.connection.origin);
                 let greedy = self.origins.get(&origin).is_some_and(|held| held * 2 > most.max(1));
-                let rank = rank(&standing, greedy, now)?;
+                let rank = rank(&standing, if greedy { short } else { PATIENCE }, greedy, now)?;
                 Some((rank, *number, standing.phase))
             })
             .collect();
@@ -177,17 +189,15 @@ impl Taken {
 /// How well a connection can be spared; the least goes first, none cannot be.
 type Rank = (bool, Reverse<bool>, u8, u64);
 
-fn rank(standing: &Standing, greedy: bool, now: u64) -> Option<Rank> {
+fn rank(standing: &Standing, patience: u64, greedy: bool, now: u64) -> Option<Rank> {
     let Standing { phase, quiet_since, read, answered, authentic } = *standing;
-    let patience = if greedy { SHORT_PATIENCE } else { PATIENCE };
-    let patience = u64::try_from(patience.as_micros()).unwrap_or(u64::MAX);
     let quiet = read && now.saturating_sub(quiet_since) >= patience;
     let class = match (phase, authentic) {
         (Phase::Closing, _) | (Phase::Idle, false) => 0,
         // It had its chance.
         (Phase::Head | Phase::Body, false) if answered => 1,
-        (Phase::Head | Phase::Body, _) if quiet => 2,
-        (Phase::Fresh, _) | (Phase::Idle, true) if quiet => 3,
+        (Phase::Fresh | Phase::Head | Phase::Body, _) if quiet => 2,
+        (Phase::Idle, true) if quiet => 3,
         (Phase::Fresh | Phase::Head | Phase::Body | Phase::Idle, _) => return None,
         (Phase::Working | Phase::Evicted, _) => return None,
     };

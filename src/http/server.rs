@@ -14,7 +14,7 @@ use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use metrics::{counter, gauge};
@@ -28,6 +28,7 @@ use super::patience::{Patience, Patient};
 use super::places::{Place, Places};
 use super::tls::Tls;
 use crate::clock;
+use crate::contained::watched;
 use crate::metrics::{CONNECTIONS_EVICTED, OPEN_CONNECTIONS};
 use crate::report::Repeats;
 use crate::shutdown::Shutdown;
@@ -80,8 +81,8 @@ pub struct Authentic;
 
 /// Serves until the end is asked for and what was begun is answered, or the grace is over.
 ///
-/// TLS is spoken where `tls` is given. `beat` is called on every turn of the accepting loop, for the watchdog. `service`
-/// must not panic: it would cost its connection. A connection ends with the first answer of 400 and above that is not
+/// TLS is spoken where `tls` is given. `beat` is called on every turn of the accepting loop, for the watchdog. A panic of
+/// `service` is answered 500. A connection ends with the first answer of 400 and above that is not
 /// [`Authentic`].
 pub async fn serve<F, R>(
     listener: TcpListener,
@@ -117,6 +118,7 @@ pub async fn serve<F, R>(
             patience: Patience { head: limits.header_timeout, idle: limits.idle_timeout },
             watcher: graceful.watcher(),
             connection: Arc::clone(&place.connection),
+            listener: limits.listener,
         };
         let open = Open::count(limits.listener);
         let task = tokio::spawn(async move {
@@ -211,11 +213,12 @@ struct Served {
     patience: Patience,
     watcher: Watcher,
     connection: Arc<Connection>,
+    listener: Listener,
 }
 
 async fn converse<F, R>(stream: TcpStream, tls: Option<Tls>, served: Served, service: F)
 where
-    F: Fn(Request<TrackedBody>) -> R,
+    F: Fn(Request<TrackedBody>) -> R + Clone,
     R: Future<Output = Response<Full<Bytes>>>,
 {
     if let Err(error) = stream.set_nodelay(true) {
@@ -237,16 +240,17 @@ where
 async fn speak<S, F, R>(stream: S, served: Served, service: F)
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
-    F: Fn(Request<TrackedBody>) -> R,
+    F: Fn(Request<TrackedBody>) -> R + Clone,
     R: Future<Output = Response<Full<Bytes>>>,
 {
-    let Served { patience, watcher, connection } = served;
+    let Served { patience, watcher, connection, listener } = served;
     let service = service_fn(|request: Request<Incoming>| {
         connection.request_begins(!request.body().is_end_stream());
         let request = request.map(|body| TrackedBody::new(body, Arc::clone(&connection)));
-        let (answered, connection) = (service(request), Arc::clone(&connection));
+        let (service, connection) = (service.clone(), Arc::clone(&connection));
         async move {
-            let mut answer = answered.await;
+            let answered = watched(listener.as_str(), async { service(request).await }).await;
+            let mut answer = answered.unwrap_or_else(|_| defect());
             let authentic = answer.extensions_mut().remove::<Authentic>().is_some();
             let refused = answer.status().as_u16() >= 400 && !authentic;
             if refused {
@@ -266,6 +270,13 @@ where
     if let Err(error) = InPlace::new(watcher.watch(connection)).await {
         tracing::debug!(%error, "A connection ended early");
     }
+}
+
+/// The answer to a request that the program failed over.
+fn defect() -> Response<Full<Bytes>> {
+    let mut answer = Response::new(Full::new(Bytes::from_static(b"something went wrong here\n")));
+    *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+    answer
 }
 
 /// Counts a connection while it is open.

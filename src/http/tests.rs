@@ -29,6 +29,7 @@ async fn answer(request: Request<TrackedBody>) -> Response<Full<bytes::Bytes>> {
     match path.as_str() {
         "/in" if whole => drop(response.extensions_mut().insert(Authentic)),
         "/ok" => {}
+        "/panic" => panic!("on purpose"),
         "/never" => std::future::pending::<()>().await,
         _ => *response.status_mut() = hyper::StatusCode::NOT_FOUND,
     }
@@ -143,6 +144,15 @@ async fn a_refused_request_ends_its_connection_and_an_authentic_one_does_not() {
 }
 
 #[tokio::test]
+async fn a_panic_of_the_service_is_an_answer_and_costs_that_request_alone() {
+    let server = Server::start().await;
+    for _ in 0..3 * MOST {
+        assert!(server.ask("/panic").await.starts_with("HTTP/1.1 500 "));
+    }
+    assert!(server.ask("/in").await.starts_with("HTTP/1.1 200 "));
+}
+
+#[tokio::test]
 async fn who_reads_no_answer_gives_way() {
     let server = Server::start().await;
     let mut deaf = Vec::new();
@@ -199,7 +209,7 @@ fn an_address_with_more_than_half_of_the_places_gives_way_first() {
 
 #[test]
 fn a_connection_that_has_lost_its_place_cannot_begin_to_work() {
-    let connection = Connection::new(origin("192.0.2.1"));
+    let connection = Connection::new(origin("192.0.2.1"), 0);
     connection.request_begins(true);
     assert!(!connection.evict(Phase::Head), "it has moved on");
     assert!(connection.evict(Phase::Body));

@@ -4,7 +4,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use metrics::counter;
 use tokio::runtime::Handle;
+
+use crate::contained::contained;
+use crate::metrics::INTAKE_PANICS;
 
 /// Polled where it is as long as it is waited for, which costs less than a task of its own; a task takes it over when it is dropped early.
 pub(super) struct ToTheEnd<F: Future<Output: Send> + Send + 'static> {
@@ -42,7 +46,14 @@ impl<F: Future<Output: Send> + Send + 'static> Drop for ToTheEnd<F> {
     fn drop(&mut self) {
         // Without a runtime the program is at its end.
         if let (Some(rest), Ok(runtime)) = (self.rest.take(), Handle::try_current()) {
-            runtime.spawn(rest);
+            runtime.spawn(async {
+                if contained(rest).await.is_err() {
+                    counter!(INTAKE_PANICS).increment(1);
+                    tracing::error!(
+                        "A webhook whose sender had hung up ended in a defect of the program"
+                    );
+                }
+            });
         }
     }
 }

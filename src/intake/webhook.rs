@@ -71,7 +71,14 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
     /// Takes requests for these sources and keeps what they say in `ledger`.
     pub fn new(sources: Sources<D>, ledger: L, limits: BodyLimits) -> Self {
         let (verifying, reading) = (Line::new(VERIFYING), Line::new(READING));
-        Self { sources, ledger, limits: RwLock::new(limits), warned: Repeats::default(), verifying, reading }
+        Self {
+            sources,
+            ledger,
+            limits: RwLock::new(limits),
+            warned: Repeats::default(),
+            verifying,
+            reading,
+        }
     }
 
     /// Takes other limits for the requests that come from now on.
@@ -133,10 +140,16 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
     /// Walks so that a panic costs this request alone and a hang-up costs nothing.
     async fn contained(self: Arc<Self>, arrival: Arc<Arrival<D>>) -> Answer {
         let (source, desk) = (Arc::clone(&arrival.source), Arc::clone(&arrival.desk));
+        let warned = Arc::clone(&self);
         let walk = ToTheEnd::new(async move { self.walk(&arrival).await });
         let verdict = walk.await.unwrap_or_else(|Panicked| {
             counter!(INTAKE_PANICS).increment(1);
-            tracing::error!(%source, "A webhook ended in a defect of the program; its sender has to come again");
+            if let Some(repeats) = warned.may_warn(&source, "defect", clock::now()) {
+                tracing::error!(
+                    %source, repeats,
+                    "A webhook ended in a defect of the program; its sender has to come again"
+                );
+            }
             Verdict::Defect
         });
         answer(verdict, desk.answer_policy())
@@ -157,7 +170,14 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
                 self.note_unverified(source, &why, request.received_at);
                 return Verdict::Unverified;
             }
-            Ok(Entrance::Answered(verdict)) => return verdict,
+            Ok(Entrance::Answered(verdict)) => {
+                if matches!(verdict, Verdict::Handshake(_))
+                    && let Some(repeats) = self.may_warn(source, "handshake", request.received_at)
+                {
+                    tracing::info!(%source, repeats, "Answered a handshake");
+                }
+                return verdict;
+            }
             Err(TooLong) => return self.overloaded(source, request.received_at),
         }
         let quickly = if is_small { desk.read_quickly(request) } else { Ok(None) };
@@ -257,7 +277,7 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
 
     /// Whoever floods the intake shall not flood the log.
     fn may_warn(&self, source: &str, cause: &str, at: UnixMillis) -> Option<Option<u64>> {
-        self.warned.may_say(&format!("{source} {cause}"), at)
+        self.warned.may_say_of(source, cause, at)
     }
 }
 
@@ -271,9 +291,8 @@ enum Entrance {
 
 /// A handshake, the method, the coding and the signature.
 fn enter<D: Desk>(arrival: &Arrival<D>) -> Entrance {
-    let Arrival { source, desk, request } = arrival;
+    let Arrival { source: _, desk, request } = arrival;
     if let Some(answer) = desk.handshake(request) {
-        tracing::info!(%source, "Answered a handshake");
         return Entrance::Answered(Verdict::Handshake(answer));
     }
     if request.method != Method::POST {

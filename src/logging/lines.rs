@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -51,7 +52,11 @@ impl Lines {
         let waiting = Mutex::default();
         let lines = Self { shared: Arc::new(Shared { most, waiting, changed: Condvar::new() }) };
         let theirs = lines.clone();
-        thread::Builder::new().name("log".to_owned()).spawn(move || theirs.write_all(out))?;
+        thread::Builder::new().name("log".to_owned()).spawn(move || {
+            let mut out = out;
+            // Without this thread every line would be lost.
+            while catch_unwind(AssertUnwindSafe(|| theirs.write_all(&mut out))).is_err() {}
+        })?;
         Ok(lines)
     }
 
@@ -80,10 +85,10 @@ impl Lines {
         self.shared.changed.notify_all();
     }
 
-    fn write_all(&self, mut out: impl Write) {
+    fn write_all(&self, out: &mut impl Write) {
         loop {
             let line = self.next();
-            let written = write_line(&mut out, &line);
+            let written = write_line(out, &line);
             let mut waiting = self.waiting();
             waiting.bytes -= line.len();
             if written.is_err() {

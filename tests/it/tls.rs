@@ -134,7 +134,8 @@ async fn with_client_ca_only_certificates_of_that_authority_are_let_in() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn handshakes_that_never_end_keep_nobody_out() {
     let mut setup = setup("");
-    setup.config += CONFIG.trim_start_matches("[intake]\n");
+    let roomier = CONFIG.replace("max_connections = 16", "max_connections = 64");
+    setup.config += roomier.trim_start_matches("[intake]\n");
     let sandbox = start_sandbox(setup.switches.clone()).await;
     let home = Home::new(&sandbox.url(), &setup);
     let authority = Authority::new();

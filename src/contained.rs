@@ -1,0 +1,86 @@
+//! Futures whose panic is a value, so that a defect costs what it is about and nothing else; each is counted and told.
+//!
+//! A task that nobody waits for goes through [`supervised`], so that none ends unseen.
+
+use std::any::Any;
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use metrics::counter;
+use tracing::error;
+
+use crate::metrics::TASK_PANICS;
+
+/// The pause before a task is started again.
+const RESTART: Duration = Duration::from_secs(5);
+
+/// It ended in a panic, with these words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Panicked(pub String);
+
+/// Waits for the future and contains its panic. Whoever calls counts and tells it.
+///
+/// # Errors
+/// The panic's own words.
+pub async fn contained<F: Future>(future: F) -> Result<F::Output, Panicked> {
+    let mut future = pin!(future);
+    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
+        Err(panic) => Poll::Ready(Err(Panicked(words(&*panic)))),
+    })
+    .await
+}
+
+/// The same for a task by name: its panic is counted and told here.
+///
+/// # Errors
+/// The panic's own words.
+pub async fn watched<F: Future>(task: &'static str, future: F) -> Result<F::Output, Panicked> {
+    let ended = contained(future).await;
+    if let Err(Panicked(defect)) = &ended {
+        counter!(TASK_PANICS, "task" => task).increment(1);
+        error!(task, defect, "A defect of the program in the task {task}");
+    }
+    ended
+}
+
+/// Runs a task until it ends by itself; after a panic it is started again.
+pub async fn supervised<F: Future<Output = ()>>(task: &'static str, mut start: impl FnMut() -> F) {
+    while watched(task, async { start().await }).await.is_err() {
+        tokio::time::sleep(RESTART).await;
+    }
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_a_value_with_its_words() {
+        let number = std::hint::black_box(7);
+        let ended = contained(async { assert!(number == 8, "{number} on purpose") }).await;
+        assert_eq!(ended, Err(Panicked("7 on purpose".to_owned())));
+        assert_eq!(contained(async { 7 }).await, Ok(7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_task_that_panics_is_started_again_until_it_ends() {
+        let mut starts = 0;
+        supervised("of this test", || {
+            starts += 1;
+            let fails = starts < 3;
+            async move { assert!(!fails, "on purpose") }
+        })
+        .await;
+        assert_eq!(starts, 3);
+    }
+}
