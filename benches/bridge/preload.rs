@@ -46,6 +46,7 @@ async fn deliver(store: &Store, kind: &str, count: usize) {
         let numbers = first..count.min(first + AT_ONCE);
         let items = numbers.map(|number| Item::Event(Box::new(event(kind, number))));
         let delivery = Delivery {
+            fingerprint: None,
             source: "native".into(),
             contact_center: "native".into(),
             received_at: clock::now(),

@@ -68,6 +68,7 @@ pub fn check(settings: &Settings) -> Result<Checked, Vec<Problem>> {
     lines.extend(tight_deadlines(&files));
     lines.extend(cards_that_stay(settings, &files));
     lines.extend(tables_without_work(settings));
+    lines.extend(unsigned_reads(&files));
     Ok(Checked { files, lines })
 }
 
@@ -170,6 +171,24 @@ fn tight_deadlines(files: &Files) -> Vec<String> {
             ))
         })
         .collect();
+    lines.sort();
+    lines
+}
+
+/// Sources whose filter reads what their scheme does not sign.
+fn unsigned_reads(files: &Files) -> Vec<String> {
+    let note = |source: &vendor::Source| {
+        let unsigned = source.reads_unsigned();
+        (!unsigned.is_empty()).then(|| {
+            format!(
+                "note {}: events.jq reads {}, which the signature does not cover: no id and no time is taken from there, and requests \
+                 that differ in nothing else count as one; sign it, as with `message` in [verify]",
+                source.name(),
+                unsigned.join(", ")
+            )
+        })
+    };
+    let mut lines: Vec<String> = files.sources.values().filter_map(|source| note(source)).collect();
     lines.sort();
     lines
 }

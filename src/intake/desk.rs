@@ -40,6 +40,11 @@ pub trait Desk: Send + Sync + 'static {
         request.body.clone()
     }
 
+    /// What the signature of an authentic request covers, where the same signed bytes can be read as other events.
+    fn fingerprint(&self, _request: &Request) -> Option<[u8; 32]> {
+        None
+    }
+
     /// Whether a look at a signature takes long, whatever the size of the request: public keys do.
     fn is_costly(&self) -> bool {
         false
@@ -101,6 +106,10 @@ impl Desk for Source {
 
     fn body_to_keep(&self, request: &Request) -> Bytes {
         Self::body_to_keep(self, request)
+    }
+
+    fn fingerprint(&self, request: &Request) -> Option<[u8; 32]> {
+        Self::fingerprint(self, request)
     }
 
     fn is_costly(&self) -> bool {

@@ -212,13 +212,16 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
         let mut unknown = BTreeSet::new();
         let (mut statuses, items) = sorted(source, readings, &mut unknown);
         self.note_unknown(source, &unknown, request.received_at);
-        if !items.is_empty() {
+        // Of a request that its signature does not bind, also that it was nothing has to be remembered.
+        let fingerprint = desk.fingerprint(request);
+        if !items.is_empty() || fingerprint.is_some() {
             let delivery = Delivery {
                 source: Arc::clone(source),
                 contact_center: desk.contact_center().into(),
                 received_at: request.received_at,
                 body: Some(desk.body_to_keep(request)),
                 items,
+                fingerprint,
             };
             match self.ledger.accept(delivery).await {
                 Ok(receipts) => {

@@ -17,7 +17,8 @@
 //! | document | `r` hash:16 chunk | JSON [`LaneKey`](crate::routing::LaneKey) of the lane that carries the document's events out; the hash is over contact centre, table and sys_id |
 //!
 //! `seq` is the entry's id, the place in the order of arrival. `bucket` is the time of receipt in units of ten minutes since 1970:
-//! what ages together lies together. `hash` is the first half of the SHA-256 over the source's length (`u16`), the source and the event's id.
+//! what ages together lies together. `hash` is the first half of the SHA-256 over the source's length (`u16`), the source and the event's id,
+//! or a zero byte and the fingerprint of what was signed: that has a `seq` of its own, under which no event is.
 
 use sha2::{Digest, Sha256};
 
@@ -122,6 +123,11 @@ pub(super) fn hash_of(source: &str, id: &str) -> IdHash {
     let mut hash = IdHash::default();
     hash.copy_from_slice(&digest[..16]);
     hash
+}
+
+/// The fingerprint of a request's signed bytes among its source's. No event has such an id: it has a control character.
+pub(super) fn hash_of_request(source: &str, fingerprint: &[u8; 32]) -> IdHash {
+    hash_of(source, &format!("\0{}", hex::encode(fingerprint)))
 }
 
 /// The fingerprint of a document among its contact centre's.

@@ -16,6 +16,9 @@ pub struct Delivery {
     /// The vendor's body as it came; not kept where there is none. Erased after the body retention.
     pub body: Option<Bytes>,
     pub items: Vec<Item>,
+    /// What the signature covers, where the same signed bytes can be read as other events: a second delivery with the same
+    /// one is a duplicate as a whole.
+    pub fingerprint: Option<[u8; 32]>,
 }
 
 /// One event of a delivery.

@@ -124,6 +124,7 @@ fn delivery(events: Vec<RoutingEvent>) -> Delivery {
 
 fn delivery_at(received_at: UnixMillis, events: Vec<RoutingEvent>) -> Delivery {
     Delivery {
+        fingerprint: None,
         source: "demo".into(),
         contact_center: "connect".into(),
         received_at,

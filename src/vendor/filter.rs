@@ -60,6 +60,7 @@ static LARGE_RUN: Mutex<()> = Mutex::new(());
 pub(super) struct Filter {
     compiled: jaq_core::Filter<Data>,
     reads: Reads,
+    headers: Option<Vec<String>>,
 }
 
 /// What a filter looks at beside the body; the rest need not be made for it.
@@ -109,7 +110,7 @@ impl Filter {
             .with_funs(natives::natives())
             .with_global_vars(VARIABLES)
             .compile(modules)
-            .map(|compiled| Self { compiled, reads })
+            .map(|compiled| Self { compiled, reads, headers: header_names(code) })
             .map_err(|errors| {
                 let all = errors.into_iter().flat_map(|(_, errors)| errors);
                 all.map(|(found, undefined)| {
@@ -127,6 +128,11 @@ impl Filter {
     /// What of [`Bindings`] has to be there; the rest may be null.
     pub(super) const fn reads(&self) -> Reads {
         self.reads
+    }
+
+    /// The headers that the filter reads, in lower case; none where it reads them by other than constant names.
+    pub(super) fn headers(&self) -> Option<&[String]> {
+        self.headers.as_deref()
     }
 
     /// Runs the filter where it is called; none if it needs more than that thread may give.
@@ -184,6 +190,30 @@ impl Filter {
             }
         })
     }
+}
+
+/// The names in `$headers["name"]` and `$headers.name`; none where `$headers` stands in another way.
+fn header_names(code: &str) -> Option<Vec<String>> {
+    let mut names = Vec::new();
+    for after in code.split("$headers").skip(1) {
+        let after = after.trim_start();
+        let name = match after.strip_prefix("[\"").or_else(|| after.strip_prefix(".[\"")) {
+            Some(quoted) => quoted.split_once("\"]")?.0,
+            None => {
+                let bare = after.strip_prefix('.')?;
+                let end = bare.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+                &bare[..end.unwrap_or(bare.len())]
+            }
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        if name.is_empty() || !name.chars().all(plain) {
+            return None;
+        }
+        names.push(name.to_owned());
+    }
+    names.sort();
+    names.dedup();
+    Some(names)
 }
 
 fn told(spent: Spent) -> String {

@@ -9,7 +9,7 @@ use hyper::{HeaderMap, Method};
 use crate::routing::UnixMillis;
 
 /// A request of a vendor, its body complete.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Request {
     pub method: Method,
     /// As on the wire, such as `/webhooks/demo?x=1`.
@@ -24,6 +24,12 @@ impl Request {
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// The path without the query.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.path_and_query.split_once('?').map_or(self.path_and_query.as_str(), |(path, _)| path)
     }
 
     /// The query without its question mark, empty if there is none.

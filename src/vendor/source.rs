@@ -1,5 +1,7 @@
 //! One webhook URL: a profile with the secrets and options of one customer's account.
 
+mod signed;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -180,7 +182,7 @@ impl Source {
     /// The body is not what it is declared to be. All else becomes a [`Reading`].
     pub fn read(&self, request: &Request) -> Result<Vec<Reading>, Malformed> {
         let decoded = self.decoded(request)?;
-        let outputs = self.profile.filter.run(&decoded.body, &self.bindings(request));
+        let outputs = self.run(&decoded.body, request);
         Ok(self.readings(request, decoded.yielded(outputs)))
     }
 
@@ -190,7 +192,7 @@ impl Source {
     /// As [`Source::read`].
     pub fn read_quickly(&self, request: &Request) -> Result<Option<Vec<Reading>>, Malformed> {
         let decoded = self.decoded(request)?;
-        let outputs = self.profile.filter.run_quickly(&decoded.body, &self.bindings(request));
+        let outputs = self.run_quickly(&decoded.body, request);
         Ok(outputs.map(|outputs| self.readings(request, decoded.yielded(outputs))))
     }
 
@@ -199,7 +201,9 @@ impl Source {
             Yielded::Nothing { event_type } => return vec![Reading::Unknown { event_type }],
             Yielded::Some(outputs) => outputs,
         };
-        let mut readings = reading::read(outputs, &self.ids(request), request.received_at);
+        let content = self.verifier.content(request);
+        let ids = Ids { message: self.verifier.message_id(request), body: &content };
+        let mut readings = reading::read(outputs, &ids, request.received_at);
         readings.iter_mut().for_each(|reading| self.give_style(reading));
         readings
     }
@@ -219,7 +223,7 @@ impl Source {
     /// As [`Source::read`].
     pub fn inspect(&self, request: &Request) -> Result<Vec<Inspected>, Malformed> {
         let decoded = self.decoded(request)?;
-        let outputs = self.profile.filter.run(&decoded.body, &self.bindings(request));
+        let outputs = self.run(&decoded.body, request);
         let outputs = match decoded.yielded(outputs) {
             Yielded::Nothing { event_type } => {
                 let reading = Reading::Unknown { event_type };
@@ -227,7 +231,9 @@ impl Source {
             }
             Yielded::Some(outputs) => outputs,
         };
-        let mut inspected = reading::inspect(outputs, &self.ids(request), request.received_at);
+        let content = self.verifier.content(request);
+        let ids = Ids { message: self.verifier.message_id(request), body: &content };
+        let mut inspected = reading::inspect(outputs, &ids, request.received_at);
         inspected.iter_mut().for_each(|one| self.give_style(&mut one.reading));
         // The profile `native` lets the document come as text under a sender's own key, which the filter reads.
         if let Some(attribute) = self.option_text("document_attribute") {
@@ -240,17 +246,14 @@ impl Source {
 
     fn decoded(&self, request: &Request) -> Result<Decoded, Malformed> {
         let spec = &self.profile.request;
-        if !content_type_fits(spec.decode, &self.profile.content_types, request) {
+        let read = self.as_signed(request)?;
+        if !content_type_fits(spec.decode, &self.profile.content_types, &read) {
             return Err(Malformed::ContentType);
         }
-        let body = decode(spec.decode, &spec.json_fields, request)?;
+        let body = decode(spec.decode, &spec.json_fields, &read)?;
         let event_type = spec.event_type.as_deref().and_then(|place| pointer(&body, place));
         let event_type = reading::event_type(event_type);
         Ok(Decoded { body, event_type })
-    }
-
-    fn ids<'a>(&self, request: &'a Request) -> Ids<'a> {
-        Ids { message: self.verifier.message_id(request), body: &request.body }
     }
 
     fn option_text(&self, name: &str) -> Option<String> {

@@ -60,7 +60,7 @@ async fn a_batch_of_cloud_events_is_taken_one_by_one() {
 }
 
 #[tokio::test]
-async fn a_binary_cloud_event_has_its_attributes_in_headers() {
+async fn a_binary_cloud_event_is_known_by_what_is_signed() {
     let bridge = Bridge::start().await;
     let headers = [
         ("ce-specversion", "1.0"),
@@ -68,9 +68,15 @@ async fn a_binary_cloud_event_has_its_attributes_in_headers() {
         ("ce-source", "/acme"),
         ("ce-type", "routing.offer"),
     ];
-    let body = without_id(an_offer("", "c-1"));
+    // Standard Webhooks signs no `ce-*` header: whoever has seen the request could send it again under another id.
+    let body = an_offer("evt-1", "c-1");
     assert_eq!(post(&bridge, "application/json", &headers, &body).await, 202);
-    bridge.ends("ce-1", "delivered").await;
+    bridge.ends("evt-1", "delivered").await;
+    assert_eq!(post(&bridge, "application/json", &[], &body).await, 200);
+    let forged =
+        [("ce-specversion", "1.0"), ("ce-id", "forged"), ("ce-time", "2030-01-01T00:00:00Z")];
+    assert_eq!(post(&bridge, "application/json", &forged, &body).await, 200);
+    assert_eq!(bridge.get("/v1/events/native/forged").await.0, 404);
 }
 
 #[tokio::test]

@@ -51,18 +51,31 @@ async fn a_twilio_reservation_is_an_offer_and_its_acceptance_an_accept() {
         let mut body = form_urlencoded::Serializer::new(String::new());
         body.extend_pairs(form);
         let body = body.finish();
-        let post = |signature: String| {
+        let post = |signature: String, body: String| {
             bridge
                 .http
                 .post(format!("{}/webhooks/twilio", bridge.intake))
                 .header("content-type", "application/x-www-form-urlencoded")
                 .header("x-twilio-signature", signature)
-                .body(body.clone())
+                .body(body)
                 .send()
         };
-        assert_eq!(post("AAAA".to_owned()).await.expect("an answer").status(), 401);
-        assert_eq!(post(signature).await.expect("an answer").status(), 204);
+        assert_eq!(post("AAAA".to_owned(), body.clone()).await.expect("an answer").status(), 401);
+        assert_eq!(post(signature.clone(), body.clone()).await.expect("an answer").status(), 204);
         delivered(&bridge, "twilio", sid).await;
+        // Forms that the same signature fits: a pair twice, and an id with the text after it.
+        let twice = format!("{body}&Sid={sid}");
+        assert_eq!(post(signature.clone(), twice).await.expect("an answer").status(), 204);
+        let mut pairs = form;
+        pairs.sort_unstable();
+        let at = pairs.iter().position(|(name, _)| *name == "Sid").expect("its place");
+        let longer = format!("{sid}{}{}", pairs[at + 1].0, pairs[at + 1].1);
+        let mut moved = form_urlencoded::Serializer::new(String::new());
+        moved.extend_pairs(&pairs[..at]).append_pair("Sid", &longer).extend_pairs(&pairs[at + 2..]);
+        let moved = moved.finish();
+        assert_eq!(post(signature, moved).await.expect("an answer").status(), 204);
+        let (_, events) = bridge.get("/v1/events").await;
+        assert!(!events.to_string().contains(&format!("{sid}T")), "under another id: {events}");
     }
     let offer = bridge.calls(Endpoint::Offer).pop().expect("an offer");
     let body = offer.body.expect("a body");

@@ -22,7 +22,8 @@ def base($kind):
     kind: $kind,
     conversation: .TaskSid,
     segment: reservation,
-    occurred_at: ((.TimestampMs | text | values | from_epoch_ms) // (.Timestamp | from_epoch_s)),
+    # Without a time an event is kept unread: what is signed has no other one, by which an old request could be told.
+    occurred_at: ((.TimestampMs | text | values | from_epoch_ms) // (.Timestamp | from_epoch_s) // ""),
     document: (attributes | document),
     queue: .TaskQueueSid,
     channel: (.TaskChannelUniqueName | channel)

@@ -110,6 +110,7 @@ async fn deliver(store: Store, work: Work, task: usize) -> Result<(), store::Ref
             offer(&format!("{name}-{index}"), conversation, at)
         });
         let delivery = Delivery {
+            fingerprint: None,
             source: SOURCE.into(),
             contact_center: SOURCE.into(),
             received_at: at,

@@ -99,7 +99,8 @@ async fn events_whose_calls_panic_end_by_their_deadline_one_after_the_other() {
         let items = vec![Item::Event(Box::new(an_offer(id)))];
         let received_at = clock::now();
         let (source, contact_center) = ("demo".into(), "connect".into());
-        let delivery = Delivery { source, contact_center, received_at, body: None, items };
+        let delivery =
+            Delivery { fingerprint: None, source, contact_center, received_at, body: None, items };
         store.accept(delivery).await.unwrap();
         let event = loop {
             let event = store.event("demo", id).unwrap().unwrap();

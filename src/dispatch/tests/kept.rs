@@ -166,6 +166,7 @@ fn name(number: usize) -> String {
 
 fn delivery(events: Vec<RoutingEvent>, received_at: UnixMillis) -> Delivery {
     Delivery {
+        fingerprint: None,
         source: "demo".into(),
         contact_center: "connect".into(),
         received_at,

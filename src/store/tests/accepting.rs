@@ -158,3 +158,34 @@ async fn nothing_new_is_taken_below_the_floor_of_free_space_but_what_was_taken_i
     let bench = bench.reopened().await;
     assert!(is_new(&bench.accept(vec![an_offer("e2", "c")]).await[0]), "with room again");
 }
+
+#[tokio::test]
+async fn what_was_signed_is_known_again_whatever_is_read_in_it() {
+    let mut bench = Bench::new();
+    let signed = |fingerprint: u8, items: Vec<Item>| Delivery {
+        fingerprint: Some([fingerprint; 32]),
+        items,
+        ..delivery(vec![])
+    };
+    let event = |id: &str| Item::Event(Box::new(an_offer(id, "c")));
+    let answer = bench.store.accept(signed(1, vec![event("e1")])).await.unwrap();
+    assert!(is_new(&answer[0]));
+    let ignored = bench.store.accept(signed(2, vec![])).await.unwrap();
+    assert!(ignored.is_empty());
+    // The same event under another signature: that one stands for it too.
+    assert_eq!(
+        bench.store.accept(signed(3, vec![event("e1")])).await.unwrap(),
+        [Acceptance::Duplicate]
+    );
+    // What could not be read may come again.
+    bench.store.accept(signed(4, vec![unreadable("u1")])).await.unwrap();
+    assert!(is_new(&bench.store.accept(signed(4, vec![event("e4")])).await.unwrap()[0]));
+    for _ in 0..2 {
+        for fingerprint in 1..=3 {
+            let forged = signed(fingerprint, vec![event("forged-1"), event("forged-2")]);
+            let answer = bench.store.accept(forged).await.unwrap();
+            assert_eq!(answer, [Acceptance::Duplicate, Acceptance::Duplicate]);
+        }
+        bench = bench.reopened().await;
+    }
+}

@@ -10,7 +10,9 @@ async fn ids_and_all_that_belongs_to_them_are_forgotten_after_the_retention() {
     static CLOCK: AtomicI64 = AtomicI64::new(NOON.0);
     let bench = bench_at(|| UnixMillis(CLOCK.load(Ordering::SeqCst)));
     for number in 0..150 {
-        bench.accept(vec![a_bind(&format!("e{number}"), &format!("c{}", number % 9))]).await;
+        let event = a_bind(&format!("e{number}"), &format!("c{}", number % 9));
+        let fingerprint = (number % 10 == 0).then_some([number; 32]);
+        bench.store.accept(Delivery { fingerprint, ..delivery(vec![event]) }).await.unwrap();
     }
     bench.accept(vec![an_offer("live", "c-live")]).await;
     CLOCK.fetch_add(i64::try_from(HOUR + 2 * BUCKET_MS).unwrap(), Ordering::SeqCst);

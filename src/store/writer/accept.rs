@@ -28,7 +28,14 @@ impl Writer {
         &mut self,
         delivery: Delivery,
     ) -> Result<Result<Vec<Acceptance>, Refusal>, Failed> {
-        let Delivery { source, contact_center, received_at, body, items } = delivery;
+        let Delivery { source, contact_center, received_at, body, items, fingerprint } = delivery;
+        let request = fingerprint.map(|found| layout::hash_of_request(&source, &found));
+        if request.is_some_and(|request| self.shared.ledger().seq_of(&request).is_some()) {
+            return Ok(Ok(vec![Acceptance::Duplicate; items.len()]));
+        }
+        // What could not be read may come again as it is, once the profile can read it.
+        let read = |item: &Item| matches!(item, Item::Event(_));
+        let request = request.filter(|_| items.is_empty() || items.iter().any(read));
         let hashes: Vec<_> = items.iter().map(|item| layout::hash_of(&source, item.id())).collect();
         let (fresh, room) = self.fresh_and_room(&hashes);
         if fresh > 0 && self.shared.space().is_short() {
@@ -51,6 +58,9 @@ impl Writer {
         for (item, hash) in items.into_iter().zip(hashes) {
             accepted.push(self.accept_item(&sender, item, hash)?);
         }
+        if let Some(request) = request {
+            self.learn(request, received_at);
+        }
         Ok(Ok(accepted))
     }
 
@@ -71,10 +81,7 @@ impl Writer {
         if self.shared.ledger().seq_of(&hash).is_some() {
             return Ok(Acceptance::Duplicate);
         }
-        let seq = self.take_seq();
-        self.shared.ledger().learn(hash, seq);
-        let bucket = layout::bucket_of(sender.received_at);
-        self.block.add(bucket, hash, seq, &mut self.group.changes);
+        let seq = self.learn(hash, sender.received_at);
         let settled = match item {
             Item::Event(event) => self.accept_event(sender, seq, *event)?,
             Item::Unreadable { id, kind, conversation, problem } => {
@@ -84,6 +91,15 @@ impl Writer {
             }
         };
         Ok(Acceptance::Accepted { settled })
+    }
+
+    /// Remembers an id under a number of its own.
+    fn learn(&mut self, hash: IdHash, received_at: UnixMillis) -> u64 {
+        let seq = self.take_seq();
+        self.shared.ledger().learn(hash, seq);
+        let bucket = layout::bucket_of(received_at);
+        self.block.add(bucket, hash, seq, &mut self.group.changes);
+        seq
     }
 
     fn accept_event(

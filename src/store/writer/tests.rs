@@ -18,6 +18,7 @@ fn what_bounds_a_commit_is_counted_in_full() {
 
     let (answer, _) = oneshot::channel();
     let delivery = Delivery {
+        fingerprint: None,
         source: "demo".into(),
         contact_center: "demo".into(),
         received_at: UnixMillis(0),

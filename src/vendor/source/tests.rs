@@ -1,3 +1,5 @@
+mod signed;
+
 use serde_json::json;
 
 use super::super::fixture::{profile, request, spec};

@@ -1,5 +1,7 @@
 //! `hmac`: a keyed hash over a message that is made of the body and some headers.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -170,6 +172,24 @@ impl Hmac {
             }
         }
         fitting.ok_or(Unverified::Wrong)
+    }
+
+    /// Whether the signature covers a header.
+    pub(super) fn covers_header(&self, name: &str) -> bool {
+        self.message.names(name)
+            || self.message.has_timestamp() && self.timestamp.as_deref() == Some(name)
+    }
+
+    /// Whether the body is signed byte for byte.
+    pub(super) fn signs_whole_body(&self) -> bool {
+        self.message.has_body()
+    }
+
+    /// The signed message of a verified request.
+    pub(super) fn message<'a>(&'a self, request: &'a Request) -> Option<Cow<'a, [u8]>> {
+        let (_, timestamp) = self.signatures(request).ok()?;
+        let message = self.message.of(request, timestamp.as_deref()).ok()?;
+        Some(message.concat().into())
     }
 
     pub(super) fn sign(&self, request: &mut Request) -> Result<(), Unsignable> {

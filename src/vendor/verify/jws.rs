@@ -125,6 +125,21 @@ impl JwsDetached {
         which(&self.keys, fits).ok_or(Unverified::Wrong)
     }
 
+    /// Whether the signature covers a header.
+    pub(super) fn covers_header(&self, name: &str) -> bool {
+        self.message.as_ref().is_some_and(|message| message.names(name))
+    }
+
+    /// Whether the body is signed byte for byte.
+    pub(super) fn signs_whole_body(&self) -> bool {
+        self.message.as_ref().is_none_or(Template::has_body)
+    }
+
+    /// The signed message of a verified request.
+    pub(super) fn message<'a>(&'a self, request: &'a Request) -> Option<Cow<'a, [u8]>> {
+        self.content(request).ok()
+    }
+
     /// The payload before it is encoded.
     fn content<'a>(&'a self, request: &'a Request) -> Result<Cow<'a, [u8]>, Unverified> {
         match &self.message {

@@ -2,6 +2,8 @@
 //!
 //! The algorithm is ours to say and never the token's: `none` and every other one are refused.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -123,6 +125,12 @@ impl JwtHeader {
         Ok(())
     }
 
+    /// The signed part of a verified request's token; the body's hash is in it.
+    pub(super) fn signed<'a>(&self, request: &'a Request) -> Option<Cow<'a, [u8]>> {
+        let token = bare(request.header(&self.header)?);
+        token.rsplit_once('.').map(|(signed, _)| signed.as_bytes().into())
+    }
+
     pub(super) fn sign(&self, request: &mut Request) -> Result<(), Unsignable> {
         let issued = request.received_at.0.div_euclid(1_000);
         let claims = json!({
@@ -169,6 +177,11 @@ impl JwtBody {
         request.body = token(&claims, key).into();
         set_header(request, CONTENT_TYPE.as_str(), "application/jwt")
     }
+}
+
+/// The signed part of a body that is a token: what stands around it is anybody's.
+pub(super) fn signed_part(body: &[u8]) -> Option<&str> {
+    compact_jwt(body)?.rsplit_once('.').map(|(signed, _)| signed)
 }
 
 /// The key that fits with the claims; none where the text is no token.

@@ -67,6 +67,16 @@ impl Template {
         self.0.iter().any(|part| matches!(part, Part::Timestamp))
     }
 
+    /// Whether the body itself is in it, and not its checksum alone.
+    pub(super) fn has_body(&self) -> bool {
+        self.0.iter().any(|part| matches!(part, Part::Body))
+    }
+
+    /// Whether a header, in lower case, is in it.
+    pub(super) fn names(&self, header: &str) -> bool {
+        self.0.iter().any(|part| matches!(part, Part::Header(name) if name == header))
+    }
+
     /// The message of a request, in pieces.
     ///
     /// # Errors

@@ -3,6 +3,8 @@
 //! The rules are those of standardwebhooks.com: several signatures in one header, any that fits is good. How many there
 //! are is the sender's to say, so that it never decides how many hashes are made: that is one for each shared key.
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::signature::{ED25519, UnparsedPublicKey};
@@ -158,6 +160,20 @@ impl Signatures {
 /// The `webhook-id`, constant over redeliveries.
 pub(super) fn message_id(request: &Request) -> Option<&str> {
     request.header(&format!("{}-id", family(request)))
+}
+
+/// What was signed of a verified request.
+pub(super) fn signed(request: &Request) -> Cow<'_, [u8]> {
+    let family = family(request);
+    let header = |name: &str| request.header(&format!("{family}-{name}")).unwrap_or_default();
+    let (id, timestamp) = (header("id").as_bytes(), header("timestamp").as_bytes());
+    [id, b".", timestamp, b".", &request.body[..]].concat().into()
+}
+
+/// Whether the signature covers a header of the request.
+pub(super) fn covers_header(request: &Request, name: &str) -> bool {
+    let own = name.strip_prefix(family(request));
+    matches!(own, Some("-id" | "-timestamp"))
 }
 
 fn family(request: &Request) -> &'static str {

@@ -3,6 +3,8 @@
 //! Senders differ in how they write the URL, so the same spellings are tried as in Twilio's own libraries: with and
 //! without the port, each also with its query encoded anew. Each is a hash for each token, whatever is in the request.
 
+pub(super) mod form;
+
 use std::collections::HashMap;
 
 use base64::Engine as _;
@@ -101,6 +103,12 @@ fn signature(key: &Key, url: &str, parameters: &str) -> Vec<u8> {
     mac::hmac(Algorithm::Sha1, key, &[url.as_bytes(), parameters.as_bytes()])
 }
 
+/// The request's form where it is what the signature is over.
+pub(super) fn signed_form(request: &Request) -> Option<&[u8]> {
+    let signed = is_form(request) && request.query_parameter(BODY_HASH).is_none();
+    signed.then_some(&request.body[..])
+}
+
 fn is_form(request: &Request) -> bool {
     request.media_type().as_deref() == Some("application/x-www-form-urlencoded")
 }
@@ -119,10 +127,7 @@ fn signed_parameters(request: &Request) -> Result<String, Unverified> {
     if form_urlencoded::parse(&request.body).nth(MAX_FORM).is_some() {
         return Err(Unverified::Unreadable("form".to_owned()));
     }
-    let mut pairs: Vec<_> = form_urlencoded::parse(&request.body).collect();
-    pairs.sort();
-    pairs.dedup();
-    Ok(pairs.iter().flat_map(|(name, value)| [name.as_ref(), value.as_ref()]).collect())
+    Ok(form::parameters(&request.body))
 }
 
 impl Base {
