@@ -1,17 +1,21 @@
 //! Whom the bridge trusts on the way to ServiceNow, and what it shows for itself: the system's authorities, those of
 //! `servicenow.ca`, the client certificate.
 
+use std::ffi::OsStr;
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
+use rustls_native_certs::{load_certs_from_paths, load_native_certs};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::settings::{Settings, SettingsError};
 
-/// The variables by which a site names its authorities, in place of the system's.
-const VARIABLES: [&str; 2] = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
+/// The variables by which a site names its authorities, in place of the system's: a file and folders.
+const FILE: &str = "SSL_CERT_FILE";
+const FOLDERS: &str = "SSL_CERT_DIR";
 
 /// TLS for all connections. `needed`: where nothing is encrypted, the system's authorities are not read.
 pub(super) fn config(settings: &Settings, needed: bool) -> Result<ClientConfig, SettingsError> {
@@ -51,18 +55,26 @@ pub(super) fn config(settings: &Settings, needed: bool) -> Result<ClientConfig, 
 }
 
 fn add_systems(roots: &mut RootCertStore) -> Result<(), SettingsError> {
-    let found = rustls_native_certs::load_native_certs();
-    let (added, _) = roots.add_parsable_certificates(found.certs);
-    let named = VARIABLES.iter().find_map(|name| Some((name, std::env::var_os(name)?)));
-    let Some((name, place)) = named.filter(|_| added == 0) else { return Ok(()) };
-    let why = found.errors.first().map_or_else(|| "it holds none".to_owned(), ToString::to_string);
-    Err(SettingsError::new(
-        "instance",
-        format!(
+    let wrong = |name: &str, place: &OsStr, errors: &[rustls_native_certs::Error]| {
+        let why = errors.first().map_or_else(|| "it holds none".to_owned(), ToString::to_string);
+        let problem = format!(
             "cannot be trusted: the variable {name} names {}, where no certificate can be read ({why}); correct or unset it",
-            place.display()
-        ),
-    ))
+            Path::new(place).display()
+        );
+        SettingsError::new("instance", problem)
+    };
+    if let Some(file) = std::env::var_os(FILE) {
+        let named = load_certs_from_paths(Some(Path::new(&file)), None);
+        if named.certs.is_empty() {
+            return Err(wrong(FILE, &file, &named.errors));
+        }
+    }
+    let found = load_native_certs();
+    let (added, _) = roots.add_parsable_certificates(found.certs);
+    match std::env::var_os(FOLDERS) {
+        Some(folders) if added == 0 => Err(wrong(FOLDERS, &folders, &found.errors)),
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn add_own(roots: &mut RootCertStore, pem: &[u8]) -> Result<(), SettingsError> {
