@@ -174,6 +174,7 @@ pub(super) fn problem(standing: &pace::Standing, trouble: Option<&str>) -> Optio
             | pace::Signal::Answered
             | pace::Signal::Overloaded
             | pace::Signal::Told { .. }
+            | pace::Signal::Hinted { .. }
             | pace::Signal::Unauthorised,
         )
         | None => "ServiceNow does not answer",

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::files::Files;
 use super::{Failure, instance};
@@ -133,6 +133,9 @@ const fn in_force(policy: Doubt) -> &'static str {
 
 /// Finds out once whether calls in doubt can be looked up, and warns if they cannot. Whatever it finds, the daemon runs.
 pub(super) async fn warn_if_forbidden(client: Arc<Client>, policy: Doubt) {
+    info!(
+        "ServiceNow's refusals are told apart by their English words: let the integration user's language be English"
+    );
     match client.probe().await.look_ups {
         LookUps::Allowed => {}
         LookUps::Forbidden(reason) => warn!(

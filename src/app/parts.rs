@@ -114,6 +114,7 @@ fn admin_of(
                 true => vitals.hold.begin(by),
                 false => {
                     let ended = vitals.hold.end(by);
+                    vitals.pace.end_pause();
                     // The dispatcher sleeps until something happens.
                     vitals.store.agenda().changed().notify_one();
                     ended

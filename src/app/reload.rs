@@ -170,6 +170,7 @@ impl Reloader {
         }
         told.client.set_per_second(settings.rate_limit.per_second.get());
         told.pace.set_limits(instance::limits(&settings));
+        told.pace.end_pause();
         // The dispatcher may sleep until a moment that was true for the old limits.
         told.store.agenda().changed().notify_one();
         if let (Some(tls), Some(acceptor)) = (&told.tls, acceptor) {

@@ -78,6 +78,8 @@ fn in_doubt(verdict: Verdict) -> Verdict {
         | AwaReply::TooLate
         | AwaReply::ClockSkew
         | AwaReply::Conflict { .. }
+        | AwaReply::Unexplained { .. }
+        | AwaReply::NotThere { .. }
         | AwaReply::NotLanded => AwaReply::InDoubt { why: verdict.message.clone() },
     };
     Verdict { reply, ..verdict }

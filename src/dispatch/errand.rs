@@ -12,9 +12,12 @@ use crate::awa::pace::{Permit, Signal, backoff_delay};
 use crate::awa::{Reply, Terms};
 use crate::contained::{Panicked, contained};
 use crate::report::{self, Repeats};
-use crate::routing::{Answer, AwaReply, CallKind, EntryId, LaneKey, Waited};
+use crate::routing::{Answer, AwaReply, CallKind, EntryId, LaneKey, Wait, Waited};
 use crate::store::{Claim, EventMeta};
 use crate::{clock, metrics as names};
+
+/// How long an entry steps aside at most while all calls are paused, in milliseconds.
+const ASIDE: u64 = 1_000;
 
 pub(super) struct Errand {
     dispatch: Arc<Dispatch>,
@@ -112,10 +115,22 @@ impl Errand {
         let delays = (dispatch.delays)();
         let retry_in = backoff_delay(asked.tries, delays.initial, delays.max, rand::random());
         let Reply { reply, answer, elapsed_ms, signal: _, requests: _ } = answered;
+        let reply = aside(reply);
         match dispatch.store.reply(lane, entry, reply, answer, elapsed_ms, retry_in).await {
             Ok(settled) => report::settled(&settled),
             Err(error) => debug!(%error, "An answer could not be recorded"),
         }
+    }
+}
+
+/// A pause that ServiceNow has asked for is the pace's business, for all calls: the entry only steps aside for a moment, so
+/// that it goes at once when the pause is over, or is ended by a person.
+fn aside(reply: AwaReply) -> AwaReply {
+    match reply {
+        AwaReply::Busy { wait: Wait::Told(ms) } => {
+            AwaReply::Busy { wait: Wait::Told(ms.min(ASIDE)) }
+        }
+        other => other,
     }
 }
 
@@ -165,6 +180,8 @@ fn why(answered: &Reply) -> &str {
         | AwaReply::TooLate
         | AwaReply::ClockSkew
         | AwaReply::Conflict { .. }
+        | AwaReply::Unexplained { .. }
+        | AwaReply::NotThere { .. }
         | AwaReply::Misconfigured { .. }
         | AwaReply::Busy { .. }
         | AwaReply::NotSent { .. }
@@ -244,6 +261,8 @@ impl Trouble {
             AwaReply::AgentUnavailable
             | AwaReply::ClockSkew
             | AwaReply::Conflict { .. }
+            | AwaReply::Unexplained { .. }
+            | AwaReply::NotThere { .. }
             | AwaReply::Busy { .. }
             | AwaReply::NotLanded => Self::Again,
             AwaReply::NotSent { .. }

@@ -42,6 +42,7 @@ pub(super) fn tell(turn: Option<Turn>, why: &str) {
             | Signal::Answered
             | Signal::Overloaded
             | Signal::Told { .. }
+            | Signal::Hinted { .. }
             | Signal::Silent
             | Signal::Foreign,
         )) => warn!(

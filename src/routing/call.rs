@@ -201,6 +201,11 @@ pub enum AwaReply {
     ClockSkew,
     /// Refused for the work item's state, which may be as wanted all the same: look first. `why` is ServiceNow's text.
     Conflict { why: String },
+    /// Refused in words that no page of ServiceNow's documents, such as another language's: whether it is as wanted all the
+    /// same, a look tells. `why` is ServiceNow's text.
+    Unexplained { why: String },
+    /// The document or the queue is not there, or not yet: the contact centre may be ahead of ServiceNow's own insert.
+    NotThere { what: String },
     /// Repeating cannot help; `what` says what a person has to change.
     Misconfigured { what: String },
     /// The instance is alive and turned the call away for now.
@@ -233,6 +238,8 @@ impl AwaReply {
             Self::TooLate => "too_late",
             Self::ClockSkew => "clock_skew",
             Self::Conflict { .. } => "conflict",
+            Self::Unexplained { .. } => "unexplained",
+            Self::NotThere { .. } => "not_there",
             Self::Misconfigured { .. } => "misconfigured",
             Self::Busy { .. } => "busy",
             Self::NotSent { .. } => "not_sent",

@@ -138,7 +138,7 @@ async fn every_answer_to_an_offer() {
     let mut rows = offer_rows(&ours, &other);
     rows.push(("Document is not active", "dead", "document_closed", 1));
     rows.push(("Work Item accepted can not be assigned", "dead", "refused", 2));
-    rows.push(("Words that no page has", "dead", "misconfigured", 1));
+    rows.push(("Words that no page has", "dead", "misconfigured", 3));
     play("offer", Endpoint::Offer, 409, &rows).await;
 }
 

@@ -40,6 +40,7 @@ mod outages;
 mod pace;
 mod package;
 mod personal_data;
+mod refusals;
 mod rehearse;
 mod reloaded_keys;
 mod reloading;

@@ -5,6 +5,8 @@
 pub(super) enum Meaning<'a> {
     /// A person has to change something; says what.
     Misconfigured(&'static str),
+    /// The record is not there, or is hidden.
+    NotThere,
     /// The call may have been carried out all the same.
     LookFirst,
     /// Refused, for what the work item's state is: whether it is as wanted, a look tells.
@@ -103,7 +105,7 @@ const TABLE: &[(&str, Meaning<'static>)] = &[
     ("user not authorized", Meaning::Forbidden),
     ("failed api level acl validation", Meaning::Forbidden),
     ("insufficient rights", Meaning::Forbidden),
-    ("no record found", Meaning::Misconfigured("the record is not there, or access rules hide it")),
+    ("no record found", Meaning::NotThere),
 ];
 
 fn missing_role(lower: &str) -> &'static str {
@@ -120,7 +122,7 @@ fn missing_role(lower: &str) -> &'static str {
 fn assigned_agent(text: &str) -> Option<&str> {
     const PART: &str = "already assigned to";
     let at = text.to_ascii_lowercase().find(PART)?;
-    let rest = text[at + PART.len()..].trim();
+    let rest = text.get(at.saturating_add(PART.len())..)?.trim();
     Some(rest.trim_matches(|char: char| {
         matches!(char, '.' | '"' | '\'' | '<' | '>') || char.is_whitespace()
     }))

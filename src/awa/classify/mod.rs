@@ -6,6 +6,7 @@
 #![warn(clippy::wildcard_enum_match_arm)]
 
 mod message;
+mod refusal;
 
 use serde_json::Value;
 
@@ -14,6 +15,7 @@ use super::received::{Page, Received, Shape, Words, http_date, success};
 use super::work_item::text as field;
 use crate::routing::{AwaCall, AwaReply, SysId, UnixMillis, Wait};
 use message::Meaning;
+use refusal::{final_word, of_item, of_offer};
 
 /// What an answer means, in whose words, and what it says about the instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +48,15 @@ pub(super) fn call(
     received: &Received,
     now: UnixMillis,
 ) -> Verdict {
-    Verdict { status: Some(received.status), ..judge(call, after_doubt, received, now) }
+    let verdict = judge(call, after_doubt, received, now);
+    let verdict = Verdict { status: Some(received.status), ..verdict };
+    match call {
+        AwaCall::Offer { .. } | AwaCall::Transfer { .. } => of_offer(verdict),
+        AwaCall::Accept { .. } | AwaCall::Reject { .. } | AwaCall::Assign { .. } => {
+            of_item(final_word(verdict))
+        }
+        AwaCall::EndConsult { .. } | AwaCall::CloseDocument { .. } => final_word(verdict),
+    }
 }
 
 fn judge(call: &AwaCall, after_doubt: bool, received: &Received, now: UnixMillis) -> Verdict {
@@ -76,7 +86,7 @@ pub(super) fn read(received: &Received, now: UnixMillis) -> Result<Value, Verdic
         }
         Err(verdict) => verdict,
     };
-    Err(Verdict { status: Some(received.status), ..verdict })
+    Err(final_word(Verdict { status: Some(received.status), ..verdict }))
 }
 
 /// Says what a missing answer means for a call.
@@ -126,9 +136,17 @@ fn busy(received: &Received, shape: &Shape, now: UnixMillis) -> Verdict {
     match told {
         Some(ms) => {
             let message = format!("{message} (Retry-After {} s)", ms.div_ceil(1000));
-            Verdict::new(AwaReply::Busy { wait: Wait::Told(ms) }, message, Signal::Told { ms })
+            Verdict::new(AwaReply::Busy { wait: Wait::Told(ms) }, message, pause(received, ms))
         }
         None => Verdict::new(AwaReply::Busy { wait: Wait::BackOff }, message, Signal::Overloaded),
+    }
+}
+
+/// A pause is ServiceNow's where its rate limit rule stands beside it; anything on the way could say as much.
+const fn pause(received: &Received, ms: u64) -> Signal {
+    match received.rate_rule {
+        Some(_) => Signal::Told { ms },
+        None => Signal::Hinted { ms },
     }
 }
 
@@ -247,6 +265,9 @@ fn worded(asked: Option<(&AwaCall, bool)>, received: &Received, words: &Words) -
         Meaning::Misconfigured(what) => {
             AwaReply::Misconfigured { what: format!("{text} ({what})") }
         }
+        Meaning::NotThere => AwaReply::NotThere {
+            what: format!("{text} (the record is not there, or access rules hide it)"),
+        },
         Meaning::LookFirst => AwaReply::InDoubt { why: text.clone() },
         Meaning::Conflict => AwaReply::Conflict { why: text.clone() },
         Meaning::AgentUnavailable => AwaReply::AgentUnavailable,
@@ -337,13 +358,16 @@ fn by_status(received: &Received, text: &str) -> Verdict {
         403 => misconfigured(
             "the integration user lacks a role, such as awa_integration_user, or the property glide.awa.enabled is not true",
         ),
-        404 => misconfigured(
-            "the document, work item, queue or route is not there, or access rules hide it",
-        ),
+        404 => {
+            let what = format!(
+                "{text} (the document, work item, queue or route is not there, or access rules hide it)"
+            );
+            Verdict::new(AwaReply::NotThere { what }, text.to_owned(), Signal::Answered)
+        }
         408 => Verdict::doubt(text, Signal::Answered),
         502..=504 => {
             let told = told(received, received.date.unwrap_or(UnixMillis::MAX));
-            Verdict::doubt(text, told.map_or(Signal::Silent, |ms| Signal::Told { ms }))
+            Verdict::doubt(text, told.map_or(Signal::Silent, |ms| pause(received, ms)))
         }
         400..=499 => misconfigured(&format!("status {}", received.status)),
         200..=299 => misconfigured("refused"),

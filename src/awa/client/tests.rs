@@ -128,6 +128,9 @@ async fn nothing_is_sent_after_the_deadline_and_no_answer_is_awaited_past_it() {
 async fn busy_answers_say_how_long() {
     let (reply, _) = sent_to(answer(429, "retry-after: 417\r\n", "")).await;
     assert_eq!(reply.reply, AwaReply::Busy { wait: Wait::Told(417_000) });
+    assert_eq!(reply.signal, Signal::Hinted { ms: 417_000 });
+    let rule = "retry-after: 417\r\nx-ratelimit-limit: 100\r\nx-ratelimit-reset: 1800000000\r\n";
+    let (reply, _) = sent_to(answer(429, rule, "")).await;
     assert_eq!(reply.signal, Signal::Told { ms: 417_000 });
 }
 

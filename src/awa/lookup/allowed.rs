@@ -84,6 +84,8 @@ fn by_verdict(verdict: &Verdict) -> LookUps {
         | AwaReply::TooLate
         | AwaReply::ClockSkew
         | AwaReply::Conflict { .. }
+        | AwaReply::Unexplained { .. }
+        | AwaReply::NotThere { .. }
         | AwaReply::Busy { .. }
         | AwaReply::NotSent { .. }
         | AwaReply::InDoubt { .. }

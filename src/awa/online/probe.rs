@@ -104,6 +104,8 @@ fn finding(name: &str, answer: Result<(), Verdict>, version: ApiVersion) -> Find
         | AwaReply::TooLate
         | AwaReply::ClockSkew
         | AwaReply::Conflict { .. }
+        | AwaReply::Unexplained { .. }
+        | AwaReply::NotThere { .. }
         | AwaReply::NotLanded
         | AwaReply::LookUpForbidden => api(Found::Ok, &verdict.message),
     }

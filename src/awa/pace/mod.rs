@@ -8,6 +8,7 @@ mod budget;
 mod gate;
 mod permit;
 mod rate;
+mod signal;
 mod window;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ use budget::Budget;
 use gate::Gate;
 pub use permit::Permit;
 use rate::Rate;
+pub use signal::{Signal, Why};
 use window::Window;
 
 /// Failures in a row that open the breaker.
@@ -36,6 +38,9 @@ const ASK_AGAIN: u64 = 1_000;
 const SET_BACK: u64 = 1_000;
 /// The longest Retry-After that is believed, in milliseconds: ServiceNow's rules are per hour.
 const LONGEST_TOLD: u64 = 3_600_000;
+/// The longest that a Retry-After of unknown origin is believed at first, in milliseconds: a ring of a few seconds outlasts
+/// what some box on the way says once. Who says it again is believed for twice as long.
+const LONGEST_HINT: u64 = 5_000;
 
 /// What the configuration allows.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,53 +54,6 @@ pub struct Limits {
     /// The share of `per_hour` that only [`Urgency::Live`] may use, 0 to 1.
     pub reserve: f64,
     pub max_in_flight: u32,
-}
-
-/// What an exchange says about the instance, whatever it means for the call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
-    /// Nothing was asked.
-    Nothing,
-    /// ServiceNow answered.
-    Answered,
-    /// It turned the call away without saying for how long.
-    Overloaded,
-    /// It said for how long nothing is to be sent.
-    Told { ms: u64 },
-    /// No connection, no answer, or a gateway's answer.
-    Silent,
-    /// Something else answered.
-    Foreign,
-    /// The developer instance sleeps.
-    Hibernating,
-    /// The credentials were refused.
-    Unauthorised,
-}
-
-/// Why not now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    RateLimit,
-    Budget,
-    RetryAfter,
-    Breaker,
-    Unauthorised,
-    Concurrency,
-}
-
-impl Why {
-    /// The reason's name in logs and metric labels.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RateLimit => "rate_limit",
-            Self::Budget => "budget",
-            Self::RetryAfter => "retry_after",
-            Self::Breaker => "breaker",
-            Self::Unauthorised => "unauthorised",
-            Self::Concurrency => "concurrency",
-        }
-    }
 }
 
 /// No call may leave before `until`. Where that depends on a call that is on the way, `until` is only when to ask
@@ -147,6 +105,8 @@ struct State {
     budget: Budget,
     /// From when and until when ServiceNow wants to be left alone.
     told: Option<(UnixMillis, UnixMillis)>,
+    /// How often in a row it was told so without a rule, each time after the last pause had passed.
+    hints: u32,
     in_flight: u32,
     concurrency: u32,
     smooth: u32,
@@ -173,6 +133,7 @@ impl Pace {
             window: Window::new(limits.per_second),
             budget: Budget::default(),
             told: None,
+            hints: 0,
             in_flight: 0,
             concurrency: limits.max_in_flight.max(1),
             smooth: 0,
@@ -207,6 +168,12 @@ impl Pace {
         state.trouble = None;
     }
 
+    /// Ends the pause of a Retry-After: a person has looked, and the next call finds out.
+    pub fn end_pause(&self) {
+        let mut state = lock(&self.state);
+        (state.told, state.hints) = (None, 0);
+    }
+
     /// Asks for the right to send one call now.
     ///
     /// # Errors
@@ -214,7 +181,7 @@ impl Pace {
     pub fn permit(&self, urgency: Urgency, now: UnixMillis) -> Result<Permit, NotNow> {
         let mut state = lock(&self.state);
         let probe = state.check(urgency, now)?;
-        state.in_flight += 1;
+        state.in_flight = state.in_flight.saturating_add(1);
         state.budget.charge(1, now);
         state.breaker.probe(probe.breaker);
         state.unauthorised.probe(probe.unauthorised);
@@ -330,6 +297,7 @@ impl State {
         match signal {
             Signal::Nothing => {}
             Signal::Answered => {
+                self.hints = 0;
                 self.reachable();
                 self.unauthorised.open_again();
                 self.grow();
@@ -338,11 +306,15 @@ impl State {
                 self.reachable();
                 self.halve(now);
             }
-            Signal::Told { ms } => {
-                self.reachable();
-                let until = now.plus(ms.min(LONGEST_TOLD));
-                let until = self.blocked_until(now).map_or(until, |before| before.max(until));
-                self.told = Some((now, until));
+            Signal::Told { ms } => self.pause(ms.min(LONGEST_TOLD), now),
+            Signal::Hinted { ms } => {
+                // What was on its way together was told together.
+                if self.blocked_until(now).is_none() {
+                    self.hints = self.hints.saturating_add(1);
+                }
+                let doubled = 1_u64.checked_shl(self.hints.saturating_sub(1)).unwrap_or(u64::MAX);
+                let most = LONGEST_HINT.saturating_mul(doubled).min(LONGEST_TOLD);
+                self.pause(ms.min(most), now);
             }
             Signal::Silent | Signal::Foreign => {
                 self.failures = self.failures.saturating_add(1);
@@ -358,16 +330,24 @@ impl State {
         }
     }
 
+    fn pause(&mut self, ms: u64, now: UnixMillis) {
+        self.reachable();
+        let until = now.plus(ms);
+        let until = self.blocked_until(now).map_or(until, |before| before.max(until));
+        self.told = Some((now, until));
+    }
+
     fn reachable(&mut self) {
         self.failures = 0;
         self.breaker.open_again();
     }
 
     fn grow(&mut self) {
-        self.smooth += 1;
+        self.smooth = self.smooth.saturating_add(1);
         if self.smooth >= GROW_AFTER {
             self.smooth = 0;
-            self.concurrency = (self.concurrency + 1).min(self.limits.max_in_flight.max(1));
+            self.concurrency =
+                self.concurrency.saturating_add(1).min(self.limits.max_in_flight.max(1));
         }
     }
 

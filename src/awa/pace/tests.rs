@@ -319,3 +319,33 @@ fn what_was_given_back_never_makes_a_larger_burst() {
     let sent = (0..20).filter(|_| pace.permit(live(), later).is_ok()).count();
     assert_eq!(sent, 3);
 }
+
+#[test]
+fn a_pause_that_anything_on_the_way_may_have_asked_for_is_short_and_grows_with_each_that_follows() {
+    let pace = Pace::new(limits());
+    let mut at = T;
+    for most in [5_000, 10_000, 20_000] {
+        call(&pace, Signal::Hinted { ms: 3_600_000 }, at);
+        // Told together with the first.
+        pace.observe(Signal::Hinted { ms: 3_600_000 }, 1, at);
+        assert_eq!(pace.standing(at).retry_after, Some(at.plus(most)));
+        at = at.plus(most);
+        assert_eq!(pace.standing(at).retry_after, None);
+    }
+    call(&pace, Signal::Answered, at);
+    call(&pace, Signal::Hinted { ms: 3_600_000 }, at.plus(10_000));
+    assert_eq!(pace.standing(at.plus(10_000)).retry_after, Some(at.plus(15_000)));
+    let at = at.plus(60_000);
+    call(&pace, Signal::Hinted { ms: 1_000 }, at);
+    assert_eq!(pace.standing(at).retry_after, Some(at.plus(1_000)));
+}
+
+#[test]
+fn a_person_ends_a_pause() {
+    let pace = Pace::new(limits());
+    call(&pace, Signal::Told { ms: 3_600_000 }, T);
+    assert_eq!(pace.standing(T).retry_after, Some(T.plus(3_600_000)));
+    pace.end_pause();
+    assert_eq!(pace.standing(T).retry_after, None);
+    call(&pace, Signal::Answered, T.plus(10_000));
+}

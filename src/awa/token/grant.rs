@@ -164,8 +164,12 @@ impl Registered {
 
     /// A refusal without JSON still says what may be behind it.
     fn explained(&self, verdict: Verdict) -> Verdict {
-        let refused =
-            matches!(verdict.reply, AwaReply::Unauthorised { .. } | AwaReply::Misconfigured { .. });
+        let refused = matches!(
+            verdict.reply,
+            AwaReply::Unauthorised { .. }
+                | AwaReply::Misconfigured { .. }
+                | AwaReply::NotThere { .. }
+        );
         if !refused {
             return verdict;
         }

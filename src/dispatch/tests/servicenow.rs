@@ -162,6 +162,8 @@ pub(super) const fn signal(reply: &AwaReply) -> Signal {
         | AwaReply::TooLate
         | AwaReply::ClockSkew
         | AwaReply::Conflict { .. }
+        | AwaReply::Unexplained { .. }
+        | AwaReply::NotThere { .. }
         | AwaReply::Misconfigured { .. }
         | AwaReply::NotLanded
         | AwaReply::NoConsult

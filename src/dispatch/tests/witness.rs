@@ -268,7 +268,7 @@ impl Witness {
                 asked.doubt = true;
                 (false, false)
             }
-            AwaReply::Conflict { .. } => {
+            AwaReply::Conflict { .. } | AwaReply::Unexplained { .. } => {
                 (asked.doubt, asked.refused) = (true, true);
                 (false, false)
             }
@@ -284,7 +284,7 @@ impl Witness {
                 asked.invitations += 1;
                 (false, !repeat && itself && !asked.presumed && !may_go_on)
             }
-            AwaReply::AgentUnavailable => {
+            AwaReply::AgentUnavailable | AwaReply::NotThere { .. } => {
                 asked.refused = true;
                 asked.unavailable += 1;
                 asked.invitations += 1;

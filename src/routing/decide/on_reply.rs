@@ -20,6 +20,7 @@ pub(super) struct Answered {
 /// The meanings, as stories keep them, that the answer to a look-up is seen in the light of.
 const ALREADY_OURS: &str = "already_ours";
 const CONFLICT: &str = "conflict";
+const UNEXPLAINED: &str = "unexplained";
 
 /// What to do after an answer that settles nothing.
 pub(super) enum Again {
@@ -56,6 +57,7 @@ pub(super) fn reply(lane: &mut Lane, id: EntryId, answered: Answered, rules: &Ru
     let brings_work_item = entry.brings_work_item();
     let conflicts = entry.story.answered_so(CONFLICT);
     let in_conflict = looked_up && entry.story.last_call_meaning() == Some(CONFLICT);
+    let unexplained = looked_up && entry.story.last_call_meaning() == Some(UNEXPLAINED);
     let presumed = rules.doubt == Doubt::Repeat && entry.story.was_in_doubt();
     let step = entry.story.step.clone().unwrap_or(Step::Own);
     let tidies = step.tidies();
@@ -85,7 +87,11 @@ pub(super) fn reply(lane: &mut Lane, id: EntryId, answered: Answered, rules: &Ru
                 None => return,
             }
         }
-        AwaReply::AgentUnavailable | AwaReply::ClockSkew | AwaReply::Conflict { .. }
+        AwaReply::AgentUnavailable
+        | AwaReply::ClockSkew
+        | AwaReply::Conflict { .. }
+        | AwaReply::Unexplained { .. }
+        | AwaReply::NotThere { .. }
             if looked_up =>
         {
             return again(lane, id, &Again::LookUp, back_off, at);
@@ -104,7 +110,22 @@ pub(super) fn reply(lane: &mut Lane, id: EntryId, answered: Answered, rules: &Ru
             Some(end) => end,
             None => return go_on(lane, id, Reason::plain("refused"), at, rules),
         },
-        AwaReply::AgentUnavailable => return unavailable(lane, id, at, rules),
+        AwaReply::LookUpForbidden if unexplained && presumed => {
+            return landed(lane, id, None, "presumed_in_place", at, rules);
+        }
+        AwaReply::NotLanded | AwaReply::LookUpForbidden if unexplained => {
+            let detail = lane.words_of(id, UNEXPLAINED);
+            return ring_again(lane, id, Reason::with("misconfigured", detail), at, rules);
+        }
+        AwaReply::AgentUnavailable => {
+            let detail =
+                "ServiceNow says that the agent is not available; check the agent's presence there";
+            let reason = Reason::with("agent_unavailable", detail);
+            return ring_again(lane, id, reason, at, rules);
+        }
+        AwaReply::NotThere { what } => {
+            return ring_again(lane, id, Reason::with("misconfigured", what), at, rules);
+        }
         AwaReply::DocumentClosed if lane.is_end(id) => {
             return in_place(lane, id, None, at, rules);
         }
@@ -131,7 +152,7 @@ pub(super) fn reply(lane: &mut Lane, id: EntryId, answered: Answered, rules: &Ru
         | AwaReply::NotSent { .. }
         | AwaReply::Unauthorised { .. } => return again(lane, id, &doubtful, back_off, at),
         AwaReply::InDoubt { .. } if looked_up => return again(lane, id, &doubtful, back_off, at),
-        AwaReply::InDoubt { .. } | AwaReply::Conflict { .. } => {
+        AwaReply::InDoubt { .. } | AwaReply::Conflict { .. } | AwaReply::Unexplained { .. } => {
             return again(lane, id, &Again::LookUp, at_once, at);
         }
         AwaReply::NotServiceNow { .. } => return again(lane, id, &Again::LookUp, back_off, at),
@@ -183,15 +204,12 @@ fn put_back(lane: &mut Lane, id: EntryId, what: &Again, pause: Pause, at: UnixMi
     lane.effects.push(Effect::Reschedule { entry: id, at, why });
 }
 
-fn unavailable(lane: &mut Lane, id: EntryId, at: UnixMillis, rules: &Rules) {
+/// Calls again after one of the pauses of a ring; gives up with the reason when they are used up, or the ring is over before.
+fn ring_again(lane: &mut Lane, id: EntryId, reason: Reason, at: UnixMillis, rules: &Rules) {
     let Some(entry) = lane.entry_mut(id) else { return };
     let used = usize::try_from(entry.story.unavailable).unwrap_or(usize::MAX);
     let in_time = |ms: &&u64| at.plus(**ms) < entry.deadline;
     let Some(ms) = rules.unavailable_pauses.get(used).filter(in_time).copied() else {
-        let reason = Reason::with(
-            "agent_unavailable",
-            "ServiceNow says that the agent is not available; check the agent's presence there",
-        );
         lane.settle(id, Outcome::Dead, reason, at);
         return;
     };
@@ -233,11 +251,15 @@ impl Lane {
             entry.story.no_room = true;
             return None;
         }
+        Some((Outcome::Dead, Reason::with("refused", self.words_of(id, CONFLICT))))
+    }
+
+    /// What ServiceNow said in the last answer of that meaning.
+    fn words_of(&self, id: EntryId, meaning: &str) -> String {
         let calls = self.conversation.entry(id).map(|entry| entry.story.calls.as_slice());
         let mut calls = calls.unwrap_or_default().iter().rev();
-        let call = calls.find(|attempt| attempt.meaning.as_deref() == Some(CONFLICT));
-        let message = call.and_then(|call| call.message.as_deref()).unwrap_or_default();
-        Some((Outcome::Dead, Reason::with("refused", message)))
+        let call = calls.find(|attempt| attempt.meaning.as_deref() == Some(meaning));
+        call.and_then(|call| call.message.clone()).unwrap_or_default()
     }
 
     /// Whether the entry only tells that something is over: what is closed already is as it should be.

@@ -7,6 +7,7 @@ mod directory;
 mod ids;
 mod items;
 mod parsing;
+mod refusals;
 mod replies;
 mod scene;
 mod stages;

@@ -151,7 +151,7 @@ fn faults_of_the_setup_are_told_apart() {
         (
             404,
             json!({ "error": { "message": "No Record found", "detail": "Record doesn't exist or ACL restricts the record retrieval" }, "status": "failure" }),
-            "misconfigured",
+            "not_there",
             "access rules",
         ),
         (
@@ -163,8 +163,9 @@ fn faults_of_the_setup_are_told_apart() {
     ] {
         let verdict = meaning_of(&offer_at(NOW), &json_answer(status, &body));
         assert_eq!(told(&verdict), expected);
-        let (AwaReply::Misconfigured { what } | AwaReply::Unauthorised { why: what }) =
-            &verdict.reply
+        let (AwaReply::Misconfigured { what }
+        | AwaReply::NotThere { what }
+        | AwaReply::Unauthorised { why: what }) = &verdict.reply
         else {
             panic!("{verdict:?}")
         };

@@ -77,15 +77,15 @@ fn what_no_text_explains_is_judged_by_its_status_and_reported() {
     let odd =
         json!({ "error": { "message": "Etwas ging schief", "detail": "x" }, "status": "failure" });
     for (status, expected) in [
-        (200, "misconfigured"),
-        (400, "misconfigured"),
+        (200, "unexplained"),
+        (400, "unexplained"),
         (401, "unauthorised"),
         (403, "misconfigured"),
-        (404, "misconfigured"),
+        (404, "not_there"),
         (405, "misconfigured"),
         (406, "misconfigured"),
         (408, "in_doubt"),
-        (409, "misconfigured"),
+        (409, "unexplained"),
         (415, "misconfigured"),
         (500, "in_doubt"),
         (502, "in_doubt"),
@@ -94,7 +94,16 @@ fn what_no_text_explains_is_judged_by_its_status_and_reported() {
         let verdict = meaning_of(&offer_at(NOW), &json_answer(status, &odd));
         assert_eq!(told(&verdict), expected, "{status}");
         assert!(verdict.unknown);
-        assert_eq!(verdict.message, "Etwas ging schief: x");
+        assert!(verdict.message.starts_with("Etwas ging schief: x"), "{}", verdict.message);
+    }
+    for (call, status, expected) in [
+        (accept(), 409, "conflict"),
+        (accept(), 400, "misconfigured"),
+        (accept(), 404, "misconfigured"),
+        (close(), 404, "misconfigured"),
+        (close(), 409, "misconfigured"),
+    ] {
+        assert_eq!(told(&meaning_of(&call, &json_answer(status, &odd))), expected, "{status}");
     }
 }
 
@@ -109,13 +118,10 @@ fn answers_without_words_are_judged_by_their_status() {
         (500, "in_doubt"),
         (503, "in_doubt"),
     ] {
-        for call in [offer_at(NOW), accept()] {
-            assert_eq!(
-                told(&meaning_of(&call, &received(status, "application/json", ""))),
-                expected,
-                "{status}"
-            );
-        }
+        let answer = received(status, "application/json", "");
+        assert_eq!(told(&meaning_of(&accept(), &answer)), expected, "{status}");
+        let of_offer = if status == 404 { "not_there" } else { expected };
+        assert_eq!(told(&meaning_of(&offer_at(NOW), &answer)), of_offer, "{status}");
     }
 }
 
@@ -131,7 +137,7 @@ fn a_body_that_broke_off_leaves_doubt_only_where_the_status_leaves_it() {
         (201, cut, true, "in_doubt"),
         (500, cut, true, "in_doubt"),
         (401, cut, false, "unauthorised"),
-        (404, cut, true, "misconfigured"),
+        (404, cut, true, "not_there"),
     ] {
         let answer = Received { complete, ..received(status, "application/json", body) };
         assert_eq!(told(&meaning_of(&offer_at(NOW), &answer)), expected, "{status} {body}");
@@ -220,7 +226,7 @@ fn too_many_requests_wait_as_they_are_told_or_back_off() {
 #[test]
 fn an_instance_in_maintenance_that_says_for_how_long_is_left_alone_so_long() {
     for (status, retry_after, signal) in [
-        (503, Some("120"), Signal::Told { ms: 120_000 }),
+        (503, Some("120"), Signal::Hinted { ms: 120_000 }),
         (503, None, Signal::Silent),
         (500, Some("120"), Signal::Answered),
     ] {

@@ -1,0 +1,50 @@
+//! What an exchange says about the instance, and what may keep a call back: words that log, metrics and pace share.
+
+/// What an exchange says about the instance, whatever it means for the call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// Nothing was asked.
+    Nothing,
+    /// ServiceNow answered.
+    Answered,
+    /// It turned the call away without saying for how long.
+    Overloaded,
+    /// It said for how long nothing is to be sent, by a rate limit rule of its own.
+    Told { ms: u64 },
+    /// The same, but nothing shows that it was ServiceNow who said it.
+    Hinted { ms: u64 },
+    /// No connection, no answer, or a gateway's answer.
+    Silent,
+    /// Something else answered.
+    Foreign,
+    /// The developer instance sleeps.
+    Hibernating,
+    /// The credentials were refused.
+    Unauthorised,
+}
+
+/// Why not now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    RateLimit,
+    Budget,
+    RetryAfter,
+    Breaker,
+    Unauthorised,
+    Concurrency,
+}
+
+impl Why {
+    /// The reason's name in logs and metric labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::RateLimit => "rate_limit",
+            Self::Budget => "budget",
+            Self::RetryAfter => "retry_after",
+            Self::Breaker => "breaker",
+            Self::Unauthorised => "unauthorised",
+            Self::Concurrency => "concurrency",
+        }
+    }
+}
