@@ -23,6 +23,13 @@ pub fn instant() -> Instant {
     Instant::now()
 }
 
+/// A moment of the monotonic clock and a length of time more; of lengths that no clock can count, a year.
+#[must_use]
+pub fn after(from: Instant, length: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 86_400);
+    from.checked_add(length).or_else(|| from.checked_add(YEAR)).unwrap_or(from)
+}
+
 /// The machine's monotonic clock (`CLOCK_MONOTONIC`, since boot), which no correction of the wall clock moves.
 ///
 /// It is the clock that systemd compares a reload's time with.

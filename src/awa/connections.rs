@@ -65,7 +65,7 @@ impl Connections {
         let https_only = base.scheme() == "https";
         let proxy = settings.proxy.as_ref().map(Proxy::new).transpose()?;
         let recipe = Recipe {
-            connect: (settings.request_timeout / 3).min(MAX_CONNECT),
+            connect: settings.request_timeout.checked_div(3).unwrap_or_default().min(MAX_CONNECT),
             request: settings.request_timeout,
             https_only,
             tls: tls::config(settings, https_only || proxy.as_ref().is_some_and(Proxy::is_https))?,

@@ -4,6 +4,9 @@
 //! doubt, [`pace`] says when the next call may leave. Nothing here repeats a call in doubt, follows a redirect, keeps
 //! a cookie, or decides what becomes of an event.
 
+// What a peer says is a number of any size: sums of it are checked or saturate.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 mod caller;
 mod cause;
 mod charset;

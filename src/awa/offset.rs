@@ -35,7 +35,9 @@ impl Offset {
         if end < start {
             return;
         }
-        let fresh = Known { low: date.0 - end.0, high: date.0 + 999 - start.0, at: end };
+        let low = date.0.saturating_sub(end.0);
+        let high = date.0.saturating_add(999).saturating_sub(start.0);
+        let fresh = Known { low, high, at: end };
         let narrowed = self.known.map(|known| known.aged(end)).and_then(|known| {
             let (low, high) = (known.low.max(fresh.low), known.high.min(fresh.high));
             (low <= high).then_some(Known { low, high, at: end })
@@ -51,13 +53,13 @@ impl Offset {
 
     /// The likeliest offset in milliseconds, ServiceNow's clock less ours; none before the first answer.
     pub(super) fn likely(&self, now: UnixMillis) -> Option<i64> {
-        self.at(now).map(|known| (known.low + known.high) / 2)
+        self.at(now).map(|known| known.low.midpoint(known.high))
     }
 
     /// What to write in place of a moment that surely lies ahead of ServiceNow's clock; none where it may not, or
     /// nothing is known of that clock: an honest moment must not be bent for a clock that is known to the second.
     pub(super) fn hold(&self, moment: UnixMillis, now: UnixMillis) -> Option<UnixMillis> {
-        let ahead = moment.0 > now.0 + self.at(now)?.high;
+        let ahead = moment.0 > now.0.saturating_add(self.at(now)?.high);
         ahead.then(|| self.surely_past(now).minus(MARGIN))
     }
 
@@ -74,14 +76,15 @@ impl Offset {
 
     fn surely_past(&self, now: UnixMillis) -> UnixMillis {
         let low = self.at(now).map_or(0, |known| known.low);
-        UnixMillis(now.0 + low)
+        UnixMillis(now.0.saturating_add(low))
     }
 }
 
 impl Known {
     fn aged(self, now: UnixMillis) -> Self {
         let widening = i64::try_from(now.since(self.at) / DRIFT).unwrap_or(i64::MAX / 4);
-        Self { low: self.low - widening, high: self.high + widening, at: self.at }
+        let (low, high) = (self.low.saturating_sub(widening), self.high.saturating_add(widening));
+        Self { low, high, at: self.at }
     }
 }
 

@@ -195,8 +195,8 @@ fn page(html: &str) -> Page {
 }
 
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
-    let rest = &text[text.find(start)? + start.len()..];
-    rest.find(end).map(|at| &rest[..at])
+    let (_, rest) = text.split_once(start)?;
+    rest.split_once(end).map(|(inside, _)| inside)
 }
 
 /// What ServiceNow says in words, wherever it puts them.

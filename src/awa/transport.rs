@@ -58,7 +58,8 @@ impl Allowance {
     pub(super) fn until(deadline: UnixMillis, request_timeout: Duration) -> Self {
         let started = clock::instant();
         let left = Duration::from_millis(deadline.since(clock::now()));
-        Self { started, ends: started + left.min(request_timeout), requests: AtomicU32::new(0) }
+        let ends = clock::after(started, left.min(request_timeout));
+        Self { started, ends, requests: AtomicU32::new(0) }
     }
 
     /// What is left; none where it is not worth starting a request.
@@ -276,7 +277,7 @@ impl Transport {
 pub(super) async fn read_body(mut response: reqwest::Response, received: &mut Received) {
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if received.body.len() + chunk.len() <= MAX_BODY => {
+            Ok(Some(chunk)) if received.body.len().saturating_add(chunk.len()) <= MAX_BODY => {
                 received.body.extend_from_slice(&chunk);
             }
             Ok(None) => {
@@ -328,3 +329,6 @@ pub(super) fn sealed(key: &'static str, text: &str) -> Result<Url, SettingsError
     }
     Ok(url)
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,8 +16,8 @@ use crate::clock;
 
 /// A second, rounded up for clocks that count milliseconds.
 const SECOND: Duration = Duration::from_millis(1_002);
-/// How long a request may be on its way to ServiceNow.
-const ON_THE_WAY: Duration = Duration::from_millis(30);
+/// The same, and how long a request may be on its way to ServiceNow.
+const TAKEN: Duration = SECOND.saturating_add(Duration::from_millis(30));
 
 /// The gate; none may pass it but through [`Turnstile::pass`].
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl Turnstile {
         }
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         if most > 0 {
-            places.push_back(Place { number, free_at: now + SECOND + ON_THE_WAY });
+            places.push_back(Place { number, free_at: clock::after(now, TAKEN) });
         }
         Ok(number)
     }
@@ -96,7 +96,7 @@ impl Turnstile {
 impl Pass<'_> {
     /// The answer's head is there.
     pub(super) fn answered(self) {
-        let free_at = clock::instant() + SECOND;
+        let free_at = clock::after(clock::instant(), SECOND);
         let mut places = self.turnstile.places();
         if let Some(place) = places.iter_mut().find(|place| place.number == self.number) {
             place.free_at = place.free_at.min(free_at);

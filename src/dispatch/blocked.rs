@@ -44,10 +44,14 @@ impl Blocked {
         for (since, until, why) in self.past.iter().copied().chain(current) {
             let ms = until.min(to).since(since.max(from));
             match why {
-                Why::RateLimit | Why::Budget => waited.rate_limit += ms,
-                Why::RetryAfter => waited.retry_after += ms,
-                Why::Breaker | Why::Unauthorised => waited.breaker += ms,
-                Why::Concurrency => waited.lane += ms,
+                Why::RateLimit | Why::Budget => {
+                    waited.rate_limit = waited.rate_limit.saturating_add(ms)
+                }
+                Why::RetryAfter => waited.retry_after = waited.retry_after.saturating_add(ms),
+                Why::Breaker | Why::Unauthorised => {
+                    waited.breaker = waited.breaker.saturating_add(ms)
+                }
+                Why::Concurrency => waited.lane = waited.lane.saturating_add(ms),
             }
         }
         waited

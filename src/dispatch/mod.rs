@@ -4,6 +4,9 @@
 //! It decides nothing: what a claim or an answer leads to is `routing::decide`'s, made durable by the store. One loop
 //! asks the rate limiter, so that the order of work is ours and no waiter starves.
 
+// What a peer says is a number of any size: sums of it are checked or saturate.
+#![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
+
 mod blocked;
 mod errand;
 mod probe;

@@ -20,7 +20,7 @@ impl Budget {
             return;
         }
         let minute = now.0.div_euclid(MINUTE);
-        self.minutes.retain(|(old, _)| (0..MINUTES).contains(&(minute - old)));
+        self.minutes.retain(|(old, _)| (0..MINUTES).contains(&minute.saturating_sub(*old)));
         match self.minutes.back_mut() {
             Some((last, count)) if *last == minute => *count = count.saturating_add(requests),
             Some(_) | None => self.minutes.push_back((minute, requests)),
@@ -50,7 +50,7 @@ impl Budget {
         for (minute, count) in self.counting(now) {
             used = used.saturating_sub(count);
             if used < allowed {
-                return Some(UnixMillis((minute + MINUTES) * MINUTE));
+                return Some(UnixMillis(minute.saturating_add(MINUTES).saturating_mul(MINUTE)));
             }
         }
         // Nothing is allowed at all: ask again in a minute.
@@ -59,6 +59,9 @@ impl Budget {
 
     fn counting(&self, now: UnixMillis) -> impl Iterator<Item = (i64, u32)> + '_ {
         let minute = now.0.div_euclid(MINUTE);
-        self.minutes.iter().copied().filter(move |(old, _)| (0..MINUTES).contains(&(minute - old)))
+        self.minutes
+            .iter()
+            .copied()
+            .filter(move |(old, _)| (0..MINUTES).contains(&minute.saturating_sub(*old)))
     }
 }

@@ -55,9 +55,11 @@ impl Gate {
         let (first, longest) = self.pauses;
         self.shut = Some(match self.shut {
             None => Shut { since: now, pause: first, probing: false },
-            Some(shut) if shut.probing => {
-                Shut { since: now, pause: (shut.pause * 2).min(longest), probing: false }
-            }
+            Some(shut) if shut.probing => Shut {
+                since: now,
+                pause: shut.pause.saturating_mul(2).min(longest),
+                probing: false,
+            },
             Some(shut) => shut,
         });
     }

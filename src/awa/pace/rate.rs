@@ -52,11 +52,11 @@ impl Rate {
             self.clock.advance(Duration::from_millis(ms));
             let refilled = ms.saturating_mul(u64::from(self.per_second)).saturating_mul(1_000);
             self.missing = self.missing.saturating_sub(refilled);
-            self.spare = self.spare.min(self.missing / ONE);
+            self.spare = self.spare.min(self.missing.div_euclid(ONE));
         }
         self.last = Some(now);
         if self.spare > 0 {
-            self.spare -= 1;
+            self.spare = self.spare.saturating_sub(1);
             return Ok(());
         }
         self.limiter.check().map_err(|not_until| {
@@ -69,6 +69,6 @@ impl Rate {
 
     /// Gives one call back that was taken and did not leave.
     pub(super) fn give_back(&mut self) {
-        self.spare = (self.spare + 1).min(self.missing / ONE);
+        self.spare = self.spare.saturating_add(1).min(self.missing.div_euclid(ONE));
     }
 }

@@ -168,16 +168,17 @@ impl Tokens {
             }
         };
         let now = clock::instant();
-        let early = EARLY.min(granted.lifetime / 2);
+        let half = granted.lifetime.checked_div(2).unwrap_or_default();
+        let early = EARLY.min(half);
         held.token = Some(Token {
             header: granted.header,
-            renew_at: now + (granted.lifetime - early),
-            ends_at: now + granted.lifetime,
+            renew_at: clock::after(now, granted.lifetime.saturating_sub(early)),
+            ends_at: clock::after(now, granted.lifetime),
         });
         held.refresh = granted.refresh.or_else(|| held.refresh.take());
         held.refresh_failures = 0;
         held.pause.ends();
-        held.serial += 1;
+        held.serial = held.serial.wrapping_add(1);
         Ok(())
     }
 
@@ -190,7 +191,7 @@ impl Tokens {
             Ok(granted) => return Ok(granted),
             Err(verdict) => verdict,
         };
-        held.refresh_failures += 1;
+        held.refresh_failures = held.refresh_failures.saturating_add(1);
         let refused = matches!(verdict.reply, AwaReply::Unauthorised { .. });
         if !refused && held.refresh_failures < REFRESH_FAILURES {
             return Err(verdict);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::awa::classify::Verdict;
 use crate::awa::pace::Signal;
+use crate::clock;
 use crate::routing::AwaReply;
 
 /// The pause after the first failure, doubled with each that follows.
@@ -34,8 +35,9 @@ impl Pause {
         if !matches!(verdict.reply, AwaReply::NotSent { .. } | AwaReply::InDoubt { .. }) {
             return self.ends();
         }
-        let pause = self.0.as_ref().map_or(FIRST, |before| (before.pause * 2).min(LONGEST));
-        self.0 = Some(Failed { verdict: verdict.clone(), pause, until: now + pause });
+        let pause =
+            self.0.as_ref().map_or(FIRST, |before| before.pause.saturating_mul(2).min(LONGEST));
+        self.0 = Some(Failed { verdict: verdict.clone(), pause, until: clock::after(now, pause) });
     }
 
     /// It grants again.

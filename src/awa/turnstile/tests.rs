@@ -16,7 +16,7 @@ fn a_place_is_free_a_second_after_the_answer_or_a_little_later_without_one() {
     assert!(free <= soon + SECOND && free >= now + SECOND, "the answered one is free first");
     assert!(taken(&turnstile, free));
     assert!(!taken(&turnstile, now + SECOND + Duration::from_millis(1)), "the other is not yet");
-    assert!(taken(&turnstile, now + SECOND + ON_THE_WAY));
+    assert!(taken(&turnstile, now + TAKEN));
 }
 
 #[test]
