@@ -31,10 +31,8 @@ pub(in super::super) struct JwsDetachedSpec {
 #[derive(Deserialize)]
 struct JoseHeader {
     alg: Algorithm,
-    #[serde(default = "encoded")]
-    b64: bool,
-    #[serde(default)]
-    crit: Vec<String>,
+    b64: Option<bool>,
+    crit: Option<Vec<String>>,
 }
 
 /// How long the first part and the signature may be: both are read before anything is proved. RSA's with 8,192 bits has
@@ -42,8 +40,16 @@ struct JoseHeader {
 const MAX_HEAD: usize = 4_096;
 const MAX_SIGNATURE: usize = 2_048;
 
-const fn encoded() -> bool {
-    true
+impl JoseHeader {
+    /// Whether the payload is encoded before it is signed; none where the header breaks RFC 7515 or RFC 7797: what `crit`
+    /// names has to be understood and there, and `b64` is only to be believed where `crit` names it.
+    fn encoded(&self) -> Option<bool> {
+        match (self.b64, self.crit.as_deref()) {
+            (None | Some(true), None) => Some(true),
+            (Some(encoded), Some([name])) if name == "b64" => Some(encoded),
+            (Some(false), None) | (_, Some(_)) => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -109,11 +115,11 @@ impl JwsDetached {
         let jose = URL_SAFE_NO_PAD.decode(protected).map_err(|_| unreadable())?;
         // An `alg` that is not known, such as `none`, cannot be read into the header.
         let jose: JoseHeader = serde_json::from_slice(&jose).map_err(|_| Unverified::Wrong)?;
-        let understood = jose.crit.iter().all(|name| name == "b64");
-        let family = family(jose.alg).filter(|_| understood).ok_or(Unverified::Wrong)?;
+        let encoded = jose.encoded().ok_or(Unverified::Wrong)?;
+        let family = family(jose.alg).ok_or(Unverified::Wrong)?;
         let content = self.content(request)?;
         let written: Cow<'_, [u8]> =
-            if jose.b64 { URL_SAFE_NO_PAD.encode(&content).into_bytes().into() } else { content };
+            if encoded { URL_SAFE_NO_PAD.encode(&content).into_bytes().into() } else { content };
         if !payload.is_empty() && payload.as_bytes() != &*written {
             return Err(Unverified::Wrong);
         }

@@ -37,6 +37,10 @@ pub(in super::super) struct JwtHeaderSpec {
     /// How far the clocks may differ at `exp` and `nbf`.
     #[serde(default = "half_a_minute")]
     leeway: Span,
+    /// What `aud`, or one of several there, has to be.
+    audience: Option<String>,
+    /// What `iss` has to be.
+    issuer: Option<String>,
 }
 
 /// The body is a token; its claims are the event.
@@ -48,6 +52,10 @@ pub(in super::super) struct JwtBodySpec {
     /// How far the clocks may differ at `exp` and `nbf`, where the claims have them.
     #[serde(default = "half_a_minute")]
     leeway: Span,
+    /// What `aud`, or one of several there, has to be.
+    audience: Option<String>,
+    /// What `iss` has to be.
+    issuer: Option<String>,
 }
 
 fn payload_hash() -> String {
@@ -65,12 +73,44 @@ const fn half_a_minute() -> Span {
 /// How long a token's first part may be: it is read before anything is proved.
 const MAX_HEAD: usize = 4_096;
 
+/// How far ahead of now a token may end, in milliseconds: some 400 days. One that never ends could be sent again for ever.
+const LONGEST_MS: i64 = 400 * 86_400_000;
+
+/// Whom a token has to be for and from, where the source says it.
+struct Parties {
+    audience: Option<String>,
+    issuer: Option<String>,
+}
+
+impl Parties {
+    fn of(audience: &Option<String>, issuer: &Option<String>, problems: &mut Vec<String>) -> Self {
+        for (key, value) in [("audience", audience), ("issuer", issuer)] {
+            if value.as_ref().is_some_and(String::is_empty) {
+                problems.push(format!("`{key}` is empty: leave it out to take every token"));
+            }
+        }
+        Self { audience: audience.clone(), issuer: issuer.clone() }
+    }
+
+    /// `aud` may be several (RFC 7519).
+    fn check(&self, claims: &Value) -> Result<(), Unverified> {
+        let is = |claim: &Value, wanted: &str| match claim {
+            Value::Array(several) => several.iter().any(|one| one == wanted),
+            one => one == wanted,
+        };
+        let for_us = self.audience.as_ref().is_none_or(|wanted| is(&claims["aud"], wanted));
+        let from_them = self.issuer.as_ref().is_none_or(|wanted| claims["iss"] == *wanted);
+        if for_us && from_them { Ok(()) } else { Err(Unverified::OtherParty) }
+    }
+}
+
 /// `jwt_header` with its keys.
 pub(in super::super) struct JwtHeader {
     header: String,
     payload_hash: String,
     tolerance: Span,
     leeway: Span,
+    parties: Parties,
     keys: Vec<Key>,
 }
 
@@ -90,7 +130,8 @@ impl JwtHeader {
         }
         let keys = spec.key.keys(secrets, &mut problems);
         let (payload_hash, tolerance) = (spec.payload_hash.clone(), spec.tolerance);
-        let built = Self { header, payload_hash, tolerance, leeway: spec.leeway, keys };
+        let parties = Parties::of(&spec.audience, &spec.issuer, &mut problems);
+        let built = Self { header, payload_hash, tolerance, leeway: spec.leeway, parties, keys };
         if problems.is_empty() { Ok(built) } else { Err(problems) }
     }
 
@@ -103,6 +144,7 @@ impl JwtHeader {
         let text = bare(value.to_str().map_err(|_| unreadable())?);
         let (place, claims) = checked(text, &self.keys).ok_or_else(unreadable)??;
         self.check_times(&claims, request.received_at)?;
+        self.parties.check(&claims)?;
         let claimed = claims[self.payload_hash.as_str()]
             .as_str()
             .ok_or_else(|| Unverified::Missing(self.payload_hash.clone()))?;
@@ -148,6 +190,7 @@ impl JwtHeader {
 /// `jwt_body` with its keys.
 pub(in super::super) struct JwtBody {
     leeway: Span,
+    parties: Parties,
     keys: Vec<Key>,
 }
 
@@ -155,7 +198,8 @@ impl JwtBody {
     pub(super) fn build(spec: &JwtBodySpec, secrets: &[SecretString]) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
         let keys = spec.key.keys(secrets, &mut problems);
-        let built = Self { leeway: spec.leeway, keys };
+        let parties = Parties::of(&spec.audience, &spec.issuer, &mut problems);
+        let built = Self { leeway: spec.leeway, parties, keys };
         if problems.is_empty() { Ok(built) } else { Err(problems) }
     }
 
@@ -164,6 +208,7 @@ impl JwtBody {
         let text = compact_jwt(&request.body).ok_or_else(unreadable)?;
         let (place, claims) = checked(text, &self.keys).ok_or_else(unreadable)??;
         check_lifetime(&claims, self.leeway, request.received_at)?;
+        self.parties.check(&claims)?;
         Ok(place)
     }
 
@@ -216,15 +261,17 @@ fn check_lifetime(claims: &Value, leeway: Span, now: UnixMillis) -> Result<(), U
         Value::Null => Ok(None),
         value => millis(value).map(Some).ok_or_else(|| Unverified::Unreadable(name.to_owned())),
     };
-    let over = at("exp")?.is_some_and(|exp| exp.saturating_add(leeway) < now.0);
+    let (exp, longest) = (at("exp")?, now.0.saturating_add(LONGEST_MS));
+    let over = exp.is_some_and(|exp| exp.saturating_add(leeway) < now.0 || exp > longest);
     let early = at("nbf")?.is_some_and(|nbf| nbf.saturating_sub(leeway) > now.0);
     if over || early { Err(Unverified::Stale) } else { Ok(()) }
 }
 
-/// A NumericDate (RFC 7519, seconds, fractions allowed) in milliseconds.
+/// A NumericDate (RFC 7519, seconds, fractions allowed) in milliseconds; none where it is no moment from 1970 to 9999.
 fn millis(value: &Value) -> Option<i64> {
+    let seconds = value.as_f64().filter(|seconds| (0.0..253_402_300_800.0).contains(seconds))?;
     let whole = value.as_i64().and_then(|seconds| seconds.checked_mul(1_000));
-    whole.or_else(|| value.as_f64().map(|seconds| (seconds * 1_000.0) as i64))
+    Some(whole.unwrap_or((seconds * 1_000.0) as i64))
 }
 
 /// A SHA-256 as senders write it.

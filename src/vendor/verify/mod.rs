@@ -35,6 +35,8 @@ pub enum Unverified {
     Stale,
     /// The signature, token or password fits none of the secrets.
     Wrong,
+    /// The token is another receiver's, or from another issuer than the source's.
+    OtherParty,
     /// No secret is configured under the name that the request gives.
     UnknownKey,
 }
@@ -49,6 +51,9 @@ impl fmt::Display for Unverified {
                 "the signature's time is too far from now; if that lasts, check this machine's clock and the sender's"
             ),
             Self::Wrong => write!(f, "the signature fits none of the secrets"),
+            Self::OtherParty => {
+                write!(f, "the token's `aud` or `iss` is not the source's `audience` or `issuer`")
+            }
             Self::UnknownKey => write!(f, "no secret is configured for this sender's key"),
         }
     }

@@ -153,3 +153,55 @@ fn a_jwt_secret_has_to_be_what_the_profile_says() {
     let unhashed = json!({ "scheme": "jwt_header", "payload_hash": "" });
     assert!(refused(unhashed, &["s"]).contains("`payload_hash` is empty"));
 }
+
+#[test]
+fn a_token_that_ends_at_no_moment_or_in_years_is_refused() {
+    let source = source(vonage(), &[SECRET]);
+    let now = NOW.0 / 1_000;
+    let verdict = |exp: &str| {
+        let claims = format!(r#"{{"iat":{now},"exp":{exp},"payload_hash":"{}"}}"#, hash());
+        source.verify(&under(&token(&serde_json::from_str(&claims).unwrap())))
+    };
+    assert_eq!(verdict(&(now + 399 * 86_400).to_string()), Ok(()));
+    for far in [(now + 401 * 86_400).to_string(), "253402300799".to_owned()] {
+        assert_eq!(verdict(&far), Err(Unverified::Stale), "{far}");
+    }
+    let unreadable = Err(Unverified::Unreadable("exp".to_owned()));
+    let absurd =
+        ["1e300", "-1e300", "-1", "9223372036854775807", "18446744073709551615", "true", "\"1\""];
+    for exp in absurd {
+        assert_eq!(verdict(exp), unreadable, "{exp}");
+    }
+}
+
+#[test]
+fn a_token_for_or_from_another_is_refused_where_the_source_names_them() {
+    let pinned = json!({ "scheme": "jwt_header", "header": "vonage-signature", "key": "base64",
+        "audience": "bridge", "issuer": "Vonage" });
+    let pinned = source(pinned, &[SECRET]);
+    let any = source(vonage(), &[SECRET]);
+    let body = json!({ "scheme": "jwt_body", "key": "base64", "audience": "bridge" });
+    let body = source(body, &[SECRET]);
+    let now = NOW.0 / 1_000;
+    for (aud, iss, fits) in [
+        (json!("bridge"), json!("Vonage"), true),
+        (json!(["other", "bridge"]), json!("Vonage"), true),
+        (json!("other"), json!("Vonage"), false),
+        (json!([]), json!("Vonage"), false),
+        (json!(null), json!("Vonage"), false),
+        (json!("bridge"), json!("vonage"), false),
+        (json!("bridge"), json!(["Vonage"]), false),
+        (json!("bridge"), json!(null), false),
+    ] {
+        let claims =
+            json!({ "iat": now, "exp": now + 60, "payload_hash": hash(), "aud": aud, "iss": iss });
+        let token = token(&claims);
+        let expected = if fits { Ok(()) } else { Err(Unverified::OtherParty) };
+        assert_eq!(pinned.verify(&under(&token)), expected, "{claims}");
+        assert_eq!(any.verify(&under(&token)), Ok(()), "{claims}");
+        let for_us = aud == json!("bridge") || aud == json!(["other", "bridge"]);
+        let told = body.verify(&request(&[("content-type", "application/jwt")], &token));
+        assert_eq!(told.is_ok(), for_us, "{claims}");
+    }
+    assert!(refused(json!({ "scheme": "jwt_body", "issuer": "" }), &["s"]).contains("`issuer`"));
+}

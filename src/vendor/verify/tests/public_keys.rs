@@ -202,3 +202,37 @@ fn what_is_no_public_key_is_told_by_its_place_only() {
         }
     }
 }
+
+#[test]
+fn an_unencoded_payload_is_only_taken_where_crit_names_it() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use p256::ecdsa::signature::Signer as _;
+    use p256::pkcs8::EncodePublicKey as _;
+
+    let key = p256::ecdsa::SigningKey::from_slice(&[7; 32]).unwrap();
+    let public = p256::PublicKey::from(key.verifying_key());
+    let public = public.to_public_key_pem(Default::default()).unwrap();
+    let source = source(jws(), &[&public]);
+    for (header, encoded, fits) in [
+        (r#"{"alg":"ES256"}"#, true, true),
+        (r#"{"alg":"ES256","b64":true}"#, true, true),
+        (r#"{"alg":"ES256","b64":true,"crit":["b64"]}"#, true, true),
+        (r#"{"alg":"ES256","b64":false,"crit":["b64"]}"#, false, true),
+        (r#"{"alg":"ES256","b64":false}"#, false, false),
+        (r#"{"alg":"ES256","b64":false,"crit":[]}"#, false, false),
+        (r#"{"alg":"ES256","b64":false,"crit":["exp"],"exp":1}"#, false, false),
+        (r#"{"alg":"ES256","b64":false,"crit":["b64","b64"]}"#, false, false),
+        (r#"{"alg":"ES256","crit":["b64"]}"#, true, false),
+        (r#"{"alg":"ES256","crit":[]}"#, true, false),
+    ] {
+        let protected = URL_SAFE_NO_PAD.encode(header);
+        let payload = URL_SAFE_NO_PAD.encode(SIGNED);
+        let payload = if encoded { payload.as_str() } else { SIGNED };
+        let signature: p256::ecdsa::Signature =
+            key.sign(format!("{protected}.{payload}").as_bytes());
+        let signature = URL_SAFE_NO_PAD.encode(signature.to_bytes());
+        let told = source.verify(&under("x-8x8-signature", &format!("{protected}..{signature}")));
+        assert_eq!(told.is_ok(), fits, "{header}: {told:?}");
+    }
+}
