@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::answer::{self, Body};
 use super::{Admin, access};
+use crate::routing::ForeignText;
 use crate::store::{DiscardAnswer, Failed, Filter, ReplayAnswer, Settled, State};
 use crate::{clock, report};
 
@@ -82,7 +83,7 @@ pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts) -> Response<Bod
         ["v1", "status"] if get => answer::json(200, &(admin.status)()),
         ["v1", what @ ("hold" | "resume")] if post => {
             let by = who(&query);
-            let changed = (admin.hold)(*what == "hold", by);
+            let changed = (admin.hold)(*what == "hold", &by);
             answer::json(200, &json!({ "changed": changed, "status": (admin.status)() }))
         }
         ["v1", "reload"] if post => match (admin.reload)().await {
@@ -217,8 +218,10 @@ async fn conversation_of(admin: &Admin, source: &str, conversation: &str) -> Res
 }
 
 /// The operator's name as the client gives it: for the record, not a proof.
-fn who(query: &HashMap<String, String>) -> &str {
-    query.get("by").filter(|by| !by.is_empty()).map_or("somebody", String::as_str)
+fn who(query: &HashMap<String, String>) -> String {
+    let by = query.get("by").map(|by| ForeignText::of(by.trim()).to_string());
+    // What operators did is told in one text, with semicolons between.
+    by.filter(|by| !by.is_empty()).map_or_else(|| "somebody".to_owned(), |by| by.replace(';', ","))
 }
 
 /// Who does what to an event and when, after what was done to it before: `root replayed at …; anna discarded at …`.

@@ -4,7 +4,7 @@ use reqwest::header::{self, HeaderMap};
 use serde_json::Value;
 
 use super::charset;
-use crate::routing::{SysId, UnixMillis};
+use crate::routing::{SysId, UnixMillis, is_hidden};
 
 /// The longest text of ServiceNow's that is kept, in characters.
 const KEPT: usize = 300;
@@ -267,10 +267,10 @@ pub(super) fn success(result: &Value) -> Option<bool> {
     }
 }
 
-/// One line without control characters, cut to what a log or a row can bear.
+/// One line without hidden characters, cut to what a log or a row can bear.
 pub(super) fn tidy(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.chars().filter(|char| !char.is_control()).take(KEPT).collect()
+    line.chars().filter(|c| !is_hidden(*c)).take(KEPT).collect()
 }
 
 /// Reads an HTTP date.

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::{Exit, admin_token};
+use crate::routing::visible_line;
 
 /// How long the daemon may take for an answer.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -107,14 +108,16 @@ pub(super) fn segment(text: &str) -> String {
 
 /// What a problem answer says.
 pub(super) fn title(body: &Value) -> String {
-    body.get("title").and_then(Value::as_str).unwrap_or("no reason given").to_owned()
+    body.get("title")
+        .and_then(Value::as_str)
+        .map_or_else(|| "no reason given".to_owned(), |title| visible_line(title).into_owned())
 }
 
-/// A member as text: strings bare, null as nothing.
+/// A member as text of one line: strings bare, null as nothing.
 pub(super) fn text(value: &Value, member: &str) -> String {
     match value.get(member) {
         None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
+        Some(Value::String(text)) => visible_line(text).into_owned(),
         Some(other) => other.to_string(),
     }
 }

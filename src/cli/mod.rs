@@ -29,6 +29,7 @@ use clap::{CommandFactory, Parser};
 use crate::app::Failure;
 use crate::app::files::Files;
 use crate::config::Settings;
+use crate::routing::visible;
 use arguments::{Arguments, Command};
 
 /// How long the end of a process waits for whoever reads its log.
@@ -73,7 +74,7 @@ pub fn main() -> ExitCode {
         Exit::Done => {}
         Exit::Failed(text) | Exit::Usage(text) => {
             if !text.is_empty() {
-                drop(writeln!(std::io::stderr(), "awa-bridge: {text}"));
+                drop(writeln!(std::io::stderr(), "awa-bridge: {}", visible(text)));
             }
         }
     }
@@ -119,8 +120,9 @@ fn dispatch(arguments: Arguments) -> Exit {
     }
 }
 
-/// Writes to stdout. A reader that went away (`| head`) is no fault of the command.
+/// Writes to stdout, hidden characters of others escaped. A reader that went away (`| head`) is no fault of the command.
 fn say(text: &str) {
+    let text = visible(text);
     let mut out = std::io::stdout().lock();
     drop(
         out.write_all(text.as_bytes())

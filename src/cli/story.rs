@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use super::admin_client::text;
 use super::wording::{call, full_time, meaning, time_of_day, words};
+use crate::routing::visible_line;
 
 /// Lines under a head; nothing of the vendor's body.
 pub(super) fn tell(event: &Value) -> String {
@@ -109,7 +110,7 @@ fn asked(event: &Value) -> Vec<(String, String)> {
 /// A member without JSON's brackets, as far as that is possible.
 fn plain(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => visible_line(text).into_owned(),
         Value::Object(members) => {
             let members = members.iter().filter(|(_, value)| !value.is_null());
             let parts = members.map(|(name, value)| format!("{} {}", words(name), plain(value)));

@@ -1,6 +1,7 @@
 //! The lines on their way to stdout: a bounded queue and the one thread that writes. Whoever logs never waits for
 //! whoever reads: a line that does not fit, or that cannot be written, is dropped and counted.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,6 +14,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use crate::clock;
 use crate::metrics::LOG_LINES_DROPPED;
+use crate::routing::visible;
 
 /// How many bytes may wait for the reader.
 pub(super) const MOST: usize = 1024 * 1024;
@@ -150,7 +152,11 @@ pub(super) struct Line<'a>(&'a Lines);
 
 impl Write for Line<'_> {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        self.0.push(line);
+        // One byte of them may change all that a terminal shows. Escape sequences are the log's own: fields have none.
+        match std::str::from_utf8(line).map(visible) {
+            Ok(Cow::Owned(shown)) if !line.contains(&0x1b) => self.0.push(shown.as_bytes()),
+            Ok(_) | Err(_) => self.0.push(line),
+        }
         Ok(line.len())
     }
 

@@ -7,8 +7,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    Channel, ConversationId, DisplayOption, DocumentRef, EventId, SegmentId, SysId, UnixMillis,
-    VendorAgentId, VendorQueueId,
+    Channel, ConversationId, DisplayOption, DocumentRef, EventId, ForeignText, SegmentId, SysId,
+    UnixMillis, VendorAgentId, VendorQueueId,
 };
 
 /// What a contact centre's routing engine has decided.
@@ -127,7 +127,7 @@ pub enum Action {
     Reject {
         agent: VendorAgentId,
         work_item: Option<SysId>,
-        reason: Option<String>,
+        reason: Option<ForeignText>,
     },
     ConsultEnd {
         hand_over: bool,

@@ -8,9 +8,9 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    Action, AssignmentWish, Channel, ConversationId, DocumentRef, EventId, IdError, Kind,
-    RoutingEvent, SegmentId, Style, SysId, TableName, TransferKind, UnixMillis, VendorAgentId,
-    VendorQueueId, VendorTarget,
+    Action, AssignmentWish, Channel, ConversationId, DocumentRef, EventId, ForeignText, IdError,
+    Kind, RoutingEvent, SegmentId, Style, SysId, TableName, TransferKind, UnixMillis,
+    VendorAgentId, VendorQueueId, VendorTarget,
 };
 
 /// The longest ring time that is taken, in seconds: a day.
@@ -133,7 +133,10 @@ impl RoutingEvent {
             Kind::Reject => Action::Reject {
                 agent: agent()?,
                 work_item,
-                reason: json.reason.filter(|reason| !reason.is_empty()),
+                reason: json
+                    .reason
+                    .filter(|text| !text.is_empty())
+                    .map(|text| ForeignText::of(&text)),
             },
             Kind::ConsultEnd => {
                 Action::ConsultEnd { hand_over: required("hand_over", json.hand_over)? }
@@ -230,7 +233,7 @@ impl RoutingEvent {
             Action::Reject { agent, work_item, reason } => {
                 json.agent = Some(agent.to_string());
                 json.work_item = work_item.map(|id| id.to_string());
-                json.reason.clone_from(reason);
+                json.reason = reason.as_ref().map(ToString::to_string);
             }
             Action::ConsultEnd { hand_over } => json.hand_over = Some(*hand_over),
             Action::Leave { agent } => json.agent = agent.as_ref().map(ToString::to_string),

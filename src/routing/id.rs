@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::text::is_hidden;
+
 /// The longest identifier of a vendor that is taken, in bytes.
 const MAX_TEXT: usize = 256;
 
@@ -18,6 +20,8 @@ pub enum IdError {
     TooLong(usize),
     /// It holds a control character.
     Control,
+    /// It holds a mark that changes the direction of text, or its lines.
+    Direction,
     /// It is not 32 lower-case hexadecimal digits.
     NotASysId,
     /// It is not `[a-z0-9_]+`.
@@ -30,6 +34,7 @@ impl fmt::Display for IdError {
             Self::Empty => write!(f, "is empty"),
             Self::TooLong(limit) => write!(f, "is longer than {limit} bytes"),
             Self::Control => write!(f, "holds a control character"),
+            Self::Direction => write!(f, "holds a mark of direction or of lines"),
             Self::NotASysId => write!(f, "is not a sys_id (32 lower-case hex digits)"),
             Self::NotATable => write!(f, "is not a table name ([a-z0-9_]+)"),
         }
@@ -45,7 +50,7 @@ macro_rules! text_id {
         pub struct $name(Arc<str>);
 
         impl $name {
-            /// Takes a text of 1 to 256 bytes without control characters.
+            /// Takes a text of 1 to 256 bytes without hidden characters.
             ///
             /// # Errors
             /// Says what is wrong with the text.
@@ -58,6 +63,9 @@ macro_rules! text_id {
                 }
                 if text.chars().any(char::is_control) {
                     return Err(IdError::Control);
+                }
+                if text.chars().any(is_hidden) {
+                    return Err(IdError::Direction);
                 }
                 Ok(Self(text.into()))
             }

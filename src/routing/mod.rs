@@ -15,6 +15,7 @@ mod outbox;
 mod rules;
 #[cfg(test)]
 mod tests;
+mod text;
 mod waited;
 
 pub use call::{
@@ -38,4 +39,5 @@ pub use outbox::{
     Stage, Step, Story,
 };
 pub use rules::{Doubt, OfferDefaults, Replace, Rules, WithdrawAction};
+pub use text::{ForeignText, MAX_CHARS, is_hidden, visible, visible_line};
 pub use waited::Waited;

@@ -23,7 +23,7 @@ const MAY_USE: [(&str, &[&str]); 20] = [
     ("config", &["routing"]),
     ("cli", &["app", "config", "logging", "notify", "routing", "sandbox", "shutdown"]),
     ("fuzzing", &[]),
-    ("logging", &[]),
+    ("logging", &["routing"]),
     ("notify", &[]),
     ("shutdown", &[]),
     ("metrics", &[]),

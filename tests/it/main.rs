@@ -20,6 +20,7 @@ mod durability;
 mod egress;
 mod endless_filters;
 mod faults;
+mod foreign_text;
 mod hold;
 mod hostile;
 mod house;

@@ -2,9 +2,9 @@
 
 use super::plan::Stop;
 use crate::routing::{
-    Action, AwaCall, Brought, Channel, Conversation, DocumentRef, Entry, ExternalId, Missing,
-    OfferWindow, Outcome, Reason, Rules, SegmentId, Step, SysId, TransferKind, TransferTarget,
-    UnixMillis, VendorAgentId, VendorQueueId, VendorTarget,
+    Action, AwaCall, Brought, Channel, Conversation, DocumentRef, Entry, ExternalId, ForeignText,
+    Missing, OfferWindow, Outcome, Reason, Rules, SegmentId, Step, SysId, TransferKind,
+    TransferTarget, UnixMillis, VendorAgentId, VendorQueueId, VendorTarget,
 };
 
 /// What a conversation may lack.
@@ -129,7 +129,7 @@ impl Build<'_> {
             }
             Step::Reject { work_item } => match &self.entry.event.action {
                 Action::Reject { agent, reason, .. } => {
-                    self.reject(*work_item, agent, reason.as_deref())
+                    self.reject(*work_item, agent, reason.as_ref().map(ForeignText::as_str))
                 }
                 _ => Err(Stop::Unknown(Need::WorkItem)),
             },

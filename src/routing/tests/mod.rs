@@ -4,6 +4,7 @@ mod calls;
 mod conflicts;
 mod defects;
 mod directory;
+mod foreign_text;
 mod ids;
 mod items;
 mod parsing;

@@ -253,7 +253,7 @@ fn any_action() -> impl Strategy<Value = Action> {
             },
             3 => Action::Assign { agent, work_item, timeout_seconds, assignment },
             4 => Action::Accept { agent, work_item },
-            5 => Action::Reject { agent, work_item, reason: text },
+            5 => Action::Reject { agent, work_item, reason: text.as_deref().map(ForeignText::of) },
             6 => Action::ConsultEnd { hand_over: yes },
             7 => Action::Withdraw,
             _ => Action::Bind,

@@ -121,16 +121,10 @@ async fn bodies_of_any_size_come_back_and_no_blob_file_is_made() {
     for size in sizes {
         let id = format!("e{size}");
         let body: Vec<u8> = (0..size).map(|place| (place % 251) as u8).collect();
-        let mut large = an_offer(&id, "c");
-        if let crate::routing::Action::Offer { .. } = large.action {
-            large.action = crate::routing::Action::Reject {
-                agent: VendorAgentId::parse("a").unwrap(),
-                work_item: None,
-                reason: Some("r".repeat(size)),
-            };
-        }
+        let problem = "r".repeat(size);
+        let items = vec![Item::Unreadable { id, kind: None, conversation: None, problem }];
         let body = Some(Bytes::from(body));
-        bench.store.accept(Delivery { body, ..delivery(vec![large]) }).await.unwrap();
+        bench.store.accept(Delivery { body, items, ..delivery(vec![]) }).await.unwrap();
     }
     let bench = bench.reopened().await;
     for size in sizes {
