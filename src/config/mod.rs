@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use figment::value::{Dict, Value};
 
-use crate::routing::{Directory, OfferDefaults, Rules};
+use crate::routing::{Directory, MAX_AHEAD, OfferDefaults, Rules};
 
 pub use auth::{Auth, ClientAuth, Grant, OAuth, TokenUrl};
 pub use daemon::{Admin, Intake, IntakeTls, KeyPair, Store};
@@ -278,6 +278,7 @@ impl Settings {
             doubt: self.servicenow.in_doubt,
             withdraw: self.withdraw.action,
             withdraw_ends_consult: self.withdraw.end_consult,
+            memory: memory(self.store.retention),
             tables: self.servicenow.tables.clone(),
         }
     }
@@ -285,6 +286,13 @@ impl Settings {
 
 fn dict(sections: &Sections) -> Dict {
     Value::serialize(sections).ok().and_then(Value::into_dict).unwrap_or_default()
+}
+
+/// Ids are remembered for `retention` from their receipt, and an event may have occurred a little after that by its sender's
+/// clock.
+fn memory(retention: Duration) -> u64 {
+    let retention = millis(retention);
+    retention - MAX_AHEAD.min(retention / 2)
 }
 
 fn millis(duration: Duration) -> u64 {

@@ -23,7 +23,7 @@ pub use call::{
     TransferTarget, Wait,
 };
 pub use conversation::{Conversation, Due, ItemState, LaneKey, OpenConsult, Urgency, WorkItem};
-pub use decide::{Decision, Effect, Input, decide};
+pub use decide::{Decision, Effect, Input, MAX_AHEAD, decide};
 pub use directory::{Directory, QueueRow, ReasonRow, TableCounts};
 pub use event::{
     Action, AssignmentWish, HandOver, Kind, Rings, RoutingEvent, Style, TransferKind, VendorTarget,

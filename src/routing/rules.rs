@@ -24,6 +24,8 @@ pub struct Rules {
     pub withdraw: WithdrawAction,
     /// Ends an open consult when the conversation is withdrawn.
     pub withdraw_ends_consult: bool,
+    /// How long after it occurred an event is taken, in milliseconds: its id must still be remembered if it is sent again.
+    pub memory: u64,
     /// The only tables whose documents are called for.
     pub tables: Vec<TableName>,
 }
@@ -121,6 +123,7 @@ impl Default for Rules {
             doubt: Doubt::Repeat,
             withdraw: WithdrawAction::default(),
             withdraw_ends_consult: false,
+            memory: 72 * 3_600_000 - super::MAX_AHEAD,
             tables: ["interaction", "task", "incident", "sn_customerservice_case"]
                 .into_iter()
                 .filter_map(|name| TableName::parse(name).ok())

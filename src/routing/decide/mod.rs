@@ -17,6 +17,9 @@ use super::{
     Outcome, Reason, RoutingEvent, Rules, Stage, UnixMillis, VendorTarget, Waited,
 };
 
+/// How far ahead of its receipt an event may have occurred, in milliseconds; past it, it occurred when it came in.
+pub const MAX_AHEAD: u64 = 300_000;
+
 /// Something that happened to a conversation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Input {

@@ -1,8 +1,8 @@
 //! An event arrives: what it teaches, what it makes pointless, and the place that it gets in the lane.
 
-use super::Lane;
 use super::build::{not_allowed, window};
 use super::on_end;
+use super::{Lane, MAX_AHEAD};
 use crate::routing::{
     Action, Conversation, Entry, EntryId, Outcome, Reason, RoutingEvent, Rules, Stage, Story,
     TransferKind, UnixMillis, VendorTarget,
@@ -15,6 +15,11 @@ pub(super) fn event(
     at: UnixMillis,
     rules: &Rules,
 ) {
+    believe(&mut event, at);
+    if at.since(event.occurred_at) > rules.memory {
+        too_old(lane, id, event, at, rules);
+        return;
+    }
     // What only tells an end needs no document: the bridge knows what it has put there.
     if matches!(event.action, Action::Withdraw | Action::Leave { .. }) {
         event.document = event.document.filter(|document| rules.allow(document));
@@ -50,6 +55,30 @@ pub(super) fn event(
         }
     }
     lane.wake_held(at);
+}
+
+/// A sender's clock may run ahead a little. A moment that lies further ahead is none: it would outlast everything.
+fn believe(event: &mut RoutingEvent, at: UnixMillis) {
+    if event.occurred_at > at.plus(MAX_AHEAD) {
+        event.occurred_at = at;
+    }
+}
+
+/// Whether it was taken in before is not known any more, so it teaches nothing and calls nothing.
+fn too_old(lane: &mut Lane, id: EntryId, event: RoutingEvent, at: UnixMillis, rules: &Rules) {
+    let occurred_at = event.occurred_at;
+    let is_ring = matches!(event.action, Action::Offer { .. });
+    let entry = entry(id, event, at, rules);
+    if is_ring && entry.deadline <= at {
+        enqueue_or_expire(lane, entry, at);
+        return;
+    }
+    lane.enqueue(entry);
+    let reason = Reason::with(
+        "too_old",
+        format_args!("it occurred at {occurred_at}, before the time for which ids are remembered"),
+    );
+    lane.settle(id, Outcome::Dead, reason, at);
 }
 
 /// Why an event need not be carried out: it repeats another, or what it is about is over already.

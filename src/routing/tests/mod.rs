@@ -7,6 +7,7 @@ mod directory;
 mod foreign_text;
 mod ids;
 mod items;
+mod moments;
 mod parsing;
 mod refusals;
 mod replies;
