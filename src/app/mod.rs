@@ -45,7 +45,7 @@ use crate::problem::Problem;
 use crate::routing::ReasonRow;
 use crate::sandbox::World;
 use crate::shutdown::Shutdown;
-use crate::store::{self, Store};
+use crate::store::{self, OpenError, Store};
 use files::{Files, RulesInForce};
 pub use host::Host;
 use parts::Parts;
@@ -224,6 +224,12 @@ fn announce(settings: &Settings, files: &Files, intake: SocketAddr, admin: Socke
 }
 
 async fn open_store(settings: &Settings, rules: Arc<RulesInForce>) -> Result<Store, Failure> {
+    let refused = |error: OpenError| match error {
+        OpenError::NotOwn { .. } => {
+            Failure::Configuration(vec![files::of_config(settings, error.to_string())])
+        }
+        other => Failure::Broken(other.to_string()),
+    };
     let settings = store::Settings {
         path: settings.store.path.clone(),
         retention_ms: millis(settings.store.retention),
@@ -235,7 +241,7 @@ async fn open_store(settings: &Settings, rules: Arc<RulesInForce>) -> Result<Sto
     tokio::task::spawn_blocking(move || Store::open(settings, rules, clock::now))
         .await
         .map_err(|error| Failure::Broken(format!("opening the store panicked: {error}")))?
-        .map_err(|error| Failure::Broken(error.to_string()))
+        .map_err(refused)
 }
 
 /// A world that has all queues, agents and reject reasons that the tables name.

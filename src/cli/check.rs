@@ -25,7 +25,7 @@ pub(super) fn run(config: Option<&Path>, online: bool) -> Exit {
     for line in &checked.lines {
         say(line);
     }
-    for text in settings.warnings() {
+    for text in settings.warnings().into_iter().chain(settings.open_secrets()) {
         say(&format!("warning: {text}"));
     }
     say("All files hold.");

@@ -88,8 +88,17 @@ fn take_no_huge_pages() {
     nix::sys::prctl::set_thp_disable(true).unwrap_or_default();
 }
 
+/// What the daemon writes, its own files and those that its libraries make, is for its user alone, whatever the umask that it
+/// was started with.
+fn close_new_files() {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+}
+
 fn dispatch(arguments: Arguments) -> Exit {
     let Arguments { config, log_format, command } = arguments;
+    if matches!(command, Command::Run { .. } | Command::Demo | Command::Selftest { .. }) {
+        close_new_files();
+    }
     match command {
         Command::Run { sandbox } => run::run(config.as_deref(), log_format, sandbox),
         Command::Demo => demo::run(),

@@ -91,6 +91,23 @@ impl Secret {
     }
 }
 
+impl Secret {
+    /// Its key, if its text stands in the configuration file.
+    pub(super) fn written_in_file(&self) -> Option<&str> {
+        let in_file =
+            self.place.as_ref().is_some_and(|place| !place.starts_with(super::ENV_PREFIX));
+        (matches!(self.kept, Kept::Here(_)) && in_file).then_some(self.key.as_str())
+    }
+
+    /// Whether every user of the machine may read the file that it is kept in; says where, never what.
+    pub(super) fn open_to_all(&self) -> Option<String> {
+        let Kept::File(path) = &self.kept else { return None };
+        super::is_open_to_all(path).then(|| {
+            format!("{}: {} can be read by every user of this machine", self.key, path.display())
+        })
+    }
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kept {

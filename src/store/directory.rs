@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use super::open_error::OpenError;
+use super::own_file::{self, NotOwn, Refused};
 
 const LOCK: &str = "awa-bridge.lock";
 const MARKER: &str = "awa-bridge.marker";
@@ -36,8 +37,8 @@ impl Directory {
     /// Creates the directory if need be and takes it for this process.
     pub(super) fn take(path: &Path) -> Result<Self, OpenError> {
         let failed = |error| OpenError::Directory { path: path.to_owned(), error };
-        fs::create_dir_all(path).map_err(failed)?;
-        let lock = File::options()
+        take_folder(path)?;
+        let lock = own_file::options()
             .create(true)
             .truncate(false)
             .write(true)
@@ -48,8 +49,8 @@ impl Directory {
             Err(TryLockError::WouldBlock) => return Err(OpenError::Locked(path.to_owned())),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        let state = match fs::read_to_string(path.join(MARKER)) {
-            Ok(text) if text == CLOSED => Before::Closed,
+        let state = match own_file::read(&path.join(MARKER)) {
+            Ok(text) if text == CLOSED.as_bytes() => Before::Closed,
             Ok(_) => Before::Unclean,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Before::Fresh,
             Err(error) => return Err(failed(error)),
@@ -92,6 +93,11 @@ impl Directory {
         Ok(copy)
     }
 
+    /// Closes to others what sled has created meanwhile, by the umask of the process.
+    pub(super) fn close_files(&self) -> Result<(), OpenError> {
+        take_folder(&self.path)
+    }
+
     /// Makes files that were created durable, then says that records are to be expected from now on.
     pub(super) fn mark_running(&self) -> io::Result<()> {
         File::open(self.path.join("conf"))?.sync_all()?;
@@ -106,7 +112,7 @@ impl Directory {
 
     fn mark(&self, text: &str) -> io::Result<()> {
         let draft = self.path.join("awa-bridge.marker.new");
-        let mut file = File::create(&draft)?;
+        let mut file = own_file::options().create(true).truncate(true).write(true).open(&draft)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&draft, self.path.join(MARKER))?;
@@ -132,6 +138,13 @@ impl Directory {
     }
 }
 
+fn take_folder(path: &Path) -> Result<(), OpenError> {
+    own_file::take_folder(path).map_err(|refused| match refused {
+        Refused::NotOwn(NotOwn { path, why }) => OpenError::NotOwn { path, why },
+        Refused::Failed(error) => OpenError::Directory { path: path.to_owned(), error },
+    })
+}
+
 fn sync_directory(path: Option<&Path>) -> io::Result<()> {
     match path {
         Some(path) if path.as_os_str().is_empty() => File::open(".")?.sync_all(),
@@ -141,7 +154,7 @@ fn sync_directory(path: Option<&Path>) -> io::Result<()> {
 }
 
 fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir_all(to)?;
+    own_file::make_folder(to)?;
     for entry in fs::read_dir(from)? {
         let entry = entry?;
         let target = to.join(entry.file_name());

@@ -22,6 +22,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use super::memtable::Changed;
+use super::own_file;
 
 /// The files' names in the store's directory.
 pub(super) const FILES: [&str; 2] = ["awa-bridge.journal.0", "awa-bridge.journal.1"];
@@ -48,7 +49,7 @@ impl Journal {
     /// Opens the files, or creates them, and empties them for good: whatever they hold has to be in sled or is given up.
     pub(super) fn open(directory: &Path) -> io::Result<Self> {
         let open = |name: &str| {
-            let mut options = File::options();
+            let mut options = own_file::options();
             let file =
                 options.create(true).truncate(false).write(true).open(directory.join(name))?;
             if file.metadata()?.len() > 0 {
@@ -111,7 +112,7 @@ pub(super) struct Found {
 pub(super) fn read(directory: &Path, after: u64) -> io::Result<Found> {
     let mut contents = Vec::with_capacity(FILES.len());
     for name in FILES {
-        match std::fs::read(directory.join(name)) {
+        match own_file::read(&directory.join(name)) {
             Ok(content) => contents.push(content),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),

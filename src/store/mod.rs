@@ -20,6 +20,7 @@ mod ledger;
 mod memtable;
 mod open;
 mod open_error;
+mod own_file;
 mod pack;
 mod read;
 mod record;

@@ -65,6 +65,7 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, OpenError> {
     check_schema(&directory, &db, &rows)?;
     let commits = take_in_journal(&directory, &db, &rows)?;
     let files = || Ok((Tally::open(&settings.path)?, Journal::open(&settings.path)?));
+    directory.close_files()?;
     let (tally, journal) = files()
         .and_then(|files| directory.mark_running().map(|()| files))
         .map_err(|error| OpenError::Directory { path: settings.path.clone(), error })?;

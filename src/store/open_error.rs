@@ -16,6 +16,8 @@ pub enum OpenError {
     Locked(PathBuf),
     /// The directory or one of our own files in it cannot be used.
     Directory { path: PathBuf, error: io::Error },
+    /// The directory or a file in it is another user's, or a link.
+    NotOwn { path: PathBuf, why: String },
     /// sled cannot read its files.
     Unreadable { path: PathBuf, why: String },
     /// The directory should hold records and does not.
@@ -42,6 +44,9 @@ impl fmt::Display for OpenError {
                 "another process uses the store {}; stop it, or set [store] path to another directory",
                 path.display()
             ),
+            Self::NotOwn { path, why } => {
+                write!(f, "the store ([store] path) is not used: {} {why}", path.display())
+            }
             Self::Directory { path, error } => write!(
                 f,
                 "the store {} ([store] path) cannot be used: {error}; the user that runs the bridge must be able to write \

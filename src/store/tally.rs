@@ -10,6 +10,8 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
+use super::own_file;
+
 /// The file's name in the store's directory.
 pub(super) const FILE: &str = "awa-bridge.commits";
 
@@ -23,8 +25,11 @@ pub(super) struct Tally {
 
 impl Tally {
     pub(super) fn open(directory: &Path) -> io::Result<Self> {
-        let file =
-            File::options().create(true).truncate(false).write(true).open(directory.join(FILE))?;
+        let file = own_file::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(directory.join(FILE))?;
         Ok(Self { file, silent: false })
     }
 
@@ -39,7 +44,7 @@ impl Tally {
 
 /// The commit that the file of a directory names, 0 where it cannot be understood; none where there is no file.
 pub(super) fn read(directory: &Path) -> io::Result<Option<u64>> {
-    let bytes = match std::fs::read(directory.join(FILE)) {
+    let bytes = match own_file::read(&directory.join(FILE)) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
