@@ -357,3 +357,36 @@ fn password(settings: &Settings) -> &Secret {
 fn reveal(secret: &Secret) -> String {
     secret.reveal().expect("it is there").expose_secret().to_owned()
 }
+
+#[test]
+fn a_variable_finds_the_source_whose_name_differs_by_hyphens_only() {
+    in_jail(|jail| {
+        let sources = "[sources.demo-twilio]\nvendor = \"native\"\nsecrets = [\"whsec_old\"]\n";
+        jail.create_file("config.toml", &format!("{MINIMAL}\n{sources}"))?;
+        jail.set_env("AWA_BRIDGE_SOURCES__DEMO_TWILIO__SECRETS", r#"["whsec_new"]"#);
+        let settings = Settings::load(None).unwrap();
+        let names: Vec<_> = settings.sources.keys().map(String::as_str).collect();
+        assert_eq!(names, ["demo", "demo-twilio"]);
+        let secrets = settings.sources["demo-twilio"].reveal_secrets().unwrap();
+        assert_eq!(secrets[0].expose_secret(), "whsec_new");
+
+        // A mistake is told by the variable's own name.
+        jail.set_env("AWA_BRIDGE_SOURCES__DEMO_TWILIO__SECRETS", "[7.5]");
+        let told = Settings::load(None).unwrap_err().to_string();
+        assert!(told.contains("AWA_BRIDGE_SOURCES__DEMO_TWILIO__SECRETS"), "{told}");
+        assert!(told.contains("sources.demo-twilio.secrets"), "{told}");
+
+        for other in ["demo_twilio", "\"demo--twilio\""] {
+            let other = format!("[sources.{other}]\nvendor = \"native\"\nsecrets = [\"x\"]\n");
+            jail.create_file("config.toml", &format!("{MINIMAL}\n{sources}{other}"))?;
+            let ambiguous = other.contains("demo_twilio");
+            jail.set_env("AWA_BRIDGE_SOURCES__DEMO_TWILIO__SECRETS", r#"["whsec_new"]"#);
+            let told = Settings::load(None).map_err(|problems| problems.to_string());
+            assert_eq!(told.is_err(), ambiguous, "{told:?}");
+            if let Err(told) = told {
+                assert!(told.contains("demo-twilio, demo_twilio"), "{told}");
+            }
+        }
+        Ok(())
+    });
+}

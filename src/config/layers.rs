@@ -3,7 +3,7 @@
 //! It does not judge values. An environment variable stays text until its key is known, so that a secret of digits
 //! keeps every digit.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
 use std::io::Read;
@@ -28,6 +28,7 @@ const DEFAULTS: &str = include_str!("defaults.toml");
 #[derive(Clone)]
 pub(super) struct Layers {
     figment: Figment,
+    renamed: Renamed,
     file: Option<PathBuf>,
     lines: Lines,
 }
@@ -38,18 +39,22 @@ impl Layers {
         let mut figment = Figment::from(Toml::string(DEFAULTS));
         let mut lines = Lines::default();
         if let Some(path) = path {
-            lines = Lines::of(&read(path)?, path)?;
-            figment = figment.merge(Toml::file_exact(path));
+            // Read once: what is judged is what was checked.
+            let text = read(path)?;
+            lines = Lines::of(&text, path)?;
+            figment = figment.merge(Text(&text));
         }
-        let figment = figment.merge(Environment).merge(Over(over));
-        Self { figment, file: path.map(Path::to_owned), lines }.merged()
+        let (environment, renamed) = Environment::read(&names_of_sources(&figment))?;
+        let figment = figment.merge(environment).merge(Over(over));
+        Self { figment, renamed, file: path.map(Path::to_owned), lines }.merged()
     }
 
     /// Merges defaults, a text, and what is laid over both; the environment is left out.
     pub(super) fn of_text(text: &str, name: &Path, over: Dict) -> Result<(Dict, Self), Problem> {
         let lines = Lines::of(text, name)?;
         let figment = Figment::from(Toml::string(DEFAULTS)).merge(Text(text)).merge(Over(over));
-        Self { figment, file: Some(name.to_owned()), lines }.merged()
+        let renamed = Renamed::new();
+        Self { figment, renamed, file: Some(name.to_owned()), lines }.merged()
     }
 
     fn merged(self) -> Result<(Dict, Self), Problem> {
@@ -70,12 +75,17 @@ impl Layers {
     /// The file and line, or the variable, that a value came from.
     pub(super) fn place(&self, tag: Tag, path: &[String]) -> Option<String> {
         if self.is_environment(tag) {
+            let mut path = path.to_vec();
+            if let [section, name, ..] = path.as_mut_slice()
+                && section == SOURCES
+                && let Some(written) = self.renamed.get(name)
+            {
+                name.clone_from(written);
+            }
             return Some(format!("{ENV_PREFIX}{}", path.join("__").to_ascii_uppercase()));
         }
         let metadata = self.figment.get_metadata(tag)?;
-        let in_file = metadata.source.as_ref().is_some_and(|source| source.file_path().is_some())
-            || metadata.name == Text::NAME;
-        if in_file { self.nearest(path) } else { None }
+        if metadata.name == Text::NAME { self.nearest(path) } else { None }
     }
 
     /// The file, and the line of the nearest table around a key, which need not be there itself.
@@ -122,11 +132,45 @@ pub fn unread_variables() -> Vec<String> {
     let prefixed = Env::prefixed(ENV_PREFIX);
     let unread = prefixed.iter().filter(|(key, _)| !is_key(key.as_str()));
     let names = unread.map(|(key, _)| format!("{ENV_PREFIX}{}", key.as_str().to_ascii_uppercase()));
-    names.collect::<std::collections::BTreeSet<_>>().into_iter().collect()
+    names.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// The section whose tables have names of the operator's own.
+const SOURCES: &str = "sources";
+
+/// Names of sources as the file has them, and as variables write them.
+type Renamed = BTreeMap<String, String>;
+
+/// The sources that defaults and file name.
+fn names_of_sources(figment: &Figment) -> BTreeSet<String> {
+    let sources = figment.find_value(SOURCES).ok().and_then(Value::into_dict);
+    sources.into_iter().flat_map(Dict::into_keys).collect()
 }
 
 /// The environment as figment's `Env` splits it, but with every value left as it was written.
-struct Environment;
+struct Environment(Dict);
+
+impl Environment {
+    /// Reads the variables. Where one names a source, `_` also stands for `-`, which a variable's name cannot hold.
+    fn read(named: &BTreeSet<String>) -> Result<(Self, Renamed), Problem> {
+        let (mut values, mut renamed) = (Dict::new(), Renamed::new());
+        for (key, text) in Env::prefixed(ENV_PREFIX).iter().filter(|(key, _)| is_key(key.as_str()))
+        {
+            let mut path: Vec<_> = key.as_str().split("__").map(str::to_owned).collect();
+            if let [section, name, ..] = path.as_mut_slice()
+                && section == SOURCES
+                && let Some(known) = meant(name, named)?
+                && known != *name
+            {
+                renamed.insert(known.clone(), std::mem::replace(name, known));
+            }
+            if let Some(nested) = nest(&path.join("."), Value::from(text)).into_dict() {
+                merge(&mut values, nested);
+            }
+        }
+        Ok((Self(values), renamed))
+    }
+}
 
 impl Provider for Environment {
     fn metadata(&self) -> Metadata {
@@ -134,15 +178,32 @@ impl Provider for Environment {
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        let mut values = Dict::new();
-        for (key, text) in Env::prefixed(ENV_PREFIX).iter().filter(|(key, _)| is_key(key.as_str()))
-        {
-            let key = key.as_str().replace("__", ".");
-            if let Some(nested) = nest(&key, Value::from(text)).into_dict() {
-                merge(&mut values, nested);
-            }
+        Ok(Profile::Default.collect(self.0.clone()))
+    }
+}
+
+/// The one source that a variable's part stands for; none if no source has such a name.
+fn meant(written: &str, named: &BTreeSet<String>) -> Result<Option<String>, Problem> {
+    let plain = |name: &str| name.replace('-', "_");
+    let fits: Vec<_> = named.iter().filter(|name| plain(name) == plain(written)).collect();
+    match fits.as_slice() {
+        [] => Ok(None),
+        [one] => Ok(Some((*one).clone())),
+        // With a `-` of its own, which a container may set, it says which.
+        several if written.contains('-') && several.iter().any(|name| *name == written) => {
+            Ok(Some(written.to_owned()))
         }
-        Ok(Profile::Default.collect(values))
+        several => {
+            let several: Vec<_> = several.iter().map(|name| name.as_str()).collect();
+            Err(Problem {
+                place: Some(format!("{ENV_PREFIX}SOURCES__{}__…", written.to_ascii_uppercase())),
+                key: SOURCES.to_owned(),
+                text: format!(
+                    "may mean each of these sources: {}; rename all but one of them, or set the key in the file",
+                    several.join(", ")
+                ),
+            })
+        }
     }
 }
 
@@ -170,7 +231,7 @@ impl Provider for Over {
     }
 }
 
-/// A text that stands for the file.
+/// The text of the file, or one that stands for it.
 struct Text<'a>(&'a str);
 
 impl Text<'_> {

@@ -5,6 +5,7 @@
 
 mod auth;
 mod daemon;
+mod found;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod keys;
@@ -20,6 +21,7 @@ mod tests;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +32,7 @@ use crate::routing::{Directory, MAX_AHEAD, OfferDefaults, Rules};
 
 pub use auth::{Auth, ClientAuth, Grant, OAuth, TokenUrl};
 pub use daemon::{Admin, Intake, IntakeTls, KeyPair, Store};
+pub use found::SEARCHED;
 pub use keys::{Contents, KeyChange, Keys};
 pub use layers::{ENV_PREFIX, unread_variables};
 pub use problem::{Problem, Problems};
@@ -40,9 +43,6 @@ pub use values::BaseUrl;
 
 use layers::Layers;
 use section::{Report, Section};
-
-/// Where the file is looked for if none is named, in this order.
-pub const SEARCHED: [&str; 2] = ["config.toml", "/etc/awa-bridge/config.toml"];
 
 /// Sections of the configuration with some of their keys.
 pub type Sections = serde_json::Map<String, serde_json::Value>;
@@ -83,11 +83,12 @@ impl Settings {
     /// Reads the named file, else the first of [`SEARCHED`] that is there, else none; then the environment.
     ///
     /// # Errors
-    /// All problems of all layers. A named file that is not there is one.
+    /// All problems of all layers. A named file that is not there is one, and one in the working directory that may be a
+    /// stranger's.
     pub fn load(path: Option<&Path>) -> Result<Self, Problems> {
         let found = match path {
             Some(path) => Some(path.to_owned()),
-            None => SEARCHED.map(PathBuf::from).into_iter().find(|path| path.exists()),
+            None => found::find()?,
         };
         Self::load_with(found, &Sections::new())
     }
@@ -250,6 +251,27 @@ impl Settings {
         unread.into_iter().chain(blanks).collect()
     }
 
+    /// Secrets that every user of the machine may read: a sentence each.
+    #[must_use]
+    pub fn open_secrets(&self) -> Vec<String> {
+        let secrets = self.secrets(Scope::Everything);
+        let written: Vec<_> =
+            secrets.iter().filter_map(|secret| secret.written_in_file()).collect();
+        let file = self.file.as_deref().filter(|file| !written.is_empty() && is_open_to_all(file));
+        let of_file = file.map(|file| {
+            format!(
+                "{} can be read by every user of this machine and holds secrets as text ({}); take the right away (chmod \
+                 o-r, and give it to the daemon's group), or keep them outside",
+                file.display(),
+                written.join(", ")
+            )
+        });
+        of_file
+            .into_iter()
+            .chain(secrets.iter().filter_map(|secret| secret.open_to_all()))
+            .collect()
+    }
+
     /// The file of the admin token that the daemon makes where none is set: `admin.token_file`, else `admin-token`
     /// beside the store.
     #[must_use]
@@ -297,4 +319,9 @@ fn memory(retention: Duration) -> u64 {
 
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whether every user of the machine may read a file, as far as its own mode says.
+fn is_open_to_all(file: &Path) -> bool {
+    std::fs::metadata(file).is_ok_and(|about| about.mode() & 0o004 != 0)
 }
