@@ -190,20 +190,32 @@ async fn show(admin: &AdminClient, id: &str, body: bool, json: bool) -> Result<E
     Ok(Exit::Done)
 }
 
-/// `SOURCE/ID` as it is; a bare id is looked for in all sources and must be in one only.
-async fn place(admin: &AdminClient, id: &str) -> Result<(String, String), Exit> {
-    let found = list(admin, &query(&[("id", Some(id))]), PAGE).await?;
+/// The event of that name: `SOURCE/ID`, as the program prints it, before anything else; a bare id, which may hold a `/`
+/// itself, is looked for in all sources and must be in one only.
+async fn place(admin: &AdminClient, name: &str) -> Result<(String, String), Exit> {
+    if let Some((source, id)) = name.split_once('/') {
+        let path = format!("/v1/events/{}/{}", segment(source), segment(id));
+        match admin.get(&path).await? {
+            (200, _) => return Ok((source.to_owned(), id.to_owned())),
+            (404, _) => {}
+            (status, body) => {
+                return Err(Exit::Failed(format!(
+                    "the daemon answered {status}: {}",
+                    title(&body)
+                )));
+            }
+        }
+    }
+    let found = list(admin, &query(&[("id", Some(name))]), PAGE).await?;
     match found.as_slice() {
-        [event] => Ok((text(event, "source"), id.to_owned())),
-        [] => match id.split_once('/') {
-            Some((source, id)) => Ok((source.to_owned(), id.to_owned())),
-            None => Err(Exit::Failed(format!("no event with the id `{id}` is known"))),
-        },
+        [event] => Ok((text(event, "source"), name.to_owned())),
+        [] => Err(Exit::Failed(format!("no event `{name}` is known"))),
         several => {
-            let sources: Vec<_> = several.iter().map(|event| text(event, "source")).collect();
+            let one = |event: &Value| format!("{}/{name}", text(event, "source"));
+            let candidates: Vec<_> = several.iter().map(one).collect();
             Err(Exit::Usage(format!(
-                "`{id}` is known of several sources ({}); write SOURCE/{id}",
-                sources.join(", ")
+                "`{name}` is the id of several events; write which: {}",
+                candidates.join(", ")
             )))
         }
     }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::support::bridge::{Setup, start_sandbox};
 use super::support::program::{Home, run};
+use super::support::sign::NATIVE_SECRET;
 use super::support::{an_event, an_offer, eventually, with};
 
 fn refusal() -> Misbehaviour {
@@ -144,4 +145,39 @@ fn man_pages_and_completions_are_generated_by_a_hidden_command() {
         assert!(assets.join(file).exists(), "{file}");
     }
     assert!(!says(&home, 0, &["--help"]).contains("generate"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_meant_by_the_name_that_is_printed() {
+    let config = format!("[sources.hdr]\nvendor = \"native\"\nsecrets = [\"{NATIVE_SECRET}\"]\n");
+    let setup = Setup { config, ..Setup::default() };
+    let sandbox = start_sandbox(setup.switches.clone()).await;
+    let home = Home::new(&sandbox.url(), &setup);
+    let daemon = home.start().await;
+    let parked = |id: &str, conversation: &str| {
+        with(an_offer(id, conversation), json!({ "queue": "night", "timeout_seconds": 600 }))
+    };
+    // A sender may call its events as it likes, also as another source's are printed.
+    for (source, id, conversation) in
+        [("native", "victim", "c-1"), ("hdr", "native/victim", "c-2"), ("hdr", "twin", "c-3")]
+    {
+        assert_eq!(daemon.post_to(source, &parked(id, conversation)).await, Some(202));
+    }
+    assert_eq!(daemon.post(&parked("twin", "c-4")).await, Some(202));
+
+    let done = says(&home, 0, &["events", "discard", "native/victim"]);
+    assert!(done.starts_with("native/victim is discarded"), "{done}");
+    assert_eq!(daemon.get("/v1/events/native/victim").await["state"], "discarded");
+    assert_eq!(daemon.get("/v1/events/hdr/native%2Fvictim").await["state"], "parked");
+
+    let twins = says(&home, 64, &["events", "discard", "twin"]);
+    assert!(twins.contains("hdr/twin") && twins.contains("native/twin"), "{twins}");
+    assert_eq!(daemon.get("/v1/events/hdr/twin").await["state"], "parked");
+    let done = says(&home, 0, &["events", "discard", "hdr/twin", "hdr/native/victim"]);
+    assert!(done.contains("hdr/twin is") && done.contains("hdr/native/victim is"), "{done}");
+    // A bare id with a slash in it, where no source has it by its first part.
+    assert_eq!(daemon.post_to("hdr", &parked("a/b", "c-5")).await, Some(202));
+    assert!(says(&home, 0, &["events", "show", "a/b"]).contains("from hdr is parked"));
+    assert!(says(&home, 0, &["events", "discard", "a/b"]).starts_with("hdr/a/b is discarded"));
+    assert!(says(&home, 1, &["events", "show", "native/none"]).contains("`native/none`"));
 }

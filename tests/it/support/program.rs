@@ -94,10 +94,12 @@ impl Home {
     }
 
     /// Starts the daemon by this command; its exit code and its log if it ends instead of listening.
-    pub(crate) async fn tried(
-        &self,
-        mut command: Command,
-    ) -> Result<Daemon, (Option<i32>, String)> {
+    pub(crate) async fn tried(&self, command: Command) -> Result<Daemon, (Option<i32>, String)> {
+        self.listening(self.starting(command)).await
+    }
+
+    /// Starts the daemon by this command, and does not wait until it listens.
+    pub(crate) fn starting(&self, mut command: Command) -> Daemon {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let log = Arc::new(Mutex::new(String::new()));
@@ -105,25 +107,32 @@ impl Home {
             follow(child.stdout.take().expect("its stdout"), Arc::clone(&log)),
             follow(child.stderr.take().expect("its stderr"), Arc::clone(&log)),
         ];
-        self.listening(child, log, readers).await
+        self.daemon(child, log, readers)
     }
 
     /// Starts the daemon with this stdout, which nobody follows, and waits until it listens.
     pub(crate) async fn unheard(&self, mut command: Command, stdout: impl Into<Stdio>) -> Daemon {
         let child = command.stdout(stdout).spawn().expect("the program starts");
-        match self.listening(child, Arc::default(), Vec::new()).await {
+        self.arrived(self.daemon(child, Arc::default(), Vec::new())).await
+    }
+
+    /// Waits until it listens.
+    pub(crate) async fn arrived(&self, daemon: Daemon) -> Daemon {
+        match self.listening(daemon).await {
             Ok(daemon) => daemon,
-            Err((code, _)) => panic!("the daemon ended with {code:?} instead of listening"),
+            Err((code, log)) => {
+                panic!("the daemon ended with {code:?} instead of listening:\n{log}")
+            }
         }
     }
 
-    async fn listening(
+    fn daemon(
         &self,
         child: Child,
         log: Arc<Mutex<String>>,
         readers: Vec<JoinHandle<()>>,
-    ) -> Result<Daemon, (Option<i32>, String)> {
-        let mut daemon = Daemon {
+    ) -> Daemon {
+        Daemon {
             child,
             log,
             readers,
@@ -131,7 +140,10 @@ impl Home {
             intake: self.intake(),
             admin: format!("http://127.0.0.1:{}", self.admin),
             home: self.directory.path().to_owned(),
-        };
+        }
+    }
+
+    async fn listening(&self, mut daemon: Daemon) -> Result<Daemon, (Option<i32>, String)> {
         for _ in 0..PATIENCE {
             if daemon.http.get(format!("{}/livez", daemon.admin)).send().await.is_ok() {
                 return Ok(daemon);
@@ -205,13 +217,18 @@ impl Daemon {
 
     /// Posts an event to `native`; none if no answer came.
     pub(crate) async fn post(&self, body: &Value) -> Option<u16> {
+        self.post_to("native", body).await
+    }
+
+    /// Posts an event to a source with the secret of `native`; none if no answer came.
+    pub(crate) async fn post_to(&self, source: &str, body: &Value) -> Option<u16> {
         let id = format!("msg_{}", hex::encode(rand::random::<[u8; 8]>()));
         let timestamp = awa_bridge::clock::now().0 / 1000;
         let body = body.to_string();
         let signature = standard_webhooks(NATIVE_SECRET, &id, timestamp, body.as_bytes());
         let response = self
             .http
-            .post(format!("{}/webhooks/native", self.intake))
+            .post(format!("{}/webhooks/{source}", self.intake))
             .header("content-type", "application/json")
             .header("webhook-id", &id)
             .header("webhook-timestamp", timestamp.to_string())
