@@ -111,6 +111,13 @@ impl Logging {
         self.lines.flush(patience);
     }
 
+    /// The same for the log of this process, if there is one.
+    pub fn flush_installed(patience: Duration) {
+        if let Some(Ok(logging)) = INSTALLED.get() {
+            logging.flush(patience);
+        }
+    }
+
     fn install(format: LogFormat, filter: EnvFilter) -> Result<Self, LogError> {
         let unwritable = |error: io::Error| LogError::Unwritable(error.to_string());
         // Not by std's handle: its lock would be held as long as a write lasts.

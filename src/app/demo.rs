@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use super::files::Files;
-use super::{Bridge, Failure, Listeners, sandbox_world, shipped};
+use super::{Bridge, Failure, Host, Listeners, sandbox_world, shipped};
 use crate::clock;
 use crate::config::{BaseUrl, Settings};
 use crate::routing::SysId;
@@ -24,7 +24,7 @@ use crate::vendor::{Reading, Request, samples};
 use script::{Origin, Step};
 
 /// How long an event of the demonstration may take to get where it should.
-const PATIENCE: Duration = Duration::from_secs(6);
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What became of one step.
 #[derive(Debug)]
@@ -95,7 +95,10 @@ impl Demo {
             .point_to(&sandbox.url())
             .map_err(|error| broken("the sandbox has no address", &error))?;
         let token_file = settings.admin_token_file();
-        let bridge = super::start(settings, listeners, Shutdown::new()).await?;
+        // Nothing that is shown depends on chance, on any machine.
+        let host = Host { dice: || 0.5, ..Host::nobody() };
+        let bridge = super::start_on(host, settings, listeners, Shutdown::new()).await?;
+        asked_at_start(&sandbox).await;
         let token = super::admin_token::of_file(&token_file)?;
         let http = Client::builder()
             .no_proxy()
@@ -253,6 +256,15 @@ impl Demo {
     }
 }
 
+/// Waits for the question that the daemon asks once, whether it may look up, so that no step is shown with it.
+async fn asked_at_start(sandbox: &Sandbox) {
+    let deadline = clock::now().plus(u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX));
+    let asked = || sandbox.calls().iter().any(|call| call.status.is_some());
+    while !asked() && clock::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
 async fn free_port() -> Result<TcpListener, Failure> {
     TcpListener::bind("127.0.0.1:0")
         .await
@@ -263,8 +275,7 @@ fn configuration(directory: &Path) -> String {
     let store = directory.join("state.sled");
     let mappings = directory.join("mappings");
     format!(
-        "[servicenow]\nrequest_timeout = \"2s\"\n\
-         [rate_limit]\nper_second = 100\nburst = 20\n\
+        "[rate_limit]\nper_second = 100\nburst = 20\n\
          [retry]\nagent_unavailable = [\"200ms\", \"400ms\"]\n\
          [store]\npath = {store:?}\n[mappings]\ndirectory = {mappings:?}\n{}",
         script::SOURCES

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::logging::Logging;
 use crate::notify::{Notifier, watchdog};
+use crate::shutdown::Hangups;
 
 /// Who is told how the daemon does.
 pub struct Host {
@@ -15,28 +16,36 @@ pub struct Host {
     pub logging: Option<Logging>,
     /// A folder that systemd has made for as long as the process runs.
     pub runtime_directory: Option<PathBuf>,
+    /// SIGHUPs that were caught before the start; none: they are caught when the daemon runs.
+    pub hang_ups: Option<Hangups>,
+    /// Numbers from 0 to 1, evenly spread, for the jitter of delays.
+    pub dice: fn() -> f64,
 }
 
 impl Host {
     /// The process's own: systemd where it listens, and this log.
     #[must_use]
-    pub fn of_process(logging: Logging) -> Self {
+    pub fn of_process(logging: Logging, hang_ups: Hangups) -> Self {
         Self {
             notifier: Notifier::from_environment(),
             watchdog: watchdog::period_from_environment(),
             logging: Some(logging),
             runtime_directory: runtime_directory(),
+            hang_ups: Some(hang_ups),
+            dice: rand::random,
         }
     }
 
     /// Nobody.
     #[must_use]
-    pub const fn nobody() -> Self {
+    pub fn nobody() -> Self {
         Self {
             notifier: Notifier::silent(),
             watchdog: None,
             logging: None,
             runtime_directory: None,
+            hang_ups: None,
+            dice: rand::random,
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::intake::{self, Sources, Webhooks};
 use crate::metrics::Metrics;
 use crate::notify::watchdog::Beat;
 use crate::report::Repeats;
-use crate::shutdown::Shutdown;
+use crate::shutdown::{Hangups, Shutdown};
 use crate::store::Store;
 use crate::vendor::Source;
 
@@ -155,7 +155,7 @@ impl Running {
         let (store, notifier) = (vitals.store.clone(), host.notifier);
         let stopped = Shutdown::new();
         let Beats { watchdog, dispatcher, intake: intake_beat, writer } = Beats::register();
-        let dispatch = dispatch(&vitals, dispatcher);
+        let dispatch = dispatch(&vitals, dispatcher, host.dice);
         let drain = LONGEST_DRAIN.min(settings.servicenow.request_timeout + Duration::from_secs(1));
         let mut tasks = Tasks::new();
         let dispatch =
@@ -181,7 +181,7 @@ impl Running {
         let limits = intake_limits(&settings, places.intake);
         let intake = http::serve(listeners.intake, tls, limits, shutdown.clone(), beat, take);
         let intake = tasks.essential("intake", &shutdown, intake);
-        let background = background(&vitals, &settings, &shutdown, writer, {
+        let background = background(&vitals, &settings, &shutdown, host.hang_ups, writer, {
             let (watchdog, notifier) = (watchdog.clone(), notifier.clone());
             move || watchdog.clone().run(notifier.clone(), host.watchdog)
         });
@@ -220,6 +220,7 @@ fn background<F: Future<Output = ()> + Send + 'static>(
     vitals: &Arc<Vitals>,
     settings: &Settings,
     shutdown: &Shutdown,
+    mut hang_ups: Option<Hangups>,
     writer: Beat,
     watch: impl FnMut() -> F + Send + 'static,
 ) -> [JoinHandle<()>; 4] {
@@ -231,7 +232,7 @@ fn background<F: Future<Output = ()> + Send + 'static>(
             super::online::warn_if_forbidden(Arc::clone(&client), in_doubt)
         })),
         tokio::spawn(supervised("reload signal", move || {
-            Arc::clone(&reloader).on_hang_up(shutdown.clone())
+            Arc::clone(&reloader).on_hang_up(hang_ups.take(), shutdown.clone())
         })),
         tokio::spawn(supervised("store round trip", move || {
             upkeep::feel_the_writer(store.clone(), Arc::clone(&writer))
@@ -240,13 +241,14 @@ fn background<F: Future<Output = ()> + Send + 'static>(
     ]
 }
 
-fn dispatch(vitals: &Arc<Vitals>, beat: Beat) -> Dispatch {
+fn dispatch(vitals: &Arc<Vitals>, beat: Beat, dice: fn() -> f64) -> Dispatch {
     let (hold, reloader) = (vitals.hold.clone(), Arc::clone(&vitals.reloader));
     Dispatch {
         store: vitals.store.clone(),
         client: Arc::clone(&vitals.client),
         pace: Arc::clone(&vitals.pace),
         delays: Box::new(move || reloader.delays()),
+        dice: Box::new(dice),
         freed: tokio::sync::Notify::new(),
         repeats: Repeats::default(),
         held: Arc::new(move || hold.is_held()),

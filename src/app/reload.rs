@@ -185,9 +185,9 @@ impl Reloader {
         differences
     }
 
-    /// Reloads at every SIGHUP.
-    pub(super) async fn on_hang_up(self: Arc<Self>, shutdown: Shutdown) {
-        let mut hang_ups = match Hangups::catch() {
+    /// Reloads at every SIGHUP, from those on that were caught before.
+    pub(super) async fn on_hang_up(self: Arc<Self>, caught: Option<Hangups>, shutdown: Shutdown) {
+        let mut hang_ups = match caught.map_or_else(Hangups::catch, Ok) {
             Ok(hang_ups) => hang_ups,
             Err(error) => {
                 error!(%error, "SIGHUP cannot be listened for; reload through the admin address");

@@ -113,7 +113,7 @@ impl Errand {
         log(&asked, &answered, &dispatch.repeats);
         tell(turn, why(&answered));
         let delays = (dispatch.delays)();
-        let retry_in = backoff_delay(asked.tries, delays.initial, delays.max, rand::random());
+        let retry_in = backoff_delay(asked.tries, delays.initial, delays.max, (dispatch.dice)());
         let Reply { reply, answer, elapsed_ms, signal: _, requests: _ } = answered;
         let reply = aside(reply);
         match dispatch.store.reply(lane, entry, reply, answer, elapsed_ms, retry_in).await {

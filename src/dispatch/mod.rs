@@ -48,6 +48,8 @@ pub struct Dispatch {
     pub pace: Arc<Pace>,
     /// Asked for each delay, so that a reload takes effect at once.
     pub delays: Box<dyn Fn() -> Delays + Send + Sync>,
+    /// A number from 0 to 1 for each delay, evenly spread: the jitter.
+    pub dice: Box<dyn Fn() -> f64 + Send + Sync>,
     /// Told whenever a place for a call is free again.
     pub freed: Notify,
     /// While it says true, nothing is sent; what is over still expires.

@@ -86,6 +86,7 @@ async fn events_whose_calls_panic_end_by_their_deadline_one_after_the_other() {
         store: store.clone(),
         client: broken_client(),
         pace: Arc::clone(&pace),
+        dice: Box::new(rand::random),
         delays: Box::new(|| Delays { initial: 50, max: 50 }),
         freed: Notify::new(),
         held: Arc::new(|| false),

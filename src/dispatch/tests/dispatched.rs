@@ -266,6 +266,7 @@ fn dispatch(
         client,
         pace,
         // The dice are the dispatcher's own; without a delay they decide nothing, and a history is played again as it was.
+        dice: Box::new(rand::random),
         delays: Box::new(|| Delays { initial: 0, max: 0 }),
         freed: Notify::new(),
         held,

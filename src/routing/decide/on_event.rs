@@ -161,10 +161,13 @@ fn enqueue_or_expire(lane: &mut Lane, entry: Entry, at: UnixMillis) {
     let (id, deadline) = (entry.id, entry.deadline);
     lane.enqueue(entry);
     if deadline <= at {
-        let late = at.since(deadline);
+        let late = match at.since(deadline) {
+            ms @ 0..1_000 => format!("{ms} ms"),
+            ms => format!("{} s", ms / 1_000),
+        };
         let reason = Reason::with(
             "late_on_arrival",
-            format_args!("the ring time was over {late} ms before the event came in"),
+            format_args!("the ring time was over {late} before the event came in"),
         );
         lane.settle(id, Outcome::Expired, reason, at);
     }
