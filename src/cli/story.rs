@@ -128,7 +128,6 @@ pub(super) fn happened(event: &Value) -> Vec<(String, Happened<'_>)> {
     let of_call = |call| (text(call, "at"), Happened::Call(call));
     let mut all = Vec::new();
     for end in list(event, "earlier") {
-        all.extend(list(end, "calls").map(of_call));
         all.push((text(end, "settled_at"), Happened::Ended(end)));
     }
     for action in text(event, "by").split("; ").filter(|action| !action.is_empty()) {

@@ -101,7 +101,7 @@ pub struct EventRecord {
     pub deadline: Option<UnixMillis>,
     /// Where its time went, in milliseconds.
     pub waited_ms: Waited,
-    /// The last calls and look-ups, oldest first.
+    /// The last calls and look-ups, oldest first, with those before it was replayed or discarded.
     pub calls: Vec<CallRecord>,
     /// Who replayed or discarded it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -210,8 +210,7 @@ impl EventRecord {
         record.detail = row.reason.detail;
         record.settled_at = Some(row.settled_at);
         record.by = row.by;
-        record.earlier = row.earlier.into_iter().map(EarlierRecord::from).collect();
-        record
+        record.with_earlier(row.earlier)
     }
 
     pub(super) fn unsettled(event: EventRow, row: EntryRow) -> Self {
@@ -227,8 +226,15 @@ impl EventRecord {
         record.due_at = Some(row.due);
         record.deadline = Some(row.deadline);
         record.by = row.origin.by;
-        record.earlier = row.origin.earlier.into_iter().map(EarlierRecord::from).collect();
-        record
+        record.with_earlier(row.origin.earlier)
+    }
+
+    /// With how it had ended before: its calls are one story.
+    fn with_earlier(mut self, earlier: Vec<EarlierEnd>) -> Self {
+        self.earlier = earlier.into_iter().map(EarlierRecord::from).collect();
+        let before = self.earlier.iter().flat_map(|end| &end.calls).cloned();
+        self.calls = before.chain(std::mem::take(&mut self.calls)).collect();
+        self
     }
 
     /// A pending event of which nothing else is known.

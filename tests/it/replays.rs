@@ -65,6 +65,11 @@ async fn a_replayed_offer_tells_both_its_ends_also_after_a_restart() {
     );
     assert_eq!(earlier[0]["attempts"], 1);
     assert_eq!(earlier[0]["calls"][0]["message"], "Document is not active");
+    let calls = |event: &Value| {
+        let calls = event["calls"].as_array().cloned().unwrap_or_default();
+        calls.into_iter().map(|call| call["meaning"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(calls(&event), ["document_closed", "landed"], "one story, in order: {event:#}");
     assert!(earlier[0]["settled_at"].as_str() < event["settled_at"].as_str(), "{event:#}");
 
     for restarted in [false, true] {
@@ -98,6 +103,10 @@ async fn a_replayed_offer_tells_both_its_ends_also_after_a_restart() {
         let machine = says(&home, &["trace", "c-1", "--json"]);
         let machine: Value = serde_json::from_str(&machine).expect("JSON");
         assert_eq!(machine["events"][0]["earlier"], event["earlier"]);
+        assert_eq!(machine["events"][0]["calls"], event["calls"]);
+        let shown = says(&home, &["events", "show", "e-1", "--json"]);
+        let shown: Value = serde_json::from_str(&shown).expect("JSON");
+        assert_eq!(shown["calls"], event["calls"]);
     }
 }
 
@@ -131,7 +140,10 @@ async fn an_event_that_waits_again_tells_its_last_three_ends_and_so_does_a_disca
     says(&home, &["events", "discard", "e-1"]);
     let event = daemon.get("/v1/events/native/e-1").await;
     assert_eq!(event["earlier"][2]["reason"], "document_closed", "{event:#}");
-    assert_eq!(event["calls"].as_array().map(Vec::len), Some(1), "{event:#}");
+    // Of the last three ends, each once and in order.
+    let calls: Vec<_> = event["calls"].as_array().expect("calls").iter().collect();
+    assert_eq!(calls.len(), 3, "{event:#}");
+    assert!(calls.is_sorted_by(|one, next| one["at"].as_str() < next["at"].as_str()), "{event:#}");
     let story = says(&home, &["events", "show", "e-1"]);
     in_order(
         &story,
