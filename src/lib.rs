@@ -26,6 +26,7 @@ pub mod routing;
 
 pub mod mapping;
 pub mod problem;
+pub mod text_file;
 pub mod vendor;
 
 pub mod awa;

@@ -86,12 +86,12 @@ fn a_secret_from_the_environment_keeps_every_character() {
 #[test]
 fn a_secret_may_be_kept_in_a_variable_a_file_or_a_credential() {
     in_jail(|jail| {
-        jail.create_file("config.toml", MINIMAL)?;
+        jail.create_file("config.toml", &format!("\u{feff}{MINIMAL}"))?;
         jail.create_dir("credentials")?;
         jail.create_file("credentials/sn", "from the credential\r\n\n")?;
         jail.create_file("secret", "from a file \n")?;
         jail.set_env("CREDENTIALS_DIRECTORY", "credentials");
-        jail.set_env("ELSEWHERE", "from a variable");
+        jail.set_env("ELSEWHERE", "from a variable\n");
         for (kept, expected) in [
             (r#"{ credential = "sn" }"#, "from the credential"),
             (r#"{ file = "secret" }"#, "from a file "),
@@ -321,6 +321,10 @@ fn a_secret_file_is_read_without_what_an_editor_adds() {
             assert!(problem.contains("has more than one line in p"), "{problem}");
             assert!(!problem.contains("s3cret"), "{problem}");
         }
+        jail.set_env("SEVERAL", "s3cret\nother");
+        jail.set_env("AWA_BRIDGE_SERVICENOW__AUTH__PASSWORD", r#"{ env = "SEVERAL" }"#);
+        let problem = revealed(&Settings::load(None).unwrap()).unwrap_err().to_string();
+        assert!(problem.contains("has more than one line in the variable SEVERAL"), "{problem}");
         for blank in ["s3cret \n", " s3cret", "\ts3cret"] {
             jail.create_file("p", blank)?;
             assert_eq!(revealed(&settings).unwrap(), blank.trim_end_matches('\n'));

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::problem::Problem;
 use crate::routing::UnixMillis;
+use crate::text_file::without_mark;
 use crate::vendor::flows::{self, Flow};
 use crate::vendor::samples::{self, Sample};
 use crate::vendor::{Request, Source};
@@ -26,7 +27,7 @@ pub(super) enum Kind {
 /// # Errors
 /// It is meant as a flow or a sample and is none.
 pub(super) fn kind_of(file: &Path, body: &[u8]) -> Result<Kind, Problem> {
-    let Ok(text) = std::str::from_utf8(body) else { return Ok(Kind::Body) };
+    let Ok(text) = std::str::from_utf8(without_mark(body)) else { return Ok(Kind::Body) };
     let Ok(value) = serde_json::from_str::<Value>(text) else { return Ok(Kind::Body) };
     if flows::is_flow(&value) {
         return Ok(Kind::Flow(Box::new(flows::parse(file, text)?)));

@@ -11,6 +11,7 @@ use crate::awa::pace;
 use crate::awa::wire::ApiVersion;
 use crate::awa::{self, Client, SettingsError, Wired};
 use crate::config::{self, Settings};
+use crate::text_file;
 
 /// How long the assertion of a JWT bearer is good for.
 const ASSERTION_LIFETIME: Duration = Duration::from_secs(300);
@@ -132,12 +133,13 @@ fn authorities(file: &Path) -> Result<Vec<u8>, config::Problems> {
 
 /// Both as one PEM text.
 fn certificate_with_key(pair: &config::KeyPair) -> Result<SecretString, config::Problems> {
-    let certificate =
-        std::fs::read_to_string(&pair.certificate).map_err(|error| config::Problem {
+    let certificate = text_file::read(&pair.certificate, text_file::LARGEST).map_err(|unread| {
+        config::Problem {
             place: None,
             key: "servicenow.client_certificate.certificate".to_owned(),
-            text: format!("{} cannot be read: {error}", pair.certificate.display()),
-        })?;
+            text: format!("{} {unread}", pair.certificate.display()),
+        }
+    })?;
     let key = pair.key.reveal()?;
     Ok(format!("{certificate}\n{}", key.expose_secret()).into())
 }

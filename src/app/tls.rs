@@ -9,6 +9,7 @@ use super::files::of_config;
 use crate::config::{IntakeTls, Settings};
 use crate::http;
 use crate::problem::Problem;
+use crate::text_file;
 
 /// What the configuration says; none where it has no `intake.tls`.
 ///
@@ -26,7 +27,7 @@ pub(super) fn acceptor(settings: &Settings) -> Result<Option<TlsAcceptor>, Probl
 }
 
 fn read(settings: &Settings, key: &str, file: &Path) -> Result<String, Problem> {
-    std::fs::read_to_string(file).map_err(|error| {
-        of_config(settings, format!("intake.tls.{key}: {} cannot be read: {error}", file.display()))
+    text_file::read(file, text_file::LARGEST).map_err(|unread| {
+        of_config(settings, format!("intake.tls.{key}: {} {unread}", file.display()))
     })
 }

@@ -5,8 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use figment::providers::{Env, Format, Toml};
@@ -17,6 +15,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use toml::Spanned;
 
 use super::{Problem, limits};
+use crate::text_file::{self, Unread};
 
 /// What every environment variable of the program starts with.
 pub const ENV_PREFIX: &str = "AWA_BRIDGE_";
@@ -99,25 +98,15 @@ impl Layers {
 }
 
 fn read(path: &Path) -> Result<String, Problem> {
-    let problem = |text: String| Problem {
-        place: Some(path.display().to_string()),
-        key: String::new(),
-        text,
-    };
-    let file = fs::File::open(path).map_err(|error| {
-        problem(format!("cannot be opened ({error}); name one with --config FILE"))
-    })?;
-    let mut text = String::new();
-    file.take(limits::FILE + 1)
-        .read_to_string(&mut text)
-        .map_err(|error| problem(format!("cannot be read ({error}); it must be UTF-8 text")))?;
-    if u64::try_from(text.len()).is_ok_and(|length| length > limits::FILE) {
-        return Err(problem(format!(
-            "is larger than {} bytes; is it the right file?",
-            limits::FILE
-        )));
-    }
-    Ok(text)
+    text_file::read(path, limits::FILE).map_err(|unread| {
+        let text = match unread {
+            Unread::Io(error) => {
+                format!("cannot be opened ({error}); name one with --config FILE")
+            }
+            other @ (Unread::Larger(_) | Unread::NotUtf8 | Unread::Utf16) => other.to_string(),
+        };
+        Problem { place: Some(path.display().to_string()), key: String::new(), text }
+    })
 }
 
 /// Whether a variable names a section and a key. Others share the prefix: Kubernetes gives every pod the addresses of a

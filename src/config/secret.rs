@@ -2,8 +2,6 @@
 
 use std::env;
 use std::fmt;
-use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -13,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::section::{Given, parsed};
 use super::values::array;
 use super::{Problem, limits};
+use crate::text_file::{self, Unread};
 
 /// A secret as the configuration gives it: the text itself, or where it is kept.
 #[derive(Clone)]
@@ -38,23 +37,14 @@ impl Secret {
         Self { kept: Kept::Here(text.into()), place: None, key: String::new() }
     }
 
-    /// Reads the secret from where it is kept; the line ends of a file's last line are cut off.
+    /// Reads the secret from where it is kept; the line end of a file's or a variable's last line is cut off.
     ///
     /// # Errors
-    /// The variable or file is not there, is empty, too large or not UTF-8. Names the place, never the content.
+    /// The variable or file is not there, is empty, too large, not UTF-8 or has more than one line. Names the place, never the content.
     pub fn reveal(&self) -> Result<SecretString, Problem> {
         let revealed = match &self.kept {
             Kept::Here(text) => Ok(text.clone()),
-            Kept::Variable(name) => {
-                env::var(name).map(SecretString::from).map_err(|error| match error {
-                    env::VarError::NotPresent => {
-                        format!("names the variable {name}, which is not set")
-                    }
-                    env::VarError::NotUnicode(_) => {
-                        format!("names the variable {name}, which is not UTF-8")
-                    }
-                })
-            }
+            Kept::Variable(name) => variable(name),
             Kept::File(path) => from_file(path),
             Kept::Credential(name) => credential(name).and_then(|path| from_file(&path)),
         };
@@ -73,10 +63,11 @@ impl Secret {
         &self.key
     }
 
-    /// Whether a file gives the secret with blanks around it, which belong to it; says where, never what.
+    /// Whether a file or a variable gives the secret with blanks around it, which belong to it; says where, never what.
     pub(super) fn warning(&self) -> Option<String> {
-        if !matches!(self.kept, Kept::File(_) | Kept::Credential(_)) {
-            return None;
+        match &self.kept {
+            Kept::Here(_) => return None,
+            Kept::Variable(_) | Kept::File(_) | Kept::Credential(_) => {}
         }
         let secret = self.reveal().ok()?;
         let text = secret.expose_secret();
@@ -119,6 +110,14 @@ impl fmt::Debug for Secret {
     }
 }
 
+fn variable(name: &str) -> Result<SecretString, String> {
+    let text = env::var(name).map_err(|error| match error {
+        env::VarError::NotPresent => format!("names the variable {name}, which is not set"),
+        env::VarError::NotUnicode(_) => format!("names the variable {name}, which is not UTF-8"),
+    })?;
+    one_line(&text).ok_or_else(|| format!("has more than one line in the variable {name}"))
+}
+
 fn credential(name: &str) -> Result<PathBuf, String> {
     match env::var_os("CREDENTIALS_DIRECTORY") {
         Some(directory) => Ok(Path::new(&directory).join(name)),
@@ -130,21 +129,21 @@ fn credential(name: &str) -> Result<PathBuf, String> {
 }
 
 fn from_file(path: &Path) -> Result<SecretString, String> {
-    let failed =
-        |error: std::io::Error| format!("cannot be read from {} ({error})", path.display());
-    let mut text = String::new();
-    fs::File::open(path)
-        .and_then(|file| file.take(limits::SECRET_FILE + 1).read_to_string(&mut text))
-        .map_err(failed)?;
-    if u64::try_from(text.len()).is_ok_and(|length| length > limits::SECRET_FILE) {
-        return Err(format!("is larger than {} bytes in {}", limits::SECRET_FILE, path.display()));
-    }
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text).trim_end_matches(['\r', '\n']);
+    let text = text_file::read(path, limits::SECRET_FILE).map_err(|unread| match unread {
+        Unread::Io(error) => format!("cannot be read from {} ({error})", path.display()),
+        Unread::Larger(_) | Unread::NotUtf8 | Unread::Utf16 => {
+            format!("names {}, which {unread}", path.display())
+        }
+    })?;
+    one_line(&text).ok_or_else(|| format!("has more than one line in {}", path.display()))
+}
+
+/// A secret without the line end that an editor or a shell puts behind it; none if it has more than one line.
+fn one_line(text: &str) -> Option<SecretString> {
+    let text = text.trim_end_matches(['\r', '\n']);
     // A key in PEM has many lines, and is read where one is wanted.
-    if text.contains(['\r', '\n']) && !text.contains("-----BEGIN ") {
-        return Err(format!("has more than one line in {}", path.display()));
-    }
-    Ok(text.into())
+    let several = text.contains(['\r', '\n']) && !text.contains("-----BEGIN ");
+    (!several).then(|| text.into())
 }
 
 /// Reads a secret: a text (or a whole number or a flag, taken as its text), or a table that says where it is kept.

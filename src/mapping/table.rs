@@ -9,6 +9,7 @@ use crate::problem::Problem;
 use crate::routing::{
     Channel, Directory, ExternalId, QueueRow, ReasonRow, SysId, VendorAgentId, VendorQueueId,
 };
+use crate::text_file::without_mark;
 
 /// Loads `sources/<contact_center>/{queues,agents,reject_reasons}.csv` below the mappings directory. A table whose file
 /// is missing is empty. `pass_through` takes queue ids that are in no row as external ids.
@@ -83,7 +84,7 @@ fn each_row<const N: usize>(
             return;
         }
     };
-    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
+    let bytes = without_mark(&bytes);
     let mut reader = ReaderBuilder::new().comment(Some(b'#')).flexible(true).from_reader(bytes);
     let Some(places) = header(&file, bytes, reader.headers(), columns, problems) else { return };
     let mut record = StringRecord::new();

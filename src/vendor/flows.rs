@@ -16,6 +16,7 @@ use super::request::Request;
 use super::template::{RequestJson, RequestTemplate};
 use crate::problem::{Problem, in_plain_words};
 use crate::routing::{SysId, UnixMillis, VendorAgentId};
+use crate::text_file;
 
 /// One file of `flows/`.
 #[derive(Debug, Clone)]
@@ -163,8 +164,8 @@ pub fn load(profile_folder: &Path) -> Result<Vec<Flow>, Vec<Problem>> {
     files.sort();
     let (mut flows, mut problems) = (Vec::new(), Vec::new());
     for file in files {
-        let text = fs::read_to_string(&file)
-            .map_err(|error| Problem::in_file(&file, format!("cannot be read: {error}")));
+        let text = text_file::read(&file, text_file::LARGEST)
+            .map_err(|unread| Problem::in_file(&file, unread.to_string()));
         match text.and_then(|text| parse(&file, &text)) {
             Ok(flow) => flows.push(flow),
             Err(problem) => problems.push(problem),

@@ -15,6 +15,7 @@ use super::filter::Filter;
 use super::handshake::{Handshake, HandshakeToml};
 use super::verify::{NoKeys, VerifySpec};
 use crate::problem::{Problem, in_plain_words};
+use crate::text_file;
 
 /// How one vendor is verified, read and answered.
 pub struct Profile {
@@ -72,8 +73,8 @@ impl Profile {
         let vendor = folder.file_name().map(|name| name.to_string_lossy().into_owned());
         let (toml_file, jq_file) = (folder.join("vendor.toml"), folder.join("events.jq"));
         let read = |file: &Path| {
-            fs::read_to_string(file)
-                .map_err(|error| vec![Problem::in_file(file, format!("cannot be read: {error}"))])
+            text_file::read(file, text_file::LARGEST)
+                .map_err(|unread| vec![Problem::in_file(file, unread.to_string())])
         };
         let (toml, jq) = both(read(&toml_file), read(&jq_file))?;
         Self::parse(&vendor.unwrap_or_default(), folder, &toml, &jq)

@@ -16,6 +16,7 @@ use super::source::{Source, SourceSpec};
 use super::template::{RequestJson, RequestTemplate, with_times};
 use crate::problem::{Problem, in_plain_words};
 use crate::routing::UnixMillis;
+use crate::text_file;
 
 /// When samples are received if nothing says otherwise: 2026-11-21T17:00:01Z.
 pub const RECEIVED_AT: UnixMillis = UnixMillis(1_795_280_401_000);
@@ -74,8 +75,8 @@ pub fn load(profile_folder: &Path) -> Result<Vec<Sample>, Vec<Problem>> {
 }
 
 fn read(file: &Path) -> Result<Sample, Problem> {
-    let text = fs::read_to_string(file)
-        .map_err(|error| Problem::in_file(file, format!("cannot be read: {error}")))?;
+    let text = text_file::read(file, text_file::LARGEST)
+        .map_err(|unread| Problem::in_file(file, unread.to_string()))?;
     parse(file, &text)
 }
 

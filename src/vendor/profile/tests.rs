@@ -70,3 +70,24 @@ fn a_folder_without_files_tells_both() {
     assert!(problems[1].to_string().contains("events.jq: cannot be read"));
     assert!(load_profiles(Path::new("/nonexistent")).is_err());
 }
+
+#[test]
+fn what_an_editor_puts_before_a_text_is_passed_over() {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings/vendors/native");
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("native");
+    for part in ["", "samples", "flows"] {
+        fs::create_dir_all(folder.join(part)).unwrap();
+        for entry in fs::read_dir(shipped.join(part)).into_iter().flatten() {
+            let file = entry.unwrap().path();
+            if file.is_file() {
+                let text = fs::read_to_string(&file).unwrap();
+                let name = folder.join(part).join(file.file_name().unwrap());
+                fs::write(name, format!("\u{feff}{text}")).unwrap();
+            }
+        }
+    }
+    Profile::load(&folder).unwrap();
+    assert_eq!(crate::vendor::samples::run(&folder), []);
+    crate::vendor::flows::load(&folder).unwrap();
+}
