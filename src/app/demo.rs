@@ -100,6 +100,8 @@ impl Demo {
         let bridge = super::start_on(host, settings, listeners, Shutdown::new()).await?;
         asked_at_start(&sandbox).await;
         let token = super::admin_token::of_file(&token_file)?;
+        // Fails only if a provider is there already, which is as good.
+        drop(rustls::crypto::ring::default_provider().install_default());
         let http = Client::builder()
             .no_proxy()
             .timeout(PATIENCE)
