@@ -11,12 +11,13 @@ use super::support::program::{Daemon, Home, root};
 const DEFAULTS: &str = include_str!("../../src/config/defaults.toml");
 
 /// Keys of words, addresses and paths: another value that holds. Numbers, flags and durations need none.
-const OTHERS: [(&str, &str); 12] = [
+const OTHERS: [(&str, &str); 13] = [
     ("intake.listen", "\"127.0.0.1:1\""),
     ("admin.listen", "\"127.0.0.1:2\""),
     ("servicenow.api_version", "\"v1\""),
     ("servicenow.in_doubt", "\"dead\""),
     ("servicenow.tables", "[\"interaction\"]"),
+    ("servicenow.no_proxy", "[\".example.com\"]"),
     ("retry.agent_unavailable", "[\"70ms\"]"),
     ("offer.display_option", "\"card_and_tab\""),
     ("offer.after_timeout_presence", "\"0d584509c323120095ccd02422d3ae5b\""),
@@ -27,11 +28,13 @@ const OTHERS: [(&str, &str); 12] = [
 ];
 
 /// Keys without a default.
-const OPTIONAL: [(&str, &str); 9] = [
+const OPTIONAL: [(&str, &str); 11] = [
     ("intake.public_url", "\"https://bridge.example.com\""),
     ("intake.tls", "{ certificate = \"tls.pem\", key = \"tls.key\" }"),
     ("servicenow.instance", "\"https://example.service-now.com\""),
     ("servicenow.auth", "{ kind = \"api_key\", key = \"k\" }"),
+    ("servicenow.proxy", "\"http://proxy.example.com:3128\""),
+    ("servicenow.ca", "\"tls.pem\""),
     ("servicenow.channels", "{ voice = \"0d584509c323120095ccd02422d3ae5b\" }"),
     ("sources.native.secrets", "[\"whsec_c2hhbGwgd2UgbWVldCBhdCBub29u\"]"),
     ("sources.native.contact_center", "\"native-2\""),
