@@ -31,6 +31,43 @@ impl Problem {
     }
 }
 
+/// serde's account of what a value of the configuration is not, without the value: a secret may have been put there by
+/// mistake. The words for types are those of [`in_plain_words`].
+pub fn without_values(account: &str, object: &str) -> String {
+    let plain = in_plain_words(account, object);
+    let cut = |before: &str, close: &str| {
+        let rest = plain.strip_prefix(before)?;
+        let (value, expected) = rest.rsplit_once(&format!("{close}, expected "))?;
+        Some((value.to_owned(), expected.to_owned()))
+    };
+    if let Some((_, expected)) = cut("unknown variant `", "`") {
+        return format!("unknown word, expected {expected}");
+    }
+    if let Some((name, expected)) = cut("unknown field `", "`") {
+        return format!("unknown key {}, expected {expected}", key_name(&name));
+    }
+    for kind in ["invalid type: string", "invalid value: string"] {
+        if let Some((_, expected)) = cut(&format!("{kind} \""), "\"") {
+            return format!("{kind}, expected {expected}");
+        }
+    }
+    plain
+}
+
+/// A key as it may be told: one that looks like no key may be a secret in a wrong place.
+pub fn key_name(key: &str) -> String {
+    if looks_like_key(key) {
+        return format!("`{key}`");
+    }
+    format!("of {} characters, which is not shown", key.chars().count())
+}
+
+/// Whether a text could be a key: all keys are words of small letters.
+pub fn looks_like_key(key: &str) -> bool {
+    let fits = |char: char| char.is_ascii_lowercase() || char == '_';
+    !key.is_empty() && key.len() <= 40 && key.chars().all(fits)
+}
+
 /// serde's account of what a value is not, for whoever wrote the value: the program's types are called by what they look
 /// like in the file, `object` being the word for a group of keys there.
 pub fn in_plain_words(account: &str, object: &str) -> String {

@@ -166,9 +166,9 @@ pub(super) fn read_log(mut section: Section<'_>) -> Option<String> {
         let filter = text(given)?;
         match EnvFilter::builder().parse(&filter) {
             Ok(_) => Ok(filter),
-            Err(error) => Err(format!(
-                "is {filter:?} ({error}); write a level or targets, such as \"info\" or \"info,awa_bridge::awa=debug\""
-            )),
+            Err(_) => Err("is no filter; write a level or targets, such as \"info\" or \
+                 \"info,awa_bridge::awa=debug\""
+                .to_owned()),
         }
     });
     section.close();

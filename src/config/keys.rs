@@ -59,7 +59,9 @@ impl Keys {
         Self { values, marks }
     }
 
-    pub(super) fn secrets(&self) -> &[Secret] {
+    /// Every secret that a key gives or names.
+    #[must_use]
+    pub fn secrets(&self) -> &[Secret] {
         &self.marks.secrets
     }
 

@@ -36,7 +36,7 @@ pub use found::SEARCHED;
 pub use keys::{Contents, KeyChange, Keys};
 pub use layers::{ENV_PREFIX, unread_variables};
 pub use problem::{Problem, Problems};
-pub use secret::Secret;
+pub use secret::{Secret, shown_path};
 pub use servicenow::{RateLimit, Retry, ServiceNow, Withdraw};
 pub use sources::Source;
 pub use values::BaseUrl;

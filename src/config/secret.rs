@@ -50,7 +50,7 @@ impl Secret {
         };
         revealed
             .and_then(|secret| match secret.expose_secret().is_empty() {
-                true => Err(format!("is empty ({self:?})")),
+                true => Err("is empty where it is kept".to_owned()),
                 false => Ok(secret),
             })
             .map_err(|text| Problem { place: self.place.clone(), key: self.key.clone(), text })
@@ -59,8 +59,15 @@ impl Secret {
 
 impl Secret {
     /// The path of the key that it is read for; with its place in brackets in an array.
-    pub(super) fn key(&self) -> &str {
+    #[must_use]
+    pub fn key(&self) -> &str {
         &self.key
+    }
+
+    /// The file and line, or the variable, that says where it is kept.
+    #[must_use]
+    pub fn place(&self) -> Option<&str> {
+        self.place.as_deref()
     }
 
     /// Whether a file or a variable gives the secret with blanks around it, which belong to it; says where, never what.
@@ -75,7 +82,7 @@ impl Secret {
         let outer = blank(text.chars().next()) || blank(text.chars().next_back());
         outer.then(|| {
             format!(
-                "{}: begins or ends with a blank ({self:?}), which is taken as part of it",
+                "{}: the file begins or ends with a blank, which is taken as part of the secret",
                 self.key
             )
         })
@@ -111,31 +118,63 @@ impl fmt::Debug for Secret {
 }
 
 fn variable(name: &str) -> Result<SecretString, String> {
+    let shown = shown_variable(name);
     let text = env::var(name).map_err(|error| match error {
-        env::VarError::NotPresent => format!("names the variable {name}, which is not set"),
-        env::VarError::NotUnicode(_) => format!("names the variable {name}, which is not UTF-8"),
+        env::VarError::NotPresent => format!("names {shown}, which is not set"),
+        env::VarError::NotUnicode(_) => format!("names {shown}, which is not UTF-8"),
     })?;
-    one_line(&text).ok_or_else(|| format!("has more than one line in the variable {name}"))
+    one_line(&text).ok_or_else(|| format!("has more than one line in {shown}"))
 }
 
 fn credential(name: &str) -> Result<PathBuf, String> {
     match env::var_os("CREDENTIALS_DIRECTORY") {
         Some(directory) => Ok(Path::new(&directory).join(name)),
-        None => Err(format!(
-            "names the credential {name}, but CREDENTIALS_DIRECTORY is not set; give it to the systemd unit with \
-             LoadCredential={name}:PATH, or use {{ file = \"PATH\" }}"
-        )),
+        None => {
+            let name = if is_telling(name) { format!(" {name}") } else { String::new() };
+            Err(format!(
+                "names the credential{name}, but CREDENTIALS_DIRECTORY is not set; give it to the systemd unit with \
+                 LoadCredential=NAME:PATH, or use {{ file = \"PATH\" }}"
+            ))
+        }
     }
+}
+
+/// The variable by its name, where that looks like one: the secret itself may have been written there.
+fn shown_variable(name: &str) -> String {
+    let fits = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    match name.contains('_') && name.bytes().all(fits) {
+        true => format!("the variable {name}"),
+        false => "a variable (its name is not shown, for it looks like none)".to_owned(),
+    }
+}
+
+/// A path, where it looks like one: a secret itself may have been written in its place.
+#[must_use]
+pub fn shown_path(path: &Path) -> String {
+    let within = path.parent().is_some_and(|parent| parent.is_dir() && parent != Path::new(""));
+    let text = path.to_string_lossy();
+    match path.is_absolute() || within || path.extension().is_some() || is_telling(&text) {
+        true => text.into_owned(),
+        false => "a file (its path is not shown, for it looks like none)".to_owned(),
+    }
+}
+
+fn is_telling(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_lowercase() || b"-_./".contains(&byte))
 }
 
 fn from_file(path: &Path) -> Result<SecretString, String> {
     let text = text_file::read(path, limits::SECRET_FILE).map_err(|unread| match unread {
-        Unread::Io(error) => format!("cannot be read from {} ({error})", path.display()),
-        Unread::Larger(_) | Unread::NotUtf8 | Unread::Utf16 => {
-            format!("names {}, which {unread}", path.display())
+        Unread::Io(error) => format!("cannot be read from {} ({error})", shown_path(path)),
+        Unread::NotUtf8 => format!(
+            "names {}, which {unread}; a key in DER has to be written as PEM",
+            shown_path(path)
+        ),
+        Unread::Larger(_) | Unread::Utf16 => {
+            format!("names {}, which {unread}", shown_path(path))
         }
     })?;
-    one_line(&text).ok_or_else(|| format!("has more than one line in {}", path.display()))
+    one_line(&text).ok_or_else(|| format!("has more than one line in {}", shown_path(path)))
 }
 
 /// A secret without the line end that an editor or a shell puts behind it; none if it has more than one line.

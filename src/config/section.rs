@@ -9,6 +9,8 @@ use figment::value::{Dict, Tag, Value};
 use super::Problem;
 use super::keys::Marks;
 use super::layers::Layers;
+use super::values::check_name;
+use crate::problem::key_name;
 
 /// Where problems are gathered.
 pub(super) struct Report {
@@ -28,7 +30,17 @@ impl Report {
     }
 
     fn note(&self, place: Option<String>, path: &[String], text: String) {
-        self.found.borrow_mut().push(Problem { place, key: path.join("."), text });
+        // A part that is no name may be a secret in the place of a key.
+        let word = |part: &str| {
+            part.len() <= 40
+                && part.chars().all(|char| char.is_alphabetic() || " _-".contains(char))
+        };
+        let named = |part: &String| match check_name(part).is_ok() || word(part) {
+            true => part.clone(),
+            false => "…".to_owned(),
+        };
+        let key = path.iter().map(named).collect::<Vec<_>>().join(".");
+        self.found.borrow_mut().push(Problem { place, key, text });
     }
 }
 
@@ -207,7 +219,14 @@ impl<'a> Section<'a> {
             path.truncate(self.path.len() + 1);
             let place = self.report.layers.place(tag, variable.as_ref().unwrap_or(&path));
             let text = format!("is not a {what}; known are {known}");
-            self.report.note(place, &path, text);
+            let name = key_name(key);
+            if name.starts_with('`') {
+                self.report.note(place, &path, text);
+                continue;
+            }
+            // It may be a secret in the place of a key; a variable's name would tell it too.
+            let place = if variable.is_some() { None } else { place };
+            self.report.note(place, &self.path, format!("the key {name}, {text}"));
         }
     }
 

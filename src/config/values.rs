@@ -10,7 +10,7 @@ use figment::value::Value;
 use hyper::Uri;
 
 use super::section::{Given, parsed};
-use crate::routing::{SysId, TableName};
+use crate::routing::{SysId, TableName, duration};
 
 /// Reads a duration such as `250ms`, `10s`, `10m`, `72h` or `3d`, within limits.
 pub(super) fn duration(
@@ -41,31 +41,14 @@ fn duration_of(value: &Value, limits: &RangeInclusive<Duration>) -> Result<Durat
     let Value::String(_, text) = value else {
         return Err(format!("is {}; write a duration with its unit, such as \"10s\"", what(value)));
     };
-    let duration = parse_duration(text).ok_or_else(|| {
-        format!(
-            "is {text:?}, not a duration; write a whole number and ms, s, m, h or d, such as \"10s\""
-        )
+    let duration = duration::parse(text).ok_or_else(|| {
+        "is not a duration; write a whole number and ms, s, m, h or d, such as \"10s\"".to_owned()
     })?;
     if limits.contains(&duration) {
         return Ok(duration);
     }
     let (least, most) = (ShownDuration(*limits.start()), ShownDuration(*limits.end()));
-    Err(format!("is {text:?}; write a duration from {least} to {most}"))
-}
-
-fn parse_duration(text: &str) -> Option<Duration> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (count, unit) = text.split_at(digits);
-    let count: u64 = count.parse().ok()?;
-    let millis = match unit {
-        "ms" => 1,
-        "s" => 1_000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return None,
-    };
-    Some(Duration::from_millis(count.checked_mul(millis)?))
+    Err(format!("is {}; write a duration from {least} to {most}", ShownDuration(duration)))
 }
 
 /// A duration as it would be written in the configuration.
@@ -152,7 +135,7 @@ pub(super) fn address(given: Given) -> Result<SocketAddr, String> {
     given.may_be_shown();
     let text = text(given)?;
     text.parse().map_err(|_| {
-        format!("is {text:?}; write an IP address and a port, such as \"127.0.0.1:8080\"")
+        "is another text; write an IP address and a port, such as \"127.0.0.1:8080\"".to_owned()
     })
 }
 
@@ -170,14 +153,14 @@ pub(super) fn choice<T: Copy>(
             .iter()
             .find(|(word, _)| *word == text)
             .map(|(_, meaning)| *meaning)
-            .ok_or_else(|| format!("is {text:?}; write one of {}", names.join(", ")))
+            .ok_or_else(|| format!("is another text; write one of {}", names.join(", ")))
     }
 }
 
 /// Reads the sys_id of a ServiceNow record.
 pub(super) fn sys_id(given: Given) -> Result<SysId, String> {
     let text = text(given)?;
-    SysId::parse(&text).map_err(|error| format!("{error}: {text:?}"))
+    SysId::parse(&text).map_err(|error| error.to_string())
 }
 
 /// Reads a sys_id, or an empty text for none.
@@ -251,7 +234,7 @@ pub(super) fn api_version(given: Given) -> Result<Option<u16>, String> {
     match (text.as_str(), number(text)) {
         ("", _) => Ok(None),
         (_, Some(number)) => Ok(Some(number)),
-        (_, None) => Err(format!("is {text:?}; {wanted}")),
+        (_, None) => Err(format!("is another text; {wanted}")),
     }
 }
 
@@ -265,7 +248,7 @@ pub(super) fn name(given: Given) -> Result<String, String> {
 pub(super) fn check_name(text: &str) -> Result<(), String> {
     let fits = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
     if text.is_empty() || text.len() > 64 || !text.bytes().all(fits) {
-        return Err(format!("is {text:?}; write 1 to 64 of a-z, 0-9, _ and -"));
+        return Err("is no such name; write 1 to 64 of a-z, 0-9, _ and -".to_owned());
     }
     Ok(())
 }
@@ -381,11 +364,10 @@ pub(super) fn plain(given: Given) -> Value {
     }
 }
 
-/// Names a value that is not a secret.
+/// What kind of value it is, and which one where that is a number or a flag: a text may be a secret in a wrong place.
 pub(super) fn what(value: &Value) -> String {
     match value {
-        Value::String(_, text) => format!("{text:?}"),
-        Value::Char(_, char) => format!("{char:?}"),
+        Value::String(..) | Value::Char(..) => "a text".to_owned(),
         Value::Bool(_, flag) => flag.to_string(),
         Value::Num(_, number) => match (number.to_i128(), number.to_u128(), number.to_f64()) {
             (Some(number), _, _) => number.to_string(),

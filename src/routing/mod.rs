@@ -7,6 +7,7 @@ mod call;
 mod conversation;
 mod decide;
 mod directory;
+pub mod duration;
 mod event;
 mod event_json;
 mod id;

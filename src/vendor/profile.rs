@@ -14,7 +14,7 @@ use super::decode::Decode;
 use super::filter::Filter;
 use super::handshake::{Handshake, HandshakeToml};
 use super::verify::{NoKeys, VerifySpec};
-use crate::problem::{Problem, in_plain_words};
+use crate::problem::{Problem, key_name, without_values};
 use crate::text_file;
 
 /// How one vendor is verified, read and answered.
@@ -181,7 +181,8 @@ impl Sections {
         let mut problems = Vec::new();
         let known = |key: &str| SECTIONS.contains(&key) || WORDS.contains(&key);
         for key in whole.keys().filter(|key| !known(key)) {
-            let message = format!("`{key}` is none of the sections {}", SECTIONS.join(", "));
+            let message =
+                format!("{} is none of the sections {}", key_name(key), SECTIONS.join(", "));
             problems.push(Problem { line: line_of(text, key), ..Problem::in_file(file, message) });
         }
         let request = taken(file, text, &mut problems, section!(request, RequestSpec));
@@ -252,7 +253,7 @@ fn toml_problem(file: &Path, text: &str, error: &toml::de::Error) -> Problem {
         let before = &text.as_bytes()[..span.start.min(text.len())];
         before.iter().filter(|byte| **byte == b'\n').count() as u64 + 1
     });
-    Problem { line, ..Problem::in_file(file, in_plain_words(error.message(), "a table")) }
+    Problem { line, ..Problem::in_file(file, without_values(error.message(), "a table")) }
 }
 
 fn placed(file: &Path, text: &str, section: &str, message: String) -> Problem {

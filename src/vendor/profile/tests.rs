@@ -18,7 +18,7 @@ fn every_mistake_of_both_files_is_told_at_once_with_its_line() {
             "{start} … {part} not in {told:#?}"
         );
     };
-    has("test/vendor.toml:2: ", "xml");
+    has("test/vendor.toml:2: ", "expected one of `json`");
     has("test/vendor.toml:4: ", "`answr` is none of the sections");
     has("test/vendor.toml:8: ", "is not a duration");
     has("test/vendor.toml:1", "`header`");
