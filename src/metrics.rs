@@ -33,7 +33,7 @@ pub const RELOAD_FAILED: &str = "awa_bridge_reload_failed";
 pub const BREAKER_OPEN: &str = "awa_bridge_breaker_open";
 /// 1 while ServiceNow refuses the bridge's credentials.
 pub const UNAUTHORISED: &str = "awa_bridge_unauthorised";
-/// Calls to ServiceNow. Labels: `call`, `status` (0 where no answer came).
+/// Calls to ServiceNow. Labels: `call`, `status` (`none` where no answer came).
 pub const AWA_REQUESTS: &str = "awa_bridge_awa_requests_total";
 /// From a call's start to the end of its answer. Label: `call`.
 pub const AWA_REQUEST_DURATION: &str = "awa_bridge_awa_request_duration_seconds";
@@ -55,9 +55,9 @@ pub const CLOCK_OFFSET: &str = "awa_bridge_clock_offset_seconds";
 pub const RATE_RULE_LIMIT: &str = "awa_bridge_servicenow_rate_limit_requests";
 /// When that hour ends, in seconds since 1970. Label: `rule`.
 pub const RATE_RULE_RESET: &str = "awa_bridge_servicenow_rate_limit_reset_timestamp_seconds";
-/// From a commit's first record to the end of its flush.
+/// From a commit's first record until its journal is synced.
 pub const STORE_COMMIT_DURATION: &str = "awa_bridge_store_commit_duration_seconds";
-/// Events read from webhook requests. Labels: `source`, `result` (accepted, duplicate, ignored, unreadable).
+/// Events read from webhook requests. Labels: `source`, `result` (accepted, duplicate, ignored).
 pub const INTAKE_EVENTS: &str = "awa_bridge_intake_events_total";
 /// Events that told again, under another id, what the event before them had told. Label: `source`.
 pub const LOGICAL_DUPLICATES: &str = "awa_bridge_logical_duplicates_total";
@@ -150,7 +150,7 @@ const HISTOGRAMS: [(&str, &str); 5] = [
     (AWA_REQUEST_DURATION, "From the start of a call to ServiceNow to the end of its answer"),
     (EVENT_TO_CALL, "From an event's receipt to the moment its first request leaves"),
     (RATE_LIMIT_WAIT, "What a call waited for the rate limit"),
-    (STORE_COMMIT_DURATION, "From a commit's first record to the end of its flush"),
+    (STORE_COMMIT_DURATION, "From a commit's first record until its journal is synced"),
     (INTAKE_DURATION, "From a webhook request's head to its answer"),
 ];
 

@@ -4,9 +4,8 @@ use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::Failure;
 use super::files::Files;
-use super::rehearsal;
+use super::{build, places, rehearsal};
 use crate::config::{Scope, Settings};
 use crate::problem::Problem;
 use crate::routing::{Replace, WithdrawAction};
@@ -31,14 +30,10 @@ pub fn check(settings: &Settings) -> Result<Checked, Vec<Problem>> {
         };
         problems.extend(found.iter().map(of_config));
     }
-    match settings.instance() {
-        Ok(_) => add_new(&mut problems, client_problems(settings)),
-        Err(found) => problems.extend(
-            found.iter().map(|problem| super::files::of_config(settings, problem.to_string())),
-        ),
-    }
-    let files = match Files::load(settings) {
-        Ok(files) => Some(files),
+    let places = places::problems(settings).into_iter();
+    problems.extend(places.map(|text| super::files::of_config(settings, text)));
+    let files = match build::build(settings) {
+        Ok(built) => Some(built.files),
         Err(found) => {
             add_new(&mut problems, found);
             None
@@ -65,6 +60,8 @@ pub fn check(settings: &Settings) -> Result<Checked, Vec<Problem>> {
             source.name, source.name, source.vendor
         ));
     }
+    lines.extend(build::warnings(settings).into_iter().map(|text| format!("warning: {text}")));
+    lines.extend(weak_secrets(&files));
     lines.extend(tight_deadlines(&files));
     lines.extend(cards_that_stay(settings, &files));
     lines.extend(tables_without_work(settings));
@@ -72,13 +69,15 @@ pub fn check(settings: &Settings) -> Result<Checked, Vec<Problem>> {
     Ok(Checked { files, lines })
 }
 
-/// What keeps the client of the instance from being built: certificates, keys, the proxy.
-fn client_problems(settings: &Settings) -> Vec<Problem> {
-    match super::instance::client(settings) {
-        Ok(_) => Vec::new(),
-        Err(Failure::Configuration(problems)) => problems,
-        Err(other) => vec![super::files::of_config(settings, other.to_string())],
-    }
+/// Sources whose secrets hold, but could be tried out.
+fn weak_secrets(files: &Files) -> Vec<String> {
+    let of = |(name, source): (&String, &std::sync::Arc<vendor::Source>)| {
+        let note = |note| format!("note {name}: {note}");
+        source.notes().into_iter().map(note).collect::<Vec<_>>()
+    };
+    let mut lines: Vec<_> = files.sources.iter().flat_map(of).collect();
+    lines.sort();
+    lines
 }
 
 /// Contact centres without a default reject reason, where cards are to be taken away with it.

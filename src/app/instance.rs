@@ -5,13 +5,11 @@ use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Failure;
-use super::files;
+use super::{Failure, certificates, files};
 use crate::awa::pace;
 use crate::awa::wire::ApiVersion;
 use crate::awa::{self, Client, SettingsError, Wired};
 use crate::config::{self, Settings};
-use crate::text_file;
 
 /// How long the assertion of a JWT bearer is good for.
 const ASSERTION_LIFETIME: Duration = Duration::from_secs(300);
@@ -123,24 +121,18 @@ fn grant(grant: &config::Grant) -> Result<awa::Grant, config::Problems> {
 
 /// The PEM file of `servicenow.ca`.
 fn authorities(file: &Path) -> Result<Vec<u8>, config::Problems> {
-    let read = std::fs::read(file).map_err(|error| config::Problem {
+    let read = certificates::read(file).map_err(|text| config::Problem {
         place: None,
         key: "servicenow.ca".to_owned(),
-        text: format!("names {}, which cannot be read: {error}", file.display()),
+        text,
     });
-    Ok(read?)
+    Ok(read?.into_bytes())
 }
 
 /// Both as one PEM text.
 fn certificate_with_key(pair: &config::KeyPair) -> Result<SecretString, config::Problems> {
-    let certificate = text_file::read(&pair.certificate, text_file::LARGEST).map_err(|unread| {
-        config::Problem {
-            place: None,
-            key: "servicenow.client_certificate.certificate".to_owned(),
-            text: format!("{} {unread}", pair.certificate.display()),
-        }
-    })?;
-    let key = pair.key.reveal()?;
+    let (certificate, key) = certificates::pair("servicenow.client_certificate", pair)
+        .map_err(|text| config::Problem { place: None, key: String::new(), text })?;
     Ok(format!("{certificate}\n{}", key.expose_secret()).into())
 }
 

@@ -4,12 +4,15 @@
 //! then no new calls, then the store is closed, so that all that was answered is on the disk.
 
 pub mod admin_token;
+mod build;
+mod certificates;
 mod changes;
 pub mod check;
 mod counters;
 pub mod demo;
 mod descriptors;
 pub mod explain;
+mod exposure;
 pub mod files;
 mod hold;
 mod host;
@@ -17,6 +20,7 @@ mod inputs;
 mod instance;
 pub mod online;
 mod parts;
+mod places;
 pub mod rehearsal;
 mod reload;
 pub mod selftest;
@@ -33,7 +37,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::awa::pace::Pace;
 use crate::clock;
@@ -176,10 +180,12 @@ pub async fn start_on(
 ) -> Result<Bridge, Failure> {
     let metrics = Metrics::install().map_err(|error| Failure::Broken(error.to_string()))?;
     counters::of_the_program();
-    let files = Files::load(&settings).map_err(Failure::Configuration)?;
-    let wrong = |problem| Failure::Configuration(vec![problem]);
-    let tls = tls::acceptor(&settings).map_err(wrong)?.map(Tls::new);
-    let client = Arc::new(instance::client(&settings)?);
+    let build::Built { files, tls, client } =
+        build::build(&settings).map_err(Failure::Configuration)?;
+    for text in build::warnings(&settings) {
+        warn!("{text}");
+    }
+    let (tls, client) = (tls.map(Tls::new), Arc::new(client));
     let rules = Arc::new(RulesInForce::new(&settings, &files));
     let opened = open_store(&settings, Arc::clone(&rules));
     let store = host.notifier.extending("Opening the store", OPENING, opened).await?;

@@ -11,7 +11,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{error, info, warn};
 
 use super::files::{Files, RulesInForce};
-use super::{admin_token, changes, counters, instance, millis, tls};
+use super::{admin_token, build, changes, counters, exposure, instance, millis, tls};
 use crate::admin;
 use crate::awa::pace::Pace;
 use crate::awa::{Client, Wired};
@@ -262,13 +262,18 @@ fn load(old: &Settings, contents: &Contents, client: &Client) -> Result<Loaded, 
         false => Ok(None),
     };
     let acceptor = tls::acceptor(&settings);
+    let exposed = exposure::exposure(&settings).problems;
     match (Files::load(&settings), acceptor, wired, token) {
-        (Ok(files), Ok(acceptor), Ok(wired), Ok(token)) => {
+        (Ok(files), Ok(acceptor), Ok(wired), Ok(token)) if exposed.is_empty() => {
+            for text in build::warnings(&settings) {
+                warn!("{text}");
+            }
             let later = later.into_iter().map(|change| change.key).collect();
             Ok(Loaded { settings, files, contents, acceptor, token, wired, changes, later })
         }
         (files, acceptor, wired, token) => {
-            let mut problems = files.err().unwrap_or_default();
+            let mut problems = exposed;
+            problems.extend(files.err().unwrap_or_default());
             problems.extend(acceptor.err());
             let texts = problems.iter().map(ToString::to_string);
             let failures = wired.err().into_iter().chain(token.err());

@@ -296,9 +296,8 @@ pub(super) fn out_of_time() -> Failure {
 
 pub(super) fn count(call: &'static str, status: Result<u16, &Failure>, took: Duration) {
     let status = status.map_or_else(|_| "none".to_owned(), |status| status.to_string());
-    metrics::counter!("awa_bridge_awa_requests_total", "call" => call, "status" => status)
-        .increment(1);
-    metrics::histogram!("awa_bridge_awa_request_duration_seconds").record(took.as_secs_f64());
+    metrics::counter!(names::AWA_REQUESTS, "call" => call, "status" => status).increment(1);
+    metrics::histogram!(names::AWA_REQUEST_DURATION, "call" => call).record(took.as_secs_f64());
 }
 
 fn base(text: &str) -> Result<Url, SettingsError> {

@@ -105,12 +105,12 @@ impl HandshakeToml {
         let named = |(name, value): (String, String)| {
             HeaderName::from_bytes(name.as_bytes())
                 .map(|name| (name, value))
-                .map_err(|_| format!("`{name}` is not a header name"))
+                .map_err(|_| "handshake: a header of the answer is not a header name".to_owned())
         };
         Ok(Handshake {
             method: method
                 .parse()
-                .map_err(|_| format!("handshake: `{method}` is not an HTTP method"))?,
+                .map_err(|_| "handshake: `method` is not an HTTP method".to_owned())?,
             verified,
             when,
             status: StatusCode::from_u16(answer.status)
@@ -164,6 +164,15 @@ impl Handshake {
             });
         let echo = Echo { request, body: &body, secret };
         fits.then(|| self.filled(&echo)).flatten()
+    }
+
+    /// Whether whoever asks gets an HMAC over a text of their own choice.
+    pub(super) fn signs_for_strangers(&self) -> bool {
+        let json = self.json.iter().flat_map(BTreeMap::values);
+        let mut templates = self.text.iter().chain(json).chain(self.headers.iter().map(|(_, t)| t));
+        !self.verified
+            && self.when.secret_query.is_none()
+            && templates.any(|template| template.contains("{hmac"))
     }
 
     /// Cheap look before anything is verified or parsed: headers, and the wanted words somewhere in the body.

@@ -1,6 +1,7 @@
 //! One webhook URL: a profile with the secrets and options of one customer's account.
 
 mod signed;
+mod weakness;
 
 use std::sync::Arc;
 
@@ -17,9 +18,8 @@ use super::handshake::{Ground as HandshakeGround, HandshakeAnswer};
 use super::profile::Profile;
 use super::reading::{self, Ids, Inspected, Reading};
 use super::request::Request;
-use super::shortened;
 use super::verify::{Ground, Unsignable, Unverified, Verifier, VerifySpec};
-use crate::problem::{Problem, in_plain_words};
+use crate::problem::{Problem, looks_like_key, without_values};
 use crate::routing::{HandOver, Rings, Style};
 
 /// What the configuration says about a source.
@@ -89,7 +89,7 @@ impl Source {
         let verify = match &spec.verify {
             None => Ok(profile.verify.clone()),
             Some(own) => VerifySpec::deserialize(own).map_err(|error| {
-                let account = in_plain_words(&error.to_string(), "a table");
+                let account = without_values(&error.to_string(), "a table");
                 vec![format!("`verify` is not a scheme: {account}")]
             }),
         };
@@ -100,6 +100,10 @@ impl Source {
             decode: profile.request.decode,
         };
         let verifier = verify.and_then(|verify| Verifier::build(&verify, &ground));
+        let verifier = verifier.and_then(|verifier| {
+            weakness::refusal(&profile, &verifier, &spec.secrets)
+                .map_or(Ok(verifier), |problem| Err(vec![problem]))
+        });
         match verifier {
             Ok(verifier) if problems.is_empty() => Ok(Self {
                 name: spec.name,
@@ -141,6 +145,12 @@ impl Source {
     #[must_use]
     pub fn answer(&self) -> &AnswerPolicy {
         self.profile.answer()
+    }
+
+    /// What holds but is weak, as the end of a sentence that starts with the source.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        weakness::short_keys(&self.verifier, &self.secrets)
     }
 
     /// The answer to a handshake, of any method; to be asked before everything else. It verifies by itself where the
@@ -319,11 +329,12 @@ fn options(
         match merged.get(key) {
             None => {
                 let known: Vec<&str> = merged.keys().map(String::as_str).collect();
-                problems.push(format!(
-                    "`options.{key}` is none of {}'s options: {}",
-                    profile.vendor(),
-                    known.join(", ")
-                ));
+                let known = known.join(", ");
+                let key = match looks_like_key(key) {
+                    true => format!("`options.{key}`"),
+                    false => "a key of `options`".to_owned(),
+                };
+                problems.push(format!("{key} is none of {}'s options: {known}", profile.vendor()));
             }
             Some(default) if type_of(default) != type_of(value) => problems.push(format!(
                 "`options.{key}` is {}, but has to be {}",
@@ -352,20 +363,12 @@ fn style(options: &serde_json::Map<String, Value>) -> Result<Style, String> {
     let rings = match text("rings") {
         "one" => Rings::One,
         "several" => Rings::Several,
-        other => {
-            return Err(format!(
-                "`options.rings` is `{}`, not one or several",
-                shortened(other, 40)
-            ));
-        }
+        _ => return Err("`options.rings` is not one or several".to_owned()),
     };
     let hand_over = match text("hand_over") {
         "" => None,
         other => Some(HandOver::from_name(other).ok_or_else(|| {
-            let other = shortened(other, 40);
-            format!(
-                "`options.hand_over` is `{other}`, not consult, leave, on_accept, blind or empty"
-            )
+            "`options.hand_over` is not consult, leave, on_accept, blind or empty".to_owned()
         })?),
     };
     Ok(Style { rings, hand_over })

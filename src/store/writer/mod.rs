@@ -301,7 +301,7 @@ impl Writer {
             self.rows.memtable.put(changes.into_rows());
             self.tally.note(self.commits);
             self.since.filled(started);
-            metrics::histogram!("awa_bridge_store_commit_duration_seconds")
+            metrics::histogram!(crate::metrics::STORE_COMMIT_DURATION)
                 .record(started.elapsed().as_secs_f64());
         }
         self.first_seq = self.next_seq;

@@ -120,5 +120,5 @@ impl Basic {
 pub(super) fn checked_name(name: &str) -> Result<String, String> {
     HeaderName::from_bytes(name.as_bytes())
         .map(|name| name.to_string())
-        .map_err(|_| format!("`{name}` is not a header name"))
+        .map_err(|_| "a header that is named is not a header name".to_owned())
 }

@@ -48,6 +48,9 @@ pub(in super::super) struct HmacSpec {
     secret_by: Option<String>,
 }
 
+/// A secret that ends with `=` is base64, and not a name without its secret, from so many bytes on.
+const LIKELY_KEY: usize = 7;
+
 /// How many signatures a request may have; while secrets are changed, senders make two.
 const MAX_SIGNATURES: usize = 10;
 
@@ -110,6 +113,20 @@ impl Hmac {
                 Ok(key) => keys.push(key),
                 Err(problem) => problems.push(format!("secret {} {problem}", place + 1)),
             }
+        }
+        let signs = |name: &str| message.has_timestamp() || message.names(name);
+        let unsigned = spec.timestamp_pointer.is_none()
+            && match (&timestamp, &spec.timestamp_key) {
+                (Some(header), _) => !signs(header),
+                (None, Some(_)) => !message.has_timestamp(),
+                (None, None) => false,
+            };
+        if unsigned && problems.is_empty() {
+            problems.push(
+                "`message` leaves out the time of signing: an old request could be sent again with a new time; write \
+                 `{timestamp}` into it where the sender signs it, else leave `timestamp` and `timestamp_key` out"
+                    .to_owned(),
+            );
         }
         if spec.timestamp_key.is_some() && spec.signature_key.is_none() {
             problems.push("`timestamp_key` needs `signature_key`".to_owned());
@@ -214,6 +231,18 @@ impl Hmac {
             (None, _) => signature,
         };
         set_header(request, &self.header, &value)
+    }
+
+    pub(super) fn key_lengths(&self) -> Vec<usize> {
+        self.keys.iter().map(|key| key.key.expose_secret().len()).collect()
+    }
+
+    /// Whether an HMAC over a text of somebody's choice, made with this secret as it is written, would be a signature.
+    pub(super) fn takes_hmac_of_text(&self, secret: &str) -> bool {
+        let is_key = |key: &NamedKey| key.key.expose_secret() == secret.as_bytes();
+        self.algorithm == Algorithm::Sha256
+            && self.keys.iter().any(is_key)
+            && self.message.is_printable()
     }
 
     /// The signatures of the request, and the time of signing as it was signed.
@@ -333,6 +362,11 @@ impl NamedKey {
 fn named_key(secret: &str, spec: &HmacSpec) -> Result<NamedKey, &'static str> {
     // A `=` at the end is base64's and divides nothing.
     let named = secret.split_once('=').filter(|(_, secret)| !secret.trim_matches('=').is_empty());
+    let is_base64 =
+        || KeyForm::Base64.key(secret).is_ok_and(|key| key.expose_secret().len() >= LIKELY_KEY);
+    if spec.secret_by.is_some() && named.is_none() && secret.contains('=') && !is_base64() {
+        return Err("has nothing behind its `=`");
+    }
     let (name, secret) = match (&spec.secret_by, named) {
         (Some(_), Some((name, secret))) => (Some(name.to_owned()), secret),
         (Some(_), None) | (None, _) => (None, secret),

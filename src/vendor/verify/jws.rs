@@ -17,6 +17,7 @@ use super::Unverified;
 use super::header::checked_name;
 use super::mac::which;
 use super::message::Template;
+use super::public_key;
 
 /// Where the signature is; the secrets are public keys as PEM.
 #[derive(Debug, Clone, Deserialize)]
@@ -91,6 +92,9 @@ impl JwsDetached {
                     "secret {} is not a public key as PEM (RSA, P-256, P-384 or Ed25519)",
                     place + 1
                 )),
+            }
+            if let Some(problem) = public_key::problem(secret.expose_secret()) {
+                problems.push(format!("secret {} {problem}", place + 1));
             }
         }
         if problems.is_empty() { Ok(Self { header, message, keys }) } else { Err(problems) }

@@ -154,6 +154,10 @@ impl JwtHeader {
         if fits { Ok(place) } else { Err(Unverified::Wrong) }
     }
 
+    pub(super) fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
     /// The token lives as long as its `exp` says, else as long as `tolerance` allows after its `iat`.
     fn check_times(&self, claims: &Value, now: UnixMillis) -> Result<(), Unverified> {
         check_lifetime(claims, self.leeway, now)?;
@@ -210,6 +214,10 @@ impl JwtBody {
         check_lifetime(&claims, self.leeway, request.received_at)?;
         self.parties.check(&claims)?;
         Ok(place)
+    }
+
+    pub(super) fn keys(&self) -> &[Key] {
+        &self.keys
     }
 
     /// Makes the token of a body that is the claims, or of one that is a token already.

@@ -9,6 +9,9 @@ use sha1::Sha1;
 use sha2::{Sha256, Sha512};
 use subtle::ConstantTimeEq as _;
 
+/// From how many bytes on a key cannot be tried out.
+pub(in super::super) const GOOD_KEY: usize = 16;
+
 /// The bytes of a key.
 pub(in super::super) type Key = SecretSlice<u8>;
 
@@ -52,6 +55,10 @@ impl KeyForm {
             Self::Hex => hex::decode(secret.trim()).map_err(|_| "is not hex")?,
             Self::Base64 => base64().ok_or("is not base64")?,
         };
+        // Anybody can sign with a key of no bytes, and guess one of blanks.
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Err("is a key without content");
+        }
         Ok(bytes.into())
     }
 

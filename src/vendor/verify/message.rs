@@ -77,6 +77,15 @@ impl Template {
         self.0.iter().any(|part| matches!(part, Part::Header(name) if name == header))
     }
 
+    /// Whether it may be a text without control characters.
+    pub(super) fn is_printable(&self) -> bool {
+        let printable = |part: &Part| match part {
+            Part::Text(text) => !text.chars().any(char::is_control),
+            Part::Body | Part::Crc32 | Part::Header(_) | Part::Timestamp => true,
+        };
+        self.0.iter().all(printable)
+    }
+
     /// The message of a request, in pieces.
     ///
     /// # Errors
@@ -111,9 +120,11 @@ impl Part {
             ("crc32", _) => Ok(Self::Crc32),
             ("timestamp", _) => Ok(Self::Timestamp),
             (_, Some(header)) => checked_name(header).map(Self::Header),
-            (_, None) => Err(format!(
-                "`message` has `{{{name}}}`, not {{body}}, {{crc32}}, {{timestamp}} or {{header:NAME}}; a brace that stands for itself is written twice"
-            )),
+            (_, None) => Err(
+                "`message` has something in braces that is not {body}, {crc32}, {timestamp} or \
+                 {header:NAME}; a brace that stands for itself is written twice"
+                    .to_owned(),
+            ),
         }
     }
 }

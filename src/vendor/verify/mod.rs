@@ -11,6 +11,7 @@ mod jws;
 mod jwt;
 pub(super) mod mac;
 mod message;
+mod public_key;
 mod standard_webhooks;
 mod twilio;
 
@@ -141,8 +142,8 @@ impl Verifier {
         if !keyless && ground.secrets.is_empty() {
             problems.push("`secrets` is empty: name at least one".to_owned());
         }
-        if ground.secrets.iter().any(|secret| secret.expose_secret().is_empty()) {
-            problems.push("a secret is empty".to_owned());
+        if ground.secrets.iter().any(|secret| secret.expose_secret().trim().is_empty()) {
+            problems.push("a secret is empty or blank".to_owned());
         }
         let built = match spec {
             VerifySpec::None(_) if ground.loopback => Ok(Self::None),
@@ -200,6 +201,40 @@ impl Verifier {
             Self::JwtBody(jwt) => jwt.verify(request),
             Self::JwsDetached(jws) => jws.verify(request),
             Self::Ecdsa(ecdsa) => ecdsa.verify(request),
+        }
+    }
+
+    /// How many bytes the key of each secret has; many for public keys.
+    pub(super) fn key_lengths(&self, secrets: &[SecretString]) -> Vec<usize> {
+        let of = |keys: &[mac::Key]| keys.iter().map(|key| key.expose_secret().len()).collect();
+        match self {
+            Self::None | Self::JwsDetached(_) | Self::Ecdsa(_) => Vec::new(),
+            Self::Header(_) | Self::Basic(_) | Self::Field(_) | Self::Twilio(_) => {
+                secrets.iter().map(|secret| secret.expose_secret().len()).collect()
+            }
+            Self::Hmac(hmac) => hmac.key_lengths(),
+            Self::StandardWebhooks(standard) => standard.key_lengths(),
+            Self::JwtHeader(jwt) => of(jwt.keys()),
+            Self::JwtBody(jwt) => of(jwt.keys()),
+        }
+    }
+
+    /// Whether an HMAC-SHA-256 over a text of somebody's choice, made with this secret as it is written, proves a request.
+    pub(super) fn takes_hmac_of_text(&self, secret: &SecretString) -> bool {
+        let secret = secret.expose_secret();
+        let is_key = |key: &mac::Key| key.expose_secret() == secret.as_bytes();
+        match self {
+            Self::Hmac(hmac) => hmac.takes_hmac_of_text(secret),
+            Self::JwtHeader(jwt) => jwt.keys().iter().any(is_key),
+            Self::JwtBody(jwt) => jwt.keys().iter().any(is_key),
+            Self::None
+            | Self::Header(_)
+            | Self::Basic(_)
+            | Self::Field(_)
+            | Self::StandardWebhooks(_)
+            | Self::Twilio(_)
+            | Self::JwsDetached(_)
+            | Self::Ecdsa(_) => false,
         }
     }
 

@@ -104,6 +104,15 @@ impl StandardWebhooks {
         which(&self.keys, |key| key.fits(&message, &found)).ok_or(Unverified::Wrong)
     }
 
+    /// Of the shared keys; a public one is as long as it has to be.
+    pub(super) fn key_lengths(&self) -> Vec<usize> {
+        let length = |key: &VerifyingKey| match key {
+            VerifyingKey::Shared(key) => key.expose_secret().len(),
+            VerifyingKey::Public(_) => usize::MAX,
+        };
+        self.keys.iter().map(length).collect()
+    }
+
     /// Signs as `v1`. The id is the one that the request has already, else one after its body.
     pub(super) fn sign(&self, request: &mut Request) -> Result<(), Unsignable> {
         let Some(VerifyingKey::Shared(key)) = self.keys.first() else { return Err(Unsignable) };

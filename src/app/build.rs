@@ -1,0 +1,43 @@
+//! Everything that is built of the files before the daemon listens. `check` builds the same by the same way, so that what it
+//! lets pass does not fail at the start.
+
+use tokio_rustls::TlsAcceptor;
+
+use super::files::Files;
+use super::{Failure, certificates, exposure, files, instance, tls};
+use crate::awa::Client;
+use crate::clock;
+use crate::config::Settings;
+use crate::problem::Problem;
+
+/// What came of it; nothing runs, and nothing was sent.
+pub(super) struct Built {
+    pub(super) files: Files,
+    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) client: Client,
+}
+
+/// Builds all of it.
+///
+/// # Errors
+/// Every problem of every part.
+pub(super) fn build(settings: &Settings) -> Result<Built, Vec<Problem>> {
+    let mut problems = exposure::exposure(settings).problems;
+    let files = Files::load(settings).map_err(|found| problems.extend(found));
+    let tls = tls::acceptor(settings).map_err(|found| problems.push(found));
+    let client = instance::client(settings).map_err(|failure| match failure {
+        Failure::Configuration(found) => problems.extend(found),
+        Failure::Broken(text) => problems.push(files::of_config(settings, text)),
+    });
+    match (files, tls, client) {
+        (Ok(files), Ok(tls), Ok(client)) if problems.is_empty() => Ok(Built { files, tls, client }),
+        _ => Err(problems),
+    }
+}
+
+/// What holds and is to be looked after: certificates that end, secrets that everybody knows.
+pub(super) fn warnings(settings: &Settings) -> Vec<String> {
+    let mut warnings = exposure::exposure(settings).warnings;
+    warnings.extend(certificates::warnings(settings, clock::now()));
+    warnings
+}

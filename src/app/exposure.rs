@@ -1,0 +1,86 @@
+//! Secrets that everybody knows: those that this program publishes as samples. On an address that strangers reach they are no
+//! protection.
+
+use secrecy::ExposeSecret;
+
+use super::files::of_config;
+use crate::config::Settings;
+use crate::problem::Problem;
+
+/// Every secret that configuration, pages and profiles of this program show; without `whsec_`.
+const PUBLISHED: [&str; 4] = ["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "change-me", "new", "old"];
+
+/// What keeps the daemon from starting, and what it may start with.
+pub(super) struct Exposure {
+    pub(super) problems: Vec<Problem>,
+    pub(super) warnings: Vec<String>,
+}
+
+/// Looks through all secrets of the configuration.
+pub(super) fn exposure(settings: &Settings) -> Exposure {
+    let mut exposure = Exposure { problems: Vec::new(), warnings: Vec::new() };
+    for secret in settings.keys.secrets() {
+        let of_servicenow = secret.key().starts_with("servicenow.");
+        if of_servicenow && settings.servicenow.sandbox.is_some() {
+            continue;
+        }
+        let Ok(text) = secret.reveal() else { continue };
+        if !is_published(text.expose_secret()) {
+            continue;
+        }
+        let what = format!(
+            "{}: is a sample that everybody knows; make one of your own, such as with \
+                            `openssl rand -base64 24`",
+            secret.key()
+        );
+        let (key, listen) = match secret.key().starts_with("admin.") {
+            true => ("admin.listen", settings.admin.listen),
+            false => ("intake.listen", settings.intake.listen),
+        };
+        if listen.ip().is_loopback() {
+            exposure.warnings.push(what);
+        } else {
+            let place = secret.place().map(|place| format!("{place}: ")).unwrap_or_default();
+            let text = format!("{place}{what} ({key} is {listen}, which is not loopback)");
+            exposure.problems.push(of_config(settings, text));
+        }
+    }
+    exposure
+}
+
+fn is_published(secret: &str) -> bool {
+    let same = |text: &str| {
+        let text = text.trim();
+        PUBLISHED.contains(&text.strip_prefix("whsec_").unwrap_or(text))
+    };
+    // A source's secret may have a name before it.
+    same(secret) || secret.split_once('=').is_some_and(|(_, secret)| same(secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_secret_of_the_shipped_pages_is_known_as_published() {
+        let pages = [
+            include_str!("../../config.toml"),
+            include_str!("../../README.md"),
+            include_str!("../../mappings/README.md"),
+            include_str!("../../mappings/vendors/native/README.md"),
+        ];
+        let mut found = 0;
+        for line in pages.into_iter().flat_map(str::lines) {
+            let words = line.split(|char: char| char.is_whitespace() || "\"'`[](),".contains(char));
+            let secrets = words.filter(|word| word.starts_with("whsec_") && !word.contains('…'));
+            let password = line.trim_start().strip_prefix("password = \"");
+            let password = password.and_then(|rest| rest.split('"').next());
+            for secret in secrets.filter(|word| *word != "whsec_").chain(password) {
+                found += 1;
+                assert!(is_published(secret), "{secret} is published: name it in PUBLISHED");
+            }
+        }
+        assert!(found >= 3, "{found}");
+        assert!(is_published("sub-1=change-me") && !is_published("c2hhbGwgd2UgbWVldA=="));
+    }
+}

@@ -1,0 +1,91 @@
+//! Whether this machine lets the daemon have the places that the configuration names: the store's folder, the addresses. It
+//! looks, and makes nothing.
+
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+use std::path::Path;
+
+use rustix::fs::{Access, access};
+use rustix::net::{AddressFamily, SocketType, bind, socket, sockopt};
+
+use crate::config::Settings;
+
+/// What cannot be had: a sentence each, which starts with its key.
+pub(super) fn problems(settings: &Settings) -> Vec<String> {
+    let mut problems = Vec::new();
+    problems.extend(folder(&settings.store.path).map(|problem| format!("store.path: {problem}")));
+    for (key, address) in
+        [("intake.listen", settings.intake.listen), ("admin.listen", settings.admin.listen)]
+    {
+        problems.extend(not_bindable(address).map(|problem| format!("{key}: {problem}")));
+    }
+    problems
+}
+
+/// Why the folder can neither be written to nor be made.
+fn folder(path: &Path) -> Option<String> {
+    let shown = path.display();
+    match std::fs::metadata(path) {
+        Ok(found) if !found.is_dir() => return Some(format!("{shown} is a file, not a folder")),
+        Ok(_) => return not_writable(path),
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Some(format!("{shown} cannot be used: {error}")),
+    }
+    let above = path.ancestors().skip(1);
+    let mut above = above.map(|one| if one == Path::new("") { Path::new(".") } else { one });
+    let nearest = above.find(|one| one.symlink_metadata().is_ok())?;
+    match std::fs::metadata(nearest) {
+        Ok(found) if found.is_dir() => not_writable(nearest),
+        Ok(_) => Some(format!("{shown} cannot be made: {} is a file", nearest.display())),
+        Err(error) => Some(format!("{shown} cannot be made: {}: {error}", nearest.display())),
+    }
+}
+
+fn not_writable(folder: &Path) -> Option<String> {
+    let error = access(folder, Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK).err()?;
+    let error = io::Error::from(error);
+    Some(format!(
+        "this user cannot write to {} ({error}); check as the user that the daemon runs as",
+        folder.display()
+    ))
+}
+
+/// Why the address cannot be listened on. One that is in use may be the daemon's own.
+fn not_bindable(address: SocketAddr) -> Option<String> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let tried = socket(family, SocketType::STREAM, None).and_then(|socket| {
+        sockopt::set_socket_reuseaddr(&socket, true)?;
+        bind(&socket, &address)
+    });
+    let error = io::Error::from(tried.err()?);
+    match error.kind() {
+        ErrorKind::AddrInUse => None,
+        ErrorKind::PermissionDenied => Some(format!(
+            "{address} needs a right of its own ({error}); take a port from 1024 on, or have systemd hand the socket over"
+        )),
+        ErrorKind::AddrNotAvailable => {
+            Some(format!("{address} is no address of this machine ({error})"))
+        }
+        _ => Some(format!("{address} cannot be listened on: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_below_a_file_and_a_foreign_address_cannot_be_had() {
+        let home = tempfile::tempdir().unwrap();
+        let file = home.path().join("file");
+        std::fs::write(&file, "x").unwrap();
+        assert!(folder(&file).unwrap().contains("is a file"));
+        assert!(folder(&file.join("a/b")).is_some());
+        assert_eq!(folder(&home.path().join("a/b")), None);
+        assert_eq!(folder(home.path()), None);
+        assert!(not_bindable("192.0.2.1:0".parse().unwrap()).unwrap().contains("no address"));
+        let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        assert_eq!(not_bindable(taken.local_addr().unwrap()), None);
+        assert_eq!(not_bindable("[::1]:0".parse().unwrap()), None);
+    }
+}
