@@ -92,7 +92,7 @@ pub const BUCKETS: [f64; 15] =
 
 const COUNTERS: [(&str, &str); 14] = [
     (EVENTS, "Events by where they stand or how they ended"),
-    (AWA_REQUESTS, "Calls to ServiceNow by call and HTTP status; 0 where no answer came"),
+    (AWA_REQUESTS, "Calls to ServiceNow by call and HTTP status; none where no answer came"),
     (RETRIES, "Calls put off, by why"),
     (EXPIRED, "Events whose deadline passed before they could be delivered"),
     (INTAKE_EVENTS, "Events read from webhook requests, by what became of them"),

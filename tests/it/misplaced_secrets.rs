@@ -28,7 +28,7 @@ const NAMES: [&str; 4] =
     ["mappings.directory", "store.path", "admin.token_file", "sources.native.contact_center"];
 
 /// Keys that have no default, with a value that is right.
-const OPTIONAL: [&str; 14] = [
+const OPTIONAL: [&str; 16] = [
     "intake.public_url",
     "intake.tls",
     "intake.tls.certificate",
@@ -39,6 +39,8 @@ const OPTIONAL: [&str; 14] = [
     "servicenow.client_certificate",
     "servicenow.client_certificate.key",
     "servicenow.channels",
+    "servicenow.proxy",
+    "servicenow.ca",
     "sources.native.vendor",
     "sources.native.secrets",
     "sources.native.verify",
@@ -101,7 +103,7 @@ fn no_wrong_place_of_the_configuration_makes_check_tell_a_secret() {
     // Text that is no TOML at all.
     for line in [
         format!("password = {MARKER}"),
-        format!("{MARKER}"),
+        MARKER.to_owned(),
         format!("x = \"{MARKER}"),
         format!("[{MARKER}\nx = 1"),
     ] {
