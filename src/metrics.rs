@@ -65,6 +65,9 @@ pub const LOGICAL_DUPLICATES: &str = "awa_bridge_logical_duplicates_total";
 pub const UNKNOWN_EVENTS: &str = "awa_bridge_unknown_events_total";
 /// Answers to webhook requests. Labels: `source` (empty for an unknown one), `status`.
 pub const INTAKE_ANSWERS: &str = "awa_bridge_intake_answers_total";
+/// Authentic webhook requests that were turned away. Labels: `source`, `limit` (pending, source, parked, conversation, queue,
+/// disk, store).
+pub const REJECTED_REQUESTS: &str = "awa_bridge_rejected_requests_total";
 /// From a webhook request's head to its answer. Label: `source`.
 pub const INTAKE_DURATION: &str = "awa_bridge_intake_duration_seconds";
 /// Open connections of the intake.
@@ -90,7 +93,7 @@ pub const LOG_LINES_DROPPED: &str = "awa_bridge_log_lines_dropped_total";
 pub const BUCKETS: [f64; 15] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
-const COUNTERS: [(&str, &str); 14] = [
+const COUNTERS: [(&str, &str); 15] = [
     (EVENTS, "Events by where they stand or how they ended"),
     (AWA_REQUESTS, "Calls to ServiceNow by call and HTTP status; none where no answer came"),
     (RETRIES, "Calls put off, by why"),
@@ -106,6 +109,7 @@ const COUNTERS: [(&str, &str); 14] = [
         CONNECTIONS_EVICTED,
         "Connections that gave way to new ones because all places were taken, by listener",
     ),
+    (REJECTED_REQUESTS, "Authentic webhook requests turned away, by the limit that was reached"),
     (INTAKE_PANICS, "Webhook requests that ended in a defect of the program"),
     (CALL_PANICS, "Calls to ServiceNow that ended in a defect of the program"),
     (TASK_PANICS, "Defects of the program in tasks beside webhooks and calls, by task"),

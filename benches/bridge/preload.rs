@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use awa_bridge::clock;
 use awa_bridge::routing::{EventJson, OfferDefaults, RoutingEvent, Rules};
-use awa_bridge::store::{Delivery, Item, RulesFor, Settings, Store};
+use awa_bridge::store::{Delivery, Item, Limits, RulesFor, Settings, Store};
 use tempfile::TempDir;
 
 /// How many events a delivery brings.
@@ -23,7 +23,11 @@ pub(super) fn store(ended: usize, pending: usize) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let settings = Settings {
         path: directory.path().join("state.sled"),
-        max_pending: pending + AT_ONCE,
+        limits: Limits {
+            pending: pending + AT_ONCE,
+            per_source: pending + AT_ONCE,
+            ..Limits::default()
+        },
         ..Settings::default()
     };
     let offer = OfferDefaults { timeout_seconds: 3_600, ..OfferDefaults::default() };

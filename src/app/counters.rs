@@ -7,7 +7,7 @@ use metrics::{counter, gauge, histogram};
 use crate::clock;
 use crate::metrics as names;
 use crate::routing::{CallKind, Kind, UnixMillis};
-use crate::store::{Filter, State, Store};
+use crate::store::{Filter, Refusal, State, Store};
 
 /// Calls in the order of the contract's kinds.
 const CALLS: [CallKind; 8] = [
@@ -104,6 +104,9 @@ fn of_source(source: &str) {
     }
     for status in ["200", "202", "401", "503"] {
         counter!(names::INTAKE_ANSWERS, "source" => source(), "status" => status).increment(0);
+    }
+    for limit in Refusal::LIMITS {
+        counter!(names::REJECTED_REQUESTS, "source" => source(), "limit" => limit).increment(0);
     }
     counter!(names::UNKNOWN_EVENTS, "source" => source()).increment(0);
     counter!(names::LOG_LINES_HELD_BACK, "source" => source()).increment(0);

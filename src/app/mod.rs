@@ -240,7 +240,7 @@ async fn open_store(settings: &Settings, rules: Arc<RulesInForce>) -> Result<Sto
         path: settings.store.path.clone(),
         retention_ms: millis(settings.store.retention),
         body_retention_ms: millis(settings.store.body_retention),
-        max_pending: settings.intake.max_pending,
+        limits: pending_limits(settings),
         free_space_floor: settings.store.free_space_floor,
         ..store::Settings::default()
     };
@@ -248,6 +248,21 @@ async fn open_store(settings: &Settings, rules: Arc<RulesInForce>) -> Result<Sto
         .await
         .map_err(|error| Failure::Broken(format!("opening the store panicked: {error}")))?
         .map_err(refused)
+}
+
+/// How much may be owed. A source that is alone has nobody to leave room for.
+fn pending_limits(settings: &Settings) -> store::Limits {
+    let intake = &settings.intake;
+    let pending = intake.max_pending;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a share of a number below 2^52"
+    )]
+    let share = (pending as f64 * intake.max_pending_per_source).ceil() as usize;
+    let per_source = if settings.sources.len() > 1 { share.max(1) } else { pending };
+    store::Limits { pending, per_source, per_conversation: intake.max_pending_per_conversation }
 }
 
 /// A world that has all queues, agents and reject reasons that the tables name.

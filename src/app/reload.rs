@@ -11,7 +11,9 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{error, info, warn};
 
 use super::files::{Files, RulesInForce};
-use super::{admin_token, build, changes, counters, exposure, instance, millis, tls};
+use super::{
+    admin_token, build, changes, counters, exposure, instance, millis, pending_limits, tls,
+};
 use crate::admin;
 use crate::awa::pace::Pace;
 use crate::awa::{Client, Wired};
@@ -169,6 +171,7 @@ impl Reloader {
             told.pace.forgive();
         }
         told.client.set_per_second(settings.rate_limit.per_second.get());
+        told.store.set_limits(pending_limits(&settings));
         told.pace.set_limits(instance::limits(&settings));
         told.pace.end_pause();
         // The dispatcher may sleep until a moment that was true for the old limits.

@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::secret::{key_file, secret};
 use super::section::Section;
+use super::share::positive_share;
 use super::values::{BaseUrl, address, duration, path, public_url, text, whole};
 use super::{Secret, limits};
 
@@ -20,8 +21,12 @@ pub struct Intake {
     /// In bytes.
     pub max_body: usize,
     pub max_connections: usize,
-    /// Unsettled events past which nothing more is taken.
+    /// Unsettled events, parked ones aside, past which nothing more is taken.
     pub max_pending: usize,
+    /// The share of them that one source may hold where there are several, and as many parked ones beside; 0 to 1.
+    pub max_pending_per_source: f64,
+    /// Unsettled events of one conversation past which nothing more of it is taken.
+    pub max_pending_per_conversation: usize,
     /// For a TLS handshake, and for a request's head.
     pub header_timeout: Duration,
     /// For a kept-alive connection without a request.
@@ -78,6 +83,9 @@ impl Intake {
         let max_body = section.need("max_body", whole(limits::BODY));
         let max_connections = section.need("max_connections", whole(limits::CONNECTIONS));
         let max_pending = section.need("max_pending", whole(limits::PENDING));
+        let max_pending_per_source = section.need("max_pending_per_source", positive_share);
+        let max_pending_per_conversation =
+            section.need("max_pending_per_conversation", whole(limits::PENDING_PER_CONVERSATION));
         let header_timeout = section.need("header_timeout", duration(limits::READ_TIMEOUT));
         let idle_timeout = section.need("idle_timeout", duration(limits::IDLE_TIMEOUT));
         let body_timeout = section.need("body_timeout", duration(limits::READ_TIMEOUT));
@@ -93,6 +101,8 @@ impl Intake {
             max_body: max_body?,
             max_connections: max_connections?,
             max_pending: max_pending?,
+            max_pending_per_source: max_pending_per_source?,
+            max_pending_per_conversation: max_pending_per_conversation?,
             header_timeout: header_timeout?,
             idle_timeout: idle_timeout?,
             body_timeout: body_timeout?,

@@ -17,6 +17,8 @@ pub const BODY: RangeInclusive<u64> = 1..=16_777_216;
 pub const CONNECTIONS: RangeInclusive<u64> = 1..=65_536;
 /// `intake.max_pending`: pending events are also held in memory, by id and time.
 pub const PENDING: RangeInclusive<u64> = 1..=10_000_000;
+/// `intake.max_pending_per_conversation`: a decision looks at all of them.
+pub const PENDING_PER_CONVERSATION: RangeInclusive<u64> = 1..=100_000;
 /// `intake.header_timeout` and `body_timeout`: the slowest vendor gives up after 60 s.
 pub const READ_TIMEOUT: RangeInclusive<Duration> = ms(10)..=secs(600);
 /// `intake.idle_timeout`: load balancers keep connections for a minute by default, for an hour at most.

@@ -15,6 +15,7 @@ mod problem;
 mod secret;
 mod section;
 mod servicenow;
+mod share;
 mod sources;
 #[cfg(test)]
 mod tests;

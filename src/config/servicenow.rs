@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use super::secret::secret;
 use super::section::Section;
+use super::share::share;
 use super::values::{
     BaseUrl, ShownDuration, api_version, choice, duration, durations, flag, hosts, instance_url,
-    path, share, sys_id, sys_id_or_empty, tables, whole,
+    path, sys_id, sys_id_or_empty, tables, whole,
 };
 use super::{Auth, KeyPair, Secret, limits};
 use crate::routing::{

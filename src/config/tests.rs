@@ -15,6 +15,8 @@ fn every_key_is_read() {
         max_body = 2048
         max_connections = 2
         max_pending = 3
+        max_pending_per_source = 1
+        max_pending_per_conversation = 4
         header_timeout = "4s"
         body_timeout = "5s"
         tls = { certificate = "c.pem", key = { credential = "k" } }

@@ -88,22 +88,6 @@ pub(super) fn whole<T: TryFrom<u64>>(
     }
 }
 
-/// Reads a share: 0 or more, less than 1.
-pub(super) fn share(given: Given) -> Result<f64, String> {
-    given.may_be_shown();
-    let value = plain(given);
-    let number = match &value {
-        Value::Num(_, number) => match (number.to_i128(), number.to_u128()) {
-            (Some(0), _) | (None, Some(0)) => Some(0.0),
-            _ => number.to_f64(),
-        },
-        _ => None,
-    };
-    number.filter(|share| (0.0..1.0).contains(share)).ok_or_else(|| {
-        format!("is {}; write a share from 0 to less than 1, such as 0.2", what(&value))
-    })
-}
-
 /// Reads `true` or `false`.
 pub(super) fn flag(given: Given) -> Result<bool, String> {
     given.may_be_shown();

@@ -31,6 +31,8 @@ use way_out::WayOut;
 
 /// How many errands (claims, calls, answers) may be under way, whatever the number of calls at once.
 const MAX_ERRANDS: usize = 256;
+/// How many of them may be under way for what is only settled to be begun: where very much is over at once, calls go on.
+const MAX_EXPIRING: usize = MAX_ERRANDS / 2;
 /// How long the loop sleeps at most, so that a watchdog sees it alive.
 const MAX_SLEEP_MS: u64 = 1_000;
 
@@ -112,7 +114,9 @@ impl Dispatch {
     ) -> UnixMillis {
         let agenda = self.store.agenda();
         while errands.len() < MAX_ERRANDS {
-            if let Some((lane, due)) = agenda.take_expired(now) {
+            if errands.len() < MAX_EXPIRING
+                && let Some((lane, due)) = agenda.take_expired(now)
+            {
                 let waited = blocked.during(due.at, now);
                 let (entry, _) = due.expires;
                 errands.spawn(Errand::new(self, lane, entry, waited, None).run());

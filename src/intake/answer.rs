@@ -11,7 +11,7 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use crate::http::Authentic;
-use crate::store::Refusal;
+use crate::store::{Limit, Refusal};
 use crate::vendor::{AnswerPolicy, HandshakeAnswer, Malformed, Reply};
 
 /// An answer of the intake.
@@ -181,7 +181,15 @@ fn handshake(answer: HandshakeAnswer) -> Answer {
 
 fn refused(refusal: Refusal, policy: &AnswerPolicy) -> Answer {
     let (seconds, detail) = match refusal {
-        Refusal::Full { retry_after_seconds } => (retry_after_seconds, "too much is pending"),
+        Refusal::Full { limit, retry_after_seconds } => (
+            retry_after_seconds,
+            match limit {
+                Limit::Pending | Limit::Queue => "too much is pending",
+                Limit::Source => "too much of this source is pending",
+                Limit::Parked => "too many events of this source wait for a mapping",
+                Limit::Conversation => "too much of one conversation is pending",
+            },
+        ),
         Refusal::NoSpace => (RETRY_AFTER_NO_SPACE, "nothing can be stored right now"),
         Refusal::Unavailable => (RETRY_AFTER_UNAVAILABLE, "nothing can be stored right now"),
     };

@@ -8,7 +8,7 @@ use desk::{Deed, FakeDesk};
 use http::{Intake, body, offer, post};
 
 use super::*;
-use crate::store::{Item, Refusal};
+use crate::store::{Item, Limit, Refusal};
 use crate::vendor::{AnswerPolicy, Malformed, Reply};
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
@@ -112,9 +112,10 @@ async fn a_handshake_is_answered_whatever_its_method() {
 #[tokio::test]
 async fn a_store_that_cannot_take_more_is_told_with_the_time_to_come_again() {
     let intake = Intake::start(FakeDesk::default()).await;
-    for (refusal, wait) in
-        [(Refusal::Full { retry_after_seconds: 30 }, 30), (Refusal::Unavailable, 5)]
-    {
+    for (refusal, wait) in [
+        (Refusal::Full { limit: Limit::Source, retry_after_seconds: 30 }, 30),
+        (Refusal::Unavailable, 5),
+    ] {
         intake.ledger.refuse(refusal);
         let answer = intake.send(&offer("e-1")).await;
         assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
@@ -273,7 +274,7 @@ fn a_profile_has_the_last_word_on_every_answer() {
         ..AnswerPolicy::default()
     };
     let event = |status| EventStatus { id: None, status };
-    let full = Refusal::Full { retry_after_seconds: 7 };
+    let full = Refusal::Full { limit: Limit::Pending, retry_after_seconds: 7 };
     for (verdict, status) in [
         (Verdict::Handled(vec![event(Status::Duplicate), event(Status::Accepted)]), 204),
         (Verdict::Handled(vec![event(Status::Ignored), event(Status::Duplicate)]), 208),

@@ -20,7 +20,8 @@ use super::sources::Sources;
 use super::to_the_end::{Panicked, ToTheEnd};
 use crate::clock;
 use crate::metrics::{
-    INTAKE_ANSWERS, INTAKE_DURATION, INTAKE_EVENTS, INTAKE_PANICS, LAST_EVENT, UNKNOWN_EVENTS,
+    INTAKE_ANSWERS, INTAKE_DURATION, INTAKE_EVENTS, INTAKE_PANICS, LAST_EVENT, REJECTED_REQUESTS,
+    UNKNOWN_EVENTS,
 };
 use crate::report::Repeats;
 use crate::routing::UnixMillis;
@@ -273,8 +274,10 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
     }
 
     fn note_refusal(&self, source: &str, refusal: Refusal, at: UnixMillis) {
-        if let Some(repeats) = self.may_warn(source, "refused", at) {
-            tracing::warn!(source, why = %refusal, repeats, "Turned a webhook away; its sender has to come again");
+        let limit = refusal.limit();
+        counter!(REJECTED_REQUESTS, "source" => source.to_owned(), "limit" => limit).increment(1);
+        if let Some(repeats) = self.may_warn(source, &format!("refused {limit}"), at) {
+            tracing::warn!(source, limit, why = %refusal, repeats, "Turned a webhook away; its sender has to come again");
         }
     }
 

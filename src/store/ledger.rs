@@ -1,5 +1,6 @@
 //! What the store keeps in memory: ids it has seen, what is not settled, what is dead. Numbers and times, no contents.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
@@ -16,7 +17,11 @@ pub(super) struct Ledger {
     pub(super) shelves: Shelves,
     live: BTreeMap<u64, Live>,
     by_age: BTreeSet<(UnixMillis, u64)>,
-    parked: usize,
+    parked: BTreeSet<u64>,
+    /// What of `live` is whose.
+    sources: HashMap<Arc<str>, Owed>,
+    /// How much of `live` is in which lane.
+    lanes: HashMap<Arc<LaneKey>, usize>,
     dead: BTreeSet<u64>,
     /// Settled, and yet with an entry that watches the card.
     watched: HashSet<u64>,
@@ -28,8 +33,22 @@ pub(super) struct Ledger {
 #[derive(Debug, Clone)]
 pub(super) struct Live {
     pub(super) lane: Arc<LaneKey>,
+    pub(super) source: Arc<str>,
     pub(super) received_at: UnixMillis,
     pub(super) parked: bool,
+}
+
+/// How many unsettled entries a source has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Owed {
+    pub(super) pending: usize,
+    pub(super) parked: usize,
+}
+
+impl Owed {
+    const fn of(&mut self, parked: bool) -> &mut usize {
+        if parked { &mut self.parked } else { &mut self.pending }
+    }
 }
 
 impl Ledger {
@@ -64,7 +83,11 @@ impl Ledger {
         self.drop_live(seq);
         self.unwatch(seq);
         self.by_age.insert((live.received_at, seq));
-        self.parked += usize::from(live.parked);
+        if live.parked {
+            self.parked.insert(seq);
+        }
+        *self.sources.entry(Arc::clone(&live.source)).or_default().of(live.parked) += 1;
+        *self.lanes.entry(Arc::clone(&live.lane)).or_default() += 1;
         self.live.insert(seq, live);
     }
 
@@ -74,14 +97,31 @@ impl Ledger {
             && live.parked != parked
         {
             live.parked = parked;
-            if parked { self.parked += 1 } else { self.parked -= 1 }
+            if let Some(owed) = self.sources.get_mut(&live.source) {
+                *owed.of(!parked) -= 1;
+                *owed.of(parked) += 1;
+            }
+            if parked {
+                self.parked.insert(seq)
+            } else {
+                self.parked.remove(&seq)
+            };
         }
     }
 
     pub(super) fn drop_live(&mut self, seq: u64) {
         if let Some(live) = self.live.remove(&seq) {
             self.by_age.remove(&(live.received_at, seq));
-            self.parked -= usize::from(live.parked);
+            self.parked.remove(&seq);
+            if let Some(owed) = self.sources.get_mut(&live.source) {
+                *owed.of(live.parked) -= 1;
+            }
+            if let Entry::Occupied(mut owed) = self.lanes.entry(live.lane) {
+                *owed.get_mut() -= 1;
+                if *owed.get() == 0 {
+                    owed.remove();
+                }
+            }
         }
     }
 
@@ -119,13 +159,37 @@ impl Ledger {
         self.live.get(&seq).map(|live| Arc::clone(&live.lane))
     }
 
-    pub(super) fn live_len(&self) -> usize {
-        self.live.len()
+    /// Unsettled and not parked.
+    pub(super) fn pending(&self) -> usize {
+        self.live.len() - self.parked.len()
     }
 
-    /// Unsettled entries before `before`, newest first.
-    pub(super) fn live_before(&self, before: u64) -> impl Iterator<Item = (u64, &Live)> {
-        self.live.range(..before).rev().map(|(seq, live)| (*seq, live))
+    /// What is owed to a source.
+    pub(super) fn owed_to(&self, source: &str) -> Owed {
+        self.sources.get(source).copied().unwrap_or_default()
+    }
+
+    /// How much is owed in a lane.
+    pub(super) fn owed_in(&self, lane: &LaneKey) -> usize {
+        self.lanes.get(lane).copied().unwrap_or_default()
+    }
+
+    /// The name of a source, held once.
+    pub(super) fn source_named(&self, name: &str) -> Arc<str> {
+        self.sources.get_key_value(name).map_or_else(|| name.into(), |(name, _)| Arc::clone(name))
+    }
+
+    /// Unsettled entries before `before` that are parked, or are not, newest first.
+    pub(super) fn live_before(
+        &self,
+        before: u64,
+        parked: bool,
+    ) -> Box<dyn Iterator<Item = u64> + '_> {
+        if parked {
+            return Box::new(self.parked.range(..before).rev().copied());
+        }
+        let live = self.live.range(..before).rev().filter(|(_, live)| !live.parked);
+        Box::new(live.map(|(seq, _)| *seq))
     }
 
     /// Dead letters before `before`, newest first.
@@ -135,7 +199,7 @@ impl Ledger {
 
     /// The lanes with something parked, each once.
     pub(super) fn parked_lanes(&self) -> Vec<Arc<LaneKey>> {
-        let parked = self.live.values().filter(|live| live.parked);
+        let parked = self.parked.iter().filter_map(|seq| self.live.get(seq));
         let lanes: BTreeSet<_> = parked.map(|live| Arc::clone(&live.lane)).collect();
         lanes.into_iter().collect()
     }
@@ -151,8 +215,8 @@ impl Ledger {
 
     pub(super) fn counts(&self) -> Counts {
         Counts {
-            pending: self.live.len() - self.parked,
-            parked: self.parked,
+            pending: self.pending(),
+            parked: self.parked.len(),
             dead: self.dead.len(),
             remembered: self.known.len(),
             oldest_received_at: self.by_age.first().map(|(at, _)| *at),

@@ -49,10 +49,10 @@ pub use self::record::{
     CallRecord, ConversationRecord, EventRecord, Filter, LegRecord, Page, State,
 };
 pub use self::request::{
-    Acceptance, Claim, Counts, Delivery, DiscardAnswer, EventMeta, Failed, Health, Item, Refusal,
-    ReplayAnswer, Settled,
+    Acceptance, Claim, Counts, Delivery, DiscardAnswer, EventMeta, Failed, Health, Item, Limit,
+    Refusal, ReplayAnswer, Settled,
 };
-pub use self::settings::Settings;
+pub use self::settings::{Limits, Settings};
 use self::shared::{Shared, watch_commits};
 pub use self::space::Space;
 use self::space::SpaceWatch;
@@ -99,16 +99,15 @@ impl Store {
             path,
             retention_ms,
             body_retention_ms,
-            max_pending,
+            limits,
             commit_timeout,
             free_space_floor,
             journal_age,
             cache_bytes: _,
         } = settings;
         let space = SpaceWatch::new(&path, free_space_floor);
-        let shared = Arc::new(Shared::new(opened.ledger, opened.place.rows.clone()));
-        let terms =
-            Terms { rules, now, max_pending, retention_ms, body_retention_ms, space, journal_age };
+        let shared = Arc::new(Shared::new(opened.ledger, opened.place.rows.clone(), limits));
+        let terms = Terms { rules, now, retention_ms, body_retention_ms, space, journal_age };
         let directory = |error| OpenError::Directory { path: path.clone(), error };
         let mut writer =
             Writer::new(opened.db, opened.directory, Arc::clone(&shared), terms, opened.place)
@@ -139,7 +138,11 @@ impl Store {
         let place = match Arc::clone(&self.inner.places).try_acquire_owned() {
             Ok(place) => place,
             Err(TryAcquireError::NoPermits) => {
-                return Err(Refusal::Full { retry_after_seconds: QUEUE_RETRY_AFTER_SECONDS });
+                let limit = Limit::Queue;
+                return Err(Refusal::Full {
+                    limit,
+                    retry_after_seconds: QUEUE_RETRY_AFTER_SECONDS,
+                });
             }
             Err(TryAcquireError::Closed) => return Err(Refusal::Unavailable),
         };
@@ -222,6 +225,11 @@ impl Store {
     /// The store has failed or was closed.
     pub async fn round_trip(&self) -> Result<(), Failed> {
         self.ask(|answer| Request::RoundTrip { answer }).await
+    }
+
+    /// Takes new limits; what is owed already stays.
+    pub fn set_limits(&self, limits: Limits) {
+        self.inner.shared.set_limits(limits);
     }
 
     /// From now on what may leave at once leaves through this door, and does not come on the agenda first.

@@ -287,7 +287,8 @@ fn set_live(ledger: &mut Ledger, lane: &Arc<LaneKey>, row: &ConversationRow) {
             continue;
         }
         let parked = matches!(entry.stage, Stage::Parked { .. });
-        let live = Live { lane: Arc::clone(lane), received_at: entry.received_at, parked };
+        let (lane, source) = (Arc::clone(lane), ledger.source_named(&entry.origin.source));
+        let live = Live { lane, source, received_at: entry.received_at, parked };
         ledger.set_live(entry.id.0, live);
     }
 }

@@ -101,8 +101,7 @@ fn candidates(
         Some(state @ (State::Pending | State::Parked)) => {
             let parked = state == State::Parked;
             let ledger = shared.ledger();
-            let fits = ledger.live_before(before).filter(|(_, live)| live.parked == parked);
-            listed(fits.map(|(seq, _)| seq).take(LOOKED_AT + 1).collect())
+            listed(ledger.live_before(before, parked).take(LOOKED_AT + 1).collect())
         }
         Some(State::Dead) => {
             listed(shared.ledger().dead_before(before).take(LOOKED_AT + 1).collect())

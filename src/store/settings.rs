@@ -3,7 +3,18 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// How the store is set up: the `[store]` section and `intake.max_pending`.
+/// How much may be owed before nothing more is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Unsettled events but for parked ones.
+    pub pending: usize,
+    /// The same of one source, and as many parked ones beside them.
+    pub per_source: usize,
+    /// Unsettled events of one conversation, or of all that share a document.
+    pub per_conversation: usize,
+}
+
+/// How the store is set up: the `[store]` section and the limits of `[intake]`.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// A directory of the store's own; created if need be.
@@ -12,8 +23,7 @@ pub struct Settings {
     pub retention_ms: u64,
     /// How long the vendor's bodies of settled events are kept, in milliseconds from their receipt.
     pub body_retention_ms: u64,
-    /// How many events may be unsettled.
-    pub max_pending: usize,
+    pub limits: Limits,
     /// A commit, or a write into sled behind it, that takes longer fails the store.
     pub commit_timeout: Duration,
     /// sled's page cache; its real use is two to four times this.
@@ -24,13 +34,19 @@ pub struct Settings {
     pub journal_age: Duration,
 }
 
+impl Default for Limits {
+    fn default() -> Self {
+        Self { pending: 100_000, per_source: 100_000, per_conversation: 1_000 }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
             path: PathBuf::from("data/state.sled"),
             retention_ms: 72 * 3_600_000,
             body_retention_ms: 24 * 3_600_000,
-            max_pending: 100_000,
+            limits: Limits::default(),
             commit_timeout: Duration::from_secs(10),
             cache_bytes: 64 * 1024 * 1024,
             free_space_floor: 256 * 1024 * 1024,

@@ -12,6 +12,7 @@ use super::door::Door;
 use super::ledger::Ledger;
 use super::request::{Failed, Health};
 use super::row::{RowError, Rows};
+use super::settings::Limits;
 use super::space::Space;
 
 pub(super) struct Shared {
@@ -24,11 +25,12 @@ pub(super) struct Shared {
     /// None once the store is closed.
     rows: RwLock<Option<Rows>>,
     space: Mutex<Space>,
+    limits: Mutex<Limits>,
     door: OnceLock<Arc<dyn Door>>,
 }
 
 impl Shared {
-    pub(super) fn new(ledger: Ledger, rows: Rows) -> Self {
+    pub(super) fn new(ledger: Ledger, rows: Rows, limits: Limits) -> Self {
         Self {
             ledger: Mutex::new(ledger),
             agenda: Agenda::default(),
@@ -37,6 +39,7 @@ impl Shared {
             moves: Pulse::default(),
             rows: RwLock::new(Some(rows)),
             space: Mutex::default(),
+            limits: Mutex::new(limits),
             door: OnceLock::new(),
         }
     }
@@ -57,6 +60,14 @@ impl Shared {
 
     pub(super) fn door(&self) -> Option<&Arc<dyn Door>> {
         self.door.get()
+    }
+
+    pub(super) fn limits(&self) -> Limits {
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_limits(&self, limits: Limits) {
+        *self.limits.lock().unwrap_or_else(PoisonError::into_inner) = limits;
     }
 
     pub(super) fn space(&self) -> Space {

@@ -7,6 +7,7 @@ mod failing;
 mod forgetting;
 mod histories;
 mod lanes;
+mod limits;
 mod operators;
 mod reopening;
 mod turns;

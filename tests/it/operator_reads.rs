@@ -59,7 +59,8 @@ async fn a_list_costs_what_it_shows_and_webhooks_go_on_meanwhile() {
     let calm_cost = cost_of_lists(&calm, "").await.max(4);
     drop(calm);
 
-    let crowded = Home::new(&sandbox.url(), &Setup::default());
+    let config = "[intake]\nmax_pending_per_conversation = 10000".to_owned();
+    let crowded = Home::new(&sandbox.url(), &Setup { config, ..Setup::default() });
     let crowded = held(&crowded).await;
     post_all(&crowded, (0..CROWD).map(|number| ring("crowd", number)).collect()).await;
     for query in ["", "&state=pending", "&source=native"] {

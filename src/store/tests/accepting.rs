@@ -68,11 +68,11 @@ async fn the_same_id_from_another_source_is_another_event() {
 
 #[tokio::test]
 async fn a_delivery_that_does_not_fit_is_refused_whole_and_duplicates_still_answered() {
-    let bench = Bench::with(|settings| settings.max_pending = 2);
+    let bench = Bench::with(|settings| settings.limits.pending = 2);
     bench.accept(vec![an_offer("e1", "c")]).await;
     let two = delivery(vec![an_offer("e2", "c"), an_offer("e3", "d")]);
     let refusal = bench.store.accept(two).await.unwrap_err();
-    assert!(matches!(refusal, Refusal::Full { retry_after_seconds: 1.. }));
+    assert!(matches!(refusal, Refusal::Full { limit: Limit::Pending, retry_after_seconds: 1.. }));
     assert_eq!(bench.store.event("demo", "e2").unwrap(), None);
     assert_eq!(bench.accept(vec![an_offer("e1", "c")]).await, [Acceptance::Duplicate]);
     assert!(is_new(&bench.accept(vec![an_offer("e2", "c")]).await[0]));

@@ -30,7 +30,11 @@ async fn a_defect_in_the_writer_fails_the_store_and_nothing_waits_for_ever() {
 #[tokio::test]
 async fn a_commit_that_hangs_fails_the_store() {
     let bench = Bench::new();
-    let shared = Arc::new(Shared::new(Ledger::default(), bench.store.inner.shared.rows().unwrap()));
+    let shared = Arc::new(Shared::new(
+        Ledger::default(),
+        bench.store.inner.shared.rows().unwrap(),
+        Limits::default(),
+    ));
     shared.commits.begins_or_ends();
     let (_running, stopped) = mpsc::channel();
     watch_commits(&shared, Duration::from_millis(40), &stopped);

@@ -12,9 +12,6 @@ use crate::store::layout::{self, IdHash};
 use crate::store::request::{Acceptance, Delivery, Failed, Item, Refusal, Settled};
 use crate::store::rows::{BodyPlace, Content, EventRow, Origin, StoryRow};
 
-/// What a sender is told to wait when too much is pending.
-const RETRY_AFTER_SECONDS: u32 = 5;
-
 /// What the events of a delivery have in common.
 struct Sender {
     source: Arc<str>,
@@ -37,13 +34,11 @@ impl Writer {
         let read = |item: &Item| matches!(item, Item::Event(_));
         let request = request.filter(|_| items.is_empty() || items.iter().any(read));
         let hashes: Vec<_> = items.iter().map(|item| layout::hash_of(&source, item.id())).collect();
-        let (fresh, room) = self.fresh_and_room(&hashes);
-        if fresh > 0 && self.shared.space().is_short() {
-            return Ok(Err(Refusal::NoSpace));
+        let fresh = self.fresh(&hashes);
+        if let Some(refusal) = self.refusal(&source, &contact_center, &items, &fresh)? {
+            return Ok(Err(refusal));
         }
-        if fresh > room {
-            return Ok(Err(Refusal::Full { retry_after_seconds: RETRY_AFTER_SECONDS }));
-        }
+        let fresh = fresh.len();
         let bucket = layout::bucket_of(received_at);
         let body = body.filter(|_| fresh > 0);
         let first = self.next_seq;
@@ -64,12 +59,12 @@ impl Writer {
         Ok(Ok(accepted))
     }
 
-    /// How many of the ids are new, each counted once, and how many more may be pending.
-    fn fresh_and_room(&self, hashes: &[IdHash]) -> (usize, usize) {
-        let ledger = self.shared.ledger();
-        let fresh: HashSet<_> =
-            hashes.iter().filter(|hash| ledger.seq_of(hash).is_none()).collect();
-        (fresh.len(), self.terms.max_pending.saturating_sub(ledger.live_len()))
+    /// The places of the ids that are new, each once.
+    fn fresh(&self, hashes: &[IdHash]) -> Vec<usize> {
+        let (ledger, mut seen) = (self.shared.ledger(), HashSet::new());
+        let is_new = |hash: &IdHash| ledger.seq_of(hash).is_none() && seen.insert(*hash);
+        let mut is_new = is_new;
+        (0..hashes.len()).filter(|place| is_new(&hashes[*place])).collect()
     }
 
     fn accept_item(

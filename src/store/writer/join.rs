@@ -97,8 +97,10 @@ impl Writer {
         let owed: Vec<_> = owed
             .map(|entry| {
                 let parked = matches!(entry.stage, Stage::Parked { .. });
+                let source = moving.origins.get(&entry.id).map_or("", |origin| &origin.source);
+                let source = self.shared.ledger().source_named(source);
                 let lane = Arc::clone(root);
-                (entry.id.0, Live { lane, received_at: entry.received_at, parked })
+                (entry.id.0, Live { lane, source, received_at: entry.received_at, parked })
             })
             .collect();
         for document in self.load(root)?.absorb(moving) {
@@ -133,7 +135,7 @@ impl Writer {
     }
 
     /// The lane that is said to be a document's, if it is there.
-    fn root_of(
+    pub(super) fn root_of(
         &self,
         contact_center: &str,
         document: &DocumentRef,

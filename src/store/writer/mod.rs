@@ -11,6 +11,7 @@ mod join;
 mod operator;
 mod recover;
 mod retention;
+mod room;
 mod turn;
 
 use std::io;
@@ -119,7 +120,6 @@ pub(super) struct Queued {
 pub(super) struct Terms {
     pub(super) rules: Arc<dyn RulesFor>,
     pub(super) now: fn() -> UnixMillis,
-    pub(super) max_pending: usize,
     pub(super) retention_ms: u64,
     pub(super) body_retention_ms: u64,
     pub(super) space: SpaceWatch,

@@ -182,8 +182,11 @@ impl Writer {
             Effect::Enqueue { entry } => {
                 if let Some(entry) = lane.conversation.entry(entry) {
                     let parked = matches!(entry.stage, Stage::Parked { .. });
+                    let source = lane.origins.get(&entry.id).map_or("", |origin| &origin.source);
                     let (lane, received_at) = (Arc::clone(key), entry.received_at);
-                    shared.ledger().set_live(entry.id.0, Live { lane, received_at, parked });
+                    let mut ledger = shared.ledger();
+                    let source = ledger.source_named(source);
+                    ledger.set_live(entry.id.0, Live { lane, source, received_at, parked });
                 }
             }
             Effect::Call { entry, .. } | Effect::LookUp { entry, .. } => {

@@ -1,0 +1,100 @@
+//! Whether a delivery may be taken: how much is owed already, in all, to its source, and in the lanes of its conversations.
+//!
+//! Each of a source's events counts for itself and against nobody else: a source that owes much, or a conversation that does,
+//! is turned away alone. What is parked counts apart, since it waits for a person.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Writer;
+use crate::routing::{DocumentRef, LaneKey, RoutingEvent};
+use crate::store::request::{Failed, Item, Limit, Refusal};
+
+/// What a sender is told to wait when too much is owed, in seconds.
+const RETRY_AFTER: u32 = 5;
+/// The same where a person has to add a mapping first.
+const RETRY_AFTER_PARKED: u32 = 30;
+
+/// What a delivery would add.
+#[derive(Default)]
+struct Added {
+    to_lanes: HashMap<Arc<LaneKey>, usize>,
+    /// Documents that no lane has yet, and the lanes that they would get.
+    documents: HashMap<DocumentRef, Arc<LaneKey>>,
+}
+
+impl Writer {
+    /// What stands against taking a delivery whose items at the places `fresh` are new.
+    pub(super) fn refusal(
+        &mut self,
+        source: &str,
+        contact_center: &str,
+        items: &[Item],
+        fresh: &[usize],
+    ) -> Result<Option<Refusal>, Failed> {
+        if fresh.is_empty() {
+            return Ok(None);
+        }
+        if self.shared.space().is_short() {
+            return Ok(Some(Refusal::NoSpace));
+        }
+        let limits = self.shared.limits();
+        let (pending, owed) = {
+            let ledger = self.shared.ledger();
+            (ledger.pending(), ledger.owed_to(source))
+        };
+        let full =
+            |limit, retry_after_seconds| Ok(Some(Refusal::Full { limit, retry_after_seconds }));
+        if owed.parked >= limits.per_source {
+            return full(Limit::Parked, RETRY_AFTER_PARKED);
+        }
+        if owed.pending + fresh.len() > limits.per_source {
+            return full(Limit::Source, RETRY_AFTER);
+        }
+        if pending + fresh.len() > limits.pending {
+            return full(Limit::Pending, RETRY_AFTER);
+        }
+        let mut added = Added::default();
+        for item in fresh.iter().filter_map(|place| items.get(*place)) {
+            let Item::Event(event) = item else { continue };
+            if self.owed_with(contact_center, event, &mut added)? > limits.per_conversation {
+                return full(Limit::Conversation, RETRY_AFTER);
+            }
+        }
+        Ok(None)
+    }
+
+    /// How much an event's lane would owe with it and with all that was added before.
+    fn owed_with(
+        &mut self,
+        contact_center: &str,
+        event: &RoutingEvent,
+        added: &mut Added,
+    ) -> Result<usize, Failed> {
+        let contact_center = contact_center.to_owned();
+        let conversation = event.conversation.clone();
+        let lane = self.lane_of(&Arc::new(LaneKey { contact_center, conversation }))?;
+        let root = match &event.document {
+            Some(document) if !self.load(&lane)?.has_document(document) => {
+                match self.root_of(&lane.contact_center, document)? {
+                    Some(root) => self.lane_of(&root)?,
+                    None => {
+                        let root = added.documents.entry(document.clone());
+                        Arc::clone(root.or_insert_with(|| Arc::clone(&lane)))
+                    }
+                }
+            }
+            Some(_) | None => Arc::clone(&lane),
+        };
+        let ledger = self.shared.ledger();
+        let owed_in = |lane: &Arc<LaneKey>, added: &Added| {
+            ledger.owed_in(lane) + added.to_lanes.get(lane).copied().unwrap_or_default()
+        };
+        let mut owed = owed_in(&root, added) + 1;
+        if root != lane {
+            owed += owed_in(&lane, added);
+        }
+        *added.to_lanes.entry(root).or_default() += 1;
+        Ok(owed)
+    }
+}

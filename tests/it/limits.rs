@@ -1,0 +1,100 @@
+//! Bounds of what may be owed: whoever reaches one is turned away alone.
+
+use reqwest::Response;
+use serde_json::{Value, json};
+
+use super::support::bridge::Bridge;
+use super::support::sign::NATIVE_SECRET;
+use super::support::{an_offer, eventually, with};
+
+/// Two sources that share the tables of contact centre `native`.
+async fn bridge(intake: &str) -> Bridge {
+    let config = format!(
+        "[intake]\n{intake}\n[sources.second]\nvendor = \"native\"\ncontact_center = \"native\"\nsecrets = [\"{NATIVE_SECRET}\"]"
+    );
+    let bridge = Bridge::configured(&config).await;
+    assert_eq!(bridge.post_admin("/v1/hold").await.0, 200);
+    bridge
+}
+
+fn offers(prefix: &str, count: usize) -> Value {
+    let one = |number: usize| {
+        with(
+            an_offer(&format!("{prefix}-{number}"), &format!("{prefix}-{number}")),
+            json!({ "timeout_seconds": 3_600 }),
+        )
+    };
+    Value::Array((0..count).map(one).collect())
+}
+
+async fn post(bridge: &Bridge, source: &str, body: &Value) -> Response {
+    let id = format!("msg_{}", hex::encode(rand::random::<[u8; 8]>()));
+    bridge.deliver(source, &id, body.to_string().as_bytes()).await
+}
+
+/// The words of a request that is turned away for now.
+async fn turned_away(response: Response) -> String {
+    assert_eq!(response.status(), 503);
+    assert!(response.headers().contains_key("retry-after"));
+    let problem: Value = response.json().await.expect("a problem");
+    problem["detail"].as_str().expect("why").to_owned()
+}
+
+async fn counts(bridge: &Bridge, series: &str) -> bool {
+    let (_, page) = bridge.get("/metrics").await;
+    page.as_str().is_some_and(|page| page.contains(series))
+}
+
+#[tokio::test]
+async fn a_source_at_its_share_leaves_room_for_others() {
+    let bridge = bridge("max_pending = 20").await;
+    assert_eq!(post(&bridge, "native", &offers("a", 10)).await.status(), 202);
+    let why = turned_away(post(&bridge, "native", &offers("b", 1)).await).await;
+    assert_eq!(why, "too much of this source is pending");
+    assert_eq!(post(&bridge, "second", &offers("c", 10)).await.status(), 202);
+    let series = "awa_bridge_rejected_requests_total{source=\"native\",limit=\"source\"} ";
+    assert!(counts(&bridge, series).await);
+}
+
+#[tokio::test]
+async fn what_waits_for_a_mapping_shuts_nobody_else_out() {
+    let bridge = bridge("max_pending = 20").await;
+    assert_eq!(bridge.post_admin("/v1/resume").await.0, 200);
+    for round in 0..2 {
+        let mut unmapped = offers(&format!("u{round}"), 5);
+        for offer in unmapped.as_array_mut().expect("offers") {
+            offer["queue"] = json!("nobody-knows-it");
+        }
+        assert_eq!(post(&bridge, "native", &unmapped).await.status(), 202);
+    }
+    eventually("all to be parked", async || {
+        let (_, status) = bridge.get("/v1/status").await;
+        (status["events"]["parked"] == 10).then_some(())
+    })
+    .await;
+    let why = turned_away(post(&bridge, "native", &offers("x", 1)).await).await;
+    assert_eq!(why, "too many events of this source wait for a mapping");
+    assert_eq!(bridge.post_admin("/v1/hold").await.0, 200);
+    assert_eq!(post(&bridge, "second", &offers("c", 10)).await.status(), 202);
+}
+
+#[tokio::test]
+async fn a_conversation_at_its_bound_leaves_the_others_alone_and_a_restart_forgets_nothing() {
+    let mut bridge = bridge("max_pending_per_conversation = 3").await;
+    let more = |number: usize| {
+        let waits = json!({ "segment": format!("s-{number}"), "queue": "unknown", "timeout_seconds": 3_600 });
+        with(an_offer(&format!("e-{number}"), "crowd"), waits)
+    };
+    for number in 0..3 {
+        bridge.accept(&more(number)).await;
+    }
+    let mixed = json!([an_offer("o-1", "other"), more(3)]);
+    let why = turned_away(post(&bridge, "second", &mixed).await).await;
+    assert_eq!(why, "too much of one conversation is pending");
+    assert_eq!(bridge.get("/v1/events/second/o-1").await.0, 404, "nothing of it is stored");
+    bridge.accept(&an_offer("o-2", "other")).await;
+    bridge.restart().await;
+    turned_away(post(&bridge, "native", &more(4)).await).await;
+    assert_eq!(bridge.post_admin("/v1/events/native/e-2/discard").await.0, 200);
+    bridge.accept(&more(4)).await;
+}
