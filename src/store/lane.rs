@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::row::{RowError, Rows};
+use super::apart::{Apart, WITHIN};
+use super::row::{Changes, RowError, Rows};
 use super::rows::{Content, ConversationRow, EntryRow, EventRow, Origin};
 use super::{layout, pack};
 use crate::routing::{
@@ -29,6 +30,8 @@ pub(super) struct Lane {
     documents: Vec<DocumentRef>,
     /// Where the conversation is carried out, if not here: then nothing is owed here.
     pub(super) moved_to: Option<Arc<LaneKey>>,
+    /// The entries that have rows of their own, as they were last written.
+    apart: Apart,
 }
 
 /// A lane as read, and the entries whose events could not be.
@@ -64,9 +67,17 @@ impl Lane {
             },
             origins: HashMap::with_capacity(row.entries.len()),
             history: row.history,
+            apart: Apart::default(),
         };
-        let mut lost = Vec::new();
-        for entry in row.entries {
+        let (mut lost, mut entries) = (Vec::new(), row.entries);
+        for seq in row.apart.iter() {
+            match lane.apart.read(rows, seq) {
+                Ok(entry) => entries.push(entry),
+                Err(RowError::Read(why)) => return Err(RowError::Read(why)),
+                Err(damage) => lost.push((EntryRow::lost(seq), damage)),
+            }
+        }
+        for entry in entries {
             match read_event(rows, entry.id.0) {
                 Ok(event) => lane.restore(entry, event),
                 Err(RowError::Read(why)) => return Err(RowError::Read(why)),
@@ -120,6 +131,7 @@ impl Lane {
             named: None,
             documents: self.take_documents(),
             moved_to: None,
+            apart: std::mem::take(&mut self.apart),
         }
     }
 
@@ -127,6 +139,7 @@ impl Lane {
     pub(super) fn absorb(&mut self, other: Self) -> Vec<DocumentRef> {
         self.conversation.absorb(other.conversation);
         self.origins.extend(other.origins);
+        self.apart.absorb(other.apart);
         self.history.extend(other.history);
         self.history.sort_unstable();
         self.history.dedup();
@@ -186,12 +199,23 @@ impl Lane {
             consult: consult.clone(),
             legs: legs.clone(),
             recent: recent.clone(),
-            entries: entries.iter().map(|entry| self.entry_row(entry)).collect(),
+            entries: entries.iter().take(WITHIN).map(|entry| self.entry_row(entry)).collect(),
+            apart: entries.iter().skip(WITHIN).map(|entry| entry.id.0).collect(),
             history: self.history.clone(),
             named: self.named.clone().filter(|named| Some(named) != document.as_ref()),
             documents: self.documents.clone(),
             moved_to: self.moved_to.as_ref().map(|root| root.conversation.clone()),
         }
+    }
+
+    /// Writes what has changed of the entries that have rows of their own; whether there are any.
+    pub(super) fn write_apart(&mut self, changes: &mut Changes) -> bool {
+        let mut apart = std::mem::take(&mut self.apart);
+        let entries = self.conversation.entries.iter().skip(WITHIN);
+        let entries = entries.map(|entry| (entry, self.origins.get(&entry.id)));
+        apart.write(entries, |entry| self.entry_row(entry), changes);
+        self.apart = apart;
+        !self.apart.is_empty()
     }
 
     fn entry_row(&self, entry: &Entry) -> EntryRow {

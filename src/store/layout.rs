@@ -14,6 +14,7 @@
 //! | bodies | `b` bucket:`u32` seq:`u64` chunk | the vendor's bodies of one commit, packed as `pack.rs` says; each under its first event's seq |
 //! | ids | `i` bucket:`u32` seq:`u64` chunk | up to 64 times hash:16 seq:`u64`; the key's seq is the first of them |
 //! | conversations | `c` pack:`u64` chunk | [`ConversationRow`](super::rows::ConversationRow)s with their names, packed as `shelf.rs` says: each is `L` (calls owed), `M` (moved into another's lane) or `I` (idle), then JSON |
+//! | entry | `n` seq:`u64` chunk | JSON [`EntryRow`](super::rows::EntryRow) of an unsettled event, where its conversation owes so many that they do not lie in its own row |
 //! | document | `r` hash:16 chunk | JSON [`LaneKey`](crate::routing::LaneKey) of the lane that carries the document's events out; the hash is over contact centre, table and sys_id |
 //!
 //! `seq` is the entry's id, the place in the order of arrival. `bucket` is the time of receipt in units of ten minutes since 1970:
@@ -44,6 +45,7 @@ pub(super) enum Prefix {
     Ids = b'i',
     Conversations = b'c',
     Document = b'r',
+    Entry = b'n',
 }
 
 impl Prefix {
@@ -74,6 +76,10 @@ pub(super) fn story(seq: u64) -> Key {
 
 pub(super) fn dead(seq: u64) -> Key {
     numbered(Prefix::Dead, seq)
+}
+
+pub(super) fn entry(seq: u64) -> Key {
+    numbered(Prefix::Entry, seq)
 }
 
 pub(super) fn body(bucket: u32, seq: u64) -> Key {
@@ -135,7 +141,7 @@ pub(super) fn hash_of_document(contact_center: &str, document: &DocumentRef) -> 
     hash_of(contact_center, &format!("{}:{}", document.table, document.sys_id))
 }
 
-/// The number of an `e`, `s`, `d` or `c` key; none if it is no such key.
+/// The number of an `e`, `s`, `d`, `c` or `n` key; none if it is no such key.
 pub(super) fn seq_in(key: &[u8]) -> Option<u64> {
     let (number, _chunk) = key.get(1..)?.split_first_chunk::<8>()?;
     Some(u64::from_be_bytes(*number))

@@ -6,6 +6,7 @@
 //! calls ServiceNow, never reads the wall clock but through the function it is given, and never starts afresh over a store that it cannot read.
 
 mod agenda;
+mod apart;
 mod directory;
 mod door;
 mod durable;

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::apart::Apart;
 use super::directory::{Before, Directory};
 use super::journal::{self, Journal};
 use super::keeper::Witness;
@@ -20,8 +21,10 @@ use super::tally::{self, Tally};
 use super::{Settings, durable, ids, keeper, pack, shelf};
 use crate::routing::{LaneKey, Stage};
 
-/// The schema that this program writes and the newest that it reads.
-pub(super) const SCHEMA: u32 = 1;
+/// The newest schema that this program reads; written once an entry has a row of its own.
+pub(super) const SCHEMA: u32 = 2;
+/// What it writes until then, so that the program before can still open the store.
+const FIRST: u32 = 1;
 
 /// How long sled may take to let go of its lock after a store of this process was closed.
 const LOCK_PATIENCE: Duration = Duration::from_secs(3);
@@ -42,6 +45,7 @@ pub(super) struct Opened {
 
 /// Where the writer goes on.
 pub(super) struct Place {
+    pub(super) schema: u32,
     /// The first number that is free.
     pub(super) next_seq: u64,
     /// The number of the last commit.
@@ -62,14 +66,21 @@ pub(super) fn open(settings: &Settings) -> Result<Opened, OpenError> {
     directory.prepare()?;
     let db = open_sled(&settings.path, settings.cache_bytes)?;
     let rows = Rows::new(&db);
-    check_schema(&directory, &db, &rows)?;
+    let schema = check_schema(&directory, &db, &rows)?;
     let commits = take_in_journal(&directory, &db, &rows)?;
     let files = || Ok((Tally::open(&settings.path)?, Journal::open(&settings.path)?));
     directory.close_files()?;
     let (tally, journal) = files()
         .and_then(|files| directory.mark_running().map(|()| files))
         .map_err(|error| OpenError::Directory { path: settings.path.clone(), error })?;
-    rebuild(directory, db, rows, |next_seq, rows| Place { next_seq, commits, tally, journal, rows })
+    rebuild(directory, db, rows, |next_seq, rows| Place {
+        schema,
+        next_seq,
+        commits,
+        tally,
+        journal,
+        rows,
+    })
 }
 
 fn open_sled(path: &Path, cache_bytes: u64) -> Result<sled::Db, OpenError> {
@@ -95,12 +106,12 @@ fn open_sled(path: &Path, cache_bytes: u64) -> Result<sled::Db, OpenError> {
     }
 }
 
-fn check_schema(directory: &Directory, db: &sled::Db, rows: &Rows) -> Result<(), OpenError> {
+fn check_schema(directory: &Directory, db: &sled::Db, rows: &Rows) -> Result<u32, OpenError> {
     let path = || directory.path().to_owned();
     let found = rows.get(&layout::schema()).map_err(|error| fatal(directory.path(), error))?;
     let Some(row) = found else {
         return match directory.before() {
-            Before::Fresh if is_new(db, rows) => create(directory, db),
+            Before::Fresh if is_new(db, rows) => create(directory, db).map(|()| FIRST),
             Before::Fresh => Err(OpenError::Foreign(path())),
             Before::Closed | Before::Unclean => {
                 let copy = directory
@@ -112,7 +123,7 @@ fn check_schema(directory: &Directory, db: &sled::Db, rows: &Rows) -> Result<(),
     };
     let schema = std::str::from_utf8(&row.content).ok().and_then(|text| text.parse::<u32>().ok());
     match schema {
-        Some(SCHEMA) => Ok(()),
+        Some(schema @ FIRST..=SCHEMA) => Ok(schema),
         Some(schema) => Err(OpenError::Newer { path: path(), schema }),
         None => Err(OpenError::Damaged { path: path(), why: "its schema row".to_owned() }),
     }
@@ -141,7 +152,7 @@ fn take_in_journal(directory: &Directory, db: &sled::Db, rows: &Rows) -> Result<
 
 fn create(directory: &Directory, db: &sled::Db) -> Result<(), OpenError> {
     let mut changes = Changes::default();
-    changes.put(&layout::schema(), SCHEMA.to_string().as_bytes());
+    changes.put(&layout::schema(), FIRST.to_string().as_bytes());
     changes.put(&layout::next_seq(), &1_u64.to_be_bytes());
     save(directory, db, &changes.into_rows().collect(), 0)
 }
@@ -200,7 +211,7 @@ fn rebuild(
         .for_each(|pack| ledger.shelves.last_found(pack));
     for found in rows.scan(Prefix::Conversations) {
         let Some((key, row)) = sound(found, &mut damaged).map_err(fatal)? else { continue };
-        match take_pack(&key, &row.content, &mut ledger) {
+        match take_pack(&rows, &key, &row.content, &mut ledger) {
             Ok(found) => {
                 lanes.extend(found.owing);
                 moved.extend(found.moved);
@@ -238,7 +249,12 @@ struct Found {
 }
 
 /// Takes note of a pack's conversations.
-fn take_pack(key: &[u8], content: &[u8], ledger: &mut Ledger) -> Result<Found, RowError> {
+fn take_pack(
+    rows: &Rows,
+    key: &[u8],
+    content: &[u8],
+    ledger: &mut Ledger,
+) -> Result<Found, RowError> {
     let damaged = || RowError::Corrupt(key.escape_ascii().to_string());
     let pack = layout::seq_in(key).ok_or_else(damaged)?;
     let mut found = Found::default();
@@ -247,7 +263,7 @@ fn take_pack(key: &[u8], content: &[u8], ledger: &mut Ledger) -> Result<Found, R
         ledger.see_contact_center(&lane.contact_center);
         if ConversationRow::owes_calls(row) {
             let lane = Arc::new(lane);
-            set_live(ledger, &lane, &ConversationRow::decode(key, row)?);
+            set_live(rows, ledger, &lane, ConversationRow::decode(key, row)?)?;
             found.owing.push(lane);
         } else if ConversationRow::is_moved(row)
             && let Some(conversation) = ConversationRow::decode(key, row)?.moved_to
@@ -280,8 +296,22 @@ fn take_moved(
     strays.into_iter().collect()
 }
 
-fn set_live(ledger: &mut Ledger, lane: &Arc<LaneKey>, row: &ConversationRow) {
-    for entry in &row.entries {
+/// Notes the entries of a lane. One that cannot be read is found when the lane is taken up.
+fn set_live(
+    rows: &Rows,
+    ledger: &mut Ledger,
+    lane: &Arc<LaneKey>,
+    row: ConversationRow,
+) -> Result<(), RowError> {
+    let mut entries = row.entries;
+    for seq in row.apart.iter() {
+        match Apart::default().read(rows, seq) {
+            Ok(entry) => entries.push(entry),
+            Err(RowError::Corrupt(_)) => {}
+            Err(error @ (RowError::Read(_) | RowError::Newer(_))) => return Err(error),
+        }
+    }
+    for entry in entries {
         if entry.ended.is_some() {
             ledger.watch(entry.id.0);
             continue;
@@ -291,6 +321,7 @@ fn set_live(ledger: &mut Ledger, lane: &Arc<LaneKey>, row: &ConversationRow) {
         let live = Live { lane, source, received_at: entry.received_at, parked };
         ledger.set_live(entry.id.0, live);
     }
+    Ok(())
 }
 
 /// The number in a row, if the row is there.

@@ -12,7 +12,7 @@ use super::pack::{self, Pack};
 use super::record::{ConversationRecord, EventRecord, Filter, Page, State};
 use super::request::Failed;
 use super::row::{RowError, Rows};
-use super::rows::{Content, ConversationRow, EntryRow, EventRow, StoryRow, decode};
+use super::rows::{Content, ConversationRow, EntryRow, EventRow, Runs, StoryRow, decode};
 use super::shared::Shared;
 use super::shelf;
 use crate::routing::{ConversationId, LaneKey};
@@ -160,6 +160,8 @@ struct Reader<'a> {
 struct Owed {
     moved_to: Option<ConversationId>,
     entries: HashMap<u64, EntryRow>,
+    /// Those that have rows of their own.
+    apart: Runs,
 }
 
 impl<'a> Reader<'a> {
@@ -203,10 +205,21 @@ impl<'a> Reader<'a> {
     fn entry(&mut self, mut lane: LaneKey, seq: u64) -> Result<Option<EntryRow>, RowError> {
         for _ in 0..MOVES {
             let Some(owed) = self.owed(&lane)? else { return Ok(None) };
-            match &owed.moved_to {
-                Some(root) => lane.conversation = root.clone(),
-                None => return Ok(owed.entries.get(&seq).cloned()),
+            if let Some(root) = &owed.moved_to {
+                lane.conversation = root.clone();
+                continue;
             }
+            if !owed.apart.contains(seq) {
+                return Ok(owed.entries.get(&seq).cloned());
+            }
+            let key = layout::entry(seq);
+            if let Some(row) = self.rows.get(&key)? {
+                self.read += row.content.len();
+                return decode(&key, &row.content).map(Some);
+            }
+            // It has come into the lane's row or was settled since that was read.
+            self.lanes.remove(&lane);
+            self.packs.clear();
         }
         Ok(None)
     }
@@ -217,7 +230,7 @@ impl<'a> Reader<'a> {
         }
         let owed = self.conversation_row(lane)?.map(|row| {
             let entries = row.entries.into_iter().map(|entry| (entry.id.0, entry)).collect();
-            Rc::new(Owed { moved_to: row.moved_to, entries })
+            Rc::new(Owed { moved_to: row.moved_to, entries, apart: row.apart })
         });
         self.lanes.insert(lane.clone(), owed.clone());
         Ok(owed)

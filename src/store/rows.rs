@@ -156,9 +156,12 @@ pub(super) struct ConversationRow {
     pub(super) legs: Vec<Leg>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) recent: Vec<Recent>,
-    /// Unsettled, in order of arrival.
+    /// The first unsettled ones, in order of arrival.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) entries: Vec<EntryRow>,
+    /// The others, which have rows of their own.
+    #[serde(default, skip_serializing_if = "Runs::is_empty")]
+    pub(super) apart: Runs,
     /// The latest events, oldest first: of all conversations that the lane carries out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) history: Vec<u64>,
@@ -171,6 +174,37 @@ pub(super) struct ConversationRow {
     /// The conversation of the same contact centre in whose lane this one is carried out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) moved_to: Option<ConversationId>,
+}
+
+/// Numbers in an order, as runs of consecutive ones: the first of each, and how many.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Runs(Vec<(u64, u64)>);
+
+impl Runs {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = u64> + '_ {
+        self.0.iter().flat_map(|(first, count)| *first..first.saturating_add(*count))
+    }
+
+    pub(super) fn contains(&self, number: u64) -> bool {
+        self.0.iter().any(|(first, count)| number.checked_sub(*first).is_some_and(|at| at < *count))
+    }
+}
+
+impl FromIterator<u64> for Runs {
+    fn from_iter<T: IntoIterator<Item = u64>>(numbers: T) -> Self {
+        let mut runs: Vec<(u64, u64)> = Vec::new();
+        for number in numbers {
+            match runs.last_mut() {
+                Some((first, count)) if first.checked_add(*count) == Some(number) => *count += 1,
+                Some(_) | None => runs.push((number, 1)),
+            }
+        }
+        Self(runs)
+    }
 }
 
 /// The state of an unsettled entry; what it says is in its event row.

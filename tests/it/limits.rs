@@ -1,9 +1,12 @@
 //! Bounds of what may be owed: whoever reaches one is turned away alone.
 
+use awa_bridge::sandbox::Switches;
 use reqwest::Response;
 use serde_json::{Value, json};
 
-use super::support::bridge::Bridge;
+use super::operator_reads::ticks;
+use super::support::bridge::{Bridge, Setup, start_sandbox};
+use super::support::program::{Daemon, Home};
 use super::support::sign::NATIVE_SECRET;
 use super::support::{an_offer, eventually, with};
 
@@ -97,4 +100,45 @@ async fn a_conversation_at_its_bound_leaves_the_others_alone_and_a_restart_forge
     turned_away(post(&bridge, "native", &more(4)).await).await;
     assert_eq!(bridge.post_admin("/v1/events/native/e-2/discard").await.0, 200);
     bridge.accept(&more(4)).await;
+}
+
+/// CPU ticks and bytes that the daemon has spent until now.
+fn spent(daemon: &Daemon) -> (u64, u64) {
+    let read = |file: &str| {
+        std::fs::read_to_string(format!("/proc/{}/{file}", daemon.pid())).expect("its account")
+    };
+    let io = read("io");
+    let written = io.lines().find_map(|line| line.strip_prefix("wchar: ")).expect("a number");
+    (ticks(daemon), written.parse().expect("a number"))
+}
+
+#[tokio::test]
+async fn an_event_of_a_long_conversation_costs_little_more_than_one_of_a_short() {
+    const MORE: usize = 100;
+    let sandbox = start_sandbox(Switches { documents_appear: true, ..Switches::default() }).await;
+    let config = "[intake]\nmax_pending_per_conversation = 1100".to_owned();
+    let home = Home::new(&sandbox.url(), &Setup { config, ..Setup::default() });
+    let daemon = home.start().await;
+    assert_eq!(daemon.post_admin("/v1/hold").await.0, 200);
+    let ring = |conversation: &str, number: usize| {
+        let offer = an_offer(&format!("{conversation}-{number}"), conversation);
+        with(offer, json!({ "segment": format!("s-{number}"), "timeout_seconds": 3_600 }))
+    };
+    let crowd: Vec<Value> = (0..1_000).map(|number| ring("crowd", number)).collect();
+    for some in crowd.chunks(100) {
+        assert_eq!(daemon.post(&Value::Array(some.to_vec())).await, Some(202));
+    }
+    let before = spent(&daemon);
+    for number in 0..MORE {
+        assert_eq!(daemon.post(&ring(&format!("fresh-{number}"), 0)).await, Some(202));
+    }
+    let between = spent(&daemon);
+    for number in 0..MORE {
+        assert_eq!(daemon.post(&ring("crowd", 1_000 + number)).await, Some(202));
+    }
+    let after = spent(&daemon);
+    let fresh = (between.0 - before.0, between.1 - before.1);
+    let crowded = (after.0 - between.0, after.1 - between.1);
+    assert!(crowded.1 < fresh.1 * 5, "bytes: {crowded:?} against {fresh:?}");
+    assert!(crowded.0 < fresh.0.max(10) * 5, "CPU: {crowded:?} against {fresh:?}");
 }

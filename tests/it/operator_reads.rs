@@ -33,7 +33,7 @@ async fn post_all(daemon: &Daemon, events: Vec<Value>) {
 }
 
 /// The CPU time of the daemon until now, in clock ticks.
-fn ticks(daemon: &Daemon) -> u64 {
+pub(crate) fn ticks(daemon: &Daemon) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", daemon.pid())).expect("its times");
     let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
     [11, 12].map(|field: usize| fields[field].parse::<u64>().expect("a number")).iter().sum()

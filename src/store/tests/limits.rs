@@ -120,3 +120,58 @@ async fn what_is_owed_is_counted_right_after_every_change_and_a_restart() {
     let ((pending, parked), other, _) = owed(&bench.after_a_kill());
     assert_eq!((pending, parked, other), (2, 1, (1, 0)));
 }
+
+#[tokio::test]
+async fn entries_beyond_the_first_have_rows_of_their_own_that_go_with_them() {
+    let bench = Bench::new();
+    let rows = |bench: &Bench| {
+        bench.store.inner.shared.rows().unwrap().scan(layout::Prefix::Entry).count()
+    };
+    for number in 0..20 {
+        bench.accept(vec![an_offer(&format!("e{number}"), "c")]).await;
+    }
+    let apart = rows(&bench);
+    assert!((15..20).contains(&apart), "{apart}");
+    let bench = bench.after_a_kill();
+    assert_eq!((rows(&bench), bench.store.counts().pending), (apart, 20));
+    let listed = |bench: &Bench, state| {
+        let filter = Filter { state: Some(state), limit: 100, ..Filter::default() };
+        let page = bench.store.events(&filter).unwrap();
+        page.events.into_iter().map(|event| (event.id, event.due_at.is_some())).collect::<Vec<_>>()
+    };
+    let expected: Vec<_> = (0..20).rev().map(|number| (format!("e{number}"), true)).collect();
+    assert_eq!(listed(&bench, State::Pending), expected);
+    for number in [19, 7, 0, 1, 2] {
+        bench.store.discard("demo", &format!("e{number}"), "ann".to_owned()).await.unwrap();
+    }
+    assert_eq!(rows(&bench), apart - 5);
+    bench.store.replay("demo", "e7", true, "ann".to_owned()).await.unwrap();
+    assert_eq!(rows(&bench), apart - 4);
+    let bench = bench.reopened().await;
+    assert_eq!((rows(&bench), bench.store.counts().pending), (apart - 4, 16));
+    for number in (3..19).rev() {
+        bench.store.discard("demo", &format!("e{number}"), "ann".to_owned()).await.unwrap();
+    }
+    assert_eq!((rows(&bench), bench.store.counts().pending), (0, 0));
+}
+
+#[tokio::test]
+async fn entries_with_rows_of_their_own_move_with_their_lane() {
+    let bench = Bench::new();
+    for number in 0..6 {
+        let bare = of_kind("offer", &format!("m{number}"), "mover");
+        let (queue, agent) = (Some("q".to_owned()), Some("a".to_owned()));
+        bench.accept(vec![event(EventJson { queue, agent, ..bare })]).await;
+        bench.accept(vec![an_offer(&format!("r{number}"), "c")]).await;
+    }
+    let named =
+        EventJson { document: Some(document_json(DOCUMENT)), ..of_kind("bind", "b", "mover") };
+    bench.accept(vec![event(named)]).await;
+    assert_eq!(bench.store.inner.shared.ledger().owed_in(&lane("c")), 12);
+    let bench = bench.after_a_kill();
+    assert_eq!(bench.store.counts().pending, 12);
+    let ledger_says = bench.store.inner.shared.ledger().owed_in(&lane("c"));
+    assert_eq!(ledger_says, 12);
+    let rows = bench.store.inner.shared.rows().unwrap().scan(layout::Prefix::Entry).count();
+    assert!((8..12).contains(&rows), "{rows}");
+}

@@ -29,6 +29,8 @@ pub(super) struct Group {
     forgotten: HashSet<Arc<LaneKey>>,
     /// Lanes whose place on the agenda is to be published.
     touched: HashSet<Arc<LaneKey>>,
+    /// Whether an entry has had a row of its own.
+    pub(super) has_apart: bool,
     answers: Vec<Box<dyn FnOnce() + Send>>,
     leaving: Vec<Leaving>,
 }
@@ -81,6 +83,7 @@ impl Group {
         let mut rows = NewRows::with_capacity(self.dirty.len() + self.forgotten.len());
         for key in self.dirty.drain() {
             if let Some(lane) = cache.get_mut(&key) {
+                self.has_apart |= lane.write_apart(&mut self.changes);
                 rows.push((Arc::clone(&key), Some(lane.to_row().encode())));
             }
             self.touched.insert(key);

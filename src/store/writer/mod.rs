@@ -33,7 +33,7 @@ use super::journal::Journal;
 use super::keeper::Keeper;
 use super::lane::LaneCache;
 use super::layout;
-use super::open::Place;
+use super::open::{Place, SCHEMA};
 use super::request::{
     Acceptance, Claim, Delivery, DiscardAnswer, Failed, Refusal, ReplayAnswer, Settled,
 };
@@ -139,6 +139,8 @@ pub(super) struct Writer {
     first_seq: u64,
     /// Numbers below it may be used without another word on disk.
     reserved_seq: u64,
+    /// What a program has to know to read what is here.
+    schema: u32,
     /// The number of the last commit.
     commits: u64,
     tally: Tally,
@@ -161,7 +163,7 @@ impl Writer {
         terms: Terms,
         place: Place,
     ) -> io::Result<Self> {
-        let Place { next_seq, commits, tally, journal, rows } = place;
+        let Place { schema, next_seq, commits, tally, journal, rows } = place;
         let memtable = Arc::clone(&rows.memtable);
         let keeper = Keeper::start(directory.path(), db.clone(), memtable, Arc::clone(&shared))?;
         Ok(Self {
@@ -175,6 +177,7 @@ impl Writer {
             next_seq,
             first_seq: next_seq,
             reserved_seq: next_seq,
+            schema,
             commits,
             tally,
             journal,
@@ -315,6 +318,10 @@ impl Writer {
     /// Writes the rows of the lanes that have changed.
     fn shelve(&mut self) -> Result<Moves, Failed> {
         let new = self.group.take_lanes(&mut self.cache);
+        if self.group.has_apart && self.schema < SCHEMA {
+            self.schema = SCHEMA;
+            self.group.changes.put(&layout::schema(), SCHEMA.to_string().as_bytes());
+        }
         let left = self.shared.ledger().shelves.left_by(&new);
         Ok(shelf::write(&self.rows, left, new, &mut self.group.changes)?)
     }

@@ -60,12 +60,28 @@ impl Writer {
                 self.commit()?;
             }
         }
+        self.forget_entries_of_nobody()?;
         for key in rows.damaged(Prefix::Conversations)? {
             let chunks = rows.chunks(&key)?;
             self.group.changes.remove(&key, 0, chunks);
         }
         self.forget_lost_documents()?;
         self.commit()
+    }
+
+    /// Clears away the rows of entries that are in no conversation.
+    fn forget_entries_of_nobody(&mut self) -> Result<(), Failed> {
+        let rows = self.rows.clone();
+        let keys = rows.scan(Prefix::Entry).filter_map(|found| found.ok().map(|(key, _)| key));
+        for key in keys.chain(rows.damaged(Prefix::Entry)?) {
+            let has_entry =
+                layout::seq_in(&key).is_some_and(|seq| self.shared.ledger().has_entry(seq));
+            if !has_entry {
+                let chunks = rows.chunks(&key)?;
+                self.group.changes.remove(&key, 0, chunks);
+            }
+        }
+        Ok(())
     }
 
     /// Clears away what says of a document that its lane is one that is not there.
@@ -111,6 +127,7 @@ impl Writer {
             let lane = match self.read(key) {
                 Ok(Loaded { lane, lost }) => {
                     for (entry, damage) in lost {
+                        self.forget_row_of(entry.id.0)?;
                         self.lose(entry, &damage)?;
                         self.group.changed(key);
                     }
@@ -120,6 +137,7 @@ impl Writer {
                 Err(damage @ (RowError::Corrupt(_) | RowError::Newer(_))) => {
                     let owed = self.shared.ledger().live_of(key);
                     for seq in owed {
+                        self.forget_row_of(seq)?;
                         self.bury(seq, Story::default(), &damage);
                     }
                     self.group.changed(key);
@@ -129,6 +147,14 @@ impl Writer {
             self.cache.insert(Arc::clone(key), lane);
         }
         Ok(self.cache.get_mut(key).expect("it was held or has just been inserted"))
+    }
+
+    /// Removes an entry's own row, if it has one.
+    fn forget_row_of(&mut self, seq: u64) -> Result<(), Failed> {
+        let key = layout::entry(seq);
+        let chunks = self.rows.chunks(&key)?;
+        self.group.changes.remove(&key, 0, chunks);
+        Ok(())
     }
 
     fn read(&self, key: &LaneKey) -> Result<Loaded, RowError> {
