@@ -93,9 +93,9 @@ impl Listeners {
     ///
     /// # Errors
     /// Names the address and the key.
-    pub async fn open(settings: &mut Settings, handed: HandedSockets) -> Result<Self, Failure> {
-        let intake = open("intake.listen", handed.intake, &mut settings.intake.listen).await?;
-        let admin = open("admin.listen", handed.admin, &mut settings.admin.listen).await?;
+    pub fn open(settings: &mut Settings, handed: HandedSockets) -> Result<Self, Failure> {
+        let intake = open("intake.listen", handed.intake, &mut settings.intake.listen)?;
+        let admin = open("admin.listen", handed.admin, &mut settings.admin.listen)?;
         let listen = settings.admin.listen;
         if !listen.ip().is_loopback() && settings.admin.token.is_none() {
             let text = format!(
@@ -108,7 +108,7 @@ impl Listeners {
     }
 }
 
-async fn open(
+fn open(
     key: &str,
     handed: Option<std::net::TcpListener>,
     address: &mut SocketAddr,
@@ -117,8 +117,7 @@ async fn open(
         Failure::Broken(format!("cannot listen on {address} ({key}): {error}"))
     };
     let was_handed = handed.is_some();
-    let listener =
-        sockets::listener(handed, *address).await.map_err(|error| broken(*address, error))?;
+    let listener = sockets::listener(handed, *address).map_err(|error| broken(*address, error))?;
     if was_handed {
         *address = listener.local_addr().map_err(|error| broken(*address, error))?;
     }

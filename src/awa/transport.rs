@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use reqwest::{Method, Url, header};
@@ -295,7 +295,9 @@ pub(super) fn out_of_time() -> Failure {
 }
 
 pub(super) fn count(call: &'static str, status: Result<u16, &Failure>, took: Duration) {
+    static STATUSES: LazyLock<names::BoundedLabel> = LazyLock::new(names::BoundedLabel::default);
     let status = status.map_or_else(|_| "none".to_owned(), |status| status.to_string());
+    let status = STATUSES.of(&status);
     metrics::counter!(names::AWA_REQUESTS, "call" => call, "status" => status).increment(1);
     metrics::histogram!(names::AWA_REQUEST_DURATION, "call" => call).record(took.as_secs_f64());
 }

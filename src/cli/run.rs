@@ -126,7 +126,7 @@ async fn serve(
         },
     };
     let ended = async {
-        let listeners = Listeners::open(&mut settings, handed).await?;
+        let listeners = Listeners::open(&mut settings, handed)?;
         let bridge = app::start_on(host, settings, listeners, shutdown).await?;
         started.send_replace(true);
         bridge.ended().await

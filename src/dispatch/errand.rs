@@ -1,6 +1,7 @@
 //! One errand: claim an entry, send its call or look-up, bring the answer to the store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use metrics::{counter, histogram};
 use tracing::{debug, error, info, warn};
@@ -18,6 +19,9 @@ use crate::{clock, metrics as names};
 
 /// How long an entry steps aside at most while all calls are paused, in milliseconds.
 const ASIDE: u64 = 1_000;
+
+/// The pause before an entry whose errand failed is tried again: the defect may be there still.
+const AFTER_DEFECT: Duration = Duration::from_secs(1);
 
 pub(super) struct Errand {
     dispatch: Arc<Dispatch>,
@@ -47,12 +51,25 @@ impl Errand {
         Self { dispatch: Arc::clone(dispatch), lane, entry, waited, permit, claim }
     }
 
-    /// Carries it out. A panic outside of the call itself leaves the entry as one whose answer was lost: it is looked up
-    /// at the next start.
+    /// Carries it out. After a panic outside of the call itself nobody knows what became of the call: it is one in doubt,
+    /// and the entry is tried again like any other.
     pub(super) async fn run(self) {
-        if let Err(Panicked(defect)) = contained(self.carry_out()).await {
-            counter!(names::CALL_PANICS).increment(1);
-            error!(defect, "A call ended in a defect of the program before its answer was stored");
+        let (dispatch, lane, entry) = (Arc::clone(&self.dispatch), self.lane.clone(), self.entry);
+        let Err(Panicked(defect)) = contained(self.carry_out()).await else { return };
+        counter!(names::CALL_PANICS).increment(1);
+        error!(
+            defect,
+            "A call ended in a defect of the program before its answer was stored; what became of it is looked up"
+        );
+        dispatch.freed.notify_one();
+        tokio::time::sleep(AFTER_DEFECT).await;
+        let message = "the call ended in a defect of the program".to_owned();
+        let reply = AwaReply::InDoubt { why: message.clone() };
+        let answer = Answer { status: None, message };
+        let retry_in = u64::try_from(AFTER_DEFECT.as_millis()).unwrap_or(u64::MAX);
+        match dispatch.store.reply(lane, entry, reply, answer, 0, retry_in).await {
+            Ok(settled) => report::settled(&settled),
+            Err(error) => debug!(%error, "An answer could not be recorded"),
         }
     }
 

@@ -23,14 +23,14 @@ const PATIENCE: u64 = 500_000;
 /// is near and writes a request in one go, or somebody who wants all places: then all of them are taken anew in a third of
 /// a millisecond a place, and who waits before them in the system's backlog, 1,024 at most, is served within a second.
 const SHORT_PATIENCE: u64 = 300;
-const SHORTEST: u64 = 5_000;
+const SHORTEST: u64 = 4_000;
 const LONGEST_SHORT: u64 = 100_000;
 
 /// How much quiet a sender can make up for in advance, for each place that there is.
-const ADVANCE: u64 = 2_000;
+const ADVANCE: u64 = 600;
 
 /// How often it is looked whether a place can be taken.
-const LOOK: Duration = Duration::from_millis(5);
+const LOOK: Duration = Duration::from_millis(2);
 
 /// So many connections more may be open for a moment: those that have lost their places and are about to end.
 const ENDING: usize = 8;

@@ -39,8 +39,11 @@ const READING: LineLimits =
 
 /// Requests that wait to be verified. They are as many as there are connections: who signs is not known yet, so nobody is
 /// refused for a stranger.
-const VERIFYING: LineLimits =
-    LineLimits { threads: 1, waiting: usize::MAX, patience: Duration::from_secs(60) };
+fn verifying() -> LineLimits {
+    let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get() / 2);
+    let threads = threads.clamp(1, 4);
+    LineLimits { threads, waiting: usize::MAX, patience: Duration::from_secs(60) }
+}
 
 /// How much of a request is taken, and how long it may take to come.
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +74,7 @@ struct Arrival<D> {
 impl<D: Desk, L: Ledger> Webhooks<D, L> {
     /// Takes requests for these sources and keeps what they say in `ledger`.
     pub fn new(sources: Sources<D>, ledger: L, limits: BodyLimits) -> Self {
-        let (verifying, reading) = (Line::new(VERIFYING), Line::new(READING));
+        let (verifying, reading) = (Line::new(verifying()), Line::new(READING));
         Self {
             sources,
             ledger,

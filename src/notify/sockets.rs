@@ -132,17 +132,28 @@ impl HandedSockets {
     }
 }
 
+/// How many connections may wait to be accepted, as in systemd's sockets; the system may allow fewer.
+const BACKLOG: u32 = 4_096;
+
 /// The handed listener, or else one that is bound to `address`. Needs a tokio runtime.
 ///
 /// # Errors
 /// The address cannot be bound, or the runtime refuses the socket.
-pub async fn listener(
+pub fn listener(
     handed: Option<TcpListener>,
     address: SocketAddr,
 ) -> io::Result<tokio::net::TcpListener> {
     match handed {
         Some(socket) => tokio::net::TcpListener::from_std(socket),
-        None => tokio::net::TcpListener::bind(address).await,
+        None => {
+            let socket = match address {
+                SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4()?,
+                SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6()?,
+            };
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            socket.listen(BACKLOG)
+        }
     }
 }
 

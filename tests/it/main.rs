@@ -57,6 +57,7 @@ mod signals;
 mod systemd;
 mod tls;
 mod told;
+mod unsigned_work;
 mod vendors;
 mod whose_configuration;
 mod withdraws;

@@ -71,6 +71,19 @@ fn broken_client() -> Arc<Client> {
 
 #[tokio::test]
 async fn events_whose_calls_panic_end_by_their_deadline_one_after_the_other() {
+    events_end(|| Delays { initial: 50, max: 50 }).await;
+}
+
+#[tokio::test]
+async fn so_do_events_over_whose_answers_the_program_panics() {
+    events_end(|| {
+        assert!(std::hint::black_box(false), "a defect on purpose");
+        Delays { initial: 50, max: 50 }
+    })
+    .await;
+}
+
+async fn events_end(delays: impl Fn() -> Delays + Send + Sync + 'static) {
     let directory = tempfile::tempdir().unwrap();
     let settings = store::Settings {
         path: directory.path().join("state.sled"),
@@ -87,7 +100,7 @@ async fn events_whose_calls_panic_end_by_their_deadline_one_after_the_other() {
         client: broken_client(),
         pace: Arc::clone(&pace),
         dice: Box::new(rand::random),
-        delays: Box::new(|| Delays { initial: 50, max: 50 }),
+        delays: Box::new(delays),
         freed: Notify::new(),
         held: Arc::new(|| false),
         repeats: Repeats::default(),

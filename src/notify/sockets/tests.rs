@@ -73,7 +73,7 @@ async fn a_caller_who_waited_during_the_restart_is_served() {
 
     let seated = HandedSockets::seat(&[Place::Intake], vec![Ok(Some(handed))]).unwrap();
     let elsewhere = "127.0.0.1:0".parse().unwrap();
-    let intake = listener(seated.intake, elsewhere).await.unwrap();
+    let intake = listener(seated.intake, elsewhere).unwrap();
 
     assert_eq!(intake.local_addr().unwrap(), address);
     intake.accept().await.unwrap();
@@ -84,7 +84,7 @@ async fn a_place_without_a_socket_is_bound_from_the_configuration() {
     let seated = HandedSockets::seat(&[Place::Intake], vec![socket()]).unwrap();
     let address = "127.0.0.1:0".parse().unwrap();
 
-    let admin = listener(seated.admin, address).await.unwrap();
+    let admin = listener(seated.admin, address).unwrap();
 
     assert_ne!(admin.local_addr().unwrap().port(), 0);
 }
