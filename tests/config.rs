@@ -321,10 +321,13 @@ fn a_secret_file_is_read_without_what_an_editor_adds() {
             assert!(problem.contains("has more than one line in p"), "{problem}");
             assert!(!problem.contains("s3cret"), "{problem}");
         }
-        jail.set_env("SEVERAL", "s3cret\nother");
-        jail.set_env("AWA_BRIDGE_SERVICENOW__AUTH__PASSWORD", r#"{ env = "SEVERAL" }"#);
+        jail.set_env("SEVERAL_LINES", "s3cret\nother");
+        jail.set_env("AWA_BRIDGE_SERVICENOW__AUTH__PASSWORD", r#"{ env = "SEVERAL_LINES" }"#);
         let problem = revealed(&Settings::load(None).unwrap()).unwrap_err().to_string();
-        assert!(problem.contains("has more than one line in the variable SEVERAL"), "{problem}");
+        assert!(
+            problem.contains("has more than one line in the variable SEVERAL_LINES"),
+            "{problem}"
+        );
         for blank in ["s3cret \n", " s3cret", "\ts3cret"] {
             jail.create_file("p", blank)?;
             assert_eq!(revealed(&settings).unwrap(), blank.trim_end_matches('\n'));

@@ -2,6 +2,7 @@
 //! lets pass does not fail at the start.
 
 use tokio_rustls::TlsAcceptor;
+use tracing::{info, warn};
 
 use super::files::Files;
 use super::{Failure, certificates, exposure, files, instance, tls};
@@ -35,9 +36,29 @@ pub(super) fn build(settings: &Settings) -> Result<Built, Vec<Problem>> {
     }
 }
 
-/// What holds and is to be looked after: certificates that end, secrets that everybody knows.
-pub(super) fn warnings(settings: &Settings) -> Vec<String> {
-    let mut warnings = exposure::exposure(settings).warnings;
-    warnings.extend(certificates::warnings(settings, clock::now()));
-    warnings
+/// What holds and is to be looked after.
+pub(super) struct Notes {
+    /// What ends soon: certificates.
+    pub(super) warnings: Vec<String>,
+    /// What is good for trying out alone: secrets that everybody knows.
+    pub(super) hints: Vec<String>,
+}
+
+impl Notes {
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self {
+            warnings: certificates::warnings(settings, clock::now()),
+            hints: exposure::exposure(settings).hints,
+        }
+    }
+
+    /// Tells the log.
+    pub(super) fn tell(&self) {
+        for text in &self.warnings {
+            warn!("{text}");
+        }
+        for text in &self.hints {
+            info!("{text}");
+        }
+    }
 }

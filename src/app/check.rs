@@ -60,7 +60,8 @@ pub fn check(settings: &Settings) -> Result<Checked, Vec<Problem>> {
             source.name, source.name, source.vendor
         ));
     }
-    lines.extend(build::warnings(settings).into_iter().map(|text| format!("warning: {text}")));
+    let build::Notes { warnings, hints } = build::Notes::of(settings);
+    lines.extend(warnings.into_iter().chain(hints).map(|text| format!("warning: {text}")));
     lines.extend(weak_secrets(&files));
     lines.extend(tight_deadlines(&files));
     lines.extend(cards_that_stay(settings, &files));

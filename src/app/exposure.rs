@@ -10,15 +10,15 @@ use crate::problem::Problem;
 /// Every secret that configuration, pages and profiles of this program show; without `whsec_`.
 const PUBLISHED: [&str; 4] = ["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "change-me", "new", "old"];
 
-/// What keeps the daemon from starting, and what it may start with.
+/// What keeps the daemon from starting, and what is good for trying it out.
 pub(super) struct Exposure {
     pub(super) problems: Vec<Problem>,
-    pub(super) warnings: Vec<String>,
+    pub(super) hints: Vec<String>,
 }
 
 /// Looks through all secrets of the configuration.
 pub(super) fn exposure(settings: &Settings) -> Exposure {
-    let mut exposure = Exposure { problems: Vec::new(), warnings: Vec::new() };
+    let mut exposure = Exposure { problems: Vec::new(), hints: Vec::new() };
     for secret in settings.keys.secrets() {
         let of_servicenow = secret.key().starts_with("servicenow.");
         if of_servicenow && settings.servicenow.sandbox.is_some() {
@@ -37,8 +37,9 @@ pub(super) fn exposure(settings: &Settings) -> Exposure {
             true => ("admin.listen", settings.admin.listen),
             false => ("intake.listen", settings.intake.listen),
         };
-        if listen.ip().is_loopback() {
-            exposure.warnings.push(what);
+        // A password that ServiceNow takes is no way in from here.
+        if of_servicenow || listen.ip().is_loopback() {
+            exposure.hints.push(what);
         } else {
             let place = secret.place().map(|place| format!("{place}: ")).unwrap_or_default();
             let text = format!("{place}{what} ({key} is {listen}, which is not loopback)");

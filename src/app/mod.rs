@@ -37,7 +37,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
-use tracing::{info, warn};
+use tracing::info;
 
 use crate::awa::pace::Pace;
 use crate::clock;
@@ -181,9 +181,7 @@ pub async fn start_on(
     counters::of_the_program();
     let build::Built { files, tls, client } =
         build::build(&settings).map_err(Failure::Configuration)?;
-    for text in build::warnings(&settings) {
-        warn!("{text}");
-    }
+    build::Notes::of(&settings).tell();
     let (tls, client) = (tls.map(Tls::new), Arc::new(client));
     let rules = Arc::new(RulesInForce::new(&settings, &files));
     let opened = open_store(&settings, Arc::clone(&rules));

@@ -268,9 +268,7 @@ fn load(old: &Settings, contents: &Contents, client: &Client) -> Result<Loaded, 
     let exposed = exposure::exposure(&settings).problems;
     match (Files::load(&settings), acceptor, wired, token) {
         (Ok(files), Ok(acceptor), Ok(wired), Ok(token)) if exposed.is_empty() => {
-            for text in build::warnings(&settings) {
-                warn!("{text}");
-            }
+            build::Notes::of(&settings).tell();
             let later = later.into_iter().map(|change| change.key).collect();
             Ok(Loaded { settings, files, contents, acceptor, token, wired, changes, later })
         }

@@ -129,10 +129,10 @@ async fn a_store_of_another_schema_is_refused_and_left_alone() {
     let mut daemon = daemon;
     assert_eq!(daemon.ended().await, Some(0));
     let ours = schema(&home, None);
-    for (schema_in_it, text) in [(b"2", "has schema 2"), (b"0", "has schema 0")] {
+    for (schema_in_it, text) in [(b"3", "has schema 3"), (b"0", "has schema 0")] {
         schema(&home, Some(row_of(schema_in_it)));
         let (code, said) = refuses(home.command(&["run"])).await;
-        is_clear(Some(code), &said, &home, &[text, "this program knows 1", "start a version"]);
+        is_clear(Some(code), &said, &home, &[text, "this program knows 2", "start a version"]);
     }
     schema(&home, Some(ours));
     heal(&sandbox);
