@@ -3,10 +3,10 @@
 use super::Verdict;
 use crate::routing::AwaReply;
 
-/// A conflict over an offer in words that are not documented may be any of the documented ones in another language.
+/// A conflict over an offer, or a success that is false, in words that are not documented may be any of the documented ones in another language.
 pub(super) fn of_offer(verdict: Verdict) -> Verdict {
     match (&verdict.reply, verdict.status) {
-        (AwaReply::Misconfigured { .. }, Some(409)) if verdict.unknown => {
+        (AwaReply::Misconfigured { .. }, Some(200..=299 | 409)) if verdict.unknown => {
             let why = format!(
                 "{} (not a documented message; where it is not English, give the integration user the language English)",
                 verdict.message

@@ -77,7 +77,7 @@ fn what_no_text_explains_is_judged_by_its_status_and_reported() {
     let odd =
         json!({ "error": { "message": "Etwas ging schief", "detail": "x" }, "status": "failure" });
     for (status, expected) in [
-        (200, "misconfigured"),
+        (200, "unexplained"),
         (400, "misconfigured"),
         (401, "unauthorised"),
         (403, "misconfigured"),
