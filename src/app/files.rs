@@ -1,6 +1,11 @@
 //! Everything that comes from files and may change under a running daemon: profiles, sources with their secrets,
 //! tables. Loaded all or nothing.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "runs at the start, in `check`, and in a reload beside the runtime"
+)]
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,7 +18,8 @@ use crate::routing::{Directory, Rules};
 use crate::store::RulesFor;
 use crate::vendor::{Profile, Source, SourceSpec};
 
-/// What the files say, whole.
+/// What the files say, whole; a clone shares them.
+#[derive(Clone)]
 pub struct Files {
     /// By name.
     pub sources: HashMap<String, Arc<Source>>,

@@ -87,7 +87,7 @@ impl Reloader {
     }
 
     /// Reads all files anew; what changed, or every problem and no change.
-    pub(super) async fn reload(&self) -> Result<Vec<String>, Vec<String>> {
+    pub(super) async fn reload(self: &Arc<Self>) -> Result<Vec<String>, Vec<String>> {
         let _turn = self.turn.lock().await;
         self.told.notifier.reloading(clock::monotonic());
         let outcome = watched("reload", self.take_over()).await;
@@ -103,7 +103,7 @@ impl Reloader {
         outcome
     }
 
-    async fn take_over(&self) -> Result<Vec<String>, Vec<String>> {
+    async fn take_over(self: &Arc<Self>) -> Result<Vec<String>, Vec<String>> {
         let (old, contents) = {
             let in_force = self.lock();
             (in_force.settings.clone(), in_force.contents.clone())
@@ -124,7 +124,11 @@ impl Reloader {
         };
         let later = loaded.later.clone();
         let known = self.sources();
-        let mut changes = self.put_in_force(loaded);
+        // Large tables take a while to compare and to drop.
+        let this = Arc::clone(self);
+        let told = tokio::task::spawn_blocking(move || this.put_in_force(loaded)).await;
+        let mut changes =
+            told.map_err(|error| vec![format!("putting the files in force panicked: {error}")])?;
         let new = self.sources().into_iter().filter(|source| !known.contains(source)).collect();
         counters::of_sources(self.told.store.clone(), new).await;
         match self.told.store.reloaded().await {
@@ -149,13 +153,16 @@ impl Reloader {
         Ok(changes)
     }
 
-    /// Tells every part, and says what is different.
+    /// Tells every part, and says what is different. Blocks; nobody who asks for what is in force waits meanwhile.
     fn put_in_force(&self, loaded: Loaded) -> Vec<String> {
         let Loaded { settings, files, contents, acceptor, token, wired, changes, later: _ } =
             loaded;
-        let mut in_force = self.lock();
-        let mut differences = changes::of_files(&in_force.files, &files);
-        differences.extend(changes::words(&changes, &in_force.settings, &settings));
+        let (old, before) = {
+            let in_force = self.lock();
+            (in_force.settings.clone(), in_force.files.clone())
+        };
+        let mut differences = changes::of_files(&before, &files);
+        differences.extend(changes::words(&changes, &old, &settings));
         let told = &self.told;
         told.rules.replace(&settings, &files);
         told.sources.replace(files.sources.clone());
@@ -184,7 +191,10 @@ impl Reloader {
         {
             warn!(%error, "The log's filter stays as it was");
         }
-        *in_force = InForce { settings, files, contents, refused: None };
+        let in_force = InForce { settings, files, contents, refused: None };
+        // The lock is given back before the old tables are dropped.
+        let replaced = std::mem::replace(&mut *self.lock(), in_force);
+        drop(replaced);
         differences
     }
 
