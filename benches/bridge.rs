@@ -5,6 +5,8 @@
 //! The bound is the least that a durable intake can be: hyper, JSON, HMAC, and one append-only file with one fdatasync for
 //! each group of requests. Daemon and bound are processes of their own; the load shares the machine with them, so that
 //! only ratios of one run mean something.
+
+#![allow(clippy::disallowed_methods, reason = "a benchmark may block")]
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench talks to a terminal")]
 
 #[path = "bridge/awa.rs"]

@@ -2,6 +2,11 @@
 //!
 //! It knows nothing of what a file says.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "runs at the start, in `check`, and in a reload beside the runtime"
+)]
+
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};

@@ -150,6 +150,7 @@ async fn list(admin: &Admin, query: &HashMap<String, String>) -> Response<Body> 
         cursor: text("cursor"),
     };
     let store = admin.store.clone();
+    #[expect(clippy::disallowed_methods, reason = "asked beside the runtime")]
     let question = move || match store.events(&filter) {
         Ok(page) => answer::json(200, &page),
         Err(error) => answer::problem(503, &error.to_string()),
@@ -160,6 +161,7 @@ async fn list(admin: &Admin, query: &HashMap<String, String>) -> Response<Body> 
 /// The event of that id in every source that has one.
 async fn of_id(admin: &Admin, id: String) -> Response<Body> {
     let (store, sources) = (admin.store.clone(), (admin.sources)());
+    #[expect(clippy::disallowed_methods, reason = "asked beside the runtime")]
     let question = move || {
         let mut events = Vec::new();
         for source in sources {
@@ -176,6 +178,7 @@ async fn of_id(admin: &Admin, id: String) -> Response<Body> {
 async fn show(admin: &Admin, source: &str, id: &str) -> Response<Body> {
     let store = admin.store.clone();
     let (source, id) = (source.to_owned(), id.to_owned());
+    #[expect(clippy::disallowed_methods, reason = "asked beside the runtime")]
     let question = move || match store.event(&source, &id) {
         Ok(Some(event)) => answer::json(200, &event),
         Ok(None) => not_found(),
@@ -193,6 +196,7 @@ async fn body(
 ) -> Response<Body> {
     let store = admin.store.clone();
     let (source, id, by) = (source.to_owned(), id.to_owned(), who(query).to_owned());
+    #[expect(clippy::disallowed_methods, reason = "asked beside the runtime")]
     let question = move || match store.body(&source, &id) {
         Ok(Some(body)) => {
             tracing::info!(source, event_id = id, by, "An operator looks at the vendor's body");
@@ -209,6 +213,7 @@ async fn body(
 async fn conversation_of(admin: &Admin, source: &str, conversation: &str) -> Response<Body> {
     let contact_center = (admin.contact_center)(source).unwrap_or_else(|| source.to_owned());
     let (store, conversation) = (admin.store.clone(), conversation.to_owned());
+    #[expect(clippy::disallowed_methods, reason = "asked beside the runtime")]
     let question = move || match store.conversation(&contact_center, &conversation) {
         Ok(Some(record)) => answer::json(200, &record),
         Ok(None) => answer::problem(404, "No such conversation is known for this source"),
@@ -234,6 +239,7 @@ async fn who_did(
 ) -> Result<String, Response<Body>> {
     let now = format!("{} {verb} at {}", who(query), clock::now());
     let (store, source, id) = (admin.store.clone(), source.to_owned(), id.to_owned());
+    #[expect(clippy::disallowed_methods, reason = "asked beside the runtime")]
     let before = move || store.event(&source, &id).ok().flatten().and_then(|event| event.by);
     let before = admin.reads.store.look_up(before).await?.unwrap_or_default();
     let mut all: Vec<&str> = before.split("; ").filter(|one| !one.is_empty()).collect();

@@ -7,6 +7,11 @@
 //! Where systemd gives the daemon a runtime directory, the token in force is copied there, readable by the daemon's group:
 //! the state directory of a dynamic user is closed to all but root.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "runs at the start, in `check`, and in a reload beside the runtime"
+)]
+
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};

@@ -1,6 +1,11 @@
 //! Certificates and private keys in files: read, tried together before anything is built of them, and looked at for the end of
 //! their time. `check`, the start and a reload take the same way, and say in an operator's words what is wrong.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "runs at the start, in `check`, and in a reload beside the runtime"
+)]
+
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;

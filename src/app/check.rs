@@ -1,5 +1,7 @@
 //! Everything that can be wrong with the files, found without starting anything.
 
+#![expect(clippy::disallowed_methods, reason = "`check` has the process to itself")]
+
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};

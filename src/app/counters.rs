@@ -117,6 +117,7 @@ fn of_source(source: &str) {
 
 /// When the last event of a source came, as far as the store remembers; `now` where it remembers none, so that the
 /// source is not missed before it could be heard.
+#[expect(clippy::disallowed_methods, reason = "its callers are beside the runtime")]
 fn last_event(store: &Store, source: &str, now: UnixMillis) {
     let filter = Filter { source: Some(source.to_owned()), limit: 1, ..Filter::default() };
     let newest = store.events(&filter).ok().and_then(|page| page.events.first().cloned());

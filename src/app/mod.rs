@@ -226,6 +226,7 @@ fn announce(settings: &Settings, files: &Files, intake: SocketAddr, admin: Socke
     );
 }
 
+#[expect(clippy::disallowed_methods, reason = "opened beside the runtime")]
 async fn open_store(settings: &Settings, rules: Arc<RulesInForce>) -> Result<Store, Failure> {
     let refused = |error: OpenError| match error {
         OpenError::NotOwn { .. } => {

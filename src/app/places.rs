@@ -1,6 +1,11 @@
 //! Whether this machine lets the daemon have the places that the configuration names: the store's folder, the addresses. It
 //! looks, and makes nothing.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "runs at the start, in `check`, and in a reload beside the runtime"
+)]
+
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::path::Path;

@@ -1,6 +1,11 @@
 //! Whom the bridge trusts on the way to ServiceNow, and what it shows for itself: the system's authorities, those of
 //! `servicenow.ca`, the client certificate.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "runs at the start, in `check`, and in a reload beside the runtime"
+)]
+
 use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! `explain`: what a vendor's request bodies would become.
 
+#![expect(clippy::disallowed_methods, reason = "a command has the process to itself")]
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 

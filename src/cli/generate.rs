@@ -1,6 +1,8 @@
 //! Writes the man pages and the shell completions of a command line, for the package. It reads nothing but the
 //! command's definition, so they cannot drift from it.
 
+#![expect(clippy::disallowed_methods, reason = "a command has the process to itself")]
+
 use std::fmt;
 use std::fs;
 use std::io;

@@ -1,5 +1,7 @@
 //! `rehearse`: plays a whole call in virtual time, and shows step by step who has the card.
 
+#![expect(clippy::disallowed_methods, reason = "a command has the process to itself")]
+
 use std::io::Read;
 use std::path::{Path, PathBuf};
 

@@ -3,6 +3,11 @@
 //! Every problem is reported at once with its place and its key. Reading settings opens nothing but the file itself:
 //! secrets are only read when [`Secret::reveal`] or [`Settings::check_secrets`] asks for them.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "runs at the start, in `check`, and in a reload beside the runtime"
+)]
+
 mod auth;
 mod daemon;
 mod found;

@@ -63,6 +63,7 @@ impl Lines {
     }
 
     /// Waits until all that waits is written, at most so long.
+    #[expect(clippy::disallowed_methods, reason = "at the end of the process")]
     pub(super) fn flush(&self, patience: Duration) {
         let began = clock::instant();
         let mut waiting = self.waiting();
@@ -112,6 +113,7 @@ impl Lines {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "on the log's own thread")]
     fn next(&self) -> Vec<u8> {
         let mut waiting = self.waiting();
         loop {
@@ -133,6 +135,7 @@ fn drop_line(waiting: &mut Waiting) {
     counter!(LOG_LINES_DROPPED).increment(1);
 }
 
+#[expect(clippy::disallowed_methods, reason = "on the log's own thread")]
 fn write_line(out: &mut impl Write, mut line: &[u8]) -> io::Result<()> {
     while !line.is_empty() {
         match out.write(line) {

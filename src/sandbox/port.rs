@@ -1,5 +1,7 @@
 //! A port that stays free between its choice and the start of the program that is to listen on it.
 
+#![expect(clippy::disallowed_methods, reason = "runs before a sandbox or a daemon starts")]
+
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,6 +1,8 @@
 //! The store's directory: one process at a time, a marker that tells what is to be expected in it, and what has to be
 //! cleared or saved before sled may touch it. Never reads or changes sled's own files, but for leftovers that sled cannot bear.
 
+#![expect(clippy::disallowed_methods, reason = "the store's own threads, and what opens it")]
+
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};

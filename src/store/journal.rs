@@ -16,6 +16,8 @@
 //! All numbers are big-endian. What follows the last record, or is left of an earlier turn, has no checksum that fits or a
 //! number that does not follow: that is where reading ends.
 
+#![expect(clippy::disallowed_methods, reason = "the store's own threads, and what opens it")]
+
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;

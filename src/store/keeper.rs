@@ -3,6 +3,8 @@
 //! It is given a layer of the memtable at a time and answers when sled has it for good. On an error of sled it fails
 //! the store: the journal has what was answered.
 
+#![expect(clippy::disallowed_methods, reason = "the store's own threads, and what opens it")]
+
 use std::fs::File;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};

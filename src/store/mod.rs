@@ -314,6 +314,7 @@ impl Store {
         self.inner.places.close();
         let thread = self.inner.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread.filter(|_| asked) {
+            #[expect(clippy::disallowed_methods, reason = "beside the runtime")]
             let joined = tokio::task::spawn_blocking(move || thread.join());
             tokio::select! {
                 _ = joined => {}

@@ -1,6 +1,8 @@
 //! Opening: proves durability, takes the directory, opens sled, checks the schema, and rebuilds what is held in memory.
 //! A store that cannot be opened is an error that names the path and what to do, never a fresh start.
 
+#![expect(clippy::disallowed_methods, reason = "the store's own threads, and what opens it")]
+
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;

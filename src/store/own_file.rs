@@ -2,6 +2,8 @@
 //!
 //! What the program makes is closed to others whatever the umask; what it finds must be its own, plain files, no links.
 
+#![expect(clippy::disallowed_methods, reason = "the store's own threads, and what opens it")]
+
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};

@@ -1,6 +1,11 @@
 //! Questions of operators, answered from the rows. Never on an event's way and never on a thread of the runtime: a read may wait
 //! for the disk. What it costs is bounded: each row is read once for an answer, and a page ends when enough was read for it.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the store's own threads, and readers beside the runtime"
+)]
+
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::thread;

@@ -3,6 +3,11 @@
 //! A chunk's value is version:`u8` (1), crc32:`u32` over key, count and content, count:`u16` of the row's chunks, content.
 //! No value is longer than [`CHUNK`]. A row is written and removed whole, in one commit.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the store's own threads, and readers beside the runtime"
+)]
+
 use std::fmt;
 use std::sync::Arc;
 

@@ -153,6 +153,7 @@ impl Seen {
 
 /// Fails the store when a commit or a write into sled hangs: nothing can be done about a thread that waits for the disk, but
 /// nobody else has to wait with it. Ends when the other end of `stop` is dropped.
+#[expect(clippy::disallowed_methods, reason = "on a thread of its own")]
 pub(super) fn watch_commits(shared: &Arc<Shared>, limit: Duration, stop: &Receiver<()>) {
     let (mut commits, mut moves) = (Seen::default(), Seen::default());
     while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(limit / LOOKS) {

@@ -1,6 +1,8 @@
 //! How much room the disk has. Intake stops before it is full, because a write error costs a restart and a full disk
 //! would keep what was accepted from being settled. It only looks; it never frees anything.
 
+#![expect(clippy::disallowed_methods, reason = "the store's own threads, and what opens it")]
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

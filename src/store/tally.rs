@@ -5,6 +5,8 @@
 //! a commit that was synced. Where sled and the journal together know of fewer commits than the file, what was answered is
 //! lost. The file is not synced: after a power cut it may name an older commit, never one that was not on the disk before.
 
+#![expect(clippy::disallowed_methods, reason = "the store's own threads, and what opens it")]
+
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;

@@ -3,6 +3,11 @@
 //! A flow is only read here; whoever plays it brings the clock, the tables and the instance. Requests are written as in
 //! samples, the times in them are those of their own step.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "runs at the start, in `check`, and in a reload beside the runtime"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,10 @@
 //! One vendor's folder, read and checked as a whole: `vendor.toml` and the compiled `events.jq`.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "runs at the start, in `check`, and in a reload beside the runtime"
+)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

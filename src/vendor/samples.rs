@@ -2,6 +2,11 @@
 //!
 //! How a request is written is in `template`; the times in what is expected are written as in the request.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "runs at the start, in `check`, and in a reload beside the runtime"
+)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

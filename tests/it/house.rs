@@ -89,6 +89,20 @@ fn routing_reads_no_clock_throws_no_dice_and_does_no_io() {
 }
 
 #[test]
+fn the_clock_is_read_in_one_place() {
+    let mut breaches = Vec::new();
+    for file in sources("src").into_iter().chain(sources("tests")).chain(sources("benches")) {
+        let text = fs::read_to_string(&file).expect("the file was just listed");
+        let reads =
+            ["Instant", "SystemTime"].iter().any(|of| text.contains(&format!("{of}::now(")));
+        if reads && !file.ends_with("src/clock.rs") {
+            breaches.push(file.display().to_string());
+        }
+    }
+    assert!(breaches.is_empty(), "time comes from clock.rs: {}", breaches.join(", "));
+}
+
+#[test]
 fn every_module_opens_with_what_it_is_for() {
     let mut silent = Vec::new();
     for file in sources("src").into_iter().chain(sources("tests")) {

@@ -3,6 +3,8 @@
 //! The kill test starts the real program over a sandbox that misbehaves, loads it by its front door, kills it again and again,
 //! and then accounts for every event that was answered. It speaks to nobody but its own sandbox.
 
+#![expect(clippy::disallowed_methods, reason = "the self-test has the process to itself")]
+
 mod account;
 mod daemon;
 mod load;

@@ -4,6 +4,8 @@
 //! into sled behind the writer's back. An error of the disk or of sled ends the thread and fails the store. It never waits for
 //! anything but its queue and the disk.
 
+#![expect(clippy::disallowed_methods, reason = "the store's own threads, and what opens it")]
+
 mod accept;
 mod clearing;
 mod group;

@@ -144,6 +144,10 @@ pub(super) fn within(allowance: Allowance, work: impl FnOnce()) -> Result<u64, S
 }
 
 /// Runs `work` on a thread of its own with that much stack; none where the machine has no such thread to give.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "for callers that run filters, which are beside the runtime"
+)]
 pub(super) fn on_a_large_stack<T: Send>(
     bytes: usize,
     work: impl FnOnce() -> T + Send,
