@@ -132,7 +132,13 @@ fn admin_of(
             let vitals = vitals();
             Box::new(move || {
                 let reloader = Arc::clone(&vitals.reloader);
-                Box::pin(async move { reloader.reload().await })
+                Box::pin(async move {
+                    // Carried to its end also where whoever asked has gone: systemd waits for that end.
+                    let asked = tokio::spawn(async move { reloader.reload().await });
+                    asked.await.unwrap_or_else(|error| {
+                        Err(vec![format!("the reload did not come to its end: {error}")])
+                    })
+                })
             })
         },
         token,
