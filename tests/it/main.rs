@@ -10,6 +10,7 @@ mod allowed_tables;
 mod answers;
 mod api_version;
 mod awa_calls;
+mod busy;
 mod chat_signature;
 mod clocks;
 mod command_line;
