@@ -12,6 +12,7 @@ use std::str::FromStr;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::SubscriberExt;
@@ -153,7 +154,18 @@ fn layer(format: LogFormat, lines: Lines) -> Box<dyn Layer<Filtered> + Send + Sy
     }
 }
 
+/// A word alone is a level: one that is misspelt would name a part that is not there, and silence all others.
 fn parse(filter: &str) -> Result<EnvFilter, LogError> {
+    for word in filter.split(',').map(str::trim).filter(|part| !part.contains(['=', '['])) {
+        if word.parse::<LevelFilter>().is_err() {
+            return Err(LogError::Filter {
+                filter: filter.to_owned(),
+                problem: "a word alone is one of error, warn, info, debug, trace and off; a part of the program has \
+                          its level beside it, such as info,awa_bridge::awa=debug"
+                    .to_owned(),
+            });
+        }
+    }
     EnvFilter::builder()
         .parse(filter)
         .map_err(|error| LogError::Filter { filter: filter.to_owned(), problem: error.to_string() })

@@ -14,7 +14,8 @@ use crate::store::Settled;
 pub use repeats::Repeats;
 
 /// Reasons of a dead letter that a person has to act on: nothing heals them by itself.
-const ACT_ON: [&str; 5] = ["misconfigured", "unreadable", "in_doubt", "clock_skew", "damaged_row"];
+const ACT_ON: [&str; 6] =
+    ["misconfigured", "unreadable", "in_doubt", "clock_skew", "damaged_row", "table_not_allowed"];
 
 /// Says how events ended.
 pub fn settled(all: &[Settled]) {

@@ -41,9 +41,11 @@ pub(super) fn exposure(settings: &Settings) -> Exposure {
         if of_servicenow || listen.ip().is_loopback() {
             exposure.hints.push(what);
         } else {
-            let place = secret.place().map(|place| format!("{place}: ")).unwrap_or_default();
-            let text = format!("{place}{what} ({key} is {listen}, which is not loopback)");
-            exposure.problems.push(of_config(settings, text));
+            let text = format!("{what} ({key} is {listen}, which is not loopback)");
+            exposure.problems.push(match secret.place() {
+                Some(place) => Problem::unplaced(format!("{place}: {text}")),
+                None => of_config(settings, text),
+            });
         }
     }
     exposure
