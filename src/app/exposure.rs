@@ -10,6 +10,13 @@ use crate::problem::Problem;
 /// Every secret that configuration, pages and profiles of this program show; without `whsec_`.
 const PUBLISHED: [&str; 4] = ["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "change-me", "new", "old"];
 
+/// A token in the open has at least so many characters.
+const SHORTEST_TOKEN: usize = 16;
+const UNSENDABLE: &str = "admin.token: has blanks or characters that are not ASCII, which no header can carry; write letters \
+                          and digits";
+const GUESSABLE: &str = "admin.token: has less than 16 characters, and admin.listen is not loopback; make one with \
+                         `openssl rand -base64 24`";
+
 /// What keeps the daemon from starting, and what is good for trying it out.
 pub(super) struct Exposure {
     pub(super) problems: Vec<Problem>,
@@ -25,6 +32,15 @@ pub(super) fn exposure(settings: &Settings) -> Exposure {
             continue;
         }
         let Ok(text) = secret.reveal() else { continue };
+        if secret.key() == "admin.token" {
+            let text = text.expose_secret();
+            if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+                let place = secret.place().map(|place| format!("{place}: ")).unwrap_or_default();
+                exposure.problems.push(Problem::unplaced(format!("{place}{UNSENDABLE}")));
+            } else if !settings.admin.listen.ip().is_loopback() && text.len() < SHORTEST_TOKEN {
+                exposure.hints.push(GUESSABLE.to_owned());
+            }
+        }
         if !is_published(text.expose_secret()) {
             continue;
         }

@@ -19,12 +19,27 @@ use crate::config::Settings;
 pub(super) fn problems(settings: &Settings) -> Vec<String> {
     let mut problems = Vec::new();
     problems.extend(folder(&settings.store.path).map(|problem| format!("store.path: {problem}")));
+    if settings.admin.token.is_none() {
+        problems.extend(
+            token_file(&settings.admin_token_file())
+                .map(|problem| format!("admin.token_file: {problem}")),
+        );
+    }
     for (key, address) in
         [("intake.listen", settings.intake.listen), ("admin.listen", settings.admin.listen)]
     {
         problems.extend(not_bindable(address).map(|problem| format!("{key}: {problem}")));
     }
     problems
+}
+
+/// Why no token can be kept there.
+fn token_file(path: &Path) -> Option<String> {
+    if path.is_dir() {
+        return Some(format!("{} is a folder, not a file", path.display()));
+    }
+    let above = path.parent()?;
+    folder(if above == Path::new("") { Path::new(".") } else { above })
 }
 
 /// Why the folder can neither be written to nor be made.

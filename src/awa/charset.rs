@@ -12,6 +12,8 @@ pub(super) fn decoded<'a>(body: &'a [u8], content_type: &str) -> Cow<'a, str> {
     let encoding = match (named, zeros(body)) {
         (None, Some(wide)) => wide,
         (Some(named), Some(seen)) if wide.contains(&named) => seen,
+        // Single bytes under the name of a wide encoding.
+        (Some(named), None) if wide.contains(&named) && std::str::from_utf8(body).is_ok() => UTF_8,
         (Some(named), _) if named != WINDOWS_1252 && named != UTF_8 => named,
         (Some(_) | None, _) if std::str::from_utf8(body).is_ok() => UTF_8,
         (Some(_) | None, _) => WINDOWS_1252,

@@ -18,7 +18,7 @@ fn a_filter_that_is_none_is_refused_with_its_own_words() {
     for misspelt in ["inof", "information", "infoo,awa_bridge=warn", "", "info,,warn"] {
         assert!(parse(misspelt).is_err(), "{misspelt} would silence the log");
     }
-    for level in ["error", "WARN", "info , awa_bridge::awa=debug", "off", "info,[{source}]=debug"] {
+    for level in ["error", "WARN", "info,awa_bridge::awa=debug", "off", "info,[{source}]=debug"] {
         assert!(parse(level).is_ok(), "{level}");
     }
 }

@@ -2,18 +2,17 @@
 
 use std::borrow::Cow;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use super::super::decode::{parse_json, pointer, string_of};
 use super::super::duration::Span;
 use super::super::request::Request;
+use super::encoding::Encoding;
 use super::header::checked_name;
 use super::mac::{self, Algorithm, Key, KeyForm, same};
 use super::message::Template;
-use super::{Unsignable, Unverified, set_header};
+use super::{SHORT, Unsignable, Unverified, set_header};
 use crate::routing::UnixMillis;
 
 /// What the vendor signs and where it puts the signature.
@@ -60,13 +59,6 @@ fn body_alone() -> String {
 
 const fn five_minutes() -> Span {
     Span::of_seconds(300)
-}
-
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Encoding {
-    Hex,
-    Base64,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize)]
@@ -162,7 +154,16 @@ impl Hmac {
     }
 
     pub(super) fn verify(&self, request: &Request) -> Result<usize, Unverified> {
-        let (mut signatures, timestamp) = self.signatures(request)?;
+        let (mut signatures, listed_time) = self.signatures(request)?;
+        signatures.retain(|found| found.len() == self.algorithm.length());
+        let reads_body = self.timestamp_pointer.is_some() || self.secret_by.is_some();
+        if reads_body && !self.message.has_timestamp() {
+            self.first_fitting(request, &signatures)?;
+        }
+        if signatures.is_empty() {
+            return Err(Unverified::Wrong);
+        }
+        let timestamp = self.timestamp(request, listed_time)?;
         if let Some(text) = &timestamp {
             let at = self
                 .unit
@@ -173,22 +174,39 @@ impl Hmac {
             }
         }
         let chosen = self.chosen_name(request)?;
-        signatures.retain(|found| found.len() == self.algorithm.length());
-        if signatures.is_empty() {
-            return Err(Unverified::Wrong);
-        }
         let message = self.message.of(request, timestamp.as_deref())?;
+        let allowed = |key: &NamedKey| key.may_be(chosen.as_deref());
+        self.fitting(&message, &signatures, allowed).ok_or(Unverified::Wrong)
+    }
+
+    /// Reading a body costs some ten times as much as hashing it: nothing of it is read for whoever has no key at all. A
+    /// short one is, so that an operator learns that a subscription has no secret.
+    fn first_fitting(&self, request: &Request, signatures: &[Vec<u8>]) -> Result<(), Unverified> {
+        let message = self.message.of(request, None)?;
+        if self.fitting(&message, signatures, |_| true).is_some() {
+            return Ok(());
+        }
+        if request.body.len() <= SHORT {
+            self.chosen_name(request)?;
+        }
+        Err(Unverified::Wrong)
+    }
+
+    /// The place of the first allowed key that has made one of the signatures; all of them are tried.
+    fn fitting(
+        &self,
+        message: &[Cow<'_, [u8]>],
+        signatures: &[Vec<u8>],
+        allowed: impl Fn(&NamedKey) -> bool,
+    ) -> Option<usize> {
         let mut fitting = None;
-        for (place, key) in self.keys.iter().enumerate() {
-            if !key.may_be(chosen.as_deref()) {
-                continue;
-            }
-            let expected = mac::hmac(self.algorithm, &key.key, &message);
+        for (place, key) in self.keys.iter().enumerate().filter(|(_, key)| allowed(key)) {
+            let expected = mac::hmac(self.algorithm, &key.key, message);
             if signatures.iter().any(|found| same(&expected, found)) && fitting.is_none() {
                 fitting = Some(place);
             }
         }
-        fitting.ok_or(Unverified::Wrong)
+        fitting
     }
 
     /// Whether the signature covers a header.
@@ -204,7 +222,8 @@ impl Hmac {
 
     /// The signed message of a verified request.
     pub(super) fn message<'a>(&'a self, request: &'a Request) -> Option<Cow<'a, [u8]>> {
-        let (_, timestamp) = self.signatures(request).ok()?;
+        let (_, listed_time) = self.signatures(request).ok()?;
+        let timestamp = self.timestamp(request, listed_time).ok()?;
         let message = self.message.of(request, timestamp.as_deref()).ok()?;
         Some(message.concat().into())
     }
@@ -245,7 +264,7 @@ impl Hmac {
             && self.message.is_printable()
     }
 
-    /// The signatures of the request, and the time of signing as it was signed.
+    /// The signatures of the request, and the time that stands beside them in their header.
     fn signatures(&self, request: &Request) -> Result<(Vec<Vec<u8>>, Option<String>), Unverified> {
         let missing = |name: &str| Unverified::Missing(name.to_owned());
         let mut values = request.headers.get_all(&self.header).iter().peekable();
@@ -275,15 +294,29 @@ impl Hmac {
         if signatures.is_empty() {
             return Err(Unverified::Unreadable(self.header.clone()));
         }
-        let timestamp = match (&self.timestamp, &self.timestamp_key) {
-            _ if self.timestamp_pointer.is_some() => self.timestamp_in_body(request)?,
-            (Some(name), _) => Some(request.header(name).ok_or_else(|| missing(name))?.to_owned()),
-            (None, Some(name)) => {
+        let listed_time = match &self.timestamp_key {
+            Some(name) if self.timestamp.is_none() && self.timestamp_pointer.is_none() => {
                 Some((*listed(name).first().ok_or_else(|| missing(name))?).to_owned())
             }
-            (None, None) => None,
+            Some(_) | None => None,
         };
-        Ok((signatures, timestamp))
+        Ok((signatures, listed_time))
+    }
+
+    /// The time of signing as it was signed.
+    fn timestamp(
+        &self,
+        request: &Request,
+        listed: Option<String>,
+    ) -> Result<Option<String>, Unverified> {
+        match &self.timestamp {
+            _ if self.timestamp_pointer.is_some() => self.timestamp_in_body(request),
+            Some(name) => {
+                let missing = || Unverified::Missing(name.to_owned());
+                Ok(Some(request.header(name).ok_or_else(missing)?.to_owned()))
+            }
+            None => Ok(listed),
+        }
     }
 
     /// The body's own time, which is signed: a header has to agree with it. The header alone can only make a request look
@@ -313,22 +346,6 @@ impl Hmac {
         let name = text.rsplit('/').next().unwrap_or_default().to_owned();
         let known = self.keys.iter().any(|key| key.may_be(Some(&name)));
         if known { Ok(Some(name)) } else { Err(Unverified::UnknownKey) }
-    }
-}
-
-impl Encoding {
-    fn read(self, text: &str) -> Option<Vec<u8>> {
-        match self {
-            Self::Hex => hex::decode(text).ok(),
-            Self::Base64 => STANDARD.decode(text).or_else(|_| STANDARD_NO_PAD.decode(text)).ok(),
-        }
-    }
-
-    fn write(self, bytes: &[u8]) -> String {
-        match self {
-            Self::Hex => hex::encode(bytes),
-            Self::Base64 => STANDARD.encode(bytes),
-        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! fits is good. No secret and no signature ever stands in an error.
 
 mod ecdsa;
+mod encoding;
 mod field;
 mod header;
 mod hmac;
@@ -24,6 +25,9 @@ use serde::Deserialize;
 
 use super::decode::Decode;
 use super::request::Request;
+
+/// A body that is read before it is believed, in bytes: what a stranger may have read of his costs no more than hashing it.
+const SHORT: usize = 4096;
 
 /// Why a request is not taken for its vendor's. Names are the profile's, never the sender's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,14 +125,17 @@ pub(super) enum Verifier {
 }
 
 impl Verifier {
-    /// Whether a public key is asked, which takes some hundred times as long as a hash.
+    /// Whether a public key is asked, which takes some hundred times as long as a hash, or the body is read for its secret.
     pub(super) const fn is_costly(&self) -> bool {
         match self {
-            Self::JwtHeader(_) | Self::JwtBody(_) | Self::JwsDetached(_) | Self::Ecdsa(_) => true,
+            Self::JwtHeader(_)
+            | Self::JwtBody(_)
+            | Self::JwsDetached(_)
+            | Self::Ecdsa(_)
+            | Self::Field(_) => true,
             Self::None
             | Self::Header(_)
             | Self::Basic(_)
-            | Self::Field(_)
             | Self::Hmac(_)
             | Self::StandardWebhooks(_)
             | Self::Twilio(_) => false,
