@@ -31,11 +31,14 @@ pub(super) fn of_files(old: &Files, new: &Files) -> Vec<String> {
 
 /// Sections and keys that a reload puts in force, each with all that is below it. Every other key, also one that is new in
 /// the program, keeps its old value until a restart, and a reload says so.
-const IN_FORCE: [&str; 17] = [
+const IN_FORCE: [&str; 20] = [
     "admin.token",
     "admin.token_file",
     "intake.public_url",
     "intake.max_body",
+    "intake.max_connections",
+    "intake.header_timeout",
+    "intake.idle_timeout",
     "intake.max_pending",
     "intake.max_pending_per_source",
     "intake.max_pending_per_conversation",

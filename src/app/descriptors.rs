@@ -4,6 +4,8 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::warn;
 
+use crate::config::Settings;
+
 /// What the store, the log, name look-ups, calls to ServiceNow beside `max_in_flight` and connections that are about to end
 /// may need.
 const RESERVED: usize = 64;
@@ -19,7 +21,9 @@ pub(super) struct Places {
 }
 
 /// Raises the limit as far as the system allows, and says how many connections are taken at the same time.
-pub(super) fn connections(wanted: usize, max_in_flight: usize) -> Places {
+pub(super) fn connections(settings: &Settings) -> Places {
+    let (wanted, max_in_flight) =
+        (settings.intake.max_connections, settings.servicenow.max_in_flight);
     let limit = raised();
     let places = fitting(wanted, limit, max_in_flight);
     let fitting = places.intake;

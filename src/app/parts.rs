@@ -8,13 +8,14 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tracing::{error, info, warn};
 
+use super::descriptors::{self, Places};
 use super::files::{Files, RulesInForce};
 use super::hold::Hold;
 use super::reload::{self, Reloader, Told};
 use super::tasks::Tasks;
 use super::upkeep::{self, Beats};
 use super::vitals::Vitals;
-use super::{Failure, Host, Listeners, admin_token, descriptors};
+use super::{Failure, Host, Listeners, admin_token};
 use crate::admin::{self, Admin, AdminReads};
 use crate::awa::Client;
 use crate::awa::pace::Pace;
@@ -22,7 +23,7 @@ use crate::clock;
 use crate::config::Settings;
 use crate::contained::supervised;
 use crate::dispatch::Dispatch;
-use crate::http::{self, Listener, Tls};
+use crate::http::{self, Limits, LimitsInForce, Listener, Tls};
 use crate::intake::{self, Sources, Webhooks};
 use crate::metrics::Metrics;
 use crate::notify::watchdog::Beat;
@@ -55,6 +56,8 @@ pub(super) struct Running {
     settings: Settings,
     webhooks: Arc<Webhooks<Source, Store>>,
     tls: Option<Tls>,
+    places: Places,
+    limits: LimitsInForce,
     vitals: Arc<Vitals>,
     admin: Arc<Admin>,
     metrics: Metrics,
@@ -71,12 +74,15 @@ impl Parts {
         }
         let token = admin::Token::new(token);
         let sources = Sources::new(files.sources.clone());
-        let limits = reload::body_limits(&settings);
-        let webhooks = Arc::new(Webhooks::new(sources.clone(), store.clone(), limits));
+        let body_limits = reload::body_limits(&settings);
+        let webhooks = Arc::new(Webhooks::new(sources.clone(), store.clone(), body_limits));
+        let places = descriptors::connections(&settings);
+        let limits = LimitsInForce::from(intake_limits(&settings, places));
         let told = Told {
             rules,
             sources,
             webhooks: Arc::clone(&webhooks),
+            intake: limits.clone(),
             client: Arc::clone(&client),
             token: token.clone(),
             runtime_directory: host.runtime_directory.clone(),
@@ -90,7 +96,7 @@ impl Parts {
         let (hold, started_at) = (Hold::default(), clock::now());
         let vitals = Arc::new(Vitals { store, pace, client, reloader, hold, started_at });
         let admin = Arc::new(admin_of(&vitals, &metrics, token, settings.admin.listen));
-        Ok(Running { settings, webhooks, tls, vitals, admin, metrics, host })
+        Ok(Running { settings, webhooks, tls, places, limits, vitals, admin, metrics, host })
     }
 }
 
@@ -157,19 +163,17 @@ fn admin_of(
 
 impl Running {
     pub(super) async fn run(self, listeners: Listeners, shutdown: Shutdown) -> Result<(), Failure> {
-        let Self { settings, webhooks, tls, vitals, admin, metrics, host } = self;
+        let Self { settings, webhooks, tls, places, limits, vitals, admin, metrics, host } = self;
         let (store, notifier) = (vitals.store.clone(), host.notifier);
         let stopped = Shutdown::new();
         let Beats { watchdog, dispatcher, intake: intake_beat, writer } = Beats::register();
         let dispatch = dispatch(&vitals, dispatcher, host.dice);
-        let drain = LONGEST_DRAIN.min(settings.servicenow.request_timeout + Duration::from_secs(1));
+        let asked = Arc::clone(&vitals);
+        let drain =
+            move || LONGEST_DRAIN.min(asked.reloader.request_timeout() + Duration::from_secs(1));
         let mut tasks = Tasks::new();
         let dispatch =
             tasks.essential("dispatcher", &stopped, dispatch.run(stopped.clone(), drain));
-        let places = descriptors::connections(
-            settings.intake.max_connections,
-            settings.servicenow.max_in_flight,
-        );
         let admin = admin::serve(listeners.admin, admin, places.admin, stopped.clone());
         let admin = tasks.essential("admin", &stopped, admin);
         let asked = Arc::clone(&vitals);
@@ -184,7 +188,6 @@ impl Running {
             }
         };
         let beat = move || intake_beat.beat();
-        let limits = intake_limits(&settings, places.intake);
         let intake = http::serve(listeners.intake, tls, limits, shutdown.clone(), beat, take);
         let intake = tasks.essential("intake", &shutdown, intake);
         let background = background(&vitals, &settings, &shutdown, host.hang_ups, writer, {
@@ -262,10 +265,11 @@ fn dispatch(vitals: &Arc<Vitals>, beat: Beat, dice: fn() -> f64) -> Dispatch {
     }
 }
 
-fn intake_limits(settings: &Settings, max_connections: usize) -> http::Limits {
-    http::Limits {
+/// How the intake treats its connections, for which there are these places.
+pub(super) fn intake_limits(settings: &Settings, places: Places) -> Limits {
+    Limits {
         listener: Listener::Intake,
-        max_connections,
+        max_connections: places.intake,
         header_timeout: settings.intake.header_timeout,
         idle_timeout: settings.intake.idle_timeout,
         grace: INTAKE_DRAIN,

@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio_rustls::TlsAcceptor;
@@ -12,7 +13,8 @@ use tracing::{error, info, warn};
 
 use super::files::{Files, RulesInForce};
 use super::{
-    admin_token, build, changes, counters, exposure, instance, millis, pending_limits, tls,
+    admin_token, build, changes, counters, descriptors, exposure, instance, millis, parts,
+    pending_limits, tls,
 };
 use crate::admin;
 use crate::awa::pace::Pace;
@@ -21,7 +23,7 @@ use crate::clock;
 use crate::config::{Contents, KeyChange, Settings};
 use crate::contained::{Panicked, watched};
 use crate::dispatch::Delays;
-use crate::http::Tls;
+use crate::http::{LimitsInForce, Tls};
 use crate::intake::{BodyLimits, Sources, Webhooks};
 use crate::logging::Logging;
 use crate::notify::Notifier;
@@ -34,6 +36,7 @@ pub(super) struct Told {
     pub(super) rules: Arc<RulesInForce>,
     pub(super) sources: Sources<Source>,
     pub(super) webhooks: Arc<Webhooks<Source, Store>>,
+    pub(super) intake: LimitsInForce,
     pub(super) client: Arc<Client>,
     pub(super) token: admin::Token,
     /// Where the token is copied to.
@@ -167,6 +170,8 @@ impl Reloader {
         told.rules.replace(&settings, &files);
         told.sources.replace(files.sources.clone());
         told.webhooks.set_limits(body_limits(&settings));
+        let places = descriptors::connections(&settings);
+        told.intake.replace(parts::intake_limits(&settings, places));
         if let Some(token) = token {
             if let Some(directory) = &told.runtime_directory {
                 admin_token::copy_to(directory, &token);
@@ -229,6 +234,11 @@ impl Reloader {
     /// The names of all sources.
     pub(super) fn sources(&self) -> Vec<String> {
         self.lock().settings.sources.keys().cloned().collect()
+    }
+
+    /// How long a call to ServiceNow may take.
+    pub(super) fn request_timeout(&self) -> Duration {
+        self.lock().settings.servicenow.request_timeout
     }
 
     /// The pauses between tries.

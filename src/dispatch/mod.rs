@@ -63,9 +63,9 @@ pub struct Dispatch {
 }
 
 impl Dispatch {
-    /// Works until shutdown is asked for, then waits for calls under way at most `drain`. What is not finished by then
-    /// is found again at the next start, as in doubt.
-    pub async fn run(self, shutdown: Shutdown, drain: Duration) {
+    /// Works until shutdown is asked for, then waits for calls under way at most as long as `drain` says at that moment. What is
+    /// not finished by then is found again at the next start, as in doubt.
+    pub async fn run(self, shutdown: Shutdown, drain: impl Fn() -> Duration) {
         let mut errands = JoinSet::new();
         let mut blocked = Blocked::default();
         let (door, mut claimed) = WayOut::new(Arc::clone(&self.pace), Arc::clone(&self.held));
@@ -89,6 +89,7 @@ impl Dispatch {
             }
         }
         door.shut();
+        let drain = drain();
         let finished = async {
             while let Some(claimed) = claimed.recv().await {
                 errands.spawn(Errand::claimed(&this, claimed).run());

@@ -7,6 +7,7 @@
 mod body;
 mod connection;
 mod in_place;
+mod limits;
 mod patience;
 mod places;
 mod server;
@@ -15,5 +16,6 @@ mod tests;
 mod tls;
 
 pub use body::TrackedBody;
-pub use server::{Authentic, Limits, Listener, serve};
+pub use limits::{Limits, LimitsInForce, Listener};
+pub use server::{Authentic, serve};
 pub use tls::{Tls, TlsError, acceptor};

@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use super::connection::{Connection, Phase};
+use super::limits::LimitsInForce;
 
 /// How long the rest of a refused request is read and thrown away, so that its sender sees the answer: a socket that is
 /// closed over unread bytes is reset.
@@ -21,17 +22,10 @@ const LINGER: Duration = Duration::from_secs(1);
 /// And how many bytes at most.
 const LINGER_BYTES: usize = 1024 * 1024;
 
-/// Both limits.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Patience {
-    pub(super) head: Duration,
-    pub(super) idle: Duration,
-}
-
 /// A stream that fails once its peer has been silent, or slow with a head, or reads no answer, for too long.
 pub(super) struct Patient<S> {
     stream: S,
-    patience: Patience,
+    limits: LimitsInForce,
     connection: Arc<Connection>,
     /// What is waited out, and until when.
     waiting: Option<(Phase, Pin<Box<Sleep>>)>,
@@ -42,8 +36,8 @@ pub(super) struct Patient<S> {
 }
 
 impl<S> Patient<S> {
-    pub(super) fn new(stream: S, patience: Patience, connection: Arc<Connection>) -> Self {
-        Self { stream, patience, connection, waiting: None, unread: None, lingering: None }
+    pub(super) fn new(stream: S, limits: LimitsInForce, connection: Arc<Connection>) -> Self {
+        Self { stream, limits, connection, waiting: None, unread: None, lingering: None }
     }
 
     /// Gives the head its whole time again: the handshake of TLS has had its own.
@@ -56,9 +50,9 @@ impl<S> Patient<S> {
             Phase::Fresh => Phase::Head,
             other => other,
         };
-        let (limit, what) = match phase {
-            Phase::Idle => (self.patience.idle, "idle for too long"),
-            Phase::Fresh | Phase::Head => (self.patience.head, "no whole head came in time"),
+        let what = match phase {
+            Phase::Idle => "idle for too long",
+            Phase::Fresh | Phase::Head => "no whole head came in time",
             Phase::Body | Phase::Working | Phase::Closing | Phase::Evicted => {
                 self.waiting = None;
                 return Poll::Pending;
@@ -66,7 +60,12 @@ impl<S> Patient<S> {
         };
         let (_, sleep) = match self.waiting.take() {
             Some((same, sleep)) if same == phase => self.waiting.insert((phase, sleep)),
-            Some(_) | None => self.waiting.insert((phase, Box::pin(tokio::time::sleep(limit)))),
+            Some(_) | None => {
+                let limits = self.limits.now();
+                let idle = phase == Phase::Idle;
+                let limit = if idle { limits.idle_timeout } else { limits.header_timeout };
+                self.waiting.insert((phase, Box::pin(tokio::time::sleep(limit))))
+            }
         };
         sleep.as_mut().poll(context).map(|()| Err(io::Error::new(io::ErrorKind::TimedOut, what)))
     }
@@ -81,8 +80,10 @@ impl<S> Patient<S> {
             self.unread = None;
             return written;
         }
-        let limit = self.patience.head;
-        let sleep = self.unread.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        let limits = &self.limits;
+        let sleep = self
+            .unread
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(limits.now().header_timeout)));
         let over = |()| Err(io::Error::new(io::ErrorKind::TimedOut, "the answer is not read"));
         sleep.as_mut().poll(context).map(over)
     }

@@ -42,9 +42,8 @@ const NEWCOMERS: usize = 8;
 const IN_ADVANCE: usize = 128;
 
 /// The places of a listener.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Places {
-    most: usize,
     taken: Mutex<Taken>,
     /// A connection has ended.
     freed: Notify,
@@ -75,24 +74,27 @@ pub(super) struct Place {
 }
 
 impl Places {
-    pub(super) fn new(most: usize) -> Arc<Self> {
-        Arc::new(Self { most, taken: Mutex::default(), freed: Notify::new() })
+    pub(super) fn new() -> Arc<Self> {
+        Arc::default()
     }
 
-    /// A place, if there is one or one is given up for it, and how many connections had to give way.
-    pub(super) fn take(self: &Arc<Self>, origin: Origin) -> (Option<Place>, usize) {
+    /// One of `most` places, if there is one or one is given up for it, and how many connections had to give way. Where more
+    /// are taken, as there were more, those over the number give way first.
+    pub(super) fn take(self: &Arc<Self>, origin: Origin, most: usize) -> (Option<Place>, usize) {
         let mut taken = self.taken();
         let mut evicted = 0;
-        if taken.connections.len() >= self.most {
-            evicted = taken.make_room(self.most, micros());
+        if taken.connections.len() >= most {
+            let over = taken.connections.len() - most;
+            let wanted = (taken.connections.len() / IN_ADVANCE).max(over + 1);
+            evicted = taken.make_room(most, wanted, micros());
         }
-        if taken.connections.len() >= self.most || taken.open >= self.most + ENDING {
+        if taken.connections.len() >= most || taken.open >= most + ENDING {
             return (None, evicted);
         }
         taken.number += 1;
         taken.open += 1;
         *taken.origins.entry(origin).or_default() += 1;
-        let advance = (self.most as u64).saturating_mul(ADVANCE).min(PATIENCE);
+        let advance = (most as u64).saturating_mul(ADVANCE).min(PATIENCE);
         let (number, connection) = (taken.number, Arc::new(Connection::new(origin, advance)));
         let occupant = Occupant { connection: Arc::clone(&connection), task: None };
         taken.connections.insert(number, occupant);
@@ -109,7 +111,9 @@ impl Places {
 
     /// Ends a connection that is of little use, whether or not places are short; false if there is none.
     pub(super) fn give_up_one(&self) -> bool {
-        self.taken().make_room(0, micros()) > 0
+        let mut taken = self.taken();
+        let wanted = (taken.connections.len() / IN_ADVANCE).max(1);
+        taken.make_room(0, wanted, micros()) > 0
     }
 
     /// Names the task behind a place.
@@ -134,8 +138,8 @@ impl Places {
 }
 
 impl Taken {
-    /// Takes the places of those that can best be spared; how many.
-    fn make_room(&mut self, most: usize, now: u64) -> usize {
+    /// Takes the places of those that can best be spared, so many if there are; how many it took.
+    fn make_room(&mut self, most: usize, wanted: usize, now: u64) -> usize {
         let short = (most as u64).saturating_mul(SHORT_PATIENCE).clamp(SHORTEST, LONGEST_SHORT);
         // Those of them that are still protected can be spared in a moment: they are waited for.
         let unproved = self.connections.values().filter(|one| one.connection.is_unproved()).count();
@@ -153,7 +157,6 @@ impl Taken {
                 Some((rank, *number, standing.phase))
             })
             .collect();
-        let wanted = (self.connections.len() / IN_ADVANCE).max(1);
         if spare.len() > wanted {
             spare.select_nth_unstable_by_key(wanted, |(rank, ..)| *rank);
             spare.truncate(wanted);

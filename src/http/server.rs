@@ -24,7 +24,8 @@ use tokio::net::{TcpListener, TcpStream};
 use super::body::TrackedBody;
 use super::connection::{Connection, Origin};
 use super::in_place::InPlace;
-use super::patience::{Patience, Patient};
+use super::limits::{Limits, LimitsInForce, Listener};
+use super::patience::Patient;
 use super::places::{Place, Places};
 use super::tls::Tls;
 use crate::clock;
@@ -39,41 +40,11 @@ const HEAD: usize = 32 * 1024;
 /// The pause after the system refused a connection for want of something, such as file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// Longer than any limit of the configuration.
+const NEVER: Duration = Duration::from_secs(2 * 3_600);
+
 /// How often the accepting loop shows that it is alive while nobody calls.
 const BEAT: Duration = Duration::from_secs(1);
-
-/// Whose connections these are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Listener {
-    Intake,
-    Admin,
-}
-
-impl Listener {
-    /// Its name in metrics and the log.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Intake => "intake",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-/// How connections are treated.
-#[derive(Debug, Clone)]
-pub struct Limits {
-    pub listener: Listener,
-    /// At the same time. A new one takes the place of one that can be spared; if there is none, it waits in the system's
-    /// backlog.
-    pub max_connections: usize,
-    /// For a TLS handshake, for a request's head, and for a peer that does not read its answer.
-    pub header_timeout: Duration,
-    /// For a kept-alive connection without a request.
-    pub idle_timeout: Duration,
-    /// For what is still being answered when the end is asked for.
-    pub grace: Duration,
-}
 
 /// An extension of an answer: the request was proved to be its sender's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,11 +54,11 @@ pub struct Authentic;
 ///
 /// TLS is spoken where `tls` is given. `beat` is called on every turn of the accepting loop, for the watchdog. A panic of
 /// `service` is answered 500. A connection ends with the first answer of 400 and above that is not
-/// [`Authentic`].
+/// [`Authentic`]. `limits` may be replaced meanwhile.
 pub async fn serve<F, R>(
     listener: TcpListener,
     tls: Option<Tls>,
-    limits: Limits,
+    limits: impl Into<LimitsInForce>,
     shutdown: Shutdown,
     beat: impl Fn() + Send,
     service: F,
@@ -95,7 +66,9 @@ pub async fn serve<F, R>(
     F: Fn(Request<TrackedBody>) -> R + Clone + Send + Sync + 'static,
     R: Future<Output = Response<Full<Bytes>>> + Send + 'static,
 {
-    let places = Places::new(limits.max_connections);
+    let limits = limits.into();
+    let Limits { listener: name, grace, .. } = limits.now();
+    let places = Places::new();
     let graceful = GracefulShutdown::new();
     let repeats = Repeats::default();
     loop {
@@ -104,7 +77,7 @@ pub async fn serve<F, R>(
             biased;
             () = shutdown.requested() => break,
             () = tokio::time::sleep(BEAT) => continue,
-            accepted = accept(&listener, &places, &limits, &repeats) => accepted,
+            accepted = accept(&listener, &places, name, &repeats) => accepted,
         };
         let Some((stream, peer)) = accepted else { continue };
         let place = tokio::select! {
@@ -115,12 +88,12 @@ pub async fn serve<F, R>(
         let number = place.number();
         let (tls, service) = (tls.clone(), service.clone());
         let served = Served {
-            patience: Patience { head: limits.header_timeout, idle: limits.idle_timeout },
+            limits: limits.clone(),
             watcher: graceful.watcher(),
             connection: Arc::clone(&place.connection),
-            listener: limits.listener,
+            listener: name,
         };
-        let open = Open::count(limits.listener);
+        let open = Open::count(name);
         let task = tokio::spawn(async move {
             converse(stream, tls, served, service).await;
             drop((place, open));
@@ -131,8 +104,8 @@ pub async fn serve<F, R>(
     let open = graceful.count();
     tokio::select! {
         () = graceful.shutdown() => {}
-        () = tokio::time::sleep(limits.grace) => {
-            if open > 0 && !limits.grace.is_zero() {
+        () = tokio::time::sleep(grace) => {
+            if open > 0 && !grace.is_zero() {
                 tracing::warn!(connections = open, "Connections that did not end in time are cut off");
             }
         }
@@ -145,7 +118,7 @@ pub async fn serve<F, R>(
 async fn accept(
     listener: &TcpListener,
     places: &Places,
-    limits: &Limits,
+    name: Listener,
     repeats: &Repeats,
 ) -> Option<(TcpStream, SocketAddr)> {
     match listener.accept().await {
@@ -154,13 +127,13 @@ async fn accept(
         Err(error) => {
             if let Some(repeats) = repeats.may_say("accept", clock::now()) {
                 tracing::warn!(
-                    listener = limits.listener.as_str(), %error, repeats,
+                    listener = name.as_str(), %error, repeats,
                     "No connection can be accepted; trying again. Out of file descriptors: raise the limit (LimitNOFILE=) \
                      or lower intake.max_connections"
                 );
             }
             if places.give_up_one() {
-                counter!(CONNECTIONS_EVICTED, "listener" => limits.listener.as_str()).increment(1);
+                counter!(CONNECTIONS_EVICTED, "listener" => name.as_str()).increment(1);
             }
             tokio::time::sleep(ACCEPT_PAUSE).await;
             None
@@ -172,19 +145,20 @@ async fn accept(
 async fn place_for(
     peer: SocketAddr,
     places: &Arc<Places>,
-    limits: &Limits,
+    limits: &LimitsInForce,
     beat: &(impl Fn() + Send),
     repeats: &Repeats,
 ) -> Place {
-    let listener = limits.listener.as_str();
     loop {
-        let (place, evicted) = places.take(Origin::of(peer.ip()));
+        let Limits { listener, max_connections, .. } = limits.now();
+        let listener = listener.as_str();
+        let (place, evicted) = places.take(Origin::of(peer.ip()), max_connections);
         if evicted > 0 {
             counter!(CONNECTIONS_EVICTED, "listener" => listener).increment(evicted as u64);
             if let Some(repeats) = repeats.may_say("short", clock::now()) {
                 tracing::warn!(
                     listener,
-                    connections = limits.max_connections,
+                    connections = max_connections,
                     repeats,
                     "All places for connections are taken: those without an authentic request give way to new ones"
                 );
@@ -210,7 +184,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 /// What belongs to one connection.
 struct Served {
-    patience: Patience,
+    limits: LimitsInForce,
     watcher: Watcher,
     connection: Arc<Connection>,
     listener: Listener,
@@ -225,9 +199,11 @@ where
         tracing::debug!(%error, "A connection was gone before it began");
         return;
     }
-    let stream = Patient::new(stream, served.patience, Arc::clone(&served.connection));
+    let stream = Patient::new(stream, served.limits.clone(), Arc::clone(&served.connection));
     let Some(tls) = tls else { return speak(stream, served, service).await };
-    match tokio::time::timeout(served.patience.head, tls.acceptor().accept(stream)).await {
+    match tokio::time::timeout(served.limits.now().header_timeout, tls.acceptor().accept(stream))
+        .await
+    {
         Ok(Ok(mut stream)) => {
             stream.get_mut().0.restart();
             speak(stream, served, service).await;
@@ -243,7 +219,7 @@ where
     F: Fn(Request<TrackedBody>) -> R + Clone,
     R: Future<Output = Response<Full<Bytes>>>,
 {
-    let Served { patience, watcher, connection, listener } = served;
+    let Served { limits: _, watcher, connection, listener } = served;
     let service = service_fn(|request: Request<Incoming>| {
         connection.request_begins(!request.body().is_end_stream());
         let request = request.map(|body| TrackedBody::new(body, Arc::clone(&connection)));
@@ -264,7 +240,7 @@ where
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         // Never reached: with it hyper reads on after an answer, so that the shorter limits of `Patient` begin.
-        .header_read_timeout(patience.head + patience.idle)
+        .header_read_timeout(NEVER)
         .max_buf_size(HEAD)
         .serve_connection(TokioIo::new(stream), service);
     if let Err(error) = InPlace::new(watcher.watch(connection)).await {

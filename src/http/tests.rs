@@ -187,11 +187,11 @@ async fn the_answer_to_a_refused_request_arrives_though_its_body_is_not_read() {
 fn an_address_with_more_than_half_of_the_places_gives_way_first() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let _inside = runtime.enter();
-    let places = Places::new(MOST);
+    let places = Places::new();
     let (one, other) = (origin("192.0.2.1"), origin("192.0.2.2"));
     let mut taken = Vec::new();
     for origin in [other, one, one, one] {
-        let place = places.take(origin).0.unwrap();
+        let place = places.take(origin, MOST).0.unwrap();
         places.is_served_by(
             place.number(),
             runtime.spawn(std::future::pending::<()>()).abort_handle(),
@@ -200,7 +200,7 @@ fn an_address_with_more_than_half_of_the_places_gives_way_first() {
         place.connection.request_is_answered(false, false);
         taken.push(place);
     }
-    let (place, evicted) = places.take(other);
+    let (place, evicted) = places.take(other, MOST);
     assert_eq!((place.is_some(), evicted), (true, 1));
     let phases: Vec<_> = taken.iter().map(|place| place.connection.phase()).collect();
     assert_eq!(phases[0], Phase::Idle);

@@ -52,6 +52,7 @@ mod refusals;
 mod refused_alike;
 mod rehearse;
 mod reloaded_keys;
+mod reloaded_limits;
 mod reloading;
 mod replays;
 mod restart;

@@ -43,7 +43,7 @@ const OPTIONAL: [(&str, &str); 11] = [
 ];
 
 /// What a reload must say that it has put in force.
-const IN_FORCE: [&str; 8] = [
+const IN_FORCE: [&str; 13] = [
     "rate_limit.",
     "retry.",
     "offer.",
@@ -51,7 +51,12 @@ const IN_FORCE: [&str; 8] = [
     "log.",
     "sources.",
     "servicenow.auth",
+    "servicenow.request_timeout",
+    "servicenow.max_in_flight",
     "intake.max_body",
+    "intake.max_connections",
+    "intake.header_timeout",
+    "intake.idle_timeout",
 ];
 
 #[tokio::test]

@@ -107,7 +107,7 @@ async fn events_end(delays: impl Fn() -> Delays + Send + Sync + 'static) {
         beat: Box::new(|| {}),
     };
     let shutdown = Shutdown::new();
-    let running = tokio::spawn(dispatch.run(shutdown.clone(), Duration::from_secs(1)));
+    let running = tokio::spawn(dispatch.run(shutdown.clone(), || Duration::from_secs(1)));
 
     for id in ["anna", "ben"] {
         let items = vec![Item::Event(Box::new(an_offer(id)))];

@@ -1,0 +1,61 @@
+//! How the connections of a listener are treated, and how that is replaced while it serves.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Whose connections these are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listener {
+    Intake,
+    Admin,
+}
+
+impl Listener {
+    /// Its name in metrics and the log.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Intake => "intake",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// How connections are treated.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub listener: Listener,
+    /// At the same time. A new one takes the place of one that can be spared; if there is none, it waits in the system's
+    /// backlog.
+    pub max_connections: usize,
+    /// For a TLS handshake, for a request's head, and for a peer that does not read its answer.
+    pub header_timeout: Duration,
+    /// For a kept-alive connection without a request.
+    pub idle_timeout: Duration,
+    /// For what is still being answered when the end is asked for.
+    pub grace: Duration,
+}
+
+/// The limits that are in force; clones are the same. Replaced ones hold for every connection from its next wait on: for the
+/// head of a request, for the next request, for a place.
+#[derive(Debug, Clone)]
+pub struct LimitsInForce(Arc<Mutex<Limits>>);
+
+impl LimitsInForce {
+    /// What is in force now.
+    #[must_use]
+    pub fn now(&self) -> Limits {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Puts others in force.
+    pub fn replace(&self, limits: Limits) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = limits;
+    }
+}
+
+impl From<Limits> for LimitsInForce {
+    fn from(limits: Limits) -> Self {
+        Self(Arc::new(Mutex::new(limits)))
+    }
+}
