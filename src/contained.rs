@@ -1,6 +1,6 @@
 //! Futures whose panic is a value, so that a defect costs what it is about and nothing else; each is counted and told.
 //!
-//! A task that nobody waits for goes through [`supervised`], so that none ends unseen.
+//! A task that nobody waits for goes through [`supervised`], a thread through [`supervised_thread`], so that none ends unseen.
 
 use std::any::Any;
 use std::future::poll_fn;
@@ -30,7 +30,7 @@ pub async fn contained<F: Future>(future: F) -> Result<F::Output, Panicked> {
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-        Err(panic) => Poll::Ready(Err(Panicked(words(&*panic)))),
+        Err(panic) => Poll::Ready(Err(Panicked(words_of(&*panic)))),
     })
     .await
 }
@@ -42,8 +42,7 @@ pub async fn contained<F: Future>(future: F) -> Result<F::Output, Panicked> {
 pub async fn watched<F: Future>(task: &'static str, future: F) -> Result<F::Output, Panicked> {
     let ended = contained(future).await;
     if let Err(Panicked(defect)) = &ended {
-        counter!(TASK_PANICS, "task" => task).increment(1);
-        error!(task, defect, "A defect of the program in the task {task}");
+        told(task, defect);
     }
     ended
 }
@@ -55,9 +54,29 @@ pub async fn supervised<F: Future<Output = ()>>(task: &'static str, mut start: i
     }
 }
 
-fn words(panic: &(dyn Any + Send)) -> String {
+/// The same on a thread of its own, which waits out the pause before it starts again.
+pub fn supervised_thread(task: &'static str, mut run: impl FnMut()) {
+    supervised_blocking(task, RESTART, &mut run);
+}
+
+#[expect(clippy::disallowed_methods, reason = "runs on a thread of its own")]
+fn supervised_blocking(task: &'static str, pause: Duration, run: &mut impl FnMut()) {
+    while let Err(panic) = catch_unwind(AssertUnwindSafe(&mut *run)) {
+        told(task, &words_of(&*panic));
+        std::thread::sleep(pause);
+    }
+}
+
+fn told(task: &'static str, defect: &str) {
+    counter!(TASK_PANICS, "task" => task).increment(1);
+    error!(task, defect, "A defect of the program in the task {task}");
+}
+
+/// What a panic said.
+pub fn words_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    text.unwrap_or_else(|| "no words".to_owned())
 }
 
 #[cfg(test)]
@@ -70,6 +89,16 @@ mod tests {
         let ended = contained(async { assert!(number == 8, "{number} on purpose") }).await;
         assert_eq!(ended, Err(Panicked("7 on purpose".to_owned())));
         assert_eq!(contained(async { 7 }).await, Ok(7));
+    }
+
+    #[test]
+    fn a_thread_that_panics_goes_on_until_it_ends() {
+        let mut starts = 0;
+        supervised_blocking("of this test", Duration::ZERO, &mut || {
+            starts += 1;
+            assert!(starts == 3, "on purpose");
+        });
+        assert_eq!(starts, 3);
     }
 
     #[tokio::test(start_paused = true)]

@@ -58,6 +58,7 @@ use self::shared::{Shared, watch_commits};
 pub use self::space::Space;
 use self::space::SpaceWatch;
 use self::writer::{Queued, Replied, Request, Terms, Wish, Writer};
+use crate::contained::{supervised_thread, words_of};
 use crate::routing::{Answer, AwaReply, EntryId, LaneKey, Rules, UnixMillis, Waited};
 
 /// How many requests may wait for the writer.
@@ -372,9 +373,11 @@ fn start(
 ) -> std::io::Result<JoinHandle<()>> {
     let (running, stopped) = mpsc::channel();
     let watched = Arc::clone(&shared);
-    thread::Builder::new()
-        .name("store-watch".to_owned())
-        .spawn(move || watch_commits(&watched, commit_timeout, &stopped))?;
+    thread::Builder::new().name("store-watch".to_owned()).spawn(move || {
+        supervised_thread("store watch", || {
+            watch_commits(&watched, commit_timeout, &stopped);
+        });
+    })?;
     thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
         let ended = catch_unwind(AssertUnwindSafe(|| writer.run(&requests)));
         match ended {
@@ -384,12 +387,6 @@ fn start(
         }
         drop(running);
     })
-}
-
-fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no words".to_owned())
 }
 
 #[cfg(test)]
