@@ -224,7 +224,7 @@ impl Running {
     }
 }
 
-/// What goes on beside the walk of an event.
+/// What goes on beside the path of an event.
 fn background<F: Future<Output = ()> + Send + 'static>(
     vitals: &Arc<Vitals>,
     settings: &Settings,

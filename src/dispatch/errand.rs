@@ -20,7 +20,7 @@ use crate::{clock, metrics as names};
 /// How long an entry steps aside at most while all calls are paused, in milliseconds.
 const ASIDE: u64 = 1_000;
 
-/// The pause before an entry whose errand failed is tried again: the defect may be there still.
+/// The pause before an entry whose call failed is tried again: the defect may be there still.
 const AFTER_DEFECT: Duration = Duration::from_secs(1);
 
 pub(super) struct Errand {

@@ -1,4 +1,4 @@
-//! Where webhooks arrive: the walk of one request, and the answers.
+//! Where webhooks arrive: the path of one request, and the answers.
 //!
 //! It verifies before it parses, answers once all is synced, and never speaks to ServiceNow or to the dispatcher: what
 //! it takes goes into the store.
