@@ -7,8 +7,8 @@ use std::hint::black_box;
 use std::path::Path;
 
 use awa_bridge::routing::UnixMillis;
-use awa_bridge::vendor::samples::{self, RECEIVED_AT, unsigned_source};
-use awa_bridge::vendor::{Reading, Request, Source, load_profiles};
+use awa_bridge::source::samples::{self, RECEIVED_AT, unsigned_source};
+use awa_bridge::source::{Reading, Request, Source, load_profiles};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 
 /// The daemon's own allocator: a filter allocates a lot.

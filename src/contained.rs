@@ -30,7 +30,7 @@ pub async fn contained<F: Future>(future: F) -> Result<F::Output, Panicked> {
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
         Ok(Poll::Pending) => Poll::Pending,
         Ok(Poll::Ready(output)) => Poll::Ready(Ok(output)),
-        Err(panic) => Poll::Ready(Err(Panicked(words_of(&*panic)))),
+        Err(panic) => Poll::Ready(Err(Panicked(panic_message(&*panic)))),
     })
     .await
 }
@@ -62,7 +62,7 @@ pub fn supervised_thread(task: &'static str, mut run: impl FnMut()) {
 #[expect(clippy::disallowed_methods, reason = "runs on a thread of its own")]
 fn supervised_blocking(task: &'static str, pause: Duration, run: &mut impl FnMut()) {
     while let Err(panic) = catch_unwind(AssertUnwindSafe(&mut *run)) {
-        told(task, &words_of(&*panic));
+        told(task, &panic_message(&*panic));
         std::thread::sleep(pause);
     }
 }
@@ -73,7 +73,7 @@ fn told(task: &'static str, defect: &str) {
 }
 
 /// What a panic said.
-pub fn words_of(panic: &(dyn Any + Send)) -> String {
+pub fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     text.unwrap_or_else(|| "no words".to_owned())

@@ -2,7 +2,7 @@
 //!
 //! # The walk of an event
 //!
-//! Inbound, inside the vendor's request: [`intake`] takes the request and finds its source; [`vendor`] verifies the raw
+//! Inbound, inside the vendor's request: [`intake`] takes the request and finds its source; [`source`] verifies the raw
 //! bytes, decodes them and lets the vendor's jq filter make routing events of them; [`store`] recognises duplicates, asks
 //! [`routing::decide`] and writes all rows of the decision; once they are synced the vendor is answered.
 //!
@@ -12,14 +12,14 @@
 //! writes the request in ServiceNow's words, [`awa::client`] sends it once and says what the answer means; [`store`]
 //! commits what `decide` makes of the answer: settle, try again, look up first, dead letter.
 //!
-//! At start, entries whose call was on the way go on as *in doubt*: they are looked up before anything is repeated.
+//! At start, entries whose call was in flight go on as *in doubt*: they are looked up before anything is repeated.
 //!
 //! # What holds everywhere
 //!
 //! - No decision outside [`routing`], and no clock, dice or IO inside it.
-//! - No deed without a row that is on the disk: neither an answer to a vendor nor a call to ServiceNow.
-//! - One call on the way for a conversation. No call after its deadline. No repeat of a call in doubt without a look-up.
-//! - Vendors' words stay in [`vendor`] and `mappings/`, ServiceNow's in [`awa`]; they meet in [`routing`]'s types.
+//! - Nothing is done without a row that is on the disk: neither an answer to a vendor nor a call to ServiceNow.
+//! - One call in flight for a conversation. No call after its deadline. No repeat of a call in doubt without a look-up.
+//! - Vendors' words stay in [`source`] and `mappings/`, ServiceNow's in [`awa`]; they meet in [`routing`]'s types.
 //! - Bodies, secrets and callers' data reach no log.
 
 #![cfg_attr(
@@ -34,8 +34,8 @@ pub mod routing;
 
 pub mod mapping;
 pub mod problem;
+pub mod source;
 pub mod text_file;
-pub mod vendor;
 
 pub mod awa;
 
@@ -56,8 +56,8 @@ pub mod clock;
 pub mod contained;
 pub mod logging;
 pub mod metrics;
-pub mod notify;
 pub mod shutdown;
+pub mod systemd;
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

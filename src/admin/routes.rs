@@ -279,7 +279,7 @@ async fn discarded(
     match answer {
         Ok(DiscardAnswer::Discarded { settled }) => operated(admin, source, id, &settled).await,
         Ok(DiscardAnswer::Unknown) => not_found(),
-        Ok(DiscardAnswer::OnTheWay) => answer::problem(
+        Ok(DiscardAnswer::InFlight) => answer::problem(
             409,
             "A call is on its way for the event; try again when it is answered",
         ),

@@ -11,7 +11,7 @@ use super::{build, places, rehearsal};
 use crate::config::{Scope, Settings};
 use crate::problem::Problem;
 use crate::routing::{Replace, WithdrawAction};
-use crate::{store, vendor};
+use crate::{source, store};
 
 /// What a check looked at.
 pub struct Checked {
@@ -74,7 +74,7 @@ pub fn check(settings: &Settings) -> Result<Checked, Vec<Problem>> {
 
 /// Sources whose secrets hold, but could be tried out.
 fn weak_secrets(files: &Files) -> Vec<String> {
-    let of = |(name, source): (&String, &std::sync::Arc<vendor::Source>)| {
+    let of = |(name, source): (&String, &std::sync::Arc<source::Source>)| {
         let note = |note| format!("note {name}: {note}");
         source.notes().into_iter().map(note).collect::<Vec<_>>()
     };
@@ -141,7 +141,7 @@ fn try_profiles(folders: &[PathBuf], mappings: &Path) -> Vec<Result<String, Vec<
 
 /// Runs a profile's samples and plays its flows.
 fn try_profile(folder: &Path, mappings: &Path) -> Result<String, Vec<Problem>> {
-    let mut problems = vendor::samples::run(folder);
+    let mut problems = source::samples::run(folder);
     let flows = match rehearsal::play_profile(folder, mappings) {
         Ok(flows) => flows,
         Err(found) => {
@@ -152,7 +152,7 @@ fn try_profile(folder: &Path, mappings: &Path) -> Result<String, Vec<Problem>> {
     if !problems.is_empty() {
         return Err(problems);
     }
-    let samples = vendor::samples::load(folder).map_or(0, |samples| samples.len());
+    let samples = source::samples::load(folder).map_or(0, |samples| samples.len());
     let vendor = folder.file_name().unwrap_or_default().to_string_lossy();
     Ok(format!("profile {vendor}: {samples} samples as expected, {flows} flows end as expected"))
 }
@@ -179,7 +179,7 @@ fn tight_deadlines(files: &Files) -> Vec<String> {
 
 /// Sources whose filter reads what their scheme does not sign.
 fn unsigned_reads(files: &Files) -> Vec<String> {
-    let note = |source: &vendor::Source| {
+    let note = |source: &source::Source| {
         let unsigned = source.reads_unsigned();
         (!unsigned.is_empty()).then(|| {
             format!(

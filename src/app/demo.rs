@@ -22,7 +22,7 @@ use crate::config::{BaseUrl, Settings};
 use crate::routing::SysId;
 use crate::sandbox::{RecordedCall, Sandbox, Switches, World};
 use crate::shutdown::Shutdown;
-use crate::vendor::{Reading, Request, samples};
+use crate::source::{Reading, Request, samples};
 use script::{Origin, Step};
 
 /// How long an event of the demonstration may take to get where it should.

@@ -17,7 +17,7 @@ use crate::routing::{
     Action, Answer, AwaReply, Conversation, ConversationId, Effect, EntryId, Input, RoutingEvent,
     Rules, SysId, UnixMillis, Waited, decide,
 };
-use crate::vendor::{Inspected, Malformed, Reading, Request, Source};
+use crate::source::{Inspected, Malformed, Reading, Request, Source};
 
 /// What becomes of one event.
 #[derive(Debug, Serialize)]

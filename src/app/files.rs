@@ -15,8 +15,8 @@ use crate::config::{self, Settings};
 use crate::mapping;
 use crate::problem::Problem;
 use crate::routing::{Directory, Rules};
+use crate::source::{Profile, Source, SourceSpec};
 use crate::store::RulesFor;
-use crate::vendor::{Profile, Source, SourceSpec};
 
 /// What the files say, whole; a clone shares them.
 #[derive(Clone)]

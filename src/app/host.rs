@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::logging::Logging;
-use crate::notify::{Notifier, watchdog};
 use crate::shutdown::Hangups;
+use crate::systemd::{Notifier, watchdog};
 
 /// Who is told how the daemon does.
 pub struct Host {

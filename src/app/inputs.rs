@@ -8,10 +8,10 @@ use serde_json::Value;
 
 use crate::problem::Problem;
 use crate::routing::UnixMillis;
+use crate::source::flows::{self, Flow};
+use crate::source::samples::{self, Sample};
+use crate::source::{Request, Source};
 use crate::text_file::without_mark;
-use crate::vendor::flows::{self, Flow};
-use crate::vendor::samples::{self, Sample};
-use crate::vendor::{Request, Source};
 
 /// What a file is.
 pub(super) enum Kind {

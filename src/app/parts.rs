@@ -26,11 +26,11 @@ use crate::dispatch::Dispatch;
 use crate::http::{self, Limits, LimitsInForce, Listener, Tls};
 use crate::intake::{self, Sources, Webhooks};
 use crate::metrics::Metrics;
-use crate::notify::watchdog::Beat;
 use crate::report::Repeats;
 use crate::shutdown::{Hangups, Shutdown};
+use crate::source::Source;
 use crate::store::Store;
-use crate::vendor::Source;
+use crate::systemd::watchdog::Beat;
 
 /// How long open webhook connections may finish after shutdown was asked for.
 const INTAKE_DRAIN: Duration = Duration::from_secs(5);
@@ -244,7 +244,7 @@ fn background<F: Future<Output = ()> + Send + 'static>(
             Arc::clone(&reloader).on_hang_up(hang_ups.take(), shutdown.clone())
         })),
         tokio::spawn(supervised("store round trip", move || {
-            upkeep::feel_the_writer(store.clone(), Arc::clone(&writer))
+            upkeep::heartbeat_writer(store.clone(), Arc::clone(&writer))
         })),
         tokio::spawn(supervised("watchdog", watch)),
     ]

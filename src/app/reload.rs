@@ -26,10 +26,10 @@ use crate::dispatch::Delays;
 use crate::http::{LimitsInForce, Tls};
 use crate::intake::{BodyLimits, Sources, Webhooks};
 use crate::logging::Logging;
-use crate::notify::Notifier;
 use crate::shutdown::{Hangups, Shutdown};
+use crate::source::Source;
 use crate::store::Store;
-use crate::vendor::Source;
+use crate::systemd::Notifier;
 
 /// The parts that are told of what is in force.
 pub(super) struct Told {

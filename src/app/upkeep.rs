@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::vitals::Vitals;
 use crate::metrics::Metrics;
-use crate::notify::Notifier;
-use crate::notify::watchdog::{Beat, Watchdog};
 use crate::store::Store;
+use crate::systemd::Notifier;
+use crate::systemd::watchdog::{Beat, Watchdog};
 
 /// How often the line for systemd is made anew.
 const STATUS: Duration = Duration::from_secs(2);
@@ -44,7 +44,7 @@ pub(super) async fn tell(vitals: Arc<Vitals>, notifier: Notifier, metrics: Metri
 }
 
 /// Goes through the writer's queue and back; beats each time that it comes back. Ends when the store does.
-pub(super) async fn feel_the_writer(store: Store, beat: Arc<Beat>) {
+pub(super) async fn heartbeat_writer(store: Store, beat: Arc<Beat>) {
     while store.round_trip().await.is_ok() {
         beat.beat();
         tokio::time::sleep(beat.interval()).await;

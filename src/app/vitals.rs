@@ -14,9 +14,9 @@ use crate::awa::Client;
 use crate::awa::pace::Pace;
 use crate::clock;
 use crate::metrics as names;
-use crate::notify::Condition;
 use crate::routing::UnixMillis;
 use crate::store::Store;
+use crate::systemd::Condition;
 
 /// The parts that are looked at.
 #[derive(Clone)]

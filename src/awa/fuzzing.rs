@@ -39,7 +39,7 @@ pub fn answers(data: &[u8]) {
         Ok(hidden) => assert!(hidden, "a token that may be logged"),
         Err(verdict) => {
             judged(&received, &verdict);
-            assert!(!landed(&verdict.reply), "a token is no deed: {verdict:?}");
+            assert!(!landed(&verdict.reply), "a token is no effect: {verdict:?}");
         }
     }
 }

@@ -9,9 +9,9 @@ use super::{Exit, runtime};
 use crate::app::{self, Failure, Host, Listeners};
 use crate::config::Settings;
 use crate::logging::{LogFormat, Logging};
-use crate::notify::sockets::HandedSockets;
 use crate::sandbox::{Sandbox, Switches, World};
 use crate::shutdown::{Hangups, Shutdown};
+use crate::systemd::sockets::HandedSockets;
 
 /// For how long an end that is asked for during the start waits for the start, so that a store is closed in good order.
 const PATIENCE: Duration = Duration::from_secs(2);

@@ -39,7 +39,7 @@ pub const GIVE_UP: RangeInclusive<Duration> = ms(1)..=secs(7 * 86_400);
 pub const HOLD: RangeInclusive<Duration> = ms(0)..=secs(600);
 /// Two events of one kind, leg and agent whose moments lie no further apart tell the same thing: one answer raises
 /// events for two channels at once (Zoom), parallel topics tell the same change (Genesys, Webex).
-pub const TOLD_TWICE: Duration = secs(2);
+pub const DUPLICATE_WINDOW: Duration = secs(2);
 /// `offer.timeout`: the longest ring time that an event may carry is a day.
 pub const RING: RangeInclusive<Duration> = secs(1)..=secs(86_400);
 /// `store.retention` and `body_retention`.

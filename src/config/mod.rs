@@ -301,7 +301,7 @@ impl Settings {
             offer: self.offer,
             give_up_after: millis(self.retry.give_up_after),
             hold: millis(self.retry.hold),
-            repeat_window: millis(limits::TOLD_TWICE),
+            repeat_window: millis(limits::DUPLICATE_WINDOW),
             unavailable_pauses: self.retry.agent_unavailable.iter().copied().map(millis).collect(),
             doubt: self.servicenow.in_doubt,
             withdraw: self.withdraw.action,

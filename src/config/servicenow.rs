@@ -26,7 +26,7 @@ pub struct ServiceNow {
     pub api_version: Option<u16>,
     /// From the start of a call to the end of its answer.
     pub request_timeout: Duration,
-    /// Calls on the way at the same time.
+    /// Calls in flight at the same time.
     pub max_in_flight: usize,
     /// Not needed where a sandbox takes the instance's place, or where the client certificate is enough.
     pub auth: Option<Auth>,

@@ -1,5 +1,5 @@
 //! The loop that carries owed calls out: it picks the most urgent entry that is due, waits for pace, has the store
-//! claim it, sends, and brings the answer back to the store. What can go at once the store claims by itself (`way_out`).
+//! claim it, sends, and brings the answer back to the store. What can go at once the store claims by itself (`direct`).
 //!
 //! It decides nothing: what a claim or an answer leads to is `routing::decide`'s, made durable by the store. One loop
 //! asks the rate limiter, so that the order of work is ours and no waiter starves.
@@ -8,9 +8,9 @@
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 mod blocked;
-mod errand;
+mod call_task;
+mod direct;
 mod probe;
-mod way_out;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,8 +26,8 @@ use crate::routing::UnixMillis;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
 use blocked::Blocked;
-use errand::Errand;
-use way_out::WayOut;
+use call_task::CallTask;
+use direct::DirectSender;
 
 /// How many errands (claims, calls, answers) may be under way, whatever the number of calls at once.
 const MAX_ERRANDS: usize = 256;
@@ -68,9 +68,9 @@ impl Dispatch {
     pub async fn run(self, shutdown: Shutdown, drain: impl Fn() -> Duration) {
         let mut errands = JoinSet::new();
         let mut blocked = Blocked::default();
-        let (door, mut claimed) = WayOut::new(Arc::clone(&self.pace), Arc::clone(&self.held));
+        let (door, mut claimed) = DirectSender::new(Arc::clone(&self.pace), Arc::clone(&self.held));
         let this = Arc::new(self);
-        this.store.open_door(Arc::clone(&door) as _);
+        this.store.set_direct_dispatch(Arc::clone(&door) as _);
         loop {
             (this.beat)();
             let wake_at = this.start_what_is_due(clock::now(), &mut blocked, &mut errands);
@@ -80,7 +80,7 @@ impl Dispatch {
                 () = this.store.agenda().changed().notified() => {}
                 () = this.freed.notified() => {}
                 Some(claimed) = claimed.recv() => {
-                    errands.spawn(Errand::claimed(&this, claimed).run());
+                    errands.spawn(CallTask::claimed(&this, claimed).run());
                     // It goes first: a call that may leave does not wait for the loop's next turn.
                     tokio::task::yield_now().await;
                 }
@@ -92,7 +92,7 @@ impl Dispatch {
         let drain = drain();
         let finished = async {
             while let Some(claimed) = claimed.recv().await {
-                errands.spawn(Errand::claimed(&this, claimed).run());
+                errands.spawn(CallTask::claimed(&this, claimed).run());
             }
             while errands.join_next().await.is_some() {}
         };
@@ -106,7 +106,7 @@ impl Dispatch {
         }
     }
 
-    /// Starts every errand that may start now; the moment at which to look again.
+    /// Starts every call_task that may start now; the moment at which to look again.
     fn start_what_is_due(
         self: &Arc<Self>,
         now: UnixMillis,
@@ -120,7 +120,7 @@ impl Dispatch {
             {
                 let waited = blocked.during(due.at, now);
                 let (entry, _) = due.expires;
-                errands.spawn(Errand::new(self, lane, entry, waited, None).run());
+                errands.spawn(CallTask::new(self, lane, entry, waited, None).run());
                 continue;
             }
             let Some(due) = agenda.most_urgent(now) else {
@@ -137,7 +137,7 @@ impl Dispatch {
                 Ok(permit) => {
                     let Some((lane, due)) = agenda.take_most_urgent(now) else { continue };
                     let waited = blocked.during(due.at, now);
-                    errands.spawn(Errand::new(self, lane, due.entry, waited, Some(permit)).run());
+                    errands.spawn(CallTask::new(self, lane, due.entry, waited, Some(permit)).run());
                 }
                 Err(NotNow { until, why }) => {
                     blocked.begins(why, now);

@@ -11,8 +11,8 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use crate::http::Authentic;
+use crate::source::{AnswerPolicy, HandshakeAnswer, Malformed, Reply};
 use crate::store::{Limit, Refusal};
-use crate::vendor::{AnswerPolicy, HandshakeAnswer, Malformed, Reply};
 
 /// An answer of the intake.
 pub type Answer = Response<Full<Bytes>>;

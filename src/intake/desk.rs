@@ -8,10 +8,10 @@ use metrics::counter;
 
 use crate::metrics::EVENTS;
 use crate::report;
-use crate::store::{Acceptance, Delivery, Item, Refusal, Store};
-use crate::vendor::{
+use crate::source::{
     AnswerPolicy, HandshakeAnswer, Malformed, Reading, Request, Source, Unverified,
 };
+use crate::store::{Acceptance, Delivery, Item, Refusal, Store};
 
 /// One source: its secrets, its profile and its filter.
 pub trait Desk: Send + Sync + 'static {

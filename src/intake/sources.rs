@@ -31,7 +31,7 @@ impl<D> Sources<D> {
         in_force.get(name).cloned()
     }
 
-    /// Puts others in their place; requests on the way keep the desk that they found.
+    /// Puts others in their place; requests in flight keep the desk that they found.
     pub fn replace(&self, sources: Named<D>) {
         *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(sources);
     }

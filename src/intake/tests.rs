@@ -4,12 +4,12 @@ mod http;
 use std::sync::Arc;
 use std::time::Duration;
 
-use desk::{Deed, FakeDesk};
+use desk::{FakeDesk, Step};
 use http::{Intake, body, offer, post};
 
 use super::*;
+use crate::source::{AnswerPolicy, Malformed, Reply};
 use crate::store::{Item, Limit, Refusal};
-use crate::vendor::{AnswerPolicy, Malformed, Reply};
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
 
@@ -98,7 +98,7 @@ async fn nothing_is_read_before_it_is_verified() {
     let intake = Intake::start(FakeDesk::default()).await;
     let unsigned = "POST /webhooks/demo HTTP/1.1\r\nhost: x\r\ncontent-length: 5\r\n\r\npanic";
     assert!(intake.send(unsigned).await.starts_with("HTTP/1.1 401 "));
-    assert_eq!(intake.desk.deeds(), [Deed::Handshake, Deed::Verify]);
+    assert_eq!(intake.desk.steps(), [Step::Handshake, Step::Verify]);
 }
 
 #[tokio::test]
@@ -235,7 +235,7 @@ async fn heavy_bodies_of_one_source_wait_in_a_line_and_everything_else_goes_on()
     for number in 0..65 {
         waiting.push(intake.open(&heavy(number)).await);
     }
-    while intake.desk.deeds().iter().filter(|deed| **deed == Deed::Verify).count() < 65 {
+    while intake.desk.steps().iter().filter(|step| **step == Step::Verify).count() < 65 {
         tokio::task::yield_now().await;
     }
     for number in 0..20 {

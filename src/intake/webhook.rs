@@ -25,8 +25,8 @@ use crate::metrics::{
 };
 use crate::report::Repeats;
 use crate::routing::UnixMillis;
+use crate::source::{AnswerPolicy, Reading, Request, Unverified};
 use crate::store::{Delivery, Item, Refusal};
-use crate::vendor::{AnswerPolicy, Reading, Request, Unverified};
 
 const PATH_PREFIX: &str = "/webhooks/";
 

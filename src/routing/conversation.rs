@@ -174,7 +174,7 @@ impl Conversation {
     }
 
     /// What to look at next: the head of the lane, one that stepped aside before it, or one behind it whose deadline
-    /// has come; of two at one moment the earlier event. None while a call is on the way, or if nothing is owed.
+    /// has come; of two at one moment the earlier event. None while a call is in flight, or if nothing is owed.
     #[must_use]
     pub fn next_due(&self) -> Option<Due> {
         if self.is_calling() {
@@ -184,7 +184,7 @@ impl Conversation {
         let mut next: Option<Due> = None;
         for entry in &self.entries {
             let due = entry.next_due(behind);
-            behind |= !entry.stage.is_aside();
+            behind |= !entry.stage.is_deferred();
             next = Some(match next {
                 None => due,
                 Some(next) => {
@@ -197,14 +197,14 @@ impl Conversation {
         next
     }
 
-    /// Whether a call or a look-up is on the way.
+    /// Whether a call or a look-up is in flight.
     pub(super) fn is_calling(&self) -> bool {
-        self.entries.iter().any(|entry| entry.stage.is_on_the_way())
+        self.entries.iter().any(|entry| entry.stage.is_in_flight())
     }
 
     /// Whether an earlier entry, one that did not step aside, has to be done first.
     pub(super) fn is_blocked(&self, position: usize) -> bool {
-        self.entries.iter().take(position).any(|entry| !entry.stage.is_aside())
+        self.entries.iter().take(position).any(|entry| !entry.stage.is_deferred())
     }
 }
 

@@ -80,18 +80,18 @@ pub enum Stage {
     Held,
     /// Waits for a mapping; lets others pass.
     Parked { missing: Missing },
-    /// Its call is on the way.
+    /// Its call is in flight.
     Sending,
     /// Its call was sent and the answer is unknown: look up before repeating.
     InDoubt,
-    /// The look-up is on the way.
+    /// The look-up is in flight.
     LookingUp,
 }
 
 impl Stage {
-    /// Whether a call or a look-up is on the way.
+    /// Whether a call or a look-up is in flight.
     #[must_use]
-    pub const fn is_on_the_way(&self) -> bool {
+    pub const fn is_in_flight(&self) -> bool {
         match self {
             Self::Sending | Self::LookingUp => true,
             Self::Waiting | Self::Held | Self::Parked { .. } | Self::InDoubt => false,
@@ -100,7 +100,7 @@ impl Stage {
 
     /// Whether what came later may pass.
     #[must_use]
-    pub const fn is_aside(&self) -> bool {
+    pub const fn is_deferred(&self) -> bool {
         match self {
             Self::Held | Self::Parked { .. } => true,
             Self::Waiting | Self::Sending | Self::InDoubt | Self::LookingUp => false,
@@ -145,7 +145,7 @@ pub struct Story {
     pub last_answer: Option<Answer>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub work_item: Option<SysId>,
-    /// A withdraw came while the call was on the way: it is not repeated.
+    /// A withdraw came while the call was in flight: it is not repeated.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub withdrawn: bool,
     /// The pause that the entry is in, for the account of where its time went.

@@ -64,7 +64,7 @@ pub struct Match {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Misbehaviour {
-    /// Answers that, without the deed.
+    /// Answers that, without effect.
     Status {
         status: u16,
         #[serde(default)]
@@ -74,32 +74,32 @@ pub enum Misbehaviour {
     },
     /// Waits, then goes on as usual.
     Delay { ms: u64 },
-    /// Does the deed, then waits before answering.
-    DelayAfterTheDeed { ms: u64 },
-    /// Never answers and never does the deed.
+    /// Takes effect, then waits before answering.
+    DelayAfterEffect { ms: u64 },
+    /// Never answers and never takes effect.
     Hang,
-    /// Resets the connection (RST) without the deed.
+    /// Resets the connection (RST) without effect.
     Reset,
-    /// Closes the connection without the deed.
+    /// Closes the connection without effect.
     CloseBeforeAnswer,
-    /// Does the deed, then closes the connection.
-    AnswerLostAfterTheDeed,
-    /// Does the deed, then never answers.
-    HangAfterTheDeed,
-    /// Answers an HTML page, such as a login page, without the deed.
+    /// Takes effect, then closes the connection.
+    DropResponseAfterEffect,
+    /// Takes effect, then never answers.
+    HangAfterEffect,
+    /// Answers an HTML page, such as a login page, without effect.
     Html { status: u16 },
-    /// Answers 302 to that address, without the deed.
+    /// Answers 302 to that address, without effect.
     Redirect { to: String },
-    /// Does the deed and answers its status without a body.
+    /// Takes effect and answers its status without a body.
     EmptyBody,
-    /// Does the deed and breaks off in the middle of the answer's body.
+    /// Takes effect and breaks off in the middle of the answer's body.
     CutBody,
     /// Answers 429; with a time it is a rate limit rule's, without it an overloaded node's.
     TooManyRequests {
         #[serde(default)]
         retry_after: Option<u64>,
     },
-    /// Answers 200 with `success` false, without the deed.
+    /// Answers 200 with `success` false, without effect.
     SuccessFalse { message: String },
 }
 
@@ -110,12 +110,12 @@ impl Misbehaviour {
         match self {
             Self::Status { .. } => "status",
             Self::Delay { .. } => "delay",
-            Self::DelayAfterTheDeed { .. } => "delay_after_the_deed",
+            Self::DelayAfterEffect { .. } => "delay_after_effect",
             Self::Hang => "hang",
             Self::Reset => "reset",
             Self::CloseBeforeAnswer => "close_before_answer",
-            Self::AnswerLostAfterTheDeed => "answer_lost_after_the_deed",
-            Self::HangAfterTheDeed => "hang_after_the_deed",
+            Self::DropResponseAfterEffect => "drop_response_after_effect",
+            Self::HangAfterEffect => "hang_after_effect",
             Self::Html { .. } => "html",
             Self::Redirect { .. } => "redirect",
             Self::EmptyBody => "empty_body",
@@ -151,7 +151,7 @@ impl Script {
     }
 
     /// What a call suffers: the first fault that fits strikes.
-    pub(super) fn strike(
+    pub(super) fn matching_fault(
         &mut self,
         endpoint: Endpoint,
         path: &str,

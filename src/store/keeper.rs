@@ -67,7 +67,7 @@ impl Keeper {
                     Ok(Ok(())) => {}
                     Ok(Err(error)) => return told.fail(Failed::Write(error.to_string())),
                     Err(panic) => {
-                        return told.fail(Failed::Panicked(super::words_of(panic.as_ref())));
+                        return told.fail(Failed::Panicked(super::panic_message(panic.as_ref())));
                     }
                 }
                 drop(rows);

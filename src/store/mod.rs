@@ -7,8 +7,8 @@
 
 mod agenda;
 mod apart;
+mod direct;
 mod directory;
-mod door;
 mod durable;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
@@ -44,7 +44,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
 pub use self::agenda::Agenda;
-pub use self::door::{Door, Exit};
+pub use self::direct::{DirectDispatch, SendSlot};
 pub use self::open_error::OpenError;
 pub use self::record::{
     CallRecord, ConversationRecord, EventRecord, Filter, LegRecord, Page, State,
@@ -58,7 +58,7 @@ use self::shared::{Shared, watch_commits};
 pub use self::space::Space;
 use self::space::SpaceWatch;
 use self::writer::{Queued, Replied, Request, Terms, Wish, Writer};
-use crate::contained::{supervised_thread, words_of};
+use crate::contained::{panic_message, supervised_thread};
 use crate::routing::{Answer, AwaReply, EntryId, LaneKey, Rules, UnixMillis, Waited};
 
 /// How many requests may wait for the writer.
@@ -235,8 +235,8 @@ impl Store {
     }
 
     /// From now on what may leave at once leaves through this door, and does not come on the agenda first.
-    pub fn open_door(&self, door: Arc<dyn Door>) {
-        self.inner.shared.set_door(door);
+    pub fn set_direct_dispatch(&self, door: Arc<dyn DirectDispatch>) {
+        self.inner.shared.set_direct(door);
     }
 
     /// Which lanes want attention.
@@ -383,7 +383,7 @@ fn start(
         match ended {
             Ok(Ok(())) => writer.close(),
             Ok(Err(failed)) => shared.fail(failed),
-            Err(panic) => shared.fail(Failed::Panicked(words_of(panic.as_ref()))),
+            Err(panic) => shared.fail(Failed::Panicked(panic_message(panic.as_ref()))),
         }
         drop(running);
     })

@@ -213,8 +213,8 @@ pub enum DiscardAnswer {
     Unknown,
     /// It had ended already, and not as a dead letter.
     Settled(Outcome),
-    /// Its call is on the way and cannot be called back.
-    OnTheWay,
+    /// Its call is in flight and cannot be called back.
+    InFlight,
 }
 
 /// Why the store cannot do what was asked.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::agenda::Agenda;
-use super::door::Door;
+use super::direct::DirectDispatch;
 use super::ledger::Ledger;
 use super::request::{Failed, Health};
 use super::row::{RowError, Rows};
@@ -26,7 +26,7 @@ pub(super) struct Shared {
     rows: RwLock<Option<Rows>>,
     space: Mutex<Space>,
     limits: Mutex<Limits>,
-    door: OnceLock<Arc<dyn Door>>,
+    door: OnceLock<Arc<dyn DirectDispatch>>,
 }
 
 impl Shared {
@@ -54,11 +54,11 @@ impl Shared {
     }
 
     /// The first door stays.
-    pub(super) fn set_door(&self, door: Arc<dyn Door>) {
+    pub(super) fn set_direct(&self, door: Arc<dyn DirectDispatch>) {
         drop(self.door.set(door));
     }
 
-    pub(super) fn door(&self) -> Option<&Arc<dyn Door>> {
+    pub(super) fn door(&self) -> Option<&Arc<dyn DirectDispatch>> {
         self.door.get()
     }
 

@@ -2,7 +2,7 @@
 
 mod accepting;
 mod damage;
-mod doors;
+mod direct;
 mod failing;
 mod forgetting;
 mod histories;

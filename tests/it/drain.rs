@@ -1,4 +1,4 @@
-//! Stopping with calls on the way: nothing that was answered is lost, nothing is done twice, and the end comes in time.
+//! Stopping with calls in flight: nothing that was answered is lost, nothing is done twice, and the end comes in time.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -22,7 +22,7 @@ async fn twenty_on_the_way(fault: Misbehaviour, config: &str) -> (Sandbox, Home,
         let offer = an_offer(&format!("e-{number}"), &format!("c-{number}"));
         assert_eq!(daemon.post(&offer).await, Some(202));
     }
-    eventually("20 calls to be on the way", async || {
+    eventually("20 calls to be in flight", async || {
         (sandbox.calls_to(Endpoint::Offer).len() == CALLS).then_some(())
     })
     .await;
@@ -43,7 +43,7 @@ async fn each_was_done_once(sandbox: &Sandbox, home: &Home) {
 
 #[tokio::test]
 async fn sigterm_with_20_calls_in_flight_loses_nothing_and_doubles_nothing() {
-    let slow = Misbehaviour::DelayAfterTheDeed { ms: 1_500 };
+    let slow = Misbehaviour::DelayAfterEffect { ms: 1_500 };
     let (sandbox, home, mut daemon) = twenty_on_the_way(slow, "request_timeout = \"5s\"\n").await;
     daemon.signal("TERM");
     eventually("the intake to be closed", async || {
@@ -61,7 +61,7 @@ async fn sigterm_with_20_calls_in_flight_loses_nothing_and_doubles_nothing() {
 async fn a_second_sigterm_hurries_and_what_was_on_the_way_is_looked_up() {
     let config = "request_timeout = \"30s\"\n";
     let (sandbox, home, mut daemon) =
-        twenty_on_the_way(Misbehaviour::HangAfterTheDeed, config).await;
+        twenty_on_the_way(Misbehaviour::HangAfterEffect, config).await;
     daemon.signal("TERM");
     eventually("the daemon to stop", async || daemon.log().contains("Asked to stop").then_some(()))
         .await;

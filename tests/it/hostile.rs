@@ -42,7 +42,7 @@ async fn where_a_look_up_shows_nothing_lost_calls_are_repeated_and_end_well() {
         let bridge = Bridge::start().await;
         bridge.sandbox.script(Fault::on(Endpoint::TableRead, look_up.clone()).times(1_000));
         for endpoint in [Endpoint::Offer, Endpoint::Accept] {
-            bridge.sandbox.script(Fault::on(endpoint, Misbehaviour::AnswerLostAfterTheDeed));
+            bridge.sandbox.script(Fault::on(endpoint, Misbehaviour::DropResponseAfterEffect));
         }
         bridge.accept(&an_offer("e-1", "c-1")).await;
         bridge.accept(&with(an_event("accept", "e-2", "c-1"), json!({ "agent": "ada" }))).await;
@@ -66,7 +66,7 @@ async fn where_doubt_is_to_end_nothing_is_repeated() {
         ..Setup::default()
     };
     let bridge = Bridge::with(setup).await;
-    bridge.sandbox.script(Fault::on(Endpoint::Offer, Misbehaviour::AnswerLostAfterTheDeed));
+    bridge.sandbox.script(Fault::on(Endpoint::Offer, Misbehaviour::DropResponseAfterEffect));
     bridge.accept(&an_offer("e-1", "c-1")).await;
     let event = bridge.ends("e-1", "dead").await;
     assert_eq!(event["reason"], "in_doubt");

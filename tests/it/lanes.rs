@@ -14,7 +14,7 @@ async fn forty_conversations_of_three_events_stay_in_order_under_forty_faults() 
     let faults = [
         Misbehaviour::Status { status: 503, body: json!({}), headers: Vec::new() },
         Misbehaviour::Reset,
-        Misbehaviour::AnswerLostAfterTheDeed,
+        Misbehaviour::DropResponseAfterEffect,
         Misbehaviour::TooManyRequests { retry_after: None },
         Misbehaviour::Html { status: 200 },
         Misbehaviour::CutBody,
@@ -77,7 +77,7 @@ async fn a_slow_call_of_one_conversation_does_not_hold_another_up() {
     let bridge = Bridge::start().await;
     bridge.sandbox.script(Fault::on(Endpoint::Offer, Misbehaviour::Delay { ms: 1_500 }));
     bridge.accept(&an_offer("slow", "c-1")).await;
-    eventually("the slow call to be on the way", async || {
+    eventually("the slow call to be in flight", async || {
         (bridge.calls(Endpoint::Offer).len() == 1).then_some(())
     })
     .await;

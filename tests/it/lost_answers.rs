@@ -1,4 +1,4 @@
-//! Ninety answers lost after the deed, and not one done twice.
+//! Ninety answers lost after the call took effect, and not one done twice.
 
 use std::collections::HashMap;
 
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 use super::support::bridge::Bridge;
 use super::support::{an_event, an_offer, with};
 
-/// Every way in which an answer gets lost after the deed.
+/// Every way in which an answer gets lost after the call took effect.
 const WAYS: [Misbehaviour; 4] = [
-    Misbehaviour::AnswerLostAfterTheDeed,
+    Misbehaviour::DropResponseAfterEffect,
     Misbehaviour::CutBody,
     Misbehaviour::EmptyBody,
-    Misbehaviour::HangAfterTheDeed,
+    Misbehaviour::HangAfterEffect,
 ];
 
 fn lose(bridge: &Bridge, endpoint: Endpoint) {
@@ -79,7 +79,7 @@ async fn ninety_lost_answers_make_no_double() {
 #[tokio::test]
 async fn lost_rejects_assigns_and_consult_ends_are_done_once() {
     let bridge = Bridge::start().await;
-    let lost = |endpoint| Fault::on(endpoint, Misbehaviour::AnswerLostAfterTheDeed);
+    let lost = |endpoint| Fault::on(endpoint, Misbehaviour::DropResponseAfterEffect);
     for endpoint in [Endpoint::Reject, Endpoint::Assign, Endpoint::EndConsult] {
         bridge.sandbox.script(lost(endpoint));
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use awa_bridge::sandbox::Endpoint;
-use awa_bridge::vendor::samples;
+use awa_bridge::source::samples;
 use reqwest::Response;
 use serde_json::{Value, json};
 use tempfile::TempDir;

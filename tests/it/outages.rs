@@ -112,7 +112,7 @@ async fn refused_credentials_are_probed_and_never_a_storm() {
     says_not_ready(&bridge, "credentials").await;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     let refused = bridge.sandbox.calls().len();
-    assert!(refused <= 4, "no more than were on the way at once: {refused}");
+    assert!(refused <= 4, "no more than were in flight at once: {refused}");
     bridge.sandbox.with_access(|access| access.set_password("bridge", "change-me"));
     for number in 0..30 {
         bridge.ends(&format!("e-{number}"), "delivered").await;

@@ -18,7 +18,7 @@ async fn no_second_sees_more_than_the_quota_and_most_of_it_is_used() {
     let bridge =
         Bridge::configured("[rate_limit]\nper_second = 20\nburst = 5\n[offer]\ntimeout = \"60s\"")
             .await;
-    let lost = Fault::on(Endpoint::Offer, Misbehaviour::AnswerLostAfterTheDeed);
+    let lost = Fault::on(Endpoint::Offer, Misbehaviour::DropResponseAfterEffect);
     bridge.sandbox.script(Fault {
         when: awa_bridge::sandbox::Match { probability: Some(0.2), seed: 7, ..lost.when.clone() },
         times: 20,

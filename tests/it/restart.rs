@@ -41,7 +41,7 @@ async fn what_was_answered_before_a_kill_is_carried_out_after_it() {
 async fn a_kill_between_call_and_answer_is_looked_up_and_not_repeated() {
     let sandbox = start_sandbox(switches()).await;
     let home = Home::new(&sandbox.url(), &Setup::default());
-    sandbox.script(Fault::on(Endpoint::Offer, Misbehaviour::HangAfterTheDeed));
+    sandbox.script(Fault::on(Endpoint::Offer, Misbehaviour::HangAfterEffect));
     let daemon = home.start().await;
     assert_eq!(daemon.post(&an_offer("e-1", "c-1")).await, Some(202));
     let accept = with(an_event("accept", "e-2", "c-1"), json!({ "agent": "ada" }));
@@ -66,14 +66,13 @@ async fn a_kill_between_call_and_answer_is_looked_up_and_not_repeated() {
 async fn sigterm_finishes_what_is_on_the_way_and_exits_0() {
     let sandbox = start_sandbox(switches()).await;
     let home = Home::new(&sandbox.url(), &Setup::default());
-    sandbox
-        .script(Fault::on(Endpoint::Offer, Misbehaviour::DelayAfterTheDeed { ms: 700 }).times(3));
+    sandbox.script(Fault::on(Endpoint::Offer, Misbehaviour::DelayAfterEffect { ms: 700 }).times(3));
     let mut daemon = home.start().await;
     for number in 0..3 {
         let offer = an_offer(&format!("e-{number}"), &format!("c-{number}"));
         assert_eq!(daemon.post(&offer).await, Some(202));
     }
-    eventually("the calls to be on the way", async || {
+    eventually("the calls to be in flight", async || {
         (sandbox.calls_to(Endpoint::Offer).len() == 3).then_some(())
     })
     .await;

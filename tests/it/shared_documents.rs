@@ -49,14 +49,14 @@ fn cards(sandbox: &Sandbox) -> Vec<(String, WorkItemState)> {
 }
 
 fn done(sandbox: &Sandbox) -> Vec<Endpoint> {
-    let deed = |call: &RecordedCall| {
+    let kind = |call: &RecordedCall| {
         let asks = matches!(
             call.endpoint,
             Endpoint::TableRead | Endpoint::RejectReasons | Endpoint::Agent | Endpoint::Token
         );
         (!asks && call.done == Some(200)).then_some(call.endpoint)
     };
-    sandbox.calls().iter().filter_map(deed).collect()
+    sandbox.calls().iter().filter_map(kind).collect()
 }
 
 async fn world() -> (Sandbox, Home) {
@@ -135,7 +135,7 @@ async fn a_document_that_is_named_after_the_ring_and_a_kill_still_makes_one_lane
 async fn a_kill_between_the_merge_and_the_answers_of_both_does_nothing_twice() {
     let (sandbox, home) = world().await;
     let daemon = home.start().await;
-    sandbox.script(Fault::on(Endpoint::Offer, Misbehaviour::HangAfterTheDeed).times(2));
+    sandbox.script(Fault::on(Endpoint::Offer, Misbehaviour::HangAfterEffect).times(2));
     post(&daemon, with(a_ring("one", "c-1", "ada", 30), about())).await;
     let other = json!({ "document": { "table": "interaction", "sys_id": document("other") } });
     post(&daemon, with(a_ring("two", "c-2", "grace", 30), other)).await;

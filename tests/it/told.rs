@@ -66,7 +66,7 @@ async fn an_expired_event_tells_where_its_time_went() {
     })
     .await;
     for what in [
-        Misbehaviour::DelayAfterTheDeed { ms: 300 },
+        Misbehaviour::DelayAfterEffect { ms: 300 },
         Misbehaviour::TooManyRequests { retry_after: Some(900) },
     ] {
         sandbox.script(Fault::on(Endpoint::Offer, what));

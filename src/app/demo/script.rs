@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::routing::UnixMillis;
 use crate::sandbox::{Endpoint, Fault, Misbehaviour};
-use crate::vendor::{Profile, Request};
+use crate::source::{Profile, Request};
 
 /// The agent `carl` of the demonstration's tables: away in ServiceNow.
 pub(super) const AWAY: &str = "c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3c3";
@@ -82,7 +82,7 @@ pub(super) fn steps() -> Vec<Step> {
         &["delivered"],
         1,
     );
-    lost.fault = Some(Fault::on(Endpoint::Offer, Misbehaviour::AnswerLostAfterTheDeed));
+    lost.fault = Some(Fault::on(Endpoint::Offer, Misbehaviour::DropResponseAfterEffect));
     let mut busy =
         event("an offer to an overloaded instance: made again", busy, 202, &["delivered"], 2);
     busy.fault =

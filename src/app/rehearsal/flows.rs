@@ -16,12 +16,12 @@ use crate::problem::Problem;
 use crate::routing::{Directory, ReasonRow};
 use crate::sandbox::world::sys_id_of;
 use crate::sandbox::{Switches, World};
-use crate::vendor::flows::{self, Also, Flow};
-use crate::vendor::samples::{RECEIVED_AT, unsigned};
-use crate::vendor::{Profile, Source};
+use crate::source::flows::{self, Also, Flow};
+use crate::source::samples::{RECEIVED_AT, unsigned};
+use crate::source::{Profile, Source};
 
 /// What a flow is played over.
-pub struct Ground {
+pub struct Scenario {
     pub profile: Arc<Profile>,
     /// Options of the source, below those of the flow.
     pub options: Map<String, Value>,
@@ -59,31 +59,31 @@ impl Configuration {
 ///
 /// # Errors
 /// Everything about the flow that cannot be played: its options, settings, switches or profiles are none.
-pub fn play_flow(ground: &Ground, flow: &Flow) -> Result<Story, Vec<Problem>> {
-    play_flow_as(ground, flow, |script| script)
+pub fn play_flow(scenario: &Scenario, flow: &Flow) -> Result<Story, Vec<Problem>> {
+    play_flow_as(scenario, flow, |script| script)
 }
 
 /// The same with its script changed.
 pub(super) fn play_flow_as(
-    ground: &Ground,
+    scenario: &Scenario,
     flow: &Flow,
     change: impl FnOnce(Vec<Scripted>) -> Vec<Scripted>,
 ) -> Result<Story, Vec<Problem>> {
     let mut problems = Vec::new();
     let of_flow = |message: String| Problem::in_file(&flow.file, message);
-    let own = (!flow.settings.is_empty()).then(|| ground.configuration.with(&flow.settings));
-    let settings = own.unwrap_or_else(|| Ok(ground.settings.clone())).map_err(|found| {
+    let own = (!flow.settings.is_empty()).then(|| scenario.configuration.with(&flow.settings));
+    let settings = own.unwrap_or_else(|| Ok(scenario.settings.clone())).map_err(|found| {
         found.iter().map(|problem| of_flow(format!("settings: {problem}"))).collect::<Vec<_>>()
     });
     let settings = settings.map_err(|found| problems.extend(found)).ok();
     let switches = switches(&flow.needs).map_err(|text| problems.push(of_flow(text))).ok();
-    let sources = sources(ground, flow).map_err(|found| problems.extend(found)).ok();
+    let sources = sources(scenario, flow).map_err(|found| problems.extend(found)).ok();
     let (Some(settings), Some(switches), Some(sources)) = (settings, switches, sources) else {
         return Err(problems);
     };
-    let mut world = ground.world.clone();
+    let mut world = scenario.world.clone();
     world.switches = switches;
-    let player = player(ground, flow, &settings, world);
+    let player = player(scenario, flow, &settings, world);
     let mut story = play(player, change(script(flow, &sources)));
     story.faults.extend(judge::differences(&flow.expect, &story));
     Ok(story)
@@ -98,10 +98,10 @@ pub fn play_profile(folder: &Path, mappings: &Path) -> Result<usize, Vec<Problem
     if flows.is_empty() {
         return Ok(0);
     }
-    let ground = ground_of(folder, mappings)?;
+    let scenario = scenario_of(folder, mappings)?;
     let mut problems = Vec::new();
     for flow in &flows {
-        match play_flow(&ground, flow) {
+        match play_flow(&scenario, flow) {
             Ok(story) => problems
                 .extend(story.faults.into_iter().map(|fault| Problem::in_file(&flow.file, fault))),
             Err(found) => problems.extend(found),
@@ -111,11 +111,11 @@ pub fn play_profile(folder: &Path, mappings: &Path) -> Result<usize, Vec<Problem
 }
 
 /// A profile over the compiled-in defaults.
-pub(super) fn ground_of(folder: &Path, mappings: &Path) -> Result<Ground, Vec<Problem>> {
+pub(super) fn scenario_of(folder: &Path, mappings: &Path) -> Result<Scenario, Vec<Problem>> {
     let settings = Configuration::Defaults.with(&Map::new()).map_err(|found| {
         found.iter().map(|problem| Problem::unplaced(problem.to_string())).collect::<Vec<_>>()
     })?;
-    Ok(Ground {
+    Ok(Scenario {
         settings,
         profile: Arc::new(Profile::load(folder)?),
         options: Map::new(),
@@ -138,7 +138,7 @@ fn switches(needs: &Map<String, Value>) -> Result<Switches, String> {
 
 /// The source of the flow, and that of every other profile which its steps name.
 fn sources(
-    ground: &Ground,
+    scenario: &Scenario,
     flow: &Flow,
 ) -> Result<BTreeMap<Option<String>, Arc<Source>>, Vec<Problem>> {
     let mut sources = BTreeMap::new();
@@ -149,15 +149,15 @@ fn sources(
             found.into_iter().map(|problem| Problem { file: flow.file.clone(), ..problem }),
         ),
     };
-    let mut options = ground.options.clone();
+    let mut options = scenario.options.clone();
     options.extend(flow.options.clone());
-    add(None, unsigned(&ground.profile, &flow.source, &options));
+    add(None, unsigned(&scenario.profile, &flow.source, &options));
     let mut others: Vec<&String> =
         flow.steps.iter().filter_map(|step| step.profile.as_ref()).collect();
     others.sort();
     others.dedup();
     for vendor in others {
-        let profile = files::profile(&ground.mappings.join("vendors").join(vendor), vendor);
+        let profile = files::profile(&scenario.mappings.join("vendors").join(vendor), vendor);
         let built = profile.and_then(|profile| unsigned(&Arc::new(profile), vendor, &Map::new()));
         add(Some(vendor.clone()), built);
     }
@@ -165,8 +165,8 @@ fn sources(
 }
 
 /// The tables completed by what the flow needs: a default reject reason, queues by their own ids, all agents.
-fn player(ground: &Ground, flow: &Flow, settings: &Settings, mut world: World) -> Player {
-    let mut directory = ground.directory.clone().passing_queues_through();
+fn player(scenario: &Scenario, flow: &Flow, settings: &Settings, mut world: World) -> Player {
+    let mut directory = scenario.directory.clone().passing_queues_through();
     let reason = sys_id_of("reject reason *");
     if directory.add_reason("*".to_owned(), ReasonRow::SysId(reason)) {
         world.seed_reason(reason);

@@ -14,7 +14,7 @@ use crate::routing::{
 };
 use crate::sandbox::World;
 use crate::sandbox::world::{ApiRequest, CALLER, ConsultState, WorkItemState};
-use crate::vendor::flows::{Also, CardState};
+use crate::source::flows::{Also, CardState};
 
 /// What came of a call or a look-up; the request is the last of those that it took.
 pub(super) struct Performed {

@@ -1,7 +1,7 @@
 //! What differs between a flow's expectation and what came of it, in plain words.
 
 use super::story::{CardShown, Story};
-use crate::vendor::flows::{Card, Expected};
+use crate::source::flows::{Card, Expected};
 
 /// Every difference; none if the flow ended as expected.
 pub(super) fn differences(expected: &Expected, story: &Story) -> Vec<String> {

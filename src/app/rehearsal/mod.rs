@@ -2,10 +2,10 @@
 //! card in the end. Nothing is listened on, stored or sent.
 
 mod flows;
+mod in_flight;
 mod instance;
 mod judge;
 mod lanes;
-mod on_the_way;
 mod player;
 mod register;
 mod requests;
@@ -13,7 +13,7 @@ mod story;
 #[cfg(test)]
 mod tests;
 
-pub use flows::{Ground, play_flow, play_profile};
+pub use flows::{Scenario, play_flow, play_profile};
 pub use requests::{Input, Rehearsed, rehearse};
 pub use story::{Called, CardShown, EventShown, Later, Played, Story};
 
@@ -22,8 +22,8 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::routing::UnixMillis;
-use crate::vendor::flows::Also;
-use crate::vendor::{Request, Source};
+use crate::source::flows::Also;
+use crate::source::{Request, Source};
 use player::Player;
 
 /// For how long after a step things may still come about before the cards are looked at, in milliseconds.

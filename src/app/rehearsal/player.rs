@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use super::in_flight::{InFlight, Leg, Traffic};
 use super::instance::{Instance, Performed};
 use super::lanes::{LaneId, Lanes};
-use super::on_the_way::{Leg, OnTheWay, Traffic};
 use super::register::Register;
 use super::story::{Called, CardShown, EventShown};
 use crate::awa::{Terms, backoff_delay};
@@ -18,8 +18,8 @@ use crate::routing::{
     Waited, decide,
 };
 use crate::sandbox::world::sys_id_of;
-use crate::vendor::flows::Also;
-use crate::vendor::{Malformed, Reading, Request, Source};
+use crate::source::flows::Also;
+use crate::source::{Malformed, Reading, Request, Source};
 
 /// From a call's leaving to its arrival, and from there to its answer, in milliseconds.
 const ONE_WAY: u64 = 20;
@@ -193,7 +193,7 @@ impl Player {
         self.pass(limit);
     }
 
-    /// Lets time go by until no call is on the way, and none follows at once.
+    /// Lets time go by until no call is in flight, and none follows at once.
     pub(super) fn until_answered(&mut self) {
         while let Some(at) = self.next_at()
             && (!self.traffic.is_empty() || at <= self.now)
@@ -237,8 +237,8 @@ impl Player {
         true
     }
 
-    fn arrive(&mut self, way: OnTheWay) {
-        let OnTheWay { at: _, sent, entry, tries, leg } = way;
+    fn arrive(&mut self, way: InFlight) {
+        let InFlight { at: _, sent, entry, tries, leg } = way;
         let now = self.now;
         let performed = match leg {
             Leg::Answer { reply, answer } => {
@@ -268,7 +268,7 @@ impl Player {
             }
         };
         let leg = Leg::Answer { reply: performed.reply, answer: performed.answer };
-        self.traffic.add(OnTheWay { at: now.plus(ONE_WAY), sent, entry, tries, leg });
+        self.traffic.add(InFlight { at: now.plus(ONE_WAY), sent, entry, tries, leg });
     }
 
     fn tell(&mut self, entry: EntryId, call: CallKind, at: UnixMillis, performed: &Performed) {
@@ -333,7 +333,7 @@ impl Player {
             self.fault(format!("event {id}: a second call of its lane leaves at once"));
         }
         let (at, sent) = (self.now.plus(ONE_WAY), self.now);
-        self.traffic.add(OnTheWay { at, sent, entry, tries, leg });
+        self.traffic.add(InFlight { at, sent, entry, tries, leg });
     }
 
     fn fault(&mut self, text: String) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::flows::{Configuration, channels, delays};
 use super::instance::Instance;
 use super::player::{Player, Tables};
-use super::{Ground, Scripted, Story, play, play_flow};
+use super::{Scenario, Scripted, Story, play, play_flow};
 use crate::app::files::{self, Files};
 use crate::app::inputs::{Kind, kind_of, raw_request};
 use crate::app::sandbox_world;
@@ -15,9 +15,9 @@ use crate::config::Settings;
 use crate::problem::Problem;
 use crate::routing::UnixMillis;
 use crate::sandbox::{Switches, World};
-use crate::vendor::flows::Flow;
-use crate::vendor::samples::{RECEIVED_AT, Sample};
-use crate::vendor::{Reading, Source};
+use crate::source::flows::Flow;
+use crate::source::samples::{RECEIVED_AT, Sample};
+use crate::source::{Reading, Source};
 
 /// How far apart requests are that do not say when they happened, in milliseconds.
 const APART: u64 = 1_000;
@@ -75,7 +75,7 @@ enum Asked {
 }
 
 impl Asked {
-    fn request(&self, source: &Source, at: UnixMillis) -> crate::vendor::Request {
+    fn request(&self, source: &Source, at: UnixMillis) -> crate::source::Request {
         let path = format!("/webhooks/{}", source.name());
         match self {
             Self::Sample(_, sample) => sample.request(source.profile(), &path, at),
@@ -153,7 +153,7 @@ fn play_flows(
     let vendor = source.profile().vendor().to_owned();
     let folder = settings.mappings.join("vendors").join(&vendor);
     let directory = files.directories.get(source.contact_center()).cloned().unwrap_or_default();
-    let ground = Ground {
+    let scenario = Scenario {
         profile: Arc::new(files::profile(&folder, &vendor)?),
         options: configured.map(|source| source.options.clone()).unwrap_or_default(),
         settings: settings.clone(),
@@ -165,7 +165,7 @@ fn play_flows(
     let mut played = Vec::new();
     let mut problems = Vec::new();
     for flow in flows {
-        match play_flow(&ground, flow) {
+        match play_flow(&scenario, flow) {
             Ok(story) => played.push(Rehearsed {
                 flow: Some((flow.file.clone(), flow.description.clone())),
                 story,

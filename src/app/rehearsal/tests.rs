@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::flows::{ground_of, play_flow_as};
+use super::flows::{play_flow_as, scenario_of};
 use super::*;
-use crate::vendor::flows::{self, Flow};
+use crate::source::flows::{self, Flow};
 
 const DOCUMENT: &str = "59616aba87bd5210be070d48dabb35e6";
 const OTHER: &str = "aa616aba87bd5210be070d48dabb35e6";
@@ -17,8 +17,8 @@ fn vendors() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings/vendors")
 }
 
-fn native() -> Ground {
-    ground_of(&vendors().join("native"), &vendors().join("..")).unwrap()
+fn native() -> Scenario {
+    scenario_of(&vendors().join("native"), &vendors().join("..")).unwrap()
 }
 
 fn flow(steps: &Value, cards: &Value) -> Value {
@@ -284,10 +284,10 @@ fn every_shipped_flow_ends_as_it_says_whatever_the_pages_leave_open() {
 
 /// What comes out differently where the instance is like that.
 fn play_either(folder: &Path, either: &[Value]) -> Vec<String> {
-    let Ok(ground) = ground_of(folder, &vendors().join("..")) else { return Vec::new() };
+    let Ok(scenario) = scenario_of(folder, &vendors().join("..")) else { return Vec::new() };
     let faults = |flow: &Flow| {
         let told = |problems: Vec<_>| problems.iter().map(ToString::to_string).collect();
-        play_flow(&ground, flow).map_or_else(told, |story| story.faults)
+        play_flow(&scenario, flow).map_or_else(told, |story| story.faults)
     };
     let mut told = Vec::new();
     for flow in flows::load(folder).unwrap_or_default() {
@@ -306,7 +306,7 @@ fn play_either(folder: &Path, either: &[Value]) -> Vec<String> {
 /// Every request once more, after what it caused and before the next one.
 #[test]
 fn every_shipped_flow_ends_as_it_says_where_all_requests_come_twice() {
-    let told = over_all_flows(|ground, flow| {
+    let told = over_all_flows(|scenario, flow| {
         let twice = |script: Vec<Scripted>| {
             let next: Vec<_> = script.iter().skip(1).map(|step| step.at).collect();
             let mut played = Vec::new();
@@ -322,7 +322,7 @@ fn every_shipped_flow_ends_as_it_says_where_all_requests_come_twice() {
             }
             played
         };
-        vec![("twice".to_owned(), play_flow_as(ground, flow, twice))]
+        vec![("twice".to_owned(), play_flow_as(scenario, flow, twice))]
     });
     assert!(told.is_empty(), "{}", told.join("\n"));
 }
@@ -330,7 +330,7 @@ fn every_shipped_flow_ends_as_it_says_where_all_requests_come_twice() {
 /// Two neighbours that are close together, each as it was sent: events may end otherwise, cards may not.
 #[test]
 fn every_shipped_flow_ends_with_its_cards_where_neighbours_come_in_the_wrong_order() {
-    let told = over_all_flows(|ground, flow| {
+    let told = over_all_flows(|scenario, flow| {
         let mut outcomes = Vec::new();
         for n in 1..flow.steps.len() {
             let (before, after) = (&flow.steps[n - 1], &flow.steps[n]);
@@ -345,7 +345,7 @@ fn every_shipped_flow_ends_with_its_cards_where_neighbours_come_in_the_wrong_ord
                 script.swap(n - 1, n);
                 script
             };
-            let outcome = play_flow_as(ground, flow, swap).map(|mut story| {
+            let outcome = play_flow_as(scenario, flow, swap).map(|mut story| {
                 story.faults.retain(|fault| !fault.starts_with("event "));
                 story
             });
@@ -358,14 +358,14 @@ fn every_shipped_flow_ends_with_its_cards_where_neighbours_come_in_the_wrong_ord
 
 /// What the ways of playing every shipped flow tell, by profile on all cores.
 fn over_all_flows(
-    ways: impl Fn(&Ground, &Flow) -> Vec<(String, Result<Story, Vec<crate::problem::Problem>>)> + Sync,
+    ways: impl Fn(&Scenario, &Flow) -> Vec<(String, Result<Story, Vec<crate::problem::Problem>>)> + Sync,
 ) -> Vec<String> {
     let ways = &ways;
     let tell = move |folder: PathBuf| {
-        let Ok(ground) = ground_of(&folder, &vendors().join("..")) else { return Vec::new() };
+        let Ok(scenario) = scenario_of(&folder, &vendors().join("..")) else { return Vec::new() };
         let mut told = Vec::new();
         for flow in flows::load(&folder).unwrap_or_default() {
-            for (way, outcome) in ways(&ground, &flow) {
+            for (way, outcome) in ways(&scenario, &flow) {
                 let file = flow.file.display();
                 let faults = match outcome {
                     Ok(story) => story.faults,

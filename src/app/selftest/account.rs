@@ -68,7 +68,7 @@ pub(super) async fn settle(
     let calls = sandbox.calls();
     verdict.calls = calls.len();
     verdict.faults = calls.iter().filter(|call| call.fault.is_some()).count();
-    let mut deeds = deeds(sandbox, &calls);
+    let mut carried_out = carried_out(sandbox, &calls);
     for conversation in load.conversations() {
         let mut delivered = Vec::new();
         for kind in KINDS {
@@ -83,22 +83,22 @@ pub(super) async fn settle(
             }
             *verdict.states.entry(state).or_default() += 1;
         }
-        let done = deeds.remove(&document(conversation)).unwrap_or_default();
+        let done = carried_out.remove(&document(conversation)).unwrap_or_default();
         verdict.breaches.extend(breach(conversation, &done, &delivered));
     }
-    if !deeds.is_empty() {
+    if !carried_out.is_empty() {
         verdict
             .breaches
-            .push(format!("{} documents were called about that nobody sent", deeds.len()));
+            .push(format!("{} documents were called about that nobody sent", carried_out.len()));
     }
     Ok(verdict)
 }
 
-/// What is wrong with what was done for a conversation: each deed once, in the order of the events, and none missing that is
+/// What is wrong with what was done for a conversation: each kind once, in the order of the events, and none missing that is
 /// said to be delivered.
 fn breach(conversation: u64, done: &[&str], delivered: &[&str]) -> Option<String> {
     let places: Vec<_> =
-        done.iter().filter_map(|deed| KINDS.iter().position(|kind| kind == deed)).collect();
+        done.iter().filter_map(|kind| KINDS.iter().position(|known| known == kind)).collect();
     let wrong = if places.windows(2).any(|pair| pair[0] == pair[1]) || doubled(&places) {
         "a call was made twice"
     } else if !places.is_sorted() {
@@ -118,10 +118,10 @@ fn doubled(places: &[usize]) -> bool {
 }
 
 /// What AWA did for each document, in order.
-fn deeds(sandbox: &Sandbox, calls: &[RecordedCall]) -> HashMap<String, Vec<&'static str>> {
-    let mut deeds: HashMap<_, Vec<_>> = HashMap::new();
+fn carried_out(sandbox: &Sandbox, calls: &[RecordedCall]) -> HashMap<String, Vec<&'static str>> {
+    let mut carried_out: HashMap<_, Vec<_>> = HashMap::new();
     for call in calls.iter().filter(|call| call.done.is_some_and(|status| status < 300)) {
-        let deed = match call.endpoint {
+        let kind = match call.endpoint {
             Endpoint::Offer => "offer",
             Endpoint::Accept => "accept",
             Endpoint::Transfer => "transfer",
@@ -134,9 +134,9 @@ fn deeds(sandbox: &Sandbox, calls: &[RecordedCall]) -> HashMap<String, Vec<&'sta
             | Endpoint::Token
             | Endpoint::Unknown => continue,
         };
-        deeds.entry(document_of(sandbox, call)).or_default().push(deed);
+        carried_out.entry(document_of(sandbox, call)).or_default().push(kind);
     }
-    deeds
+    carried_out
 }
 
 /// The document in the path, else that of the work item in the body.

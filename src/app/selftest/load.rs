@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::{Failure, Files, SOURCE, broken};
 use crate::clock;
-use crate::vendor::{Request, Source};
+use crate::source::{Request, Source};
 
 /// How many conversations go on at a time.
 const SENDERS: usize = 12;

@@ -114,12 +114,12 @@ fn misbehave(sandbox: &Sandbox) {
     let troubles = [
         (0.02, Misbehaviour::Reset),
         (0.02, Misbehaviour::CloseBeforeAnswer),
-        (0.04, Misbehaviour::AnswerLostAfterTheDeed),
+        (0.04, Misbehaviour::DropResponseAfterEffect),
         (0.02, Misbehaviour::CutBody),
         (0.02, Misbehaviour::TooManyRequests { retry_after: None }),
         (0.01, Misbehaviour::EmptyBody),
-        (0.004, Misbehaviour::HangAfterTheDeed),
-        (0.15, Misbehaviour::DelayAfterTheDeed { ms: 40 }),
+        (0.004, Misbehaviour::HangAfterEffect),
+        (0.15, Misbehaviour::DelayAfterEffect { ms: 40 }),
     ];
     for (seed, (share, what)) in (1_u64..).zip(troubles) {
         let when = Match { probability: Some(share), seed, ..Match::default() };

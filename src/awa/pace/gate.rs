@@ -14,7 +14,7 @@ pub(super) struct Gate {
 struct Shut {
     since: UnixMillis,
     pause: u64,
-    /// A probe is on the way.
+    /// A probe is in flight.
     probing: bool,
 }
 
@@ -49,7 +49,7 @@ impl Gate {
         }
     }
 
-    /// Shuts it, or starts the next, longer pause if a probe was on the way. Late news of the same trouble changes
+    /// Shuts it, or starts the next, longer pause if a probe was in flight. Late news of the same trouble changes
     /// nothing.
     pub(super) fn shut(&mut self, now: UnixMillis) {
         let (first, longest) = self.pauses;

@@ -32,7 +32,7 @@ const UNAUTHORISED: (u64, u64) = (2_000, 60_000);
 const GROW_AFTER: u32 = 10;
 /// For this long after concurrency was halved, further complaints are about calls sent before, in milliseconds.
 const HALVE_ONCE: u64 = 1_000;
-/// How soon to ask again where the moment depends on a call that is on the way, in milliseconds.
+/// How soon to ask again where the moment depends on a call that is in flight, in milliseconds.
 const ASK_AGAIN: u64 = 1_000;
 /// By less than this a clock is not said to have been set back, in milliseconds.
 const SET_BACK: u64 = 1_000;
@@ -56,7 +56,7 @@ pub struct Limits {
     pub max_in_flight: u32,
 }
 
-/// No call may leave before `until`. Where that depends on a call that is on the way, `until` is only when to ask
+/// No call may leave before `until`. Where that depends on a call that is in flight, `until` is only when to ask
 /// again at the latest; its permit's end is the better moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotNow {
@@ -67,9 +67,9 @@ pub struct NotNow {
 /// How things stand, for `/readyz` and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
-    /// Calls on the way.
+    /// Calls in flight.
     pub in_flight: u32,
-    /// Calls that may be on the way at once, as overload has left it.
+    /// Calls that may be in flight at once, as overload has left it.
     pub concurrency: u32,
     /// While the breaker is open or half open: when it lets, or let, a probe through.
     pub breaker: Option<UnixMillis>,

@@ -1,4 +1,4 @@
-//! The right to send one call: a place among those on the way, and one request of rate, window and budget.
+//! The right to send one call: a place among those in flight, and one request of rate, window and budget.
 
 use std::sync::{Arc, Mutex};
 

@@ -5,7 +5,7 @@ use crate::routing::*;
 /// What was asked of ServiceNow for an event, and what that has brought.
 #[derive(Default)]
 pub(super) struct Asked {
-    pub(super) on_the_way: bool,
+    pub(super) in_flight: bool,
     /// A call may have been carried out, and no look-up has cleared that.
     pub(super) doubt: bool,
     /// The policy or a person has allowed to repeat what may have been carried out.

@@ -1,4 +1,4 @@
-//! A defect of the program on the way of a call: its event still ends by its deadline, and nobody waits for its place.
+//! A defect of the program during a call: its event still ends by its deadline, and nobody waits for its place.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -31,7 +31,7 @@ impl Witness {
         let fault = self.fate(number).fault_of(question.call(), &self.items);
         self.must(fault.is_none(), || format!("e{number} {}", fault.unwrap_or_default()));
         let fate = &mut self.fates[number - 1];
-        fate.asked.on_the_way = true;
+        fate.asked.in_flight = true;
         let steps = fate.has_steps();
         let asked = &mut fate.asked;
         let same = asked.last.as_ref().is_none_or(|last| same_call(last, question.call()));
@@ -63,7 +63,7 @@ impl Witness {
             AwaCall::EndConsult { hand_over, .. } => !hand_over,
             _ => false,
         };
-        (fate.asked.on_the_way, fate.asked.watched) = (true, true);
+        (fate.asked.in_flight, fate.asked.watched) = (true, true);
         self.must(over, || format!("{name} left, though it is not the time to watch its card"));
         self.must(tidies, || format!("{name} left after its event had ended"));
         self.must(!self.held, || format!("{name} left while a person holds all calls"));
@@ -85,7 +85,7 @@ impl Witness {
             !other.was_unmapped && !other.lacks_something() && self.never_waits(other, lane)
         };
         let name_of = |other: &Fate| other.event.id.clone();
-        let flying = others().find(|other| other.asked.on_the_way).map(name_of);
+        let flying = others().find(|other| other.asked.in_flight).map(name_of);
         let passed = others().filter(earlier).find(in_the_way).map(name_of);
         let before = |other: &&Fate| number_of(other.event.id.as_str()) < number;
         let owed = others()
@@ -139,7 +139,7 @@ impl Witness {
             let fate = self.fate(number);
             let lane = self.lane(number);
             let others = || self.others_of(lane);
-            let busy = |other: &Fate| other.asked.on_the_way || other.asked.watched;
+            let busy = |other: &Fate| other.asked.in_flight || other.asked.watched;
             if !fate.is_open() || others().any(busy) {
                 continue;
             }

@@ -17,13 +17,13 @@ use crate::awa::stand_in::{Asked, Asking, StandIn};
 use crate::awa::{Auth, Client, Reply, Settings};
 use crate::clock::by_hand;
 use crate::dispatch::blocked::Blocked;
-use crate::dispatch::errand::Errand;
-use crate::dispatch::way_out::{Claimed, WayOut};
+use crate::dispatch::call_task::CallTask;
+use crate::dispatch::direct::{Claimed, DirectSender};
 use crate::dispatch::{Delays, Dispatch};
 use crate::report::Repeats;
 use crate::routing::*;
 
-/// How many calls may be on the way at once: fewer than there are conversations.
+/// How many calls may be in flight at once: fewer than there are conversations.
 const MAX_IN_FLIGHT: u32 = 2;
 
 pub(super) struct Dispatched<'a> {
@@ -109,7 +109,7 @@ impl<'a> Dispatched<'a> {
     /// What the dispatcher has promised of itself.
     fn keeps_its_word(&self, now: UnixMillis) {
         let most = usize::try_from(MAX_IN_FLIGHT).unwrap();
-        assert!(self.line.len() <= most, "more calls are on the way than may be");
+        assert!(self.line.len() <= most, "more calls are in flight than may be");
         let deadline = self.dispatch.store.agenda().next_deadline();
         let sleeps_over = deadline.is_some_and(|deadline| self.wake_at > deadline.max(now.plus(1)));
         assert!(!sleeps_over, "the dispatcher sleeps until {}, over a deadline", self.wake_at);
@@ -169,7 +169,7 @@ impl Bridge for Dispatched<'_> {
         while let Ok(claimed) = self.claimed.try_recv() {
             let entered = self.kept.runtime.enter();
             self.errands.spawn_on(
-                Errand::claimed(&self.dispatch, claimed).run(),
+                CallTask::claimed(&self.dispatch, claimed).run(),
                 self.kept.runtime.handle(),
             );
             drop(entered);
@@ -259,8 +259,8 @@ fn dispatch(
     let held = Arc::clone(held);
     let held: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(move || held.load(Ordering::SeqCst));
     let pace = Arc::new(Pace::new(limits));
-    let (door, claimed) = WayOut::new(Arc::clone(&pace), Arc::clone(&held));
-    kept.store.open_door(door);
+    let (door, claimed) = DirectSender::new(Arc::clone(&pace), Arc::clone(&held));
+    kept.store.set_direct_dispatch(door);
     let dispatch = Dispatch {
         store: kept.store.clone(),
         client,

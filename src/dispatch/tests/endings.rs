@@ -33,7 +33,7 @@ impl Witness {
             && matches!(fate.end, Some((Outcome::Dead, _)));
         let once = fate.is_open() || given_up;
         let (asked, over) = (&fate.asked, fate.deadline <= self.now);
-        let on_the_way = asked.on_the_way;
+        let in_flight = asked.in_flight;
         let no_call = [Kind::Bind, Kind::Withdraw, Kind::Leave].contains(&fate.event.kind());
         let cause = match outcome {
             Outcome::Delivered => {
@@ -46,7 +46,7 @@ impl Witness {
         };
         let said = asked.settled && asked.confirmed;
         self.must(once, || what("and had ended before"));
-        self.must(!on_the_way, || what("while its call was on the way"));
+        self.must(!in_flight, || what("while its call was in flight"));
         self.must(cause, || what("without a cause"));
         let as_said = matches!(outcome, Outcome::Delivered | Outcome::Discarded);
         self.must(!said || as_said || no_call, || {

@@ -25,7 +25,7 @@ pub(super) struct Fate {
     unmapped: bool,
     pub(super) was_unmapped: bool,
     /// It says for certain what was just said under another id.
-    pub(super) told_before: bool,
+    pub(super) find_logical_duplicate: bool,
     /// A later withdraw has for certain taken it back.
     pub(super) withdrawn: bool,
     /// A person has given it up.
@@ -74,7 +74,7 @@ impl Fate {
             queue,
             unmapped: false,
             was_unmapped: false,
-            told_before: known.hears(&event, rules.repeat_window),
+            find_logical_duplicate: known.hears(&event, rules.repeat_window),
             withdrawn: false,
             discarded: false,
             was_replayed: false,

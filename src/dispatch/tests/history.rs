@@ -36,7 +36,7 @@ pub(super) enum Step {
     Again(usize),
     /// The dispatcher looks for work.
     Looks,
-    /// ServiceNow answers one of the calls that are on the way.
+    /// ServiceNow answers one of the calls that are in flight.
     Answers {
         which: usize,
         mood: Mood,
@@ -51,7 +51,7 @@ pub(super) enum Step {
     Due,
     /// The wall clock is set, by so many minutes.
     Jumps(i64),
-    /// The process is killed and started again; the calls on the way may still reach ServiceNow.
+    /// The process is killed and started again; the calls in flight may still reach ServiceNow.
     Crashes {
         arrive: bool,
     },

@@ -104,7 +104,7 @@ impl<'a> Kept<'a> {
         let wish = self.store.discard("demo", &id, "ann".to_owned());
         match self.runtime.block_on(wish).unwrap() {
             DiscardAnswer::Discarded { settled } => ended(&settled),
-            DiscardAnswer::Unknown | DiscardAnswer::Settled(_) | DiscardAnswer::OnTheWay => {
+            DiscardAnswer::Unknown | DiscardAnswer::Settled(_) | DiscardAnswer::InFlight => {
                 Vec::new()
             }
         }

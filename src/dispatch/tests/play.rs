@@ -80,13 +80,13 @@ struct Play<'a, B> {
     witness: &'a mut Witness,
     servicenow: ServiceNow,
     sent: Vec<RoutingEvent>,
-    on_the_way: Vec<(usize, Leaving)>,
+    in_flight: Vec<(usize, Leaving)>,
 }
 
 /// Plays a history to its end; what was broken is left with the witness.
 pub(super) fn play<B: Bridge>(history: &History, bridge: B, witness: &mut Witness) {
-    let (servicenow, sent, on_the_way) = (ServiceNow::default(), Vec::new(), Vec::new());
-    let mut play = Play { bridge, witness, servicenow, sent, on_the_way };
+    let (servicenow, sent, in_flight) = (ServiceNow::default(), Vec::new(), Vec::new());
+    let mut play = Play { bridge, witness, servicenow, sent, in_flight };
     for step in &history.steps {
         play.step(step);
         play.hears_at_once();
@@ -210,15 +210,15 @@ impl<B: Bridge> Play<'_, B> {
             });
             let done = self.servicenow.has(number, leaving.question.call());
             self.witness.leaves(number, &leaving.question, done);
-            self.on_the_way.push((number, leaving));
+            self.in_flight.push((number, leaving));
         }
     }
 
     fn answers(&mut self, which: usize, mood: Mood) {
-        if self.on_the_way.is_empty() {
+        if self.in_flight.is_empty() {
             return;
         }
-        let (number, call) = self.on_the_way.remove(which % self.on_the_way.len());
+        let (number, call) = self.in_flight.remove(which % self.in_flight.len());
         // Nobody waits longer than to the deadline.
         let late = self.witness.now >= call.deadline;
         let mood = if late { Mood::Lost { done: false } } else { mood };
@@ -238,9 +238,9 @@ impl<B: Bridge> Play<'_, B> {
     }
 
     fn crashes(&mut self, arrive: bool) {
-        let left = if arrive { "what is on the way arrives" } else { "what is on the way is lost" };
+        let left = if arrive { "what is in flight arrives" } else { "what is in flight is lost" };
         self.witness.tell(|| format!("the process is killed and started again; {left}"));
-        for (number, call) in std::mem::take(&mut self.on_the_way) {
+        for (number, call) in std::mem::take(&mut self.in_flight) {
             if arrive && self.witness.now < call.deadline {
                 let reply = self.servicenow.answers(number, &call.question, Mood::Well);
                 self.witness.made(number, &reply);
@@ -324,7 +324,7 @@ impl<B: Bridge> Play<'_, B> {
         self.resumes();
         let (mut turns, mut moment) = (0, self.witness.now);
         while self.witness.breach.is_none() && self.witness.open().next().is_some() {
-            if self.on_the_way.is_empty() {
+            if self.in_flight.is_empty() {
                 self.passes_to_what_is_due();
                 self.looks();
             } else {

@@ -109,10 +109,10 @@ impl Pure {
         news
     }
 
-    /// No more time is told than went by, and of each conversation at most one call is on the way.
+    /// No more time is told than went by, and of each conversation at most one call is in flight.
     fn stays_sound(&self, lane: &Conversation, at: UnixMillis) {
-        let on_the_way = lane.entries.iter().filter(|entry| entry.stage.is_on_the_way()).count();
-        assert!(on_the_way <= self.moved.len() + 1, "{on_the_way} calls of one lane on the way");
+        let in_flight = lane.entries.iter().filter(|entry| entry.stage.is_in_flight()).count();
+        assert!(in_flight <= self.moved.len() + 1, "{in_flight} calls of one lane in flight");
         let overdrawn = |entry: &&Entry| {
             entry.story.waited.total() > at.since(entry.received_at) && self.latest.is_some()
         };
@@ -197,16 +197,16 @@ impl Bridge for Pure {
     }
 
     fn crash(&mut self, now: UnixMillis) {
-        let mut on_the_way = Vec::new();
+        let mut in_flight = Vec::new();
         for (lane, kept) in &mut self.lanes {
             for entry in &mut kept.entries {
                 entry.event = self.rows[&entry.id].clone();
-                if entry.stage.is_on_the_way() {
-                    on_the_way.push((lane.clone(), entry.id));
+                if entry.stage.is_in_flight() {
+                    in_flight.push((lane.clone(), entry.id));
                 }
             }
         }
-        for (lane, entry) in on_the_way {
+        for (lane, entry) in in_flight {
             self.decide(&lane, Input::Recovered { entry, at: now });
         }
     }

@@ -11,11 +11,11 @@ use crate::routing::*;
 pub(super) enum Mood {
     Well,
     AlreadyOurs,
-    /// The answer is lost, after the deed or before it.
+    /// The answer is lost, after the effect or before it.
     Lost {
         done: bool,
     },
-    /// A proxy's page comes back, after the deed or before it.
+    /// A proxy's page comes back, after the effect or before it.
     NotServiceNow {
         done: bool,
     },

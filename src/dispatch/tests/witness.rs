@@ -153,13 +153,14 @@ impl Witness {
             known.forgets_rings();
         }
         let fate = Fate::new(event, known, self.now, &self.rules);
-        let (told_before, over) = (fate.told_before, fate.deadline <= self.now);
+        let (find_logical_duplicate, over) =
+            (fate.find_logical_duplicate, fate.deadline <= self.now);
         self.fates.push(fate);
         let number = self.fates.len();
         self.takes_its_place(number);
         self.all_ended(ended);
         let open = self.fate(number).is_open();
-        self.must(!told_before || !open, || {
+        self.must(!find_logical_duplicate || !open, || {
             format!("e{number} says what was just said under another id, and is to be carried out")
         });
         self.must(!over || !open, || format!("e{number} came after its time and is still open"));
@@ -191,7 +192,7 @@ impl Witness {
         (fate.ready_since, fate.deadline) = (now, deadline(&fate.event, now, rules));
         fate.was_replayed = true;
         fate.done_before |= fate.asked.may_be_done();
-        (fate.withdrawn, fate.told_before, fate.discarded) = (false, false, false);
+        (fate.withdrawn, fate.find_logical_duplicate, fate.discarded) = (false, false, false);
         (fate.end, fate.asked) = (None, Asked::default());
         fate.asked.excused = true;
         self.takes_its_place(number);
@@ -201,10 +202,10 @@ impl Witness {
         self.fates[number - 1].discarded = true;
     }
 
-    /// Nobody knows any more what became of what was on the way.
+    /// Nobody knows any more what became of what was in flight.
     pub(super) fn crashed(&mut self) {
         for fate in &mut self.fates {
-            fate.asked.doubt |= std::mem::take(&mut fate.asked.on_the_way);
+            fate.asked.doubt |= std::mem::take(&mut fate.asked.in_flight);
         }
     }
 
@@ -220,7 +221,7 @@ impl Witness {
         self.tell(|| format!("ServiceNow answers e{number}: {}", reply.name()));
         let repeat = self.rules.doubt == Doubt::Repeat;
         let fate = &mut self.fates[number - 1];
-        fate.asked.on_the_way = false;
+        fate.asked.in_flight = false;
         if !fate.is_open() {
             // Only its card is watched.
             fate.asked.doubt = false;

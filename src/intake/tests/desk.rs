@@ -9,11 +9,11 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::intake::{Desk, Ledger, Receipt};
 use crate::routing::{EventJson, RoutingEvent, UnixMillis};
+use crate::source::{AnswerPolicy, HandshakeAnswer, Malformed, Reading, Request, Unverified};
 use crate::store::{Delivery, Item, Refusal};
-use crate::vendor::{AnswerPolicy, HandshakeAnswer, Malformed, Reading, Request, Unverified};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Deed {
+pub(super) enum Step {
     Handshake,
     Verify,
     Read,
@@ -22,7 +22,7 @@ pub(super) enum Deed {
 #[derive(Default)]
 pub(super) struct FakeDesk {
     policy: AnswerPolicy,
-    deeds: Mutex<Vec<Deed>>,
+    steps: Mutex<Vec<Step>>,
     /// Whether heavy bodies may be read; until then whoever reads one waits.
     open: Mutex<bool>,
     opened: Condvar,
@@ -35,12 +35,12 @@ impl FakeDesk {
         self.opened.notify_all();
     }
 
-    pub(super) fn deeds(&self) -> Vec<Deed> {
-        self.deeds.lock().unwrap().clone()
+    pub(super) fn steps(&self) -> Vec<Step> {
+        self.steps.lock().unwrap().clone()
     }
 
-    fn did(&self, deed: Deed) {
-        self.deeds.lock().unwrap().push(deed);
+    fn did(&self, step: Step) {
+        self.steps.lock().unwrap().push(step);
     }
 }
 
@@ -54,7 +54,7 @@ impl Desk for FakeDesk {
     }
 
     fn handshake(&self, request: &Request) -> Option<HandshakeAnswer> {
-        self.did(Deed::Handshake);
+        self.did(Step::Handshake);
         (request.method == Method::GET).then(|| HandshakeAnswer {
             status: StatusCode::OK,
             headers: HeaderMap::new(),
@@ -63,7 +63,7 @@ impl Desk for FakeDesk {
     }
 
     fn verify(&self, request: &Request) -> Result<(), Unverified> {
-        self.did(Deed::Verify);
+        self.did(Step::Verify);
         match request.headers.get("x-secret") {
             Some(secret) if secret == "right" => Ok(()),
             Some(_) | None => Err(Unverified::Wrong),
@@ -75,7 +75,7 @@ impl Desk for FakeDesk {
     }
 
     fn read(&self, request: &Request) -> Result<Vec<Reading>, Malformed> {
-        self.did(Deed::Read);
+        self.did(Step::Read);
         let text = std::str::from_utf8(&request.body).unwrap();
         if let Some(id) = text.strip_prefix("heavy ") {
             drop(self.opened.wait_while(self.open.lock().unwrap(), |open| !*open).unwrap());

@@ -38,17 +38,17 @@ pub enum Input {
         retry_in: u64,
         at: UnixMillis,
     },
-    /// The process came up again and found the entry's call or look-up on the way: nobody knows how it ended.
+    /// The process came up again and found the entry's call or look-up in flight: nobody knows how it ended.
     Recovered { entry: EntryId, at: UnixMillis },
     /// The tables changed: what is parked may go on.
     Reloaded { at: UnixMillis },
     /// A person wants a settled event done again; it goes to the end of the lane under its old id.
     Replay { entry: EntryId, event: RoutingEvent, at: UnixMillis },
-    /// A person gives an entry up; without effect while its call or look-up is on the way.
+    /// A person gives an entry up; without effect while its call or look-up is in flight.
     Discard { entry: EntryId, at: UnixMillis },
 }
 
-/// What the conversation has become and what has to be done. Every effect is a row before it is a deed.
+/// What the conversation has become and what has to be done. Every effect is a row before it is carried out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decision {
     pub conversation: Conversation,
@@ -96,9 +96,9 @@ pub fn decide(conversation: Option<Conversation>, input: Input, rules: &Rules) -
     Decision { conversation: lane.conversation, effects: lane.effects }
 }
 
-/// A call on the way cannot be called back, and its answer is still needed by what follows: it is left alone.
+/// A call in flight cannot be called back, and its answer is still needed by what follows: it is left alone.
 fn discard(lane: &mut Lane, id: EntryId, at: UnixMillis) {
-    let open = |entry: &Entry| !entry.stage.is_on_the_way() && entry.ended.is_none();
+    let open = |entry: &Entry| !entry.stage.is_in_flight() && entry.ended.is_none();
     if lane.conversation.entry(id).is_some_and(open) {
         lane.settle(id, Outcome::Discarded, Reason::plain("discarded_by_operator"), at);
     }

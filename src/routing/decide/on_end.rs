@@ -10,7 +10,7 @@ use crate::routing::{
     UnixMillis, WithdrawAction, WorkItem,
 };
 
-/// Takes back what is not sent, marks what is on the way, and stays in the lane where something is left to undo.
+/// Takes back what is not sent, marks what is in flight, and stays in the lane where something is left to undo.
 pub(super) fn withdraw(
     lane: &mut Lane,
     id: EntryId,
@@ -39,7 +39,7 @@ pub(super) fn withdraw(
         .filter(|entry| entry.ended.is_none() && pointless(entry))
         .map(|entry| entry.id)
         .collect();
-    let on_the_way = take_back(lane, &concerned, &event, at);
+    let in_flight = take_back(lane, &concerned, &event, at);
     let conversation = &lane.conversation;
     let open = |item: &WorkItem| {
         item.state == ItemState::Pending && concerns(conversation, &event, Subject::of_item(item))
@@ -53,7 +53,7 @@ pub(super) fn withdraw(
     // The end of a leg may end or complete a consult, also one that the vendor has told.
     let step = plan::next(conversation, &entry, at, rules);
     let ends_consult = by_ring || matches!(step, Ok(Step::EndConsult { .. }));
-    let to_undo = on_the_way || in_consult || ends_consult || pending;
+    let to_undo = in_flight || in_consult || ends_consult || pending;
     let acts =
         rules.withdraw != WithdrawAction::None || rules.withdraw_ends_consult || ends_consult;
     lane.enqueue(entry);
@@ -78,11 +78,11 @@ pub(super) fn leave(
     };
     let concerned: Vec<EntryId> =
         lane.conversation.entries.iter().filter(rings).map(|entry| entry.id).collect();
-    let on_the_way = take_back(lane, &concerned, &event, at);
+    let in_flight = take_back(lane, &concerned, &event, at);
     let conversation = &lane.conversation;
     let pending = conversation.work_items.iter().any(|item| item.state == ItemState::Pending);
     let owed = conversation.entries.iter().any(|entry| entry.ended.is_none());
-    let may_act = on_the_way || owed || pending || conversation.consult.is_some();
+    let may_act = in_flight || owed || pending || conversation.consult.is_some();
     lane.enqueue(entry(id, event, at, rules));
     if !may_act {
         lane.settle(id, Outcome::Delivered, Reason::plain("noted"), at);
@@ -102,14 +102,14 @@ pub(super) fn end_waiting_rings(lane: &mut Lane, event: &RoutingEvent, at: UnixM
     take_back(lane, &waiting, event, at);
 }
 
-/// Settles those that are not sent, and marks the others; whether a call of one is on the way.
+/// Settles those that are not sent, and marks the others; whether a call of one is in flight.
 fn take_back(lane: &mut Lane, ids: &[EntryId], event: &RoutingEvent, at: UnixMillis) -> bool {
-    let mut on_the_way = false;
+    let mut in_flight = false;
     for id in ids {
         match lane.entry_mut(*id).map(|entry| (&entry.stage, &mut entry.story)) {
             Some((Stage::Sending | Stage::InDoubt | Stage::LookingUp, story)) => {
                 story.withdrawn = true;
-                on_the_way = true;
+                in_flight = true;
             }
             Some((Stage::Waiting | Stage::Held | Stage::Parked { .. }, _)) => {
                 let reason = Reason::with("withdrawn", format_args!("by event {}", event.id));
@@ -118,7 +118,7 @@ fn take_back(lane: &mut Lane, ids: &[EntryId], event: &RoutingEvent, at: UnixMil
             None => {}
         }
     }
-    on_the_way
+    in_flight
 }
 
 /// Whether the leg of a ring is the one that has ended, and not before it was rung.

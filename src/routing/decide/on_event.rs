@@ -149,7 +149,7 @@ pub(super) fn replay(
     rules: &Rules,
 ) {
     match lane.conversation.entry(id) {
-        Some(entry) if entry.ended.is_none() || entry.stage.is_on_the_way() => return,
+        Some(entry) if entry.ended.is_none() || entry.stage.is_in_flight() => return,
         Some(_) => lane.conversation.entries.retain(|entry| entry.id != id),
         None => {}
     }

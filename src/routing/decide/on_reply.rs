@@ -114,7 +114,7 @@ pub(super) fn reply(lane: &mut Lane, id: EntryId, answered: Answered, rules: &Ru
             return landed(lane, id, None, "presumed_in_place", at, rules);
         }
         AwaReply::NotLanded | AwaReply::LookUpForbidden if unexplained => {
-            let detail = lane.words_of(id, UNEXPLAINED);
+            let detail = lane.panic_message(id, UNEXPLAINED);
             return ring_again(lane, id, Reason::with("misconfigured", detail), at, rules);
         }
         AwaReply::AgentUnavailable => {
@@ -168,7 +168,7 @@ pub(super) fn reply(lane: &mut Lane, id: EntryId, answered: Answered, rules: &Ru
     lane.settle(id, end.0, end.1, at);
 }
 
-/// The process stopped while a call or look-up was on the way.
+/// The process stopped while a call or look-up was in flight.
 pub(super) fn recovered(lane: &mut Lane, id: EntryId, at: UnixMillis) {
     let Some(entry) = lane.entry_mut(id) else { return };
     if matches!(entry.stage, Stage::Sending | Stage::LookingUp) {
@@ -251,11 +251,11 @@ impl Lane {
             entry.story.no_room = true;
             return None;
         }
-        Some((Outcome::Dead, Reason::with("refused", self.words_of(id, CONFLICT))))
+        Some((Outcome::Dead, Reason::with("refused", self.panic_message(id, CONFLICT))))
     }
 
     /// What ServiceNow said in the last answer of that meaning.
-    fn words_of(&self, id: EntryId, meaning: &str) -> String {
+    fn panic_message(&self, id: EntryId, meaning: &str) -> String {
         let calls = self.conversation.entry(id).map(|entry| entry.story.calls.as_slice());
         let mut calls = calls.unwrap_or_default().iter().rev();
         let call = calls.find(|attempt| attempt.meaning.as_deref() == Some(meaning));

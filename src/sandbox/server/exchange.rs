@@ -71,19 +71,19 @@ pub(super) async fn exchange(
         return Ok(reply.into_response(0, clock::now()));
     }
     let received = receive(state, head, bytes);
-    let strike = {
+    let fault = {
         let mut inner = state.lock();
         if inner.world.switches.hibernating {
             let reply = Reply::html(200, "Instance Hibernating page");
             return Ok(inner.send(received.number, reply));
         }
         let text = String::from_utf8_lossy(&received.bytes);
-        let strike = inner.script.strike(received.endpoint, received.head.uri.path(), &text);
-        let name = strike.as_ref().map(Misbehaviour::name);
+        let fault = inner.script.matching_fault(received.endpoint, received.head.uri.path(), &text);
+        let name = fault.as_ref().map(Misbehaviour::name);
         inner.calls.change(received.number, |call| call.fault = name);
-        strike
+        fault
     };
-    let reply = match strike {
+    let reply = match fault {
         Some(fault) => suffer(state, &received, fault).await?,
         None => state.lock().perform(&received),
     };
@@ -135,19 +135,19 @@ async fn suffer(state: &State, received: &Received, fault: Misbehaviour) -> Resu
             tokio::time::sleep(Duration::from_millis(ms)).await;
             Ok(perform())
         }
-        Misbehaviour::DelayAfterTheDeed { ms } => {
+        Misbehaviour::DelayAfterEffect { ms } => {
             let reply = perform();
             tokio::time::sleep(Duration::from_millis(ms)).await;
             Ok(reply)
         }
         Misbehaviour::Hang => std::future::pending().await,
-        Misbehaviour::HangAfterTheDeed => {
+        Misbehaviour::HangAfterEffect => {
             perform();
             std::future::pending().await
         }
         Misbehaviour::Reset => Err(Dropped::Reset),
         Misbehaviour::CloseBeforeAnswer => Err(Dropped::Closed),
-        Misbehaviour::AnswerLostAfterTheDeed => {
+        Misbehaviour::DropResponseAfterEffect => {
             perform();
             Err(Dropped::Closed)
         }

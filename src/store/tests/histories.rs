@@ -11,7 +11,7 @@ struct Promised {
     accepted: Vec<(String, String)>,
     settled: HashMap<String, State>,
     /// Claimed and not answered.
-    on_the_way: Vec<(LaneKey, EntryId, EventMeta)>,
+    in_flight: Vec<(LaneKey, EntryId, EventMeta)>,
     /// Claimed when the process was killed: not to be called again before a look-up.
     in_doubt: HashSet<String>,
     /// Conversations and the documents that they have named, those together that belong to one lane.
@@ -30,13 +30,13 @@ impl Promised {
     /// Of one lane there is one call at a time, whatever its conversations were when an earlier call left.
     fn leaves(&mut self, lane: LaneKey, entry: EntryId, event: EventMeta, seed: u64) {
         let of = |conversation: &str| self.lanes.iter().find(|lane| lane.contains(conversation));
-        for (_, _, other) in &self.on_the_way {
+        for (_, _, other) in &self.in_flight {
             let same =
                 of(&event.conversation).is_some_and(|lane| lane.contains(&other.conversation));
             let same = same || event.conversation == other.conversation;
             assert!(!same, "{} left beside {} {seed}", event.id, other.id);
         }
-        self.on_the_way.push((lane, entry, event));
+        self.in_flight.push((lane, entry, event));
     }
 }
 
@@ -122,11 +122,11 @@ async fn claim_one(bench: &Bench, promised: &mut Promised, seed: u64) {
 }
 
 async fn answer_one(bench: &Bench, promised: &mut Promised, dice: &mut Dice) {
-    if promised.on_the_way.is_empty() {
+    if promised.in_flight.is_empty() {
         return;
     }
-    let at = usize::try_from(dice.roll(promised.on_the_way.len() as u64)).unwrap();
-    let (lane, entry, _) = promised.on_the_way.swap_remove(at);
+    let at = usize::try_from(dice.roll(promised.in_flight.len() as u64)).unwrap();
+    let (lane, entry, _) = promised.in_flight.swap_remove(at);
     let reply = match dice.roll(6) {
         0 => AwaReply::Busy { wait: Wait::BackOff },
         1 => AwaReply::InDoubt { why: "cut off".to_owned() },
@@ -140,7 +140,7 @@ async fn answer_one(bench: &Bench, promised: &mut Promised, dice: &mut Dice) {
 async fn killed(bench: Bench, promised: &mut Promised) -> Bench {
     let after = bench.after_a_kill();
     bench.store.close().await;
-    promised.in_doubt.extend(promised.on_the_way.drain(..).map(|(_, _, event)| event.id));
+    promised.in_doubt.extend(promised.in_flight.drain(..).map(|(_, _, event)| event.id));
     after
 }
 

@@ -219,13 +219,13 @@ async fn calls_of_both_that_were_on_the_way_at_the_merge_are_both_answered() {
     bench
         .accept(vec![a_naming("name", "d", DOCUMENT), an_answer("accept", "later", "c", "a")])
         .await;
-    assert!(bench.store.agenda().is_empty(), "nothing goes while a call is on the way");
+    assert!(bench.store.agenda().is_empty(), "nothing goes while a call is in flight");
     let (key, entry, _) = second;
     assert_eq!(key, lane("d"), "claimed under the old key");
     let settled = bench.reply(key.clone(), entry, item(2)).await;
     assert_eq!(settled.len(), 1);
     assert_eq!((settled[0].meta.id.as_str(), settled[0].outcome), ("d", Outcome::Delivered));
-    assert!(bench.store.agenda().is_empty(), "the other one is still on the way");
+    assert!(bench.store.agenda().is_empty(), "the other one is still in flight");
     assert_eq!(bench.reply(key, entry, item(2)).await, [], "once");
     let (key, entry, _) = first;
     let settled = bench.reply(key, entry, item(1)).await;
@@ -340,7 +340,7 @@ async fn an_event_of_a_conversation_that_moved_is_replayed_and_discarded_in_the_
     let claim = bench.store.claim(key.clone(), due.entry, Waited::default()).await.unwrap();
     assert_eq!(called(&claim).0, "two");
     let answer = bench.store.discard("demo", "two", "ann".to_owned()).await.unwrap();
-    assert_eq!(answer, DiscardAnswer::OnTheWay);
+    assert_eq!(answer, DiscardAnswer::InFlight);
     let doubt = AwaReply::Busy { wait: crate::routing::Wait::BackOff };
     bench.reply(key, due.entry, doubt).await;
     let answer = bench.store.discard("demo", "two", "ann".to_owned()).await.unwrap();

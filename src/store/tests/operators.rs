@@ -73,7 +73,7 @@ async fn a_call_on_the_way_is_not_discarded() {
     bench.accept(vec![an_offer("e1", "c")]).await;
     let (key, entry, _) = bench.claim_next().await;
     let answer = bench.store.discard("demo", "e1", "ann".to_owned()).await.unwrap();
-    assert_eq!(answer, DiscardAnswer::OnTheWay);
+    assert_eq!(answer, DiscardAnswer::InFlight);
     assert_eq!(bench.reply(key, entry, landed()).await.len(), 1);
     assert_eq!(bench.event("e1").by, None);
 }

@@ -13,7 +13,7 @@ async fn an_offer_is_claimed_answered_and_told_as_delivered() {
     assert_eq!((event.id.as_str(), &*event.source, attempt), ("e1", "demo", 1));
     assert!(matches!(call, AwaCall::Offer { .. }));
     assert!(!corrected && !after_doubt);
-    assert!(bench.store.agenda().is_empty(), "its call is on the way");
+    assert!(bench.store.agenda().is_empty(), "its call is in flight");
     let settled = bench.reply(key, entry, landed()).await;
     assert_eq!(settled.len(), 1);
     assert_eq!((settled[0].outcome, settled[0].attempts), (Outcome::Delivered, 1));

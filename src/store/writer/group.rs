@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use crate::routing::{Due, LaneKey};
-use crate::store::door::Leaving;
+use crate::store::direct::PendingSend;
 use crate::store::lane::LaneCache;
 use crate::store::layout::{self, IdHash};
 use crate::store::pack::{BodyPack, EventPack};
@@ -32,7 +32,7 @@ pub(super) struct Group {
     /// Whether an entry has had a row of its own.
     pub(super) has_apart: bool,
     answers: Vec<Box<dyn FnOnce() + Send>>,
-    leaving: Vec<Leaving>,
+    leaving: Vec<PendingSend>,
 }
 
 impl Group {
@@ -69,7 +69,7 @@ impl Group {
     }
 
     /// Keeps a claim until the commit.
-    pub(super) fn leaves(&mut self, leaving: Leaving) {
+    pub(super) fn leaves(&mut self, leaving: PendingSend) {
         self.leaving.push(leaving);
     }
 
@@ -118,7 +118,7 @@ impl Group {
     }
 
     pub(super) fn give_answers(&mut self) {
-        self.leaving.drain(..).for_each(Leaving::leave);
+        self.leaving.drain(..).for_each(PendingSend::leave);
         for answer in self.answers.drain(..) {
             answer();
         }

@@ -32,8 +32,8 @@ impl Writer {
         let conversation = Arc::new(LaneKey { contact_center, conversation });
         let lane = self.lane_of(&conversation)?;
         let (entry, at) = (EntryId(seq), (self.terms.now)());
-        let on_the_way = |entry: &Entry| entry.stage.is_on_the_way();
-        if self.load(&lane)?.conversation.entry(entry).is_some_and(on_the_way) {
+        let in_flight = |entry: &Entry| entry.stage.is_in_flight();
+        if self.load(&lane)?.conversation.entry(entry).is_some_and(in_flight) {
             return Ok(ReplayAnswer::NotSettled);
         }
         let document = event.document.clone();
@@ -101,8 +101,8 @@ impl Writer {
     ) -> Result<DiscardAnswer, Failed> {
         let entry = EntryId(seq);
         let loaded = self.load(lane)?;
-        if loaded.conversation.entry(entry).is_some_and(|entry| entry.stage.is_on_the_way()) {
-            return Ok(DiscardAnswer::OnTheWay);
+        if loaded.conversation.entry(entry).is_some_and(|entry| entry.stage.is_in_flight()) {
+            return Ok(DiscardAnswer::InFlight);
         }
         if let Some(origin) = loaded.origins.get_mut(&entry) {
             origin.by = Some(wish.who.clone());

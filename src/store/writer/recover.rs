@@ -1,4 +1,4 @@
-//! What the writer does before it serves: reads lanes, puts calls in doubt that were on the way, and buries what is damaged.
+//! What the writer does before it serves: reads lanes, puts calls in doubt that were in flight, and buries what is damaged.
 
 use std::sync::Arc;
 
@@ -16,22 +16,22 @@ use crate::store::shelf;
 const AT_ONCE: usize = 256;
 
 impl Writer {
-    /// Takes up every lane that owes calls. Returns how many calls were on the way when the process stopped.
+    /// Takes up every lane that owes calls. Returns how many calls were in flight when the process stopped.
     pub(in crate::store) fn recover(&mut self, lanes: &[Arc<LaneKey>]) -> Result<usize, Failed> {
         let mut in_doubt = 0;
         for some in lanes.chunks(AT_ONCE) {
             for lane in some {
                 self.group.touched(lane);
-                let on_the_way: Vec<_> = self
+                let in_flight: Vec<_> = self
                     .load(lane)?
                     .conversation
                     .entries
                     .iter()
-                    .filter(|entry| entry.stage.is_on_the_way())
+                    .filter(|entry| entry.stage.is_in_flight())
                     .map(|entry: &Entry| entry.id)
                     .collect();
-                in_doubt += on_the_way.len();
-                for entry in on_the_way {
+                in_doubt += in_flight.len();
+                for entry in in_flight {
                     let at = (self.terms.now)();
                     self.decide(lane, Input::Recovered { entry, at })?;
                 }

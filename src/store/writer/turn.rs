@@ -12,7 +12,7 @@ use crate::routing::{
     CallKind, Decision, Due, Effect, Ended, Entry, EntryId, EventJson, Input, LaneKey, Missing,
     Outcome, Reason, Stage, UnixMillis, Waited, decide,
 };
-use crate::store::door::Leaving;
+use crate::store::direct::PendingSend;
 use crate::store::lane::Lane;
 use crate::store::layout;
 use crate::store::ledger::Live;
@@ -85,7 +85,7 @@ impl Writer {
             let Some(exit) = door.open(due.urgency, now) else { break };
             let claim = self.claim(&lane, due.entry, Waited::default())?;
             let (lane, entry) = (LaneKey::clone(&lane), due.entry);
-            self.group.leaves(Leaving { exit, lane, entry, claim });
+            self.group.leaves(PendingSend { exit, lane, entry, claim });
         }
         Ok(())
     }
@@ -133,11 +133,11 @@ impl Writer {
         Ok(())
     }
 
-    /// Whether the entry is there and no call of it is on the way: a lane may be handed out twice.
+    /// Whether the entry is there and no call of it is in flight: a lane may be handed out twice.
     fn is_at_rest(&mut self, lane: &Arc<LaneKey>, entry: EntryId) -> Result<bool, Failed> {
         self.group.touched(lane);
         let entry = self.load(lane)?.conversation.entry(entry);
-        Ok(entry.is_some_and(|entry| !entry.stage.is_on_the_way()))
+        Ok(entry.is_some_and(|entry| !entry.stage.is_in_flight()))
     }
 
     /// Decides, and applies what was decided to the group in the making.

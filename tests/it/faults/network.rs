@@ -81,7 +81,7 @@ async fn a_resolver_that_hangs_takes_no_longer_than_a_connection_may_and_does_no
 enum Way {
     /// Takes the connection and the request, and says nothing more.
     Silent,
-    /// Lets the deed be done, passes on half of the answer, and is gone without closing.
+    /// Lets the call take effect, passes on half of the answer, and is gone without closing.
     GoneInTheAnswer,
 }
 

@@ -196,13 +196,13 @@ impl Bridge {
 
     /// All calls that change something, in order.
     pub(crate) fn deeds(&self) -> Vec<RecordedCall> {
-        let deed = |call: &RecordedCall| {
+        let kind = |call: &RecordedCall| {
             !matches!(
                 call.endpoint,
                 Endpoint::TableRead | Endpoint::RejectReasons | Endpoint::Agent | Endpoint::Token
             )
         };
-        self.sandbox.calls().into_iter().filter(deed).collect()
+        self.sandbox.calls().into_iter().filter(kind).collect()
     }
 }
 

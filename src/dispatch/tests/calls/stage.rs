@@ -94,7 +94,7 @@ impl<B: Bridge> Stage<B> {
         &self.events[number - 1]
     }
 
-    /// Whether nothing is on the way anywhere.
+    /// Whether nothing is in flight anywhere.
     pub(super) fn is_quiet(&self) -> bool {
         self.posts.is_empty() && self.trips.is_empty()
     }
@@ -125,9 +125,9 @@ impl<B: Bridge> Stage<B> {
         self.must(open == 0, || format!("{open} events never ended"));
     }
 
-    /// The process is killed and started again; what is on the way may still arrive.
+    /// The process is killed and started again; what is in flight may still arrive.
     pub(super) fn crashes(&mut self, arrive: bool) {
-        self.tell(|| format!("the process is killed; what is on the way arrives: {arrive}"));
+        self.tell(|| format!("the process is killed; what is in flight arrives: {arrive}"));
         for trip in std::mem::take(&mut self.trips) {
             if arrive && trip.reply.is_none() && self.now < trip.leaving.deadline {
                 self.asks(&trip);
@@ -265,7 +265,7 @@ impl<B: Bridge> Stage<B> {
         // Until a conversation says which document it is about, it is a lane of its own.
         let named = self.event(number).document.is_some();
         let alone = self.trips.is_empty() || !named;
-        self.must(alone, || format!("a call leaves for e{number} while another is on the way"));
+        self.must(alone, || format!("a call leaves for e{number} while another is in flight"));
         let looked_up = std::mem::take(&mut self.looked_up);
         match question {
             Question::Call(call) => {

@@ -123,7 +123,7 @@ impl Plan<'_> {
             }
             _ => false,
         };
-        let next = |entry: &&Entry| !entry.stage.is_aside() && entry.ended.is_none();
+        let next = |entry: &&Entry| !entry.stage.is_deferred() && entry.ended.is_none();
         self.conversation.entries.iter().filter(next).any(ends)
     }
 

@@ -131,8 +131,8 @@ impl Call {
 
     fn answered(&mut self, reply: AwaReply) -> &mut Self {
         let calling = self.scene.conversation.entries.iter();
-        let entry = calling.into_iter().find(|entry| entry.stage.is_on_the_way());
-        let entry = entry.expect("a call is on the way").id.0;
+        let entry = calling.into_iter().find(|entry| entry.stage.is_in_flight());
+        let entry = entry.expect("a call is in flight").id.0;
         self.scene.answers(self.now, entry, reply);
         self.takes_what_is_due();
         self

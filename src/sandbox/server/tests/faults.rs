@@ -34,7 +34,7 @@ async fn a_status_comes_with_its_body_and_headers_and_without_the_deed() {
 async fn a_delay_only_delays() {
     let bench = bench().await;
     assert_eq!(bench.struck(Misbehaviour::Delay { ms: 20 }).await.unwrap().status(), 200);
-    let late = Misbehaviour::DelayAfterTheDeed { ms: 5_000 };
+    let late = Misbehaviour::DelayAfterEffect { ms: 5_000 };
     assert!(bench.struck(late).await.unwrap_err().is_timeout());
     assert_eq!(bench.last_call().done, Some(200));
 }
@@ -44,7 +44,7 @@ async fn hanging_times_the_client_out_with_or_without_the_deed() {
     let bench = bench().await;
     assert!(bench.struck(Misbehaviour::Hang).await.unwrap_err().is_timeout());
     assert_eq!(bench.work_items(), 0);
-    assert!(bench.struck(Misbehaviour::HangAfterTheDeed).await.unwrap_err().is_timeout());
+    assert!(bench.struck(Misbehaviour::HangAfterEffect).await.unwrap_err().is_timeout());
     assert_eq!(bench.work_items(), 1);
     let call = bench.last_call();
     assert_eq!((call.done, call.status), (Some(200), None));
@@ -56,7 +56,7 @@ async fn a_connection_can_be_closed_before_and_after_the_deed() {
     let error = bench.struck(Misbehaviour::CloseBeforeAnswer).await.unwrap_err();
     assert!(error.is_request() && !error.is_timeout(), "{error:?}");
     assert_eq!(bench.work_items(), 0);
-    let error = bench.struck(Misbehaviour::AnswerLostAfterTheDeed).await.unwrap_err();
+    let error = bench.struck(Misbehaviour::DropResponseAfterEffect).await.unwrap_err();
     assert!(error.is_request() && !error.is_timeout(), "{error:?}");
     assert_eq!(bench.work_items(), 1);
 }
@@ -144,8 +144,8 @@ fn a_share_of_calls_is_struck_the_same_way_every_time() {
         let mut script = Script::default();
         let when = Match { probability: Some(0.3), seed, ..Match::default() };
         script.add(Fault { when, times: u32::MAX, what: Misbehaviour::Reset });
-        let strike = |_| script.strike(Endpoint::Offer, "/", "").is_some();
-        (0..1_000).map(strike).collect::<Vec<bool>>()
+        let struck = |_| script.matching_fault(Endpoint::Offer, "/", "").is_some();
+        (0..1_000).map(struck).collect::<Vec<bool>>()
     };
     assert_eq!(strikes(7), strikes(7));
     assert_ne!(strikes(7), strikes(8));

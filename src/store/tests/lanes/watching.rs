@@ -47,7 +47,7 @@ async fn a_card_that_is_watched_is_not_pending_and_what_ends_it_is_added_to_its_
         assert_eq!(id, "ring-b");
         assert!(matches!(call, AwaCall::EndConsult { hand_over: false, .. }), "{call:?}");
         let answer = bench.store.replay("demo", "ring-b", true, "ann".to_owned()).await.unwrap();
-        assert_eq!(answer, ReplayAnswer::NotSettled, "its call is on the way");
+        assert_eq!(answer, ReplayAnswer::NotSettled, "its call is in flight");
         if kills {
             let again = bench.after_a_kill_at(now);
             let (lane, due) = again.store.agenda().take_most_urgent(now()).unwrap();

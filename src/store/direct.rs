@@ -5,26 +5,26 @@ use super::request::Claim;
 use crate::routing::{EntryId, LaneKey, UnixMillis, Urgency};
 
 /// Says whether a call may leave now. Asked by the writer, so that it must not wait.
-pub trait Door: Send + Sync {
+pub trait DirectDispatch: Send + Sync {
     /// The right to make one call of that urgency. It is given back by dropping it.
-    fn open(&self, urgency: Urgency, now: UnixMillis) -> Option<Box<dyn Exit>>;
+    fn open(&self, urgency: Urgency, now: UnixMillis) -> Option<Box<dyn SendSlot>>;
 }
 
 /// The right to make one call.
-pub trait Exit: Send {
+pub trait SendSlot: Send {
     /// The claim is on record: the call may leave, if it is one.
     fn leave(self: Box<Self>, lane: LaneKey, entry: EntryId, claim: Claim);
 }
 
 /// A claim that leaves with the commit in the making.
-pub(super) struct Leaving {
-    pub(super) exit: Box<dyn Exit>,
+pub(super) struct PendingSend {
+    pub(super) exit: Box<dyn SendSlot>,
     pub(super) lane: LaneKey,
     pub(super) entry: EntryId,
     pub(super) claim: Claim,
 }
 
-impl Leaving {
+impl PendingSend {
     pub(super) fn leave(self) {
         let Self { exit, lane, entry, claim } = self;
         exit.leave(lane, entry, claim);

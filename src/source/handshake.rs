@@ -123,7 +123,7 @@ impl HandshakeToml {
 }
 
 /// What a handshake may look at beside the request.
-pub(super) struct Ground<'a> {
+pub(super) struct HandshakeContext<'a> {
     pub(super) decode: Decode,
     pub(super) verifier: &'a Verifier,
     pub(super) secrets: &'a [SecretString],
@@ -131,17 +131,21 @@ pub(super) struct Ground<'a> {
 
 impl Handshake {
     /// The answer, if the request is this handshake and proves to be the vendor's where it has to.
-    pub(super) fn answer(&self, request: &Request, ground: &Ground<'_>) -> Option<HandshakeAnswer> {
+    pub(super) fn answer(
+        &self,
+        request: &Request,
+        context: &HandshakeContext<'_>,
+    ) -> Option<HandshakeAnswer> {
         if request.method != self.method || !self.may_match(request) {
             return None;
         }
-        let secret = match (self.verified, ground.verifier.verify(request)) {
-            (_, Ok(place)) => ground.secrets.get(place),
-            (false, Err(_)) => ground.secrets.first(),
+        let secret = match (self.verified, context.verifier.verify(request)) {
+            (_, Ok(place)) => context.secrets.get(place),
+            (false, Err(_)) => context.secrets.first(),
             (true, Err(_)) => return None,
         };
         let body =
-            if self.reads_body() { decode(ground.decode, &[], request).ok()? } else { Val::Null };
+            if self.reads_body() { decode(context.decode, &[], request).ok()? } else { Val::Null };
         let matches = |wanted: &str, found: Option<String>| {
             found.is_some_and(|found| !found.is_empty() && (wanted == "*" || wanted == found))
         };
@@ -157,7 +161,7 @@ impl Handshake {
                 .all(|(name, wanted)| matches(wanted, request.query_parameter(name)))
             && self.when.secret_query.as_ref().is_none_or(|name| {
                 let found = request.query_parameter(name).unwrap_or_default();
-                ground
+                context
                     .secrets
                     .iter()
                     .any(|one| same(one.expose_secret().as_bytes(), found.as_bytes()))

@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::vendor::samples::RECEIVED_AT;
+use crate::source::samples::RECEIVED_AT;
 
 const DOCUMENT: &str = "59616aba87bd5210be070d48dabb35e6";
 

@@ -1,4 +1,4 @@
-//! One errand: claim an entry, send its call or look-up, bring the answer to the store.
+//! One call_task: claim an entry, send its call or look-up, bring the answer to the store.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +7,8 @@ use metrics::{counter, histogram};
 use tracing::{debug, error, info, warn};
 
 use super::Dispatch;
+use super::direct::Claimed;
 use super::probe::tell;
-use super::way_out::Claimed;
 use crate::awa::pace::{Permit, Signal, backoff_delay};
 use crate::awa::{Reply, Terms};
 use crate::contained::{Panicked, contained};
@@ -23,7 +23,7 @@ const ASIDE: u64 = 1_000;
 /// The pause before an entry whose call failed is tried again: the defect may be there still.
 const AFTER_DEFECT: Duration = Duration::from_secs(1);
 
-pub(super) struct Errand {
+pub(super) struct CallTask {
     dispatch: Arc<Dispatch>,
     lane: LaneKey,
     entry: EntryId,
@@ -33,7 +33,7 @@ pub(super) struct Errand {
     claim: Option<Claim>,
 }
 
-impl Errand {
+impl CallTask {
     pub(super) fn new(
         dispatch: &Arc<Dispatch>,
         lane: LaneKey,

@@ -6,7 +6,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::awa::pace::{Pace, Permit};
 use crate::routing::{EntryId, LaneKey, UnixMillis, Urgency};
-use crate::store::{Claim, Door, Exit};
+use crate::store::{Claim, DirectDispatch, SendSlot};
 
 /// A call that was claimed in the commit that made it due.
 pub(super) struct Claimed {
@@ -17,7 +17,7 @@ pub(super) struct Claimed {
 }
 
 /// The door; shut for good when the dispatcher stops.
-pub(super) struct WayOut {
+pub(super) struct DirectSender {
     pace: Arc<Pace>,
     held: Arc<dyn Fn() -> bool + Send + Sync>,
     out: Mutex<Option<UnboundedSender<Claimed>>>,
@@ -29,8 +29,8 @@ struct Way {
     out: UnboundedSender<Claimed>,
 }
 
-impl WayOut {
-    /// The door, and where what leaves through it arrives: no more than `pace` lets be on the way at once.
+impl DirectSender {
+    /// The door, and where what leaves through it arrives: no more than `pace` lets be in flight at once.
     pub(super) fn new(
         pace: Arc<Pace>,
         held: Arc<dyn Fn() -> bool + Send + Sync>,
@@ -45,8 +45,8 @@ impl WayOut {
     }
 }
 
-impl Door for WayOut {
-    fn open(&self, urgency: Urgency, now: UnixMillis) -> Option<Box<dyn Exit>> {
+impl DirectDispatch for DirectSender {
+    fn open(&self, urgency: Urgency, now: UnixMillis) -> Option<Box<dyn SendSlot>> {
         let out = self.out.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
         if (self.held)() {
             return None;
@@ -56,7 +56,7 @@ impl Door for WayOut {
     }
 }
 
-impl Exit for Way {
+impl SendSlot for Way {
     fn leave(mut self: Box<Self>, lane: LaneKey, entry: EntryId, claim: Claim) {
         let Some(permit) = self.permit.take() else { return };
         // With nobody there to send it, it is looked up at the next start.

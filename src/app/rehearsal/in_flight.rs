@@ -4,7 +4,7 @@ use crate::awa::Terms;
 use crate::routing::{Answer, AwaCall, AwaReply, EntryId, LookUp, UnixMillis};
 
 /// A call or a look-up under way.
-pub(super) struct OnTheWay {
+pub(super) struct InFlight {
     /// When it arrives.
     pub(super) at: UnixMillis,
     /// When the call left.
@@ -24,10 +24,10 @@ pub(super) enum Leg {
 
 /// All that is under way.
 #[derive(Default)]
-pub(super) struct Traffic(Vec<OnTheWay>);
+pub(super) struct Traffic(Vec<InFlight>);
 
 impl Traffic {
-    pub(super) fn add(&mut self, way: OnTheWay) {
+    pub(super) fn add(&mut self, way: InFlight) {
         self.0.push(way);
     }
 
@@ -46,7 +46,7 @@ impl Traffic {
     }
 
     /// Takes what has arrived first.
-    pub(super) fn take_arrived(&mut self, now: UnixMillis) -> Option<OnTheWay> {
+    pub(super) fn take_arrived(&mut self, now: UnixMillis) -> Option<InFlight> {
         let arrived = (0..self.0.len()).filter(|n| self.0[*n].at <= now);
         let first = arrived.min_by_key(|n| (self.0[*n].at, self.0[*n].entry))?;
         Some(self.0.remove(first))

@@ -14,10 +14,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::endpoint::{Source, SourceSpec};
 use super::profile::Profile;
 use super::reading::Reading;
 use super::request::Request;
-use super::source::{Source, SourceSpec};
 use super::template::{RequestJson, RequestTemplate, with_times};
 use crate::problem::{Problem, in_plain_words};
 use crate::routing::UnixMillis;

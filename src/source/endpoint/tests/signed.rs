@@ -12,7 +12,7 @@ use p256::pkcs8::EncodePublicKey as _;
 
 use super::super::super::samples::{self, RECEIVED_AT, Sample};
 use super::*;
-use crate::vendor::load_profiles;
+use crate::source::load_profiles;
 
 fn vendors() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings/vendors")

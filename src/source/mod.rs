@@ -7,6 +7,7 @@
 mod answer;
 mod decode;
 mod duration;
+mod endpoint;
 mod filter;
 #[cfg(test)]
 mod fixture;
@@ -18,17 +19,16 @@ mod profile;
 mod reading;
 mod request;
 pub mod samples;
-mod source;
 mod template;
 mod verify;
 
 pub use answer::{AnswerPolicy, Reply};
 pub use decode::{Decode, Malformed};
+pub use endpoint::{Source, SourceSpec};
 pub use handshake::HandshakeAnswer;
 pub use profile::{Profile, load_profiles};
 pub use reading::{Inspected, Reading};
 pub use request::Request;
-pub use source::{Source, SourceSpec};
 pub use verify::{Unsignable, Unverified};
 
 /// At most `limit` characters of a sender's text, what cannot be printed escaped, fit for a message.

@@ -14,11 +14,11 @@ use serde_json::Value;
 use super::answer::AnswerPolicy;
 use super::decode::{Malformed, content_type_fits, decode, pointer, string_of, string_val};
 use super::filter::{Bindings, Output};
-use super::handshake::{Ground as HandshakeGround, HandshakeAnswer};
+use super::handshake::{HandshakeAnswer, HandshakeContext};
 use super::profile::Profile;
 use super::reading::{self, Ids, Inspected, Reading};
 use super::request::Request;
-use super::verify::{Ground, Unsignable, Unverified, Verifier, VerifySpec};
+use super::verify::{Unsignable, Unverified, Verifier, VerifyContext, VerifySpec};
 use crate::problem::{Problem, looks_like_key, without_values};
 use crate::routing::{HandOver, Rings, Style};
 
@@ -93,13 +93,13 @@ impl Source {
                 vec![format!("`verify` is not a scheme: {account}")]
             }),
         };
-        let ground = Ground {
+        let context = VerifyContext {
             secrets: &spec.secrets,
             public_url: spec.public_url.as_deref(),
             loopback: spec.loopback,
             decode: profile.request.decode,
         };
-        let verifier = verify.and_then(|verify| Verifier::build(&verify, &ground));
+        let verifier = verify.and_then(|verify| Verifier::build(&verify, &context));
         let verifier = verifier.and_then(|verifier| {
             weakness::refusal(&profile, &verifier, &spec.secrets)
                 .map_or(Ok(verifier), |problem| Err(vec![problem]))
@@ -157,12 +157,12 @@ impl Source {
     /// profile wants that, and is none for whatever is not plainly a handshake.
     #[must_use]
     pub fn handshake(&self, request: &Request) -> Option<HandshakeAnswer> {
-        let ground = HandshakeGround {
+        let context = HandshakeContext {
             decode: self.profile.request.decode,
             verifier: &self.verifier,
             secrets: &self.secrets,
         };
-        self.profile.handshakes.iter().find_map(|handshake| handshake.answer(request, &ground))
+        self.profile.handshakes.iter().find_map(|handshake| handshake.answer(request, &context))
     }
 
     /// Checks over the raw bytes that the request is the vendor's and recent.

@@ -88,6 +88,6 @@ fn what_an_editor_puts_before_a_text_is_passed_over() {
         }
     }
     Profile::load(&folder).unwrap();
-    assert_eq!(crate::vendor::samples::run(&folder), []);
-    crate::vendor::flows::load(&folder).unwrap();
+    assert_eq!(crate::source::samples::run(&folder), []);
+    crate::source::flows::load(&folder).unwrap();
 }

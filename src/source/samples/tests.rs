@@ -1,5 +1,5 @@
 use super::*;
-use crate::vendor::SourceSpec;
+use crate::source::SourceSpec;
 
 fn vendors() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings/vendors")

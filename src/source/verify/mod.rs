@@ -102,7 +102,7 @@ pub(super) enum VerifySpec {
 pub(super) struct NoKeys {}
 
 /// What a verifier is built from, beside its spec.
-pub(super) struct Ground<'a> {
+pub(super) struct VerifyContext<'a> {
     pub(super) secrets: &'a [SecretString],
     pub(super) public_url: Option<&'a str>,
     pub(super) loopback: bool,
@@ -143,49 +143,52 @@ impl Verifier {
     }
 
     /// Prepares a scheme; lists everything that is wrong with it or with the secrets.
-    pub(super) fn build(spec: &VerifySpec, ground: &Ground<'_>) -> Result<Self, Vec<String>> {
+    pub(super) fn build(
+        spec: &VerifySpec,
+        context: &VerifyContext<'_>,
+    ) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
         let keyless = matches!(spec, VerifySpec::None(_));
-        if !keyless && ground.secrets.is_empty() {
+        if !keyless && context.secrets.is_empty() {
             problems.push("`secrets` is empty: name at least one".to_owned());
         }
-        if ground.secrets.iter().any(|secret| secret.expose_secret().trim().is_empty()) {
+        if context.secrets.iter().any(|secret| secret.expose_secret().trim().is_empty()) {
             problems.push("a secret is empty or blank".to_owned());
         }
         let built = match spec {
-            VerifySpec::None(_) if ground.loopback => Ok(Self::None),
+            VerifySpec::None(_) if context.loopback => Ok(Self::None),
             VerifySpec::None(_) => Err(vec![
                 "scheme `none` takes requests from anybody: only for an intake on loopback"
                     .to_owned(),
             ]),
             VerifySpec::Header(spec) => {
-                header::Header::build(spec, ground.secrets).map(Self::Header)
+                header::Header::build(spec, context.secrets).map(Self::Header)
             }
             VerifySpec::Bearer(spec) => {
-                header::Header::bearer(spec, ground.secrets).map(Self::Header)
+                header::Header::bearer(spec, context.secrets).map(Self::Header)
             }
-            VerifySpec::Basic(spec) => header::Basic::build(spec, ground.secrets).map(Self::Basic),
+            VerifySpec::Basic(spec) => header::Basic::build(spec, context.secrets).map(Self::Basic),
             VerifySpec::Field(spec) => {
-                field::Field::build(spec, ground.decode, ground.secrets).map(Self::Field)
+                field::Field::build(spec, context.decode, context.secrets).map(Self::Field)
             }
-            VerifySpec::Hmac(spec) => hmac::Hmac::build(spec, ground.secrets).map(Self::Hmac),
+            VerifySpec::Hmac(spec) => hmac::Hmac::build(spec, context.secrets).map(Self::Hmac),
             VerifySpec::StandardWebhooks(spec) => {
-                standard_webhooks::StandardWebhooks::build(spec, ground.secrets)
+                standard_webhooks::StandardWebhooks::build(spec, context.secrets)
                     .map(Self::StandardWebhooks)
             }
             VerifySpec::Twilio(_) => {
-                twilio::Twilio::build(ground.public_url, ground.secrets).map(Self::Twilio)
+                twilio::Twilio::build(context.public_url, context.secrets).map(Self::Twilio)
             }
             VerifySpec::JwtHeader(spec) => {
-                jwt::JwtHeader::build(spec, ground.secrets).map(Self::JwtHeader)
+                jwt::JwtHeader::build(spec, context.secrets).map(Self::JwtHeader)
             }
             VerifySpec::JwtBody(spec) => {
-                jwt::JwtBody::build(spec, ground.secrets).map(Self::JwtBody)
+                jwt::JwtBody::build(spec, context.secrets).map(Self::JwtBody)
             }
             VerifySpec::JwsDetached(spec) => {
-                jws::JwsDetached::build(spec, ground.secrets).map(Self::JwsDetached)
+                jws::JwsDetached::build(spec, context.secrets).map(Self::JwsDetached)
             }
-            VerifySpec::Ecdsa(spec) => ecdsa::Ecdsa::build(spec, ground.secrets).map(Self::Ecdsa),
+            VerifySpec::Ecdsa(spec) => ecdsa::Ecdsa::build(spec, context.secrets).map(Self::Ecdsa),
         };
         match built {
             Ok(verifier) if problems.is_empty() => Ok(verifier),

@@ -9,20 +9,20 @@ struct Gate {
     left: Arc<Mutex<Vec<(LaneKey, EntryId, Claim)>>>,
 }
 
-struct Exit(Arc<Mutex<Vec<(LaneKey, EntryId, Claim)>>>);
+struct SendSlot(Arc<Mutex<Vec<(LaneKey, EntryId, Claim)>>>);
 
-impl Door for Gate {
+impl DirectDispatch for Gate {
     fn open(
         &self,
         _: crate::routing::Urgency,
         _: UnixMillis,
-    ) -> Option<Box<dyn crate::store::Exit>> {
+    ) -> Option<Box<dyn crate::store::SendSlot>> {
         let open = !self.shut.load(Ordering::SeqCst);
-        open.then(|| Box::new(Exit(Arc::clone(&self.left))) as _)
+        open.then(|| Box::new(SendSlot(Arc::clone(&self.left))) as _)
     }
 }
 
-impl crate::store::Exit for Exit {
+impl crate::store::SendSlot for SendSlot {
     fn leave(self: Box<Self>, lane: LaneKey, entry: EntryId, claim: Claim) {
         self.0.lock().unwrap().push((lane, entry, claim));
     }
@@ -30,7 +30,7 @@ impl crate::store::Exit for Exit {
 
 fn bench_with_a_door() -> (Bench, Arc<Gate>) {
     let (bench, gate) = (Bench::new(), Arc::new(Gate::default()));
-    bench.store.open_door(Arc::clone(&gate) as _);
+    bench.store.set_direct_dispatch(Arc::clone(&gate) as _);
     (bench, gate)
 }
 
