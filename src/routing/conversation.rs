@@ -1,6 +1,7 @@
 //! One lane: what is known of a conversation and the calls still owed for it, in order of arrival.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +37,7 @@ pub struct Conversation {
     /// Newest last, at most [`Conversation::RECENT`].
     pub recent: Vec<Recent>,
     /// Unsettled, in order of arrival; beside them those whose card is still watched.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<Arc<Entry>>,
 }
 
 /// A work item that an answer of ServiceNow named.
@@ -167,10 +168,15 @@ impl Conversation {
         self.entries.is_empty()
     }
 
+    /// The entries, in order of arrival.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().map(AsRef::as_ref)
+    }
+
     /// The entry of that id, while it is not settled.
     #[must_use]
     pub fn entry(&self, id: EntryId) -> Option<&Entry> {
-        self.entries.iter().find(|entry| entry.id == id)
+        self.entries().find(|entry| entry.id == id)
     }
 
     /// What to look at next: the head of the lane, one that stepped aside before it, or one behind it whose deadline
@@ -199,7 +205,7 @@ impl Conversation {
 
     /// Whether a call or a look-up is in flight.
     pub(super) fn is_calling(&self) -> bool {
-        self.entries.iter().any(|entry| entry.stage.is_in_flight())
+        self.entries().any(|entry| entry.stage.is_in_flight())
     }
 
     /// Whether an earlier entry, one that did not step aside, has to be done first.

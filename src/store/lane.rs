@@ -167,7 +167,7 @@ impl Lane {
 
     fn restore(&mut self, row: EntryRow, event: RoutingEvent) {
         self.origins.insert(row.id, row.origin);
-        self.conversation.entries.push(Entry {
+        self.conversation.entries.push(Arc::new(Entry {
             id: row.id,
             event,
             received_at: row.received_at,
@@ -176,7 +176,7 @@ impl Lane {
             stage: row.stage,
             story: row.story,
             ended: row.ended,
-        });
+        }));
     }
 
     /// What is to be kept of it.
@@ -211,7 +211,7 @@ impl Lane {
     /// Writes what has changed of the entries that have rows of their own; whether there are any.
     pub(super) fn write_apart(&mut self, changes: &mut Changes) -> bool {
         let mut apart = std::mem::take(&mut self.apart);
-        let entries = self.conversation.entries.iter().skip(WITHIN);
+        let entries = self.conversation.entries().skip(WITHIN);
         let entries = entries.map(|entry| (entry, self.origins.get(&entry.id)));
         apart.write(entries, |entry| self.entry_row(entry), changes);
         self.apart = apart;

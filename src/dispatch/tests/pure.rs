@@ -1,6 +1,7 @@
 //! `decide` alone, with maps in the store's place.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::play::{Bridge, Leaving, News, TURNS};
 use super::servicenow::Question;
@@ -111,12 +112,12 @@ impl Pure {
 
     /// No more time is told than went by, and of each conversation at most one call is in flight.
     fn stays_sound(&self, lane: &Conversation, at: UnixMillis) {
-        let in_flight = lane.entries.iter().filter(|entry| entry.stage.is_in_flight()).count();
+        let in_flight = lane.entries().filter(|entry| entry.stage.is_in_flight()).count();
         assert!(in_flight <= self.moved.len() + 1, "{in_flight} calls of one lane in flight");
         let overdrawn = |entry: &&Entry| {
             entry.story.waited.total() > at.since(entry.received_at) && self.latest.is_some()
         };
-        let overdrawn = lane.entries.iter().find(overdrawn).map(|entry| entry.id);
+        let overdrawn = lane.entries().find(overdrawn).map(|entry| entry.id);
         assert_eq!(overdrawn, None, "more of its time is told than went by");
     }
 
@@ -170,9 +171,10 @@ impl Bridge for Pure {
     }
 
     fn look_again(&mut self, which: usize, now: UnixMillis) -> News {
-        let open = self.lanes.iter().flat_map(|(lane, kept)| {
-            kept.entries.iter().map(move |entry| (lane.clone(), entry.id))
-        });
+        let open = self
+            .lanes
+            .iter()
+            .flat_map(|(lane, kept)| kept.entries().map(move |entry| (lane.clone(), entry.id)));
         let open: Vec<_> = open.collect();
         match open.get(which % open.len().max(1)) {
             Some((lane, entry)) => self.claim(lane.clone(), *entry, now),
@@ -200,7 +202,7 @@ impl Bridge for Pure {
         let mut in_flight = Vec::new();
         for (lane, kept) in &mut self.lanes {
             for entry in &mut kept.entries {
-                entry.event = self.rows[&entry.id].clone();
+                Arc::make_mut(entry).event = self.rows[&entry.id].clone();
                 if entry.stage.is_in_flight() {
                     in_flight.push((lane.clone(), entry.id));
                 }
@@ -236,7 +238,7 @@ impl Bridge for Pure {
     fn counts(&self) -> (usize, usize) {
         let dead = self.ends.values().filter(|outcome| **outcome == Outcome::Dead).count();
         let open =
-            |lane: &Conversation| lane.entries.iter().filter(|entry| entry.ended.is_none()).count();
+            |lane: &Conversation| lane.entries().filter(|entry| entry.ended.is_none()).count();
         (self.lanes.values().map(open).sum(), dead)
     }
 }

@@ -254,7 +254,7 @@ impl Build<'_> {
         let newest = || self.conversation.work_items.last().map(|item| item.sys_id);
         let known = self.item_asked_for().or(named).or_else(newest);
         let brings = |entry: &Entry| entry.may_bring_item_to(self.entry) && entry.offers(None);
-        let owed = || self.conversation.entries.iter().any(brings);
+        let owed = || self.conversation.entries().any(brings);
         known.ok_or_else(|| Stop::Unknown(if owed() { Need::OfferOwed } else { Need::WorkItem }))
     }
 

@@ -29,7 +29,7 @@ pub(super) fn landed(
     rules: &Rules,
 ) {
     let Some(position) = lane.position(id) else { return };
-    let entry = &mut lane.conversation.entries[position];
+    let entry = lane.entry_at(position);
     let step = entry.story.step.clone().unwrap_or(Step::Own);
     let named = entry.story.work_item.filter(|_| names_item(&step, &entry.event.action));
     let work_item = named.or(work_item);

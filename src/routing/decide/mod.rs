@@ -12,6 +12,8 @@ mod on_reply;
 mod plan;
 mod taken;
 
+use std::sync::Arc;
+
 use super::{
     Action, Answer, AwaCall, AwaReply, Conversation, Ended, Entry, EntryId, LookUp, Missing,
     Outcome, Reason, RoutingEvent, Rules, Stage, UnixMillis, VendorTarget, Waited,
@@ -112,22 +114,27 @@ struct Lane {
 
 impl Lane {
     fn position(&self, id: EntryId) -> Option<usize> {
-        self.conversation.entries.iter().position(|entry| entry.id == id)
+        self.conversation.entries().position(|entry| entry.id == id)
     }
 
     fn entry_mut(&mut self, id: EntryId) -> Option<&mut Entry> {
-        self.conversation.entries.iter_mut().find(|entry| entry.id == id)
+        self.position(id).map(|position| self.entry_at(position))
+    }
+
+    fn entry_at(&mut self, position: usize) -> &mut Entry {
+        Arc::make_mut(&mut self.conversation.entries[position])
     }
 
     fn enqueue(&mut self, entry: Entry) {
         self.effects.push(Effect::Enqueue { entry: entry.id });
-        self.conversation.entries.push(entry);
+        self.conversation.entries.push(Arc::new(entry));
     }
 
     /// Books the rest of the entry's time, takes it out of the lane, and lets those look again that may wait for it.
     fn settle(&mut self, id: EntryId, outcome: Outcome, reason: Reason, at: UnixMillis) {
         let Some(position) = self.position(id) else { return };
-        let mut settled = Box::new(self.conversation.entries.remove(position));
+        let mut settled =
+            Box::new(Arc::unwrap_or_clone(self.conversation.entries.remove(position)));
         if let Some(ended) = settled.ended.take() {
             self.effects.push(Effect::Amend { entry: settled, ended });
         } else {
@@ -178,7 +185,10 @@ impl Lane {
         self.stop_watching();
         for entry in &mut self.conversation.entries {
             if entry.stage == Stage::Held && entry.ended.is_none() {
-                entry.due = entry.due.min(at);
+                let due = entry.due.min(at);
+                if due != entry.due {
+                    Arc::make_mut(entry).due = due;
+                }
             }
         }
     }

@@ -17,7 +17,7 @@ pub(super) fn due(lane: &mut Lane, id: EntryId, waited: Waited, at: UnixMillis, 
     if lane.conversation.is_calling() || (lane.conversation.is_blocked(position) && !expired) {
         return;
     }
-    let entry = &mut lane.conversation.entries[position];
+    let entry = lane.entry_at(position);
     if entry.ended.is_none() {
         entry.account_for_waiting(waited, at);
     } else if at < entry.due {
@@ -49,7 +49,7 @@ fn doubted(lane: &mut Lane, position: usize, at: UnixMillis, rules: &Rules) {
         Err(Stop::Done(outcome, reason)) => lane.settle(entry.id, outcome, reason, at),
         Err(_) => {
             let at = at.plus(LOST_MAPPING_PAUSE);
-            let entry = &mut lane.conversation.entries[position];
+            let entry = lane.entry_at(position);
             entry.due = at;
             let (entry, why) = (entry.id, Reason::plain("mapping_lost_in_doubt"));
             lane.effects.push(Effect::Reschedule { entry, at, why });
@@ -67,7 +67,7 @@ fn proceed(lane: &mut Lane, position: usize, at: UnixMillis, rules: &Rules) {
     if let Ok(step) = &step
         && entry.story.step.as_ref().is_some_and(|before| before != step)
     {
-        lane.conversation.entries[position].begins_anew();
+        lane.entry_at(position).begins_anew();
     }
     let entry = &lane.conversation.entries[position];
     let ready = step.and_then(|step| {
@@ -125,7 +125,7 @@ pub(super) fn reloaded(lane: &mut Lane, at: UnixMillis, rules: &Rules) {
         if let Err(Stop::Missing(missing)) = ready {
             park(lane, position, missing);
         } else {
-            let entry = &mut lane.conversation.entries[position];
+            let entry = lane.entry_at(position);
             entry.stage = Stage::Held;
             entry.due = at;
             let resumed = entry.id;
@@ -137,7 +137,7 @@ pub(super) fn reloaded(lane: &mut Lane, at: UnixMillis, rules: &Rules) {
 
 fn send(lane: &mut Lane, position: usize, step: Step, call: AwaCall, at: UnixMillis) {
     let brought = build::brought(&lane.conversation, &lane.conversation.entries[position]);
-    let entry = &mut lane.conversation.entries[position];
+    let entry = lane.entry_at(position);
     entry.story.brought = Some(brought);
     entry.story.step = Some(step);
     entry.stage = Stage::Sending;
@@ -160,7 +160,7 @@ fn send(lane: &mut Lane, position: usize, step: Step, call: AwaCall, at: UnixMil
 }
 
 fn look_up(lane: &mut Lane, position: usize, call: AwaCall, at: UnixMillis) {
-    let entry = &mut lane.conversation.entries[position];
+    let entry = lane.entry_at(position);
     entry.stage = Stage::LookingUp;
     entry.story.record(attempt(CallKind::LookUp, at));
     let first_sent = entry.story.first_sent.unwrap_or(at);
@@ -177,7 +177,7 @@ const fn attempt(call: CallKind, at: UnixMillis) -> Attempt {
 }
 
 fn park(lane: &mut Lane, position: usize, missing: Missing) {
-    let entry = &mut lane.conversation.entries[position];
+    let entry = lane.entry_at(position);
     entry.due = entry.deadline;
     let stage = Stage::Parked { missing: missing.clone() };
     if entry.stage != stage {
@@ -189,7 +189,7 @@ fn park(lane: &mut Lane, position: usize, missing: Missing) {
 
 /// Waits for the end of another agent's card.
 fn wait(lane: &mut Lane, position: usize, until: UnixMillis) {
-    let entry = &mut lane.conversation.entries[position];
+    let entry = lane.entry_at(position);
     entry.stage = Stage::Held;
     entry.story.behind = true;
     entry.due = until.min(entry.deadline);
@@ -201,7 +201,7 @@ fn wait(lane: &mut Lane, position: usize, until: UnixMillis) {
 /// Waits a little for what another feed may still bring. What never came is a dead letter, or an answer to an offer that
 /// the bridge never made.
 fn hold(lane: &mut Lane, position: usize, need: Need, at: UnixMillis, rules: &Rules) {
-    let entry = &mut lane.conversation.entries[position];
+    let entry = lane.entry_at(position);
     let id = entry.id;
     let until = match need {
         Need::OfferOwed => entry.deadline,

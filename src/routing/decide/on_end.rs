@@ -34,8 +34,7 @@ pub(super) fn withdraw(
     };
     let concerned: Vec<EntryId> = lane
         .conversation
-        .entries
-        .iter()
+        .entries()
         .filter(|entry| entry.ended.is_none() && pointless(entry))
         .map(|entry| entry.id)
         .collect();
@@ -77,11 +76,11 @@ pub(super) fn leave(
         offer && is_ended_by(&entry.event, &event)
     };
     let concerned: Vec<EntryId> =
-        lane.conversation.entries.iter().filter(rings).map(|entry| entry.id).collect();
+        lane.conversation.entries().filter(rings).map(|entry| entry.id).collect();
     let in_flight = take_back(lane, &concerned, &event, at);
     let conversation = &lane.conversation;
     let pending = conversation.work_items.iter().any(|item| item.state == ItemState::Pending);
-    let owed = conversation.entries.iter().any(|entry| entry.ended.is_none());
+    let owed = conversation.entries().any(|entry| entry.ended.is_none());
     let may_act = in_flight || owed || pending || conversation.consult.is_some();
     lane.enqueue(entry(id, event, at, rules));
     if !may_act {
@@ -98,7 +97,7 @@ pub(super) fn end_waiting_rings(lane: &mut Lane, event: &RoutingEvent, at: UnixM
         offer && (unsent || prepares) && is_ended_by(&entry.event, event)
     };
     let waiting: Vec<EntryId> =
-        lane.conversation.entries.iter().filter(waits).map(|entry| entry.id).collect();
+        lane.conversation.entries().filter(waits).map(|entry| entry.id).collect();
     take_back(lane, &waiting, event, at);
 }
 

@@ -142,7 +142,7 @@ pub(in crate::routing) fn stand(conversation: &Conversation) -> Vec<String> {
         };
         format!("{} {stage} +{}", entry.id.0, entry.due.since(START))
     };
-    conversation.entries.iter().map(entry).collect()
+    conversation.entries().map(entry).collect()
 }
 
 /// One effect as a line.

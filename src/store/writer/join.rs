@@ -93,7 +93,7 @@ impl Writer {
     /// Moves all that one lane knows and owes into another.
     fn merge(&mut self, from: &Arc<LaneKey>, root: &Arc<LaneKey>) -> Result<(), Failed> {
         let moving = self.load(from)?.move_to(root);
-        let owed = moving.conversation.entries.iter().filter(|entry| entry.ended.is_none());
+        let owed = moving.conversation.entries().filter(|entry| entry.ended.is_none());
         let owed: Vec<_> = owed
             .map(|entry| {
                 let parked = matches!(entry.stage, Stage::Parked { .. });

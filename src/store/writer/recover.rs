@@ -25,8 +25,7 @@ impl Writer {
                 let in_flight: Vec<_> = self
                     .load(lane)?
                     .conversation
-                    .entries
-                    .iter()
+                    .entries()
                     .filter(|entry| entry.stage.is_in_flight())
                     .map(|entry: &Entry| entry.id)
                     .collect();

@@ -109,7 +109,7 @@ impl Plan<'_> {
     fn waits_for_ring(&self, agent: &VendorAgentId) -> Result<(), Stop> {
         let names_agent = |entry: &Entry| !entry.offers_to_any() && self.is_ring_of(entry, agent);
         let earlier = |entry: &&Entry| entry.id < self.entry.id;
-        let waits = self.conversation.entries.iter().filter(earlier).any(names_agent);
+        let waits = self.conversation.entries().filter(earlier).any(names_agent);
         if waits { Err(Stop::Unknown(Need::OfferOwed)) } else { Ok(()) }
     }
 
@@ -117,13 +117,7 @@ impl Plan<'_> {
     /// assignments it cannot be hoped for: they wait for one themselves.
     fn need_of_item(&self, agent: &VendorAgentId) -> Need {
         let brings = |entry: &&Entry| entry.may_bring_item_to(self.entry);
-        if self
-            .conversation
-            .entries
-            .iter()
-            .filter(brings)
-            .any(|entry| self.is_ring_of(entry, agent))
-        {
+        if self.conversation.entries().filter(brings).any(|entry| self.is_ring_of(entry, agent)) {
             Need::OfferOwed
         } else {
             Need::WorkItem

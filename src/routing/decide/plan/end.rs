@@ -72,7 +72,7 @@ impl Plan<'_> {
             with_agent && others(item.conversation.as_ref())
         };
         let owed = |entry: &Entry| entry.ended.is_none() && others(Some(&entry.event.conversation));
-        self.conversation.work_items.iter().any(held) || self.conversation.entries.iter().any(owed)
+        self.conversation.work_items.iter().any(held) || self.conversation.entries().any(owed)
     }
 
     /// An agent's leg has ended: the consult may be over, and a card that is still pending goes.
@@ -131,7 +131,7 @@ impl Plan<'_> {
 
     /// Whether an accept of the agent is still to be carried out.
     pub(super) fn answers_wait(&self, item: &WorkItem) -> bool {
-        self.conversation.entries.iter().any(|entry| {
+        self.conversation.entries().any(|entry| {
             matches!(entry.event.action, Action::Accept { .. })
                 && entry.event.agent() == item.agent.as_ref()
         })

@@ -124,7 +124,7 @@ impl Plan<'_> {
             _ => false,
         };
         let next = |entry: &&Entry| !entry.stage.is_deferred() && entry.ended.is_none();
-        self.conversation.entries.iter().filter(next).any(ends)
+        self.conversation.entries().filter(next).any(ends)
     }
 
     pub(super) fn wait_for(&self, item: &WorkItem) -> Stop {
@@ -177,6 +177,6 @@ impl Plan<'_> {
                 && is_same_or_unsaid(self.event.segment.as_ref(), entry.event.segment.as_ref())
         };
         leg.is_some_and(|leg| leg.accepted.is_some() && leg.rung.is_some())
-            || self.conversation.entries.iter().any(accept)
+            || self.conversation.entries().any(accept)
     }
 }

@@ -130,7 +130,7 @@ impl Call {
     }
 
     fn answered(&mut self, reply: AwaReply) -> &mut Self {
-        let calling = self.scene.conversation.entries.iter();
+        let calling = self.scene.conversation.entries();
         let entry = calling.into_iter().find(|entry| entry.stage.is_in_flight());
         let entry = entry.expect("a call is in flight").id.0;
         self.scene.answers(self.now, entry, reply);
