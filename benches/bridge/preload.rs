@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use awa_bridge::clock;
-use awa_bridge::routing::{EventJson, OfferDefaults, RoutingEvent, Rules};
+use awa_bridge::routing::{ContactCenter, EventJson, OfferDefaults, RoutingEvent, Rules};
 use awa_bridge::store::{Delivery, Item, Limits, RulesFor, Settings, Store};
 use tempfile::TempDir;
 
@@ -13,7 +13,7 @@ const AT_ONCE: usize = 64;
 struct Patient(Arc<Rules>);
 
 impl RulesFor for Patient {
-    fn rules(&self, _: &str) -> Arc<Rules> {
+    fn rules(&self, _: &ContactCenter) -> Arc<Rules> {
         Arc::clone(&self.0)
     }
 }

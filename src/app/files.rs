@@ -14,7 +14,7 @@ use super::shipped;
 use crate::config::{self, Settings};
 use crate::mapping;
 use crate::problem::Problem;
-use crate::routing::{Directory, Rules};
+use crate::routing::{ContactCenter, Directory, Rules};
 use crate::source::{Profile, Source, SourceSpec};
 use crate::store::RulesFor;
 
@@ -24,7 +24,7 @@ pub struct Files {
     /// By name.
     pub sources: HashMap<String, Arc<Source>>,
     /// By contact centre.
-    pub directories: BTreeMap<String, Arc<Directory>>,
+    pub directories: BTreeMap<ContactCenter, Arc<Directory>>,
 }
 
 impl Files {
@@ -52,7 +52,7 @@ impl Files {
             });
             match mapping::load(&settings.mappings, contact_center, pass_through) {
                 Ok(directory) => {
-                    directories.insert(contact_center.to_owned(), Arc::new(directory));
+                    directories.insert(contact_center.into(), Arc::new(directory));
                 }
                 Err(found) => problems.extend(found),
             }
@@ -113,7 +113,7 @@ fn build(
     })?;
     let spec = SourceSpec {
         name: source.name.clone(),
-        contact_center: source.contact_center.clone(),
+        contact_center: source.contact_center.as_str().into(),
         vendor: source.vendor.clone(),
         secrets,
         verify: source.verify.clone().map(serde_json::Value::Object),
@@ -132,7 +132,7 @@ pub fn of_config(settings: &Settings, message: String) -> Problem {
 
 /// The rules in force, by contact centre; a reload swaps them.
 pub struct RulesInForce {
-    by_contact_center: RwLock<HashMap<String, Arc<Rules>>>,
+    by_contact_center: RwLock<HashMap<ContactCenter, Arc<Rules>>>,
     fallback: Arc<Rules>,
 }
 
@@ -160,7 +160,7 @@ impl RulesInForce {
 }
 
 impl RulesFor for RulesInForce {
-    fn rules(&self, contact_center: &str) -> Arc<Rules> {
+    fn rules(&self, contact_center: &ContactCenter) -> Arc<Rules> {
         let all = self.by_contact_center.read().unwrap_or_else(PoisonError::into_inner);
         // A source that was taken out of the configuration may still have events: their tables are empty then.
         all.get(contact_center).cloned().unwrap_or_else(|| Arc::clone(&self.fallback))

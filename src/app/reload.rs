@@ -249,7 +249,9 @@ impl Reloader {
     }
 
     /// How many rows every table has: contact centre, queues, agents, reject reasons.
-    pub(super) fn table_counts(&self) -> Vec<(String, crate::routing::TableCounts)> {
+    pub(super) fn table_counts(
+        &self,
+    ) -> Vec<(crate::routing::ContactCenter, crate::routing::TableCounts)> {
         let in_force = self.lock();
         let tables = in_force.files.directories.iter();
         tables.map(|(name, tables)| (name.clone(), tables.counts())).collect()

@@ -121,7 +121,7 @@ impl Vitals {
                 ("reject_reasons", tables.reject_reasons),
             ];
             for (table, rows) in tables {
-                gauge!(names::MAPPING_ROWS, "source" => contact_center.clone(), "table" => table)
+                gauge!(names::MAPPING_ROWS, "source" => contact_center.to_string(), "table" => table)
                     .set(number(rows));
             }
         }

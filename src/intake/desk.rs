@@ -8,6 +8,7 @@ use metrics::counter;
 
 use crate::metrics::EVENTS;
 use crate::report;
+use crate::routing::ContactCenter;
 use crate::source::{
     AnswerPolicy, HandshakeAnswer, Malformed, Reading, Request, Source, Unverified,
 };
@@ -16,7 +17,7 @@ use crate::store::{Acceptance, Delivery, Item, Refusal, Store};
 /// One source: its secrets, its profile and its filter.
 pub trait Desk: Send + Sync + 'static {
     /// The contact centre whose conversations it speaks of.
-    fn contact_center(&self) -> &str;
+    fn contact_center(&self) -> &ContactCenter;
 
     /// What the vendor wants to hear instead of the usual answers.
     fn answer_policy(&self) -> &AnswerPolicy;
@@ -84,7 +85,7 @@ pub trait Ledger: Send + Sync + 'static {
 }
 
 impl Desk for Source {
-    fn contact_center(&self) -> &str {
+    fn contact_center(&self) -> &ContactCenter {
         Self::contact_center(self)
     }
 

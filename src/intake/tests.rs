@@ -28,7 +28,7 @@ async fn a_new_event_is_answered_202_and_a_known_one_200() {
     let deliveries = intake.ledger.deliveries();
     let Item::Event(event) = &deliveries[0].items[0] else { panic!("an event") };
     assert_eq!(
-        (event.id.as_str(), &*deliveries[0].source, &*deliveries[0].contact_center),
+        (event.id.as_str(), &*deliveries[0].source, deliveries[0].contact_center.as_str()),
         ("e-1", "demo", "cc")
     );
     assert_eq!(deliveries[0].body.as_deref(), Some(b"event e-1".as_slice()));

@@ -221,7 +221,7 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
         if !items.is_empty() || fingerprint.is_some() {
             let delivery = Delivery {
                 source: Arc::clone(source),
-                contact_center: desk.contact_center().into(),
+                contact_center: desk.contact_center().clone(),
                 received_at: request.received_at,
                 body: Some(desk.body_to_keep(request)),
                 items,

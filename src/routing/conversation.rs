@@ -6,14 +6,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Action, Channel, ConversationId, DocumentRef, Entry, EntryId, HandOver, Leg, Recent, SegmentId,
-    Stage, SysId, UnixMillis, VendorAgentId, VendorQueueId,
+    Action, Channel, ContactCenter, ConversationId, DocumentRef, Entry, EntryId, HandOver, Leg,
+    Recent, SegmentId, Stage, SysId, UnixMillis, VendorAgentId, VendorQueueId,
 };
 
-/// Which lane: conversations of one contact centre share their tables and their ids.
+/// Which lane: conversations of one contact centre share their tables and their ids. A clone shares both names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LaneKey {
-    pub contact_center: String,
+    pub contact_center: ContactCenter,
     pub conversation: ConversationId,
 }
 

@@ -31,8 +31,8 @@ pub use event::{
 };
 pub use event_json::{DocumentJson, EventError, EventJson, TargetJson, TransferJson};
 pub use id::{
-    Channel, ConversationId, DocumentRef, EventId, ExternalId, IdError, SegmentId, SysId,
-    TableName, UnixMillis, VendorAgentId, VendorQueueId,
+    Channel, ContactCenter, ConversationId, DocumentRef, EventId, ExternalId, IdError, SegmentId,
+    SysId, TableName, UnixMillis, VendorAgentId, VendorQueueId,
 };
 pub use leg::{Leg, Recent};
 pub use outbox::{

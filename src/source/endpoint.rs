@@ -20,13 +20,13 @@ use super::reading::{self, Ids, Inspected, Reading};
 use super::request::Request;
 use super::verify::{Unsignable, Unverified, Verifier, VerifyContext, VerifySpec};
 use crate::problem::{Problem, looks_like_key, without_values};
-use crate::routing::{HandOver, Rings, Style};
+use crate::routing::{ContactCenter, HandOver, Rings, Style};
 
 /// What the configuration says about a source.
 pub struct SourceSpec {
     pub name: String,
     /// Sources with the same one share conversations and tables.
-    pub contact_center: String,
+    pub contact_center: ContactCenter,
     pub vendor: String,
     /// Several = rotation: any that fits is good.
     pub secrets: Vec<SecretString>,
@@ -43,7 +43,7 @@ pub struct SourceSpec {
 /// A source that is ready for requests.
 pub struct Source {
     name: String,
-    contact_center: String,
+    contact_center: ContactCenter,
     profile: Arc<Profile>,
     verifier: Verifier,
     secrets: Vec<SecretString>,
@@ -131,7 +131,7 @@ impl Source {
 
     /// Whose tables and conversations it uses.
     #[must_use]
-    pub fn contact_center(&self) -> &str {
+    pub const fn contact_center(&self) -> &ContactCenter {
         &self.contact_center
     }
 

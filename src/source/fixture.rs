@@ -22,7 +22,7 @@ pub(super) fn profile(toml: &str, jq: &str) -> Result<Arc<Profile>, Vec<Problem>
 pub(super) fn spec(secrets: &[&str]) -> SourceSpec {
     SourceSpec {
         name: "demo".to_owned(),
-        contact_center: "demo".to_owned(),
+        contact_center: "demo".into(),
         vendor: "test".to_owned(),
         secrets: secrets.iter().map(|secret| (*secret).into()).collect(),
         verify: None,

@@ -136,7 +136,7 @@ fn targets() -> &'static [Target] {
 fn signed_source(profile: &Arc<Profile>) -> Option<Source> {
     let spec = |secret: &str| SourceSpec {
         name: "fuzz".to_owned(),
-        contact_center: "fuzz".to_owned(),
+        contact_center: "fuzz".into(),
         vendor: profile.vendor().to_owned(),
         secrets: vec![SecretString::from(secret)],
         verify: None,

@@ -216,7 +216,7 @@ pub fn unsigned(
 ) -> Result<Source, Vec<Problem>> {
     let spec = SourceSpec {
         name: name.to_owned(),
-        contact_center: name.to_owned(),
+        contact_center: name.into(),
         vendor: profile.vendor().to_owned(),
         secrets: vec!["sample-secret".into()],
         verify: Some(json!({ "scheme": "none" })),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::layout::IdHash;
 use super::request::Counts;
 use super::shelf::Shelves;
-use crate::routing::{LaneKey, UnixMillis};
+use crate::routing::{ContactCenter, LaneKey, UnixMillis};
 
 /// Rebuilt at open, changed by the writer only, read by anyone.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ pub(super) struct Ledger {
     dead: BTreeSet<u64>,
     /// Settled, and yet with an entry that watches the card.
     watched: HashSet<u64>,
-    contact_centers: BTreeSet<String>,
+    contact_centers: BTreeSet<ContactCenter>,
     damaged_rows: u64,
 }
 
@@ -68,13 +68,13 @@ impl Ledger {
         }
     }
 
-    pub(super) fn see_contact_center(&mut self, name: &str) {
+    pub(super) fn see_contact_center(&mut self, name: &ContactCenter) {
         if !self.contact_centers.contains(name) {
-            self.contact_centers.insert(name.to_owned());
+            self.contact_centers.insert(name.clone());
         }
     }
 
-    pub(super) fn contact_centers(&self) -> impl Iterator<Item = &String> {
+    pub(super) fn contact_centers(&self) -> impl Iterator<Item = &ContactCenter> {
         self.contact_centers.iter()
     }
 

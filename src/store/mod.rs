@@ -59,7 +59,9 @@ pub use self::space::Space;
 use self::space::SpaceWatch;
 use self::writer::{Queued, Replied, Request, Terms, Wish, Writer};
 use crate::contained::{panic_message, supervised_thread};
-use crate::routing::{Answer, AwaReply, EntryId, LaneKey, Rules, UnixMillis, Waited};
+use crate::routing::{
+    Answer, AwaReply, ContactCenter, EntryId, LaneKey, Rules, UnixMillis, Waited,
+};
 
 /// How many requests may wait for the writer.
 const QUEUE: usize = 4096;
@@ -70,7 +72,7 @@ const QUEUE_RETRY_AFTER_SECONDS: u32 = 1;
 /// Where the rules of a contact centre come from; asked for each decision, so that a reload takes effect at once.
 pub trait RulesFor: Send + Sync {
     /// The rules that are in force for that contact centre.
-    fn rules(&self, contact_center: &str) -> Arc<Rules>;
+    fn rules(&self, contact_center: &ContactCenter) -> Arc<Rules>;
 }
 
 /// A handle to the store; clones are the same store. When the last is dropped, the store closes by itself.

@@ -57,7 +57,7 @@ pub(super) fn conversation(
 ) -> Result<Option<ConversationRecord>, Failed> {
     let rows = shared.rows()?;
     let Ok(conversation) = ConversationId::parse(conversation) else { return Ok(None) };
-    let lane = LaneKey { contact_center: contact_center.to_owned(), conversation };
+    let lane = LaneKey { contact_center: contact_center.into(), conversation };
     let mut reader = Reader::new(shared, &rows);
     let Some(own) = reader.conversation_row(&lane)? else { return Ok(None) };
     let named = own.named.clone();

@@ -6,8 +6,8 @@ use serde::{Serialize, Serializer};
 
 use super::rows::{Content, ConversationRow, EarlierEnd, EntryRow, EventRow, StoryRow};
 use crate::routing::{
-    Answer, Attempt, CallKind, DocumentRef, EventJson, LaneKey, Leg, Missing, Outcome, Stage,
-    Story, SysId, UnixMillis, Waited, WorkItem,
+    Answer, Attempt, CallKind, ContactCenter, DocumentRef, EventJson, LaneKey, Leg, Missing,
+    Outcome, Stage, Story, SysId, UnixMillis, Waited, WorkItem,
 };
 
 /// The state of an event.
@@ -89,7 +89,7 @@ pub struct EventRecord {
     pub work_item: Option<SysId>,
     pub last_answer: Option<Answer>,
     /// Whose tables and conversations it goes by.
-    pub contact_center: String,
+    pub contact_center: ContactCenter,
     /// What the tables lack, while it is parked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub missing: Option<Missing>,
@@ -145,7 +145,7 @@ pub struct CallRecord {
 /// One conversation with its latest events.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ConversationRecord {
-    pub contact_center: String,
+    pub contact_center: ContactCenter,
     pub conversation: String,
     pub document: Option<DocumentRef>,
     pub queue: Option<String>,

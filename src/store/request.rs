@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::routing::{AwaCall, LookUp, Outcome, Reason, RoutingEvent, UnixMillis, Waited};
+use crate::routing::{
+    AwaCall, ContactCenter, LookUp, Outcome, Reason, RoutingEvent, UnixMillis, Waited,
+};
 
 /// One authentic request of a vendor: stored as a whole or not at all.
 #[derive(Debug)]
 pub struct Delivery {
     pub source: Arc<str>,
-    pub contact_center: Arc<str>,
+    pub contact_center: ContactCenter,
     pub received_at: UnixMillis,
     /// The vendor's body as it came; not kept where there is none. Erased after the body retention.
     pub body: Option<Bytes>,

@@ -7,15 +7,15 @@ use super::request::EventMeta;
 use super::row::RowError;
 use crate::problem::in_plain_words;
 use crate::routing::{
-    Attempt, Channel, ConversationId, DocumentRef, Ended, EntryId, EventJson, Kind, Leg,
-    OpenConsult, Outcome, Reason, Recent, Stage, Story, UnixMillis, VendorQueueId, WorkItem,
+    Attempt, Channel, ContactCenter, ConversationId, DocumentRef, Ended, EntryId, EventJson, Kind,
+    Leg, OpenConsult, Outcome, Reason, Recent, Stage, Story, UnixMillis, VendorQueueId, WorkItem,
 };
 
 /// Where an event came from and what it says.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct EventRow {
     pub(super) source: String,
-    pub(super) contact_center: String,
+    pub(super) contact_center: ContactCenter,
     pub(super) received_at: UnixMillis,
     pub(super) content: Content,
     #[serde(default, skip_serializing_if = "Option::is_none")]

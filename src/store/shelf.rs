@@ -245,7 +245,7 @@ fn first(content: &[u8]) -> Option<(LaneKey, &[u8], &[u8])> {
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
     let (row, rest) = rest.split_at_checked(length)?;
     let conversation = ConversationId::parse(conversation).ok()?;
-    Some((LaneKey { contact_center: contact_center.to_owned(), conversation }, row, rest))
+    Some((LaneKey { contact_center: contact_center.into(), conversation }, row, rest))
 }
 
 /// Adds a conversation's row to the bytes of a pack.
@@ -259,11 +259,11 @@ pub(super) fn add(pack: &mut Vec<u8>, lane: &LaneKey, row: &[u8]) {
 }
 
 fn size_of(lane: &LaneKey, row: &[u8]) -> usize {
-    8 + lane.contact_center.len() + lane.conversation.as_str().len() + row.len()
+    8 + lane.contact_center.as_str().len() + lane.conversation.as_str().len() + row.len()
 }
 
 fn hash_of(lane: &LaneKey) -> IdHash {
-    layout::hash_of(&lane.contact_center, lane.conversation.as_str())
+    layout::hash_of(lane.contact_center.as_str(), lane.conversation.as_str())
 }
 
 #[cfg(test)]

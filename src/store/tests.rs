@@ -18,8 +18,8 @@ use bytes::Bytes;
 
 use super::*;
 use crate::routing::{
-    ConversationId, Directory, DocumentJson, EventJson, ExternalId, QueueRow, ReasonRow,
-    RoutingEvent, SysId, VendorAgentId, VendorQueueId,
+    ContactCenter, ConversationId, Directory, DocumentJson, EventJson, ExternalId, QueueRow,
+    ReasonRow, RoutingEvent, SysId, VendorAgentId, VendorQueueId,
 };
 
 const NOON: UnixMillis = UnixMillis(1_795_262_400_000);
@@ -95,7 +95,7 @@ impl Bench {
 struct Fixed(Arc<Rules>);
 
 impl RulesFor for Fixed {
-    fn rules(&self, _: &str) -> Arc<Rules> {
+    fn rules(&self, _: &ContactCenter) -> Arc<Rules> {
         Arc::clone(&self.0)
     }
 }
@@ -195,7 +195,7 @@ fn unreadable(id: &str) -> Item {
 
 fn lane(conversation: &str) -> LaneKey {
     LaneKey {
-        contact_center: "connect".to_owned(),
+        contact_center: "connect".into(),
         conversation: ConversationId::parse(conversation).unwrap(),
     }
 }

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use crate::app::Failure;
 use crate::clock;
 use crate::routing::{
-    Answer, AwaReply, Directory, DocumentJson, EventJson, ExternalId, QueueRow, RoutingEvent,
-    Rules, SysId, UnixMillis, VendorAgentId, VendorQueueId, Waited,
+    Answer, AwaReply, ContactCenter, Directory, DocumentJson, EventJson, ExternalId, QueueRow,
+    RoutingEvent, Rules, SysId, UnixMillis, VendorAgentId, VendorQueueId, Waited,
 };
 use crate::sandbox::world::sys_id_of;
 use crate::store::{self, Claim, Delivery, Item, RulesFor, Store};
@@ -43,7 +43,7 @@ pub struct Work {
 pub fn rules() -> Arc<dyn RulesFor> {
     struct Mapped(Arc<Rules>);
     impl RulesFor for Mapped {
-        fn rules(&self, _: &str) -> Arc<Rules> {
+        fn rules(&self, _: &ContactCenter) -> Arc<Rules> {
             Arc::clone(&self.0)
         }
     }

@@ -20,7 +20,7 @@ use crate::store::{self, Delivery, Item, RulesFor, State, Store};
 struct Tables(Arc<Rules>);
 
 impl RulesFor for Tables {
-    fn rules(&self, _: &str) -> Arc<Rules> {
+    fn rules(&self, _: &ContactCenter) -> Arc<Rules> {
         Arc::clone(&self.0)
     }
 }

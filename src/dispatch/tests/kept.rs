@@ -45,7 +45,7 @@ pub(super) struct Kept<'a> {
 struct Tables(Mutex<Arc<Rules>>);
 
 impl RulesFor for Tables {
-    fn rules(&self, _: &str) -> Arc<Rules> {
+    fn rules(&self, _: &ContactCenter) -> Arc<Rules> {
         Arc::clone(&self.0.lock().unwrap())
     }
 }

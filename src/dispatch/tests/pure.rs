@@ -265,7 +265,7 @@ fn leaving(
     question: Question,
     deadline: UnixMillis,
 ) -> Leaving {
-    let lane = LaneKey { contact_center: "connect".to_owned(), conversation: lane.clone() };
+    let lane = LaneKey { contact_center: "connect".into(), conversation: lane.clone() };
     let number = usize::try_from(entry.0).ok();
     Leaving { number, of: Some((lane, entry)), question, deadline }
 }

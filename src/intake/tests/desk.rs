@@ -1,14 +1,14 @@
 //! A desk that reads one word and an id a line, and a ledger in memory.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, LazyLock, Mutex};
 
 use bytes::Bytes;
 use hyper::{HeaderMap, Method, StatusCode};
 use tokio::sync::{Notify, Semaphore};
 
 use crate::intake::{Desk, Ledger, Receipt};
-use crate::routing::{EventJson, RoutingEvent, UnixMillis};
+use crate::routing::{ContactCenter, EventJson, RoutingEvent, UnixMillis};
 use crate::source::{AnswerPolicy, HandshakeAnswer, Malformed, Reading, Request, Unverified};
 use crate::store::{Delivery, Item, Refusal};
 
@@ -45,8 +45,9 @@ impl FakeDesk {
 }
 
 impl Desk for FakeDesk {
-    fn contact_center(&self) -> &str {
-        "cc"
+    fn contact_center(&self) -> &ContactCenter {
+        static CONTACT_CENTER: LazyLock<ContactCenter> = LazyLock::new(|| "cc".into());
+        &CONTACT_CENTER
     }
 
     fn answer_policy(&self) -> &AnswerPolicy {

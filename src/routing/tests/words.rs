@@ -34,7 +34,7 @@ fn what_is_missing_names_the_line_and_the_file() {
 #[test]
 fn names_and_reasons_read_as_one_line() {
     let conversation = ConversationId::parse("c-1").unwrap();
-    let lane = LaneKey { contact_center: "connect".to_owned(), conversation };
+    let lane = LaneKey { contact_center: "connect".into(), conversation };
     assert_eq!(lane.to_string(), "connect/c-1");
     assert_eq!(document().to_string(), format!("interaction:{}", "d".repeat(32)));
     assert_eq!(format!("{:?}", sys_id('d')), format!("SysId({})", "d".repeat(32)));

@@ -78,7 +78,7 @@ fn taken(agenda: &Agenda, now: i64) -> Vec<String> {
 
 fn lane(name: &str) -> Arc<LaneKey> {
     let conversation = ConversationId::parse(name).unwrap();
-    Arc::new(LaneKey { contact_center: "connect".to_owned(), conversation })
+    Arc::new(LaneKey { contact_center: "connect".into(), conversation })
 }
 
 fn due(entry: u64, at: i64, urgency: Urgency) -> Due {

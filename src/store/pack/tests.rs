@@ -7,7 +7,7 @@ use crate::store::rows::Content;
 fn row(seq: u64, size: usize) -> EventRow {
     EventRow {
         source: "demo".to_owned(),
-        contact_center: "demo".to_owned(),
+        contact_center: "demo".into(),
         received_at: UnixMillis(1),
         content: Content::Unreadable {
             id: format!("e{seq}"),

@@ -7,7 +7,7 @@ use crate::store::layout::Prefix;
 
 fn lane(number: u8) -> Arc<LaneKey> {
     let conversation = ConversationId::parse(&format!("c-{number}")).unwrap();
-    Arc::new(LaneKey { contact_center: "connect".to_owned(), conversation })
+    Arc::new(LaneKey { contact_center: "connect".into(), conversation })
 }
 
 fn row(history: Vec<u64>) -> ConversationRow {

@@ -4,7 +4,7 @@ use crate::store::ledger::Ledger;
 struct Defect;
 
 impl RulesFor for Defect {
-    fn rules(&self, _: &str) -> Arc<Rules> {
+    fn rules(&self, _: &ContactCenter) -> Arc<Rules> {
         panic!("a defect")
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::Writer;
 use crate::routing::{
-    ConversationId, EntryId, Input, LaneKey, Outcome, Reason, RoutingEvent, Story, UnixMillis,
-    Waited,
+    ContactCenter, ConversationId, EntryId, Input, LaneKey, Outcome, Reason, RoutingEvent, Story,
+    UnixMillis, Waited,
 };
 use crate::store::layout::{self, IdHash};
 use crate::store::request::{Acceptance, Delivery, Failed, Item, Refusal, Settled};
@@ -15,7 +15,7 @@ use crate::store::rows::{BodyPlace, Content, EventRow, Origin, StoryRow};
 /// What the events of a delivery have in common.
 struct Sender {
     source: Arc<str>,
-    contact_center: Arc<str>,
+    contact_center: ContactCenter,
     received_at: UnixMillis,
     body: Option<BodyPlace>,
 }
@@ -160,7 +160,7 @@ impl Writer {
     fn put_event(&mut self, sender: &Sender, seq: u64, content: Content) {
         let row = EventRow {
             source: sender.source.to_string(),
-            contact_center: sender.contact_center.to_string(),
+            contact_center: sender.contact_center.clone(),
             received_at: sender.received_at,
             content,
             body: sender.body,
@@ -171,6 +171,6 @@ impl Writer {
 
 impl Sender {
     fn lane(&self, conversation: ConversationId) -> Arc<LaneKey> {
-        Arc::new(LaneKey { contact_center: self.contact_center.to_string(), conversation })
+        Arc::new(LaneKey { contact_center: self.contact_center.clone(), conversation })
     }
 }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::Writer;
-use crate::routing::{DocumentRef, LaneKey, RoutingEvent, Stage};
+use crate::routing::{ContactCenter, DocumentRef, LaneKey, RoutingEvent, Stage};
 use crate::store::layout;
 use crate::store::ledger::Live;
 use crate::store::request::Failed;
@@ -118,7 +118,7 @@ impl Writer {
 
     /// Makes a lane the one of a document.
     fn take_on(&mut self, lane: &Arc<LaneKey>, document: DocumentRef) -> Result<(), Failed> {
-        let hash = layout::hash_of_document(&lane.contact_center, &document);
+        let hash = layout::hash_of_document(lane.contact_center.as_str(), &document);
         let given_up = self.load(lane)?.add_document(document);
         self.group.documents.insert(hash, Some(Arc::clone(lane)));
         if let Some(document) = given_up {
@@ -130,17 +130,17 @@ impl Writer {
 
     /// Has the row removed that says which lane a document's is.
     pub(super) fn give_up(&mut self, lane: &LaneKey, document: &DocumentRef) {
-        let hash = layout::hash_of_document(&lane.contact_center, document);
+        let hash = layout::hash_of_document(lane.contact_center.as_str(), document);
         self.group.documents.insert(hash, None);
     }
 
     /// The lane that is said to be a document's, if it is there.
     pub(super) fn root_of(
         &self,
-        contact_center: &str,
+        contact_center: &ContactCenter,
         document: &DocumentRef,
     ) -> Result<Option<Arc<LaneKey>>, Failed> {
-        let hash = layout::hash_of_document(contact_center, document);
+        let hash = layout::hash_of_document(contact_center.as_str(), document);
         if let Some(root) = self.group.documents.get(&hash) {
             return Ok(root.clone());
         }
@@ -149,7 +149,7 @@ impl Writer {
         let found =
             self.rows.get(&key).and_then(|row| row.map(|row| read(row.content)).transpose());
         let root = match found {
-            Ok(root) => root.filter(|root| root.contact_center == contact_center),
+            Ok(root) => root.filter(|root| root.contact_center == *contact_center),
             Err(RowError::Read(why)) => return Err(Failed::Write(why)),
             Err(RowError::Corrupt(_) | RowError::Newer(_)) => None,
         };

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Writer;
-use crate::routing::{DocumentRef, LaneKey, RoutingEvent};
+use crate::routing::{ContactCenter, DocumentRef, LaneKey, RoutingEvent};
 use crate::store::request::{Failed, Item, Limit, Refusal};
 
 /// What a sender is told to wait when too much is owed, in seconds.
@@ -28,7 +28,7 @@ impl Writer {
     pub(super) fn refusal(
         &mut self,
         source: &str,
-        contact_center: &str,
+        contact_center: &ContactCenter,
         items: &[Item],
         fresh: &[usize],
     ) -> Result<Option<Refusal>, Failed> {
@@ -67,11 +67,11 @@ impl Writer {
     /// How much an event's lane would owe with it and with all that was added before.
     fn owed_with(
         &mut self,
-        contact_center: &str,
+        contact_center: &ContactCenter,
         event: &RoutingEvent,
         added: &mut Added,
     ) -> Result<usize, Failed> {
-        let contact_center = contact_center.to_owned();
+        let contact_center = contact_center.clone();
         let conversation = event.conversation.clone();
         let lane = self.lane_of(&Arc::new(LaneKey { contact_center, conversation }))?;
         let root = match &event.document {

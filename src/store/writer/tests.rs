@@ -7,7 +7,7 @@ use crate::store::rows::BodyPlace;
 #[test]
 fn what_bounds_a_commit_is_counted_in_full() {
     let conversation = ConversationId::parse("c-1").unwrap();
-    let lane = Arc::new(LaneKey { contact_center: "demo".to_owned(), conversation });
+    let lane = Arc::new(LaneKey { contact_center: "demo".into(), conversation });
     let mut group = Group::default();
     assert_eq!(group.records(), 0);
     group.changes.put(b"row", b"of one chunk");
