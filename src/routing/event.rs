@@ -11,19 +11,25 @@ use super::{
     UnixMillis, VendorAgentId, VendorQueueId,
 };
 
-/// What a contact centre's routing engine has decided.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What a contact centre's routing engine has decided. Its serde form is the one in which it is stored; senders write
+/// [`EventJson`](super::EventJson).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoutingEvent {
     pub id: EventId,
     pub conversation: ConversationId,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub segment: Option<SegmentId>,
     /// When it happened, on the vendor's clock.
     pub occurred_at: UnixMillis,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub document: Option<DocumentRef>,
     /// The queue that the conversation is in; every kind may bring it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<VendorQueueId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub channel: Option<Channel>,
     /// How the vendor rings and hands over, as its profile says.
+    #[serde(default, skip_serializing_if = "Style::is_default")]
     pub style: Style,
     pub action: Action,
 }
@@ -101,32 +107,42 @@ impl HandOver {
 }
 
 /// The event's kind with what that kind needs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Action {
     /// To the event's queue, else the conversation's last one.
     Offer {
         agent: VendorAgentId,
+        #[serde(skip_serializing_if = "Option::is_none")]
         timeout_seconds: Option<u32>,
+        #[serde(default, skip_serializing_if = "AssignmentWish::is_default")]
         assignment: AssignmentWish,
     },
     Transfer {
         kind: TransferKind,
+        #[serde(skip_serializing_if = "Option::is_none")]
         source_queue: Option<VendorQueueId>,
         target: VendorTarget,
     },
     Assign {
         agent: VendorAgentId,
+        #[serde(skip_serializing_if = "Option::is_none")]
         work_item: Option<SysId>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         timeout_seconds: Option<u32>,
+        #[serde(default, skip_serializing_if = "AssignmentWish::is_default")]
         assignment: AssignmentWish,
     },
     Accept {
         agent: VendorAgentId,
+        #[serde(skip_serializing_if = "Option::is_none")]
         work_item: Option<SysId>,
     },
     Reject {
         agent: VendorAgentId,
+        #[serde(skip_serializing_if = "Option::is_none")]
         work_item: Option<SysId>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         reason: Option<ForeignText>,
     },
     ConsultEnd {
@@ -136,13 +152,15 @@ pub enum Action {
     Withdraw,
     /// The leg of an agent has ended while the caller stays; the agent or the segment says which.
     Leave {
+        #[serde(skip_serializing_if = "Option::is_none")]
         agent: Option<VendorAgentId>,
     },
     Bind,
 }
 
 /// Who gets a transfer, in the vendor's words.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum VendorTarget {
     Agent(VendorAgentId),
     Queue(VendorQueueId),
@@ -180,6 +198,14 @@ pub struct AssignmentWish {
     pub display_option: Option<DisplayOption>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "empty_is_none")]
     pub after_timeout_presence: Option<SysId>,
+}
+
+impl AssignmentWish {
+    /// Whether it says nothing.
+    #[must_use]
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The nine kinds of event.

@@ -205,8 +205,7 @@ impl RoutingEvent {
             Action::Offer { agent, timeout_seconds, assignment } => {
                 json.agent = Some(agent.to_string());
                 json.timeout_seconds = timeout_seconds.map(i64::from);
-                json.assignment =
-                    Some(*assignment).filter(|wish| *wish != AssignmentWish::default());
+                json.assignment = Some(*assignment).filter(|wish| !wish.is_default());
             }
             Action::Transfer { kind, source_queue, target } => {
                 let (agent, queue) = match target {
@@ -223,8 +222,7 @@ impl RoutingEvent {
                 json.agent = Some(agent.to_string());
                 json.work_item = work_item.map(|id| id.to_string());
                 json.timeout_seconds = timeout_seconds.map(i64::from);
-                json.assignment =
-                    Some(*assignment).filter(|wish| *wish != AssignmentWish::default());
+                json.assignment = Some(*assignment).filter(|wish| !wish.is_default());
             }
             Action::Accept { agent, work_item } => {
                 json.agent = Some(agent.to_string());

@@ -165,6 +165,20 @@ fn numbers_that_name_things_are_kept_digit_for_digit() {
 }
 
 #[test]
+fn a_stored_event_says_its_kind_with_what_that_kind_needs() {
+    let mut event = least("offer");
+    merge(
+        &mut event,
+        json!({"queue": "q", "timeout_seconds": 20, "occurred_at": "1970-01-01T00:00:00.007Z"}),
+    );
+    let stored = serde_json::to_value(parse(event).unwrap()).unwrap();
+    let action = json!({"offer": {"agent": "a", "timeout_seconds": 20}});
+    let expected =
+        json!({"id": "e", "conversation": "c", "occurred_at": 7, "queue": "q", "action": action});
+    assert_eq!(stored, expected);
+}
+
+#[test]
 fn unknown_fields_and_empty_ones_are_passed_over() {
     let mut event = least("reject");
     merge(&mut event, json!({"colour": "red", "segment": "", "channel": "", "reason": ""}));
@@ -193,6 +207,12 @@ proptest! {
     }
 
     #[test]
+    fn a_stored_event_reads_back_as_itself(event in any_event()) {
+        let stored = serde_json::to_vec(&event).unwrap();
+        prop_assert_eq!(serde_json::from_slice::<RoutingEvent>(&stored).unwrap(), event);
+    }
+
+    #[test]
     fn nothing_that_is_json_makes_parsing_panic(kind in select(Kind::ALL.to_vec()), text in ".{0,40}", number: i64) {
         for field in ["id", "agent", "queue", "segment", "channel", "occurred_at", "work_item", "reason"] {
             let mut event = least(kind.as_str());
@@ -206,8 +226,10 @@ fn any_event() -> impl Strategy<Value = RoutingEvent> {
     let head =
         ("[^\\p{C}]{1,20}", "[a-z0-9-]{1,9}", option::of("[a-z]{1,5}"), 0i64..4_102_444_800_000);
     let place = (option::of(Just(document())), option::of("[a-z]{1,5}"), option::of("[a-z]{1,5}"));
-    (head, place, any_action()).prop_map(
-        |((id, conversation, leg, ms), (document, queue, channel), action)| {
+    let style = (select(vec![Rings::One, Rings::Several]), option::of(Just(HandOver::OnAccept)))
+        .prop_map(|(rings, hand_over)| Style { rings, hand_over });
+    (head, place, style, any_action()).prop_map(
+        |((id, conversation, leg, ms), (document, queue, channel), style, action)| {
             let queue = match (&action, queue) {
                 (Action::Bind, None) if document.is_none() => Some(super::queue("q")),
                 (_, queue) => queue.as_deref().map(super::queue),
@@ -220,7 +242,7 @@ fn any_event() -> impl Strategy<Value = RoutingEvent> {
                 document,
                 queue,
                 channel: channel.map(|name| Channel::parse(&name).unwrap()),
-                style: Style::default(),
+                style,
                 action,
             }
         },
@@ -243,7 +265,7 @@ fn any_action() -> impl Strategy<Value = Action> {
         any::<bool>(),
         option::of("[a-z ]{1,9}"),
     );
-    (0usize..9, shared).prop_map(
+    (0usize..10, shared).prop_map(
         |(which, (agent, work_item, timeout_seconds, assignment, yes, text))| match which {
             0 => Action::Offer { agent, timeout_seconds, assignment },
             1 | 2 => Action::Transfer {
@@ -256,6 +278,7 @@ fn any_action() -> impl Strategy<Value = Action> {
             5 => Action::Reject { agent, work_item, reason: text.as_deref().map(ForeignText::of) },
             6 => Action::ConsultEnd { hand_over: yes },
             7 => Action::Withdraw,
+            8 => Action::Leave { agent: Some(agent) },
             _ => Action::Bind,
         },
     )
