@@ -6,9 +6,9 @@
 use std::hint::black_box;
 use std::path::Path;
 
-use awa_bridge::routing::UnixMillis;
-use awa_bridge::source::samples::{self, RECEIVED_AT, unsigned_source};
-use awa_bridge::source::{Reading, Request, Source, load_profiles};
+use awa_bridge::testing::routing::UnixMillis;
+use awa_bridge::testing::source::samples::{self, RECEIVED_AT, unsigned_source};
+use awa_bridge::testing::source::{Reading, Request, Source, load_profiles};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 
 /// The daemon's own allocator: a filter allocates a lot.

@@ -1,6 +1,6 @@
 //! awa-bridge carries a contact centre's routing events to ServiceNow Advanced Work Assignment (AWA): durable, in order, once.
 //!
-//! # The walk of an event
+//! # The path of an event
 //!
 //! Inbound, inside the vendor's request: [`intake`] takes the request and finds its source; [`source`] verifies the raw
 //! bytes, decodes them and lets the vendor's jq filter make routing events of them; [`store`] recognises duplicates, asks
@@ -8,7 +8,7 @@
 //!
 //! Outbound, in the background: [`dispatch`] picks the most urgent entry that is due and asks [`awa::pace`] for the right
 //! to send; [`store`] claims the entry, and `decide` looks once more at deadline, supersession and mapping. What can go at
-//! once is claimed in the commit that accepts it, while the dispatcher keeps its [`store::Door`] open. [`awa::wire`]
+//! once is claimed in the commit that accepts it, while the dispatcher has room ([`store::DirectDispatch`]). [`awa::wire`]
 //! writes the request in ServiceNow's words, [`awa::client`] sends it once and says what the answer means; [`store`]
 //! commits what `decide` makes of the answer: settle, try again, look up first, dead letter.
 //!
@@ -30,36 +30,41 @@
     )
 )]
 
-pub mod routing;
+mod routing;
 
-pub mod mapping;
-pub mod problem;
-pub mod source;
-pub mod text_file;
+mod mapping;
+mod problem;
+mod source;
+mod text_file;
 
-pub mod awa;
+mod awa;
 
-pub mod store;
+mod store;
 
-pub mod dispatch;
-pub mod http;
-pub mod intake;
+mod dispatch;
+mod http;
+mod intake;
 
-pub mod admin;
-pub mod report;
+mod admin;
+mod report;
 
-pub mod app;
-pub mod cli;
-pub mod config;
+mod app;
+mod cli;
+mod config;
 
-pub mod clock;
-pub mod contained;
-pub mod logging;
-pub mod metrics;
-pub mod shutdown;
-pub mod systemd;
+mod clock;
+mod contained;
+mod logging;
+mod metrics;
+mod shutdown;
+mod systemd;
 
 #[cfg(any(test, fuzzing))]
-pub mod fuzzing;
+mod fuzzing;
 
-pub mod sandbox;
+mod sandbox;
+
+#[doc(hidden)]
+pub mod testing;
+
+pub use cli::main;

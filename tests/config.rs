@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use awa_bridge::config::{Auth, Problems, Scope, Secret, Settings};
+use awa_bridge::testing::config::{Auth, Problems, Scope, Secret, Settings};
 use figment::Jail;
 use secrecy::ExposeSecret;
 

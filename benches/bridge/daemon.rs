@@ -100,7 +100,7 @@ fn is_ready(admin: SocketAddr) -> bool {
 }
 
 fn free_port() -> SocketAddr {
-    awa_bridge::sandbox::lasting_port().unwrap().local_addr().unwrap()
+    awa_bridge::testing::sandbox::lasting_port().unwrap().local_addr().unwrap()
 }
 
 fn configuration(

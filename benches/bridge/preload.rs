@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use awa_bridge::clock;
-use awa_bridge::routing::{ContactCenter, EventJson, OfferDefaults, RoutingEvent, Rules};
-use awa_bridge::store::{Delivery, Item, Limits, RulesFor, Settings, Store};
+use awa_bridge::testing::clock;
+use awa_bridge::testing::routing::{ContactCenter, EventJson, OfferDefaults, RoutingEvent, Rules};
+use awa_bridge::testing::store::{Delivery, Item, Limits, RulesFor, Settings, Store};
 use tempfile::TempDir;
 
 /// How many events a delivery brings.

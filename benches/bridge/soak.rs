@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use awa_bridge::clock;
+use awa_bridge::testing::clock;
 
 use super::awa::Awa;
 use super::daemon::{Daemon, Pace};

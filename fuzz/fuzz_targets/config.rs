@@ -3,4 +3,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| awa_bridge::config::fuzzing::config(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| awa_bridge::testing::fuzzing::config(data));

@@ -3,4 +3,4 @@
 
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| awa_bridge::mapping::fuzzing::tables(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| awa_bridge::testing::fuzzing::tables(data));

@@ -114,7 +114,6 @@ fn build(
     let spec = SourceSpec {
         name: source.name.clone(),
         contact_center: source.contact_center.as_str().into(),
-        vendor: source.vendor.clone(),
         secrets,
         verify: source.verify.clone().map(serde_json::Value::Object),
         options: source.options.clone(),

@@ -1,6 +1,6 @@
 //! The client: sends one call, or asks one question, and says what the answer means.
 //!
-//! It repeats nothing on its own but a request whose token had gone stale. Whoever calls it asks [`super::Pace`] first.
+//! It repeats nothing on its own but a request whose token had gone stale. Whoever calls it asks [`super::pace::Pace`] first.
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -39,9 +39,9 @@ pub struct Terms {
     pub after_doubt: bool,
 }
 
+#[cfg(test)]
 impl Terms {
     /// A first attempt.
-    #[must_use]
     pub const fn first(deadline: UnixMillis) -> Self {
         Self { deadline, attempt: 1, corrected: false, after_doubt: false }
     }
@@ -56,7 +56,7 @@ pub struct Reply {
     pub answer: Answer,
     /// From the start to the end of the answer, tokens and reads included.
     pub elapsed_ms: u64,
-    /// What it says about the instance, for [`super::Pace`].
+    /// What it says about the instance, for [`super::pace::Pace`].
     pub signal: Signal,
     /// How many requests of the hourly budget it took.
     pub requests: u32,

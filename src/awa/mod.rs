@@ -43,6 +43,6 @@ pub(crate) mod stand_in;
 
 pub use client::{Client, Reply, Terms};
 pub use lookup::{LookUps, Probed};
-pub use pace::{Limits, NotNow, Pace, Permit, Signal, Standing, Turn, Why, backoff_delay};
+pub use pace::backoff_delay;
 pub use settings::{Auth, ClientAuth, Grant, OAuth, ProxySettings, Settings, SettingsError};
 pub use wired::Wired;

@@ -58,6 +58,7 @@ impl fmt::Debug for Resolver {
 
 /// How the bridge proves who it is.
 #[derive(Debug)]
+#[expect(clippy::enum_variant_names, reason = "OAuth is the protocol's own name")]
 pub enum Auth {
     /// Nothing but the client certificate.
     None,

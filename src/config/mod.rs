@@ -36,9 +36,8 @@ use figment::value::{Dict, Value};
 
 use crate::routing::{Directory, MAX_AHEAD, OfferDefaults, Rules};
 
-pub use auth::{Auth, ClientAuth, Grant, OAuth, TokenUrl};
+pub use auth::{Auth, ClientAuth, Grant, OAuth};
 pub use daemon::{Admin, Intake, IntakeTls, KeyPair, Store};
-pub use found::SEARCHED;
 pub use keys::{Contents, KeyChange, Keys};
 pub use layers::{ENV_PREFIX, unread_variables};
 pub use problem::{Problem, Problems};
@@ -86,7 +85,7 @@ pub enum Scope {
 }
 
 impl Settings {
-    /// Reads the named file, else the first of [`SEARCHED`] that is there, else none; then the environment.
+    /// Reads the named file, else the first of [`found::SEARCHED`] that is there, else none; then the environment.
     ///
     /// # Errors
     /// All problems of all layers. A named file that is not there is one, and one in the working directory that may be a

@@ -18,4 +18,4 @@ mod tls;
 pub use body::TrackedBody;
 pub use limits::{Limits, LimitsInForce, Listener};
 pub use server::{Authentic, serve};
-pub use tls::{Tls, TlsError, acceptor};
+pub use tls::{Tls, acceptor};

@@ -14,8 +14,7 @@ mod webhook;
 #[cfg(test)]
 mod tests;
 
-pub use answer::{Answer, EventStatus, Status, Verdict, answer};
-pub use desk::{Desk, Ledger, Receipt};
+pub use answer::Answer;
 pub use health::health;
 pub use sources::Sources;
 pub use webhook::{BodyLimits, Webhooks};

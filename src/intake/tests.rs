@@ -7,7 +7,7 @@ use std::time::Duration;
 use desk::{FakeDesk, Step};
 use http::{Intake, body, offer, post};
 
-use super::*;
+use super::answer::{EventStatus, Status, Verdict, answer};
 use crate::source::{AnswerPolicy, Malformed, Reply};
 use crate::store::{Item, Limit, Refusal};
 use hyper::StatusCode;

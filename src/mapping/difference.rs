@@ -35,14 +35,6 @@ pub struct Difference {
     pub reject_reasons: Change,
 }
 
-impl Difference {
-    /// Whether the two are the same.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
 /// Compares two directories row by row.
 #[must_use]
 pub fn diff(old: &Directory, new: &Directory) -> Difference {

@@ -7,7 +7,7 @@ mod difference;
 pub mod fuzzing;
 mod table;
 
-pub use difference::{Change, Difference, diff};
+pub use difference::{Change, diff};
 pub use table::load;
 
 #[cfg(doc)]

@@ -29,7 +29,7 @@ pub use directory::{Directory, QueueRow, ReasonRow, TableCounts};
 pub use event::{
     Action, AssignmentWish, HandOver, Kind, Rings, RoutingEvent, Style, TransferKind, VendorTarget,
 };
-pub use event_json::{DocumentJson, EventError, EventJson, TargetJson, TransferJson};
+pub use event_json::{DocumentJson, EventJson};
 pub use id::{
     Channel, ContactCenter, ConversationId, DocumentRef, EventId, ExternalId, IdError, SegmentId,
     SysId, TableName, UnixMillis, VendorAgentId, VendorQueueId,
@@ -40,5 +40,5 @@ pub use outbox::{
     Stage, Step, Story,
 };
 pub use rules::{Doubt, OfferDefaults, Replace, Rules, WithdrawAction};
-pub use text::{ForeignText, MAX_CHARS, is_hidden, visible, visible_line};
+pub use text::{ForeignText, is_hidden, visible, visible_line};
 pub use waited::Waited;

@@ -36,20 +36,6 @@ impl Waited {
             + self.answer
             + self.mapping
     }
-
-    /// Both together, cause by cause.
-    #[must_use]
-    pub const fn plus(self, other: Self) -> Self {
-        Self {
-            lane: self.lane + other.lane,
-            rate_limit: self.rate_limit + other.rate_limit,
-            backoff: self.backoff + other.backoff,
-            retry_after: self.retry_after + other.retry_after,
-            breaker: self.breaker + other.breaker,
-            answer: self.answer + other.answer,
-            mapping: self.mapping + other.mapping,
-        }
-    }
 }
 
 /// The causes that took time, such as `rate_limit 120 ms, answer 35 ms`.

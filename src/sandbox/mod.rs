@@ -13,9 +13,5 @@ pub mod world;
 pub use faults::{Fault, Match, Misbehaviour};
 pub use port::lasting_port;
 pub use server::{Access, RecordedCall, Sandbox};
-pub use switches::{
-    CanceledSpelling, MissingRole, OfferToAnother, RateLimit, RefusalShape, RejectedAgain,
-    RejectedConsult, RejectedTransfer, RepeatOffer, ReplyQueue, SharedExternalId, Switches,
-    TableReads, TimedOut, TransferOfPending,
-};
+pub use switches::{RateLimit, Switches, TableReads};
 pub use world::{Endpoint, World};

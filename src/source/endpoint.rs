@@ -27,7 +27,6 @@ pub struct SourceSpec {
     pub name: String,
     /// Sources with the same one share conversations and tables.
     pub contact_center: ContactCenter,
-    pub vendor: String,
     /// Several = rotation: any that fits is good.
     pub secrets: Vec<SecretString>,
     /// Instead of the profile's `[verify]`.

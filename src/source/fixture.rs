@@ -23,7 +23,6 @@ pub(super) fn spec(secrets: &[&str]) -> SourceSpec {
     SourceSpec {
         name: "demo".to_owned(),
         contact_center: "demo".into(),
-        vendor: "test".to_owned(),
         secrets: secrets.iter().map(|secret| (*secret).into()).collect(),
         verify: None,
         options: serde_json::Map::new(),

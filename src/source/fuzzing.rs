@@ -137,7 +137,6 @@ fn signed_source(profile: &Arc<Profile>) -> Option<Source> {
     let spec = |secret: &str| SourceSpec {
         name: "fuzz".to_owned(),
         contact_center: "fuzz".into(),
-        vendor: profile.vendor().to_owned(),
         secrets: vec![SecretString::from(secret)],
         verify: None,
         options: serde_json::Map::new(),

@@ -23,13 +23,13 @@ mod template;
 mod verify;
 
 pub use answer::{AnswerPolicy, Reply};
-pub use decode::{Decode, Malformed};
+pub use decode::Malformed;
 pub use endpoint::{Source, SourceSpec};
 pub use handshake::HandshakeAnswer;
 pub use profile::{Profile, load_profiles};
 pub use reading::{Inspected, Reading};
 pub use request::Request;
-pub use verify::{Unsignable, Unverified};
+pub use verify::Unverified;
 
 /// At most `limit` characters of a sender's text, what cannot be printed escaped, fit for a message.
 fn shortened(text: &str, limit: usize) -> String {

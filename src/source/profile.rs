@@ -25,7 +25,6 @@ use crate::text_file;
 /// How one vendor is verified, read and answered.
 pub struct Profile {
     vendor: String,
-    file: PathBuf,
     pub(super) request: RequestSpec,
     pub(super) content_types: Vec<String>,
     pub(super) verify: VerifySpec,
@@ -100,7 +99,6 @@ impl Profile {
                 .content_types
                 .clone()
                 .unwrap_or_else(|| request.decode.default_content_types()),
-            file: toml_file,
             request,
             verify,
             handshakes,
@@ -114,12 +112,6 @@ impl Profile {
     #[must_use]
     pub fn vendor(&self) -> &str {
         &self.vendor
-    }
-
-    /// Its `vendor.toml`.
-    #[must_use]
-    pub fn file(&self) -> &Path {
-        &self.file
     }
 
     /// The largest body in bytes, where the vendor's is smaller than the intake's.

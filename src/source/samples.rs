@@ -30,7 +30,6 @@ pub const RECEIVED_AT: UnixMillis = UnixMillis(1_795_280_401_000);
 #[derive(Debug, Clone)]
 pub struct Sample {
     pub file: PathBuf,
-    pub description: String,
     request: RequestTemplate,
     /// Options of the source that the sample is for.
     pub options: Map<String, Value>,
@@ -41,7 +40,9 @@ pub struct Sample {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SampleJson {
-    description: String,
+    /// For the reader of the file.
+    #[serde(rename = "description")]
+    _description: String,
     #[serde(default)]
     headers: std::collections::BTreeMap<String, String>,
     #[serde(default)]
@@ -102,7 +103,6 @@ pub fn parse(file: &Path, text: &str) -> Result<Sample, Problem> {
     };
     Ok(Sample {
         file: file.to_owned(),
-        description: json.description,
         request: RequestTemplate::new(request)
             .map_err(|problem| Problem::in_file(file, problem))?,
         options: json.options,
@@ -217,7 +217,6 @@ pub fn unsigned(
     let spec = SourceSpec {
         name: name.to_owned(),
         contact_center: name.into(),
-        vendor: profile.vendor().to_owned(),
         secrets: vec!["sample-secret".into()],
         verify: Some(json!({ "scheme": "none" })),
         options: options.clone(),

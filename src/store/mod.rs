@@ -46,9 +46,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 pub use self::agenda::Agenda;
 pub use self::direct::{DirectDispatch, SendSlot};
 pub use self::open_error::OpenError;
-pub use self::record::{
-    CallRecord, ConversationRecord, EventRecord, Filter, LegRecord, Page, State,
-};
+pub use self::record::{ConversationRecord, EventRecord, Filter, Page, State};
 pub use self::request::{
     Acceptance, Claim, Counts, Delivery, DiscardAnswer, EventMeta, Failed, Health, Item, Limit,
     Refusal, ReplayAnswer, Settled,

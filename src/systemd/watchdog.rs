@@ -25,12 +25,11 @@ struct Heart {
     last: AtomicU64,
 }
 
-/// The heartbeat of one loop. Dropping it counts as a loop that is stuck (it panicked); an orderly end is
-/// [`Beat::retire`].
+/// The heartbeat of one loop. Dropping it counts as a loop that is stuck (it panicked); at an orderly end
+/// [`Watchdog::retire_all`] comes first.
 #[derive(Debug)]
 pub struct Beat {
     heart: Arc<Heart>,
-    watchdog: Watchdog,
 }
 
 /// What a look at all loops found.
@@ -52,7 +51,7 @@ impl Watchdog {
     fn register_at(&self, name: &'static str, allowance: Duration, now: Duration) -> Beat {
         let heart = Arc::new(Heart { name, allowance, last: AtomicU64::new(millis(now)) });
         self.loops().push(Arc::clone(&heart));
-        Beat { heart, watchdog: self.clone() }
+        Beat { heart }
     }
 
     /// Looks at all loops at `now` on [`clock::monotonic`].
@@ -152,11 +151,6 @@ impl Beat {
     #[must_use]
     pub fn interval(&self) -> Duration {
         self.heart.allowance / 3
-    }
-
-    /// Ends the watch of this loop in good order.
-    pub fn retire(self) {
-        self.watchdog.loops().retain(|heart| !Arc::ptr_eq(heart, &self.heart));
     }
 }
 

@@ -1,6 +1,6 @@
 //! Only documents of the tables that the configuration lists are called for.
 
-use awa_bridge::sandbox::Endpoint;
+use awa_bridge::testing::sandbox::Endpoint;
 use serde_json::{Value, json};
 
 use super::support::bridge::Bridge;

@@ -1,8 +1,8 @@
 //! Every documented answer to every call, in the shapes in which it may come: the right end after the right number of
 //! calls.
 
-use awa_bridge::sandbox::world::{ApiRequest, CALLER};
-use awa_bridge::sandbox::{Endpoint, Fault, Misbehaviour};
+use awa_bridge::testing::sandbox::world::{ApiRequest, CALLER};
+use awa_bridge::testing::sandbox::{Endpoint, Fault, Misbehaviour};
 use serde_json::{Value, json};
 
 use super::support::bridge::Bridge;
@@ -240,7 +240,7 @@ async fn an_accept_that_agent_or_time_has_overtaken_ends_with_the_agents_work() 
     let event = bridge.ends("second", "delivered").await;
     assert_eq!(event["reason"], "already_in_place", "in the agent's hands already");
     assert_eq!(bridge.calls(Endpoint::Accept).len(), 1);
-    let later = awa_bridge::clock::now().plus(60_000);
+    let later = awa_bridge::testing::clock::now().plus(60_000);
     bridge.sandbox.with_world(|world| world.tick(later));
     // The agent has answered a card that had gone: the work is brought to the agent, who talks to the caller.
     bridge.accept(&accept("late", "c-2")).await;
@@ -257,9 +257,10 @@ async fn an_offer_that_is_in_place_teaches_its_work_item_to_the_accept() {
     let body = json!({ "queue_id": "support-voice", "assignment": { "agent_sys_id": ADA } });
     let request = ApiRequest { method: "POST", path: &path, query: &[], body: Some(&body) };
     let first = bridge.sandbox.with_world(|world| {
-        world.answer(CALLER.parse().expect("a sys_id"), request, awa_bridge::clock::now()).body
-                ["result"]["work_item"]["sys_id"]
-                .clone()
+        world
+            .answer(CALLER.parse().expect("a sys_id"), request, awa_bridge::testing::clock::now())
+            .body["result"]["work_item"]["sys_id"]
+            .clone()
     });
     let message = format!("Work Item is already assigned to {ADA}");
     bridge.sandbox.script(Fault::on(Endpoint::Offer, Misbehaviour::SuccessFalse { message }));

@@ -1,6 +1,6 @@
 //! `servicenow.api_version`: a pinned version stands in the path of every request to AWA's APIs, and in no other.
 
-use awa_bridge::sandbox::Endpoint;
+use awa_bridge::testing::sandbox::Endpoint;
 use serde_json::{Value, json};
 
 use super::support::bridge::{Bridge, Setup, start_sandbox};

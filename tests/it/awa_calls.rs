@@ -1,6 +1,6 @@
 //! Every kind of event, all the way to ServiceNow: the requests, field by field, as the reference pages have them.
 
-use awa_bridge::sandbox::Endpoint;
+use awa_bridge::testing::sandbox::Endpoint;
 use serde_json::json;
 
 use super::support::bridge::{Bridge, Setup};
@@ -115,7 +115,8 @@ async fn a_reject_reason_by_display_value_is_resolved_for_the_channel() {
         bridge.accept(&reject).await;
         bridge.ends(&format!("r-{conversation}"), "delivered").await;
     }
-    let voice = awa_bridge::sandbox::world::sys_id_of("voice Not my expertise").to_string();
+    let voice =
+        awa_bridge::testing::sandbox::world::sys_id_of("voice Not my expertise").to_string();
     for reject in bridge.calls(Endpoint::Reject) {
         assert_eq!(reject.body.expect("a body")["reject_reason_id"], voice);
     }

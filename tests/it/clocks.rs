@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use awa_bridge::routing::UnixMillis;
-use awa_bridge::sandbox::{Endpoint, Fault, Misbehaviour, Switches};
+use awa_bridge::testing::routing::UnixMillis;
+use awa_bridge::testing::sandbox::{Endpoint, Fault, Misbehaviour, Switches};
 use serde_json::json;
 
 use super::support::bridge::{Bridge, Setup};

@@ -7,7 +7,7 @@ use super::support::program::{program, run};
 #[test]
 fn the_demonstration_ends_as_expected_in_under_ten_seconds_anywhere() {
     let elsewhere = tempfile::tempdir().expect("a temporary directory");
-    let started = awa_bridge::clock::instant();
+    let started = awa_bridge::testing::clock::instant();
     let (code, shown, errors) = run(program().arg("demo").current_dir(elsewhere.path()));
     assert_eq!(code, 0, "{shown}\n{errors}");
     assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());

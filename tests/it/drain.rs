@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use awa_bridge::sandbox::{Endpoint, Fault, Misbehaviour, Sandbox, Switches};
+use awa_bridge::testing::sandbox::{Endpoint, Fault, Misbehaviour, Sandbox, Switches};
 use serde_json::json;
 
 use super::support::bridge::{Setup, start_sandbox};

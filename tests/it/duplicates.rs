@@ -1,6 +1,6 @@
 //! The same event many times is one call, at once, later and after a restart.
 
-use awa_bridge::sandbox::Endpoint;
+use awa_bridge::testing::sandbox::Endpoint;
 use serde_json::json;
 
 use super::support::an_offer;

@@ -13,7 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use super::support::bridge::{Setup, start_sandbox};
 use super::support::program::{Home, run};
 use super::support::{an_offer, eventually};
-use awa_bridge::sandbox::{Sandbox, Switches};
+use awa_bridge::testing::sandbox::{Sandbox, Switches};
 
 /// An instance behind TLS, with a certificate of an authority of its own.
 struct Site {

@@ -1,6 +1,6 @@
 //! What one source does must not cost another its calls: rate and budget are for calls that leave, and the most urgent goes first.
 
-use awa_bridge::sandbox::{Endpoint, Fault, Misbehaviour};
+use awa_bridge::testing::sandbox::{Endpoint, Fault, Misbehaviour};
 use serde_json::{Value, json};
 
 use super::support::bridge::Bridge;

@@ -1,7 +1,7 @@
 //! What senders, operators and ServiceNow write goes through every output, and none of them takes a terminal, a log or a
 //! table over.
 
-use awa_bridge::sandbox::{Endpoint, Fault, Misbehaviour};
+use awa_bridge::testing::sandbox::{Endpoint, Fault, Misbehaviour};
 use serde_json::{Value, json};
 
 use super::support::bridge::{Setup, start_sandbox};

@@ -1,6 +1,6 @@
 //! An AWA that keeps to the letter of its pages and no further: look-ups that show nothing, odd shapes of success.
 
-use awa_bridge::sandbox::{Endpoint, Fault, Misbehaviour, Switches, TableReads};
+use awa_bridge::testing::sandbox::{Endpoint, Fault, Misbehaviour, Switches, TableReads};
 use serde_json::{Value, json};
 
 use super::support::bridge::{Bridge, Setup};

@@ -55,7 +55,7 @@ fn rooms_use_only_the_rooms_that_they_may() {
 #[test]
 fn every_room_is_in_the_table() {
     let listed: BTreeSet<String> = MAY_USE.iter().map(|(room, _)| (*room).to_owned()).collect();
-    let free = ["app", "lib", "main", "problem"].map(str::to_owned);
+    let free = ["app", "lib", "main", "problem", "testing"].map(str::to_owned);
     let rooms: BTreeSet<String> = sources("src").iter().map(|file| room_of(file)).collect();
     let unlisted: Vec<_> =
         rooms.iter().filter(|room| !listed.contains(*room) && !free.contains(room)).collect();

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::time::Duration;
 
-use awa_bridge::sandbox::{Fault, Misbehaviour};
+use awa_bridge::testing::sandbox::{Fault, Misbehaviour};
 use serde_json::json;
 
 use super::support::bridge::Bridge;
@@ -55,7 +55,7 @@ async fn bad_requests_get_their_status_and_a_problem() {
         ("POST", "/webhooks/native", "application/json", "{\"id\":", false, 401),
     ];
     for (method, path, content_type, body, signed, expected) in requests {
-        let timestamp = awa_bridge::clock::now().0 / 1000;
+        let timestamp = awa_bridge::testing::clock::now().0 / 1000;
         let method = method.parse::<reqwest::Method>().expect("a method");
         let name = format!("{method} {path} {content_type} signed={signed}");
         let mut request = bridge
@@ -85,7 +85,7 @@ async fn bad_requests_get_their_status_and_a_problem() {
 async fn an_old_timestamp_a_wrong_secret_and_a_changed_body_are_not_authentic() {
     let bridge = Bridge::start().await;
     let body = an_offer("e-1", "c-1").to_string();
-    let now = awa_bridge::clock::now().0 / 1000;
+    let now = awa_bridge::testing::clock::now().0 / 1000;
     let other = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     let signatures = [
         (now - 3_600, standard_webhooks(NATIVE_SECRET, "m", now - 3_600, body.as_bytes())),

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use awa_bridge::clock;
+use awa_bridge::testing::clock;
 
 use super::support::bridge::{Bridge, Setup, http_client, start_sandbox};
 use super::support::program::Home;

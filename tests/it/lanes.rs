@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use awa_bridge::sandbox::{Endpoint, Fault, Match, Misbehaviour};
+use awa_bridge::testing::sandbox::{Endpoint, Fault, Match, Misbehaviour};
 use serde_json::json;
 
 use super::support::bridge::Bridge;

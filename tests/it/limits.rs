@@ -1,6 +1,6 @@
 //! Bounds of what may be owed: whoever reaches one is turned away alone.
 
-use awa_bridge::sandbox::Switches;
+use awa_bridge::testing::sandbox::Switches;
 use reqwest::Response;
 use serde_json::{Value, json};
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use awa_bridge::sandbox::{Sandbox, Switches};
+use awa_bridge::testing::sandbox::{Sandbox, Switches};
 
 use super::support::bridge::{Setup, start_sandbox};
 use super::support::program::{Daemon, Home};
@@ -102,7 +102,7 @@ async fn a_stalled_log_reader_does_not_keep_the_daemon_from_stopping() {
     let mut daemon = stage.home.unheard(stage.command(), writer).await;
     assert_eq!(daemon.post(&an_offer("e-1", "c-1")).await, Some(202));
 
-    let asked = awa_bridge::clock::instant();
+    let asked = awa_bridge::testing::clock::instant();
     daemon.signal("TERM");
     assert_eq!(daemon.ended().await, Some(0));
     assert!(asked.elapsed() < STOPS_WITHIN, "{:?}", asked.elapsed());

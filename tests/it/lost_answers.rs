@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use awa_bridge::sandbox::{Endpoint, Fault, Misbehaviour};
+use awa_bridge::testing::sandbox::{Endpoint, Fault, Misbehaviour};
 use serde_json::{Value, json};
 
 use super::support::bridge::Bridge;

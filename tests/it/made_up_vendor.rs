@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use awa_bridge::sandbox::Endpoint;
-use awa_bridge::source::samples;
+use awa_bridge::testing::sandbox::Endpoint;
+use awa_bridge::testing::source::samples;
 use reqwest::Response;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -108,7 +108,7 @@ fn shipped() -> PathBuf {
 }
 
 async fn post(bridge: &Bridge, body: &Value, secret: &str) -> Response {
-    let timestamp = awa_bridge::clock::now().0 / 1000;
+    let timestamp = awa_bridge::testing::clock::now().0 / 1000;
     let body = body.to_string();
     let signature = hmac_hex(secret, format!("{timestamp}.{body}").as_bytes());
     bridge
@@ -144,7 +144,7 @@ async fn a_made_up_vendors_files_are_enough_to_offer_its_work() {
         mappings.path().display()
     );
     let bridge = Bridge::with(Setup { config, ..Setup::default() }).await;
-    let rings = json!([ring(awa_bridge::clock::now().0.into()), { "what": "weather", "no": 2 }, { "what": "?" }]);
+    let rings = json!([ring(awa_bridge::testing::clock::now().0.into()), { "what": "weather", "no": 2 }, { "what": "?" }]);
 
     let refused = post(&bridge, &rings, "another secret").await;
     assert_eq!(refused.status(), 401);

@@ -7,7 +7,7 @@ use super::support::bridge::Bridge;
 use super::support::sign::{NATIVE_SECRET, standard_webhooks};
 
 async fn post(bridge: &Bridge, content_type: &str, headers: &[(&str, &str)], body: &Value) -> u16 {
-    let timestamp = awa_bridge::clock::now().0 / 1000;
+    let timestamp = awa_bridge::testing::clock::now().0 / 1000;
     let id = format!("msg_{}", hex::encode(rand::random::<[u8; 8]>()));
     let text = body.to_string();
     let mut request = bridge

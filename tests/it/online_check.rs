@@ -1,8 +1,8 @@
 //! `check --online`: what ServiceNow lacks is named, with what to do, and the exit code says so.
 
-use awa_bridge::routing::SysId;
-use awa_bridge::sandbox::world::{CHAT, VOICE, sys_id_of};
-use awa_bridge::sandbox::{Access, Endpoint, Sandbox, Switches, TableReads};
+use awa_bridge::testing::routing::SysId;
+use awa_bridge::testing::sandbox::world::{CHAT, VOICE, sys_id_of};
+use awa_bridge::testing::sandbox::{Access, Endpoint, Sandbox, Switches, TableReads};
 
 use super::support::bridge::{Setup, start_sandbox};
 use super::support::program::{Home, run};
@@ -117,7 +117,7 @@ async fn credentials_instance_plugin_and_roles_are_told_apart() {
     assert!(line(&shown, "Manual Assignment").starts_with("ok "), "{shown}");
 
     let no_role = start_sandbox(Switches::default()).await;
-    let caller = id(awa_bridge::sandbox::world::CALLER);
+    let caller = id(awa_bridge::testing::sandbox::world::CALLER);
     no_role.with_world(|world| world.revoke(caller, "awa_integration_user"));
     let (code, shown) = check(&no_role, &Setup::default()).await;
     assert_eq!(code, 1, "{shown}");

@@ -1,6 +1,6 @@
 //! An operator's day at the terminal: lists, stories, replay, discard, trace, hold, and a daemon that is down.
 
-use awa_bridge::sandbox::{Endpoint, Fault, Misbehaviour};
+use awa_bridge::testing::sandbox::{Endpoint, Fault, Misbehaviour};
 use serde_json::{Value, json};
 
 use super::support::bridge::{Setup, start_sandbox};

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use awa_bridge::sandbox::Switches;
+use awa_bridge::testing::sandbox::Switches;
 use serde_json::{Value, json};
 
 use super::support::bridge::{Setup, start_sandbox};

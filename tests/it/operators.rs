@@ -1,6 +1,6 @@
 //! The admin address: health, metrics, the record of events and conversations.
 
-use awa_bridge::sandbox::{Fault, Misbehaviour};
+use awa_bridge::testing::sandbox::{Fault, Misbehaviour};
 use serde_json::{Value, json};
 
 use super::support::bridge::Bridge;

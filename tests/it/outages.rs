@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use awa_bridge::routing::UnixMillis;
-use awa_bridge::sandbox::{Access, Endpoint, Fault, Misbehaviour, Switches};
+use awa_bridge::testing::routing::UnixMillis;
+use awa_bridge::testing::sandbox::{Access, Endpoint, Fault, Misbehaviour, Switches};
 use serde_json::json;
 
 use super::support::bridge::Bridge;

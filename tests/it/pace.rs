@@ -1,6 +1,6 @@
 //! The rate as ServiceNow sees it, its Retry-After, and the rate limit rule that it shows.
 
-use awa_bridge::sandbox::{Access, Endpoint, Fault, Misbehaviour, RateLimit, Switches};
+use awa_bridge::testing::sandbox::{Access, Endpoint, Fault, Misbehaviour, RateLimit, Switches};
 use serde_json::{Value, json};
 
 use super::support::bridge::{Bridge, Setup};
@@ -20,7 +20,11 @@ async fn no_second_sees_more_than_the_quota_and_most_of_it_is_used() {
             .await;
     let lost = Fault::on(Endpoint::Offer, Misbehaviour::DropResponseAfterEffect);
     bridge.sandbox.script(Fault {
-        when: awa_bridge::sandbox::Match { probability: Some(0.2), seed: 7, ..lost.when.clone() },
+        when: awa_bridge::testing::sandbox::Match {
+            probability: Some(0.2),
+            seed: 7,
+            ..lost.when.clone()
+        },
         times: 20,
         ..lost
     });
@@ -101,7 +105,7 @@ async fn a_caller_who_is_gone_does_not_wait_for_half_an_hour() {
         let event = bridge.ends(id, "expired").await;
         let moment = |name: &str| {
             let text = event[name].as_str().expect("a time");
-            awa_bridge::routing::UnixMillis::from_rfc3339(text).expect("a time")
+            awa_bridge::testing::routing::UnixMillis::from_rfc3339(text).expect("a time")
         };
         let took = moment("settled_at").since(moment("received_at"));
         assert!(took < seconds * 1_000 + 1_000, "{id} took {took} ms");

@@ -1,7 +1,7 @@
 //! Callers' numbers and names, and secrets, are planted everywhere; none of them may come out where people or machines
 //! read along. The only door is the explicit look at a vendor's body.
 
-use awa_bridge::sandbox::{Fault, Misbehaviour};
+use awa_bridge::testing::sandbox::{Fault, Misbehaviour};
 use serde_json::{Value, json};
 
 use super::support::bridge::{Bridge, Setup, http_client, start_sandbox};
@@ -48,7 +48,7 @@ fn caller() -> Value {
 
 /// A Twilio reservation whose task carries the caller.
 async fn reservation(daemon: &Daemon, sid: &str, attributes: &str, token: Option<&str>) -> u16 {
-    let millis = awa_bridge::clock::now().0.to_string();
+    let millis = awa_bridge::testing::clock::now().0.to_string();
     let form = [
         ("EventType", "reservation.created"),
         ("Sid", sid),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use awa_bridge::sandbox::{Endpoint, Fault, Misbehaviour, Sandbox};
+use awa_bridge::testing::sandbox::{Endpoint, Fault, Misbehaviour, Sandbox};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

@@ -1,6 +1,6 @@
 //! A reload under a running daemon: what is different is said in words, a bad one changes nothing and is seen.
 
-use awa_bridge::sandbox::Endpoint;
+use awa_bridge::testing::sandbox::Endpoint;
 use serde_json::{Value, json};
 
 use super::support::bridge::{Bridge, Setup, start_sandbox};

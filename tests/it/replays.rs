@@ -1,8 +1,8 @@
 //! What came before an operator's replay stays in the event's story, also over a restart.
 
-use awa_bridge::clock;
-use awa_bridge::routing::{DocumentRef, SysId, TableName};
-use awa_bridge::sandbox::Sandbox;
+use awa_bridge::testing::clock;
+use awa_bridge::testing::routing::{DocumentRef, SysId, TableName};
+use awa_bridge::testing::sandbox::Sandbox;
 use serde_json::{Value, json};
 
 use super::support::bridge::{Setup, start_sandbox};

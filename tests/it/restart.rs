@@ -1,6 +1,6 @@
 //! The built program is killed or stopped at awkward moments: nothing that it answered is lost, nothing is done twice.
 
-use awa_bridge::sandbox::{Endpoint, Fault, Misbehaviour, Switches};
+use awa_bridge::testing::sandbox::{Endpoint, Fault, Misbehaviour, Switches};
 use serde_json::json;
 
 use super::support::bridge::{Setup, start_sandbox};

@@ -1,7 +1,9 @@
 //! A vendor that opens a new conversation for a transfer: both name the same document, and its card is moved in one order.
 
-use awa_bridge::sandbox::world::{WorkItem, WorkItemState};
-use awa_bridge::sandbox::{Endpoint, Fault, Misbehaviour, RecordedCall, Sandbox, Switches};
+use awa_bridge::testing::sandbox::world::{WorkItem, WorkItemState};
+use awa_bridge::testing::sandbox::{
+    Endpoint, Fault, Misbehaviour, RecordedCall, Sandbox, Switches,
+};
 use serde_json::{Value, json};
 
 use super::support::bridge::{Setup, start_sandbox};

@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
 
-use awa_bridge::sandbox::Switches;
+use awa_bridge::testing::sandbox::Switches;
 
 use super::support::bridge::{Setup, start_sandbox};
 use super::support::program::{Home, program, root, run, skipped};

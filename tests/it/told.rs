@@ -1,6 +1,6 @@
 //! What the log, `events show` and the metrics tell of the way to ServiceNow.
 
-use awa_bridge::sandbox::{Access, Endpoint, Fault, Misbehaviour, Switches, TableReads};
+use awa_bridge::testing::sandbox::{Access, Endpoint, Fault, Misbehaviour, Switches, TableReads};
 use serde_json::{Value, json};
 
 use super::support::bridge::{Setup, start_sandbox};
@@ -49,7 +49,7 @@ async fn a_start_with_the_instance_gone_or_silent_is_neither_slow_nor_loud() {
     let sandbox = start_sandbox(Switches::default()).await;
     sandbox.script(Fault::next(Misbehaviour::Hang).times(100));
     let home = Home::new(&sandbox.url(), &Setup::default());
-    let started = awa_bridge::clock::instant();
+    let started = awa_bridge::testing::clock::instant();
     let daemon = home.start().await;
     assert!(started.elapsed().as_millis() < 5_000, "{:?}", started.elapsed());
     assert!(lines(&daemon.log(), "WARN").is_empty(), "{}", daemon.log());

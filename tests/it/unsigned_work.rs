@@ -67,7 +67,7 @@ fn cases() -> Vec<Case> {
     const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
     const JSON: (&str, &str) = ("content-type", "application/json");
     let body = format!("[{}0]", many("0,", BODY - 2));
-    let now = (awa_bridge::clock::now().0 / 1000).to_string();
+    let now = (awa_bridge::testing::clock::now().0 / 1000).to_string();
     let mac = "v1,AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     let standard = |signature: &str| {
         let id = [("webhook-id", "m"), ("webhook-timestamp", now.as_str()), JSON];

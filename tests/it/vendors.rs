@@ -1,6 +1,6 @@
 //! Two real vendors by HTTP, signed as they sign: Twilio TaskRouter's forms, Amazon Connect's events over EventBridge.
 
-use awa_bridge::sandbox::Endpoint;
+use awa_bridge::testing::sandbox::Endpoint;
 use serde_json::{Value, json};
 
 use super::support::bridge::{Bridge, Setup};
@@ -32,7 +32,7 @@ async fn delivered(bridge: &Bridge, source: &str, id: &str) -> Value {
 #[tokio::test]
 async fn a_twilio_reservation_is_an_offer_and_its_acceptance_an_accept() {
     let bridge = Bridge::with(setup()).await;
-    let millis = awa_bridge::clock::now().0.to_string();
+    let millis = awa_bridge::testing::clock::now().0.to_string();
     let attributes =
         json!({ "servicenow_document": format!("interaction:{}", document("t-1")) }).to_string();
     for (sid, event_type) in [("EV1", "reservation.created"), ("EV2", "reservation.accepted")] {

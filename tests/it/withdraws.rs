@@ -1,7 +1,7 @@
 //! What a withdraw does about work that ServiceNow shows already, by configuration.
 
-use awa_bridge::sandbox::Endpoint;
-use awa_bridge::sandbox::world::{ConsultState, Document, WorkItem, WorkItemState};
+use awa_bridge::testing::sandbox::Endpoint;
+use awa_bridge::testing::sandbox::world::{ConsultState, Document, WorkItem, WorkItemState};
 use serde_json::json;
 
 use super::support::bridge::Bridge;
@@ -76,7 +76,7 @@ async fn a_card_that_went_by_itself_meanwhile_is_let_be() {
     let bridge = Bridge::configured("[withdraw]\naction = \"reject\"").await;
     bridge.accept(&an_offer("e-1", "c-1")).await;
     bridge.ends("e-1", "delivered").await;
-    let later = awa_bridge::clock::now().plus(60_000);
+    let later = awa_bridge::testing::clock::now().plus(60_000);
     bridge.sandbox.with_world(|world| world.tick(later));
     bridge.accept(&an_event("withdraw", "e-2", "c-1")).await;
     bridge.ends("e-2", "delivered").await;

@@ -118,7 +118,7 @@ fn missing_role(lower: &str) -> &'static str {
     }
 }
 
-/// The agent of "Work Item is already assigned to <agent>".
+/// The agent of `Work Item is already assigned to <agent>`.
 fn assigned_agent(text: &str) -> Option<&str> {
     const PART: &str = "already assigned to";
     let at = text.to_ascii_lowercase().find(PART)?;

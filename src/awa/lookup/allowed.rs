@@ -27,7 +27,7 @@ pub struct Probed {
     pub look_ups: LookUps,
     /// What ServiceNow said, or what went wrong.
     pub message: String,
-    /// What it says about the instance, for [`crate::awa::Pace`].
+    /// What it says about the instance, for [`crate::awa::pace::Pace`].
     pub signal: Signal,
     /// How many requests of the hourly budget it took.
     pub requests: u32,

@@ -1,4 +1,4 @@
-//! What an exchange says about the instance, and what may keep a call back: words that log, metrics and pace share.
+//! What an exchange says about the instance, and what may keep a call back.
 
 /// What an exchange says about the instance, whatever it means for the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,19 +32,4 @@ pub enum Why {
     Breaker,
     Unauthorised,
     Concurrency,
-}
-
-impl Why {
-    /// The reason's name in logs and metric labels.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::RateLimit => "rate_limit",
-            Self::Budget => "budget",
-            Self::RetryAfter => "retry_after",
-            Self::Breaker => "breaker",
-            Self::Unauthorised => "unauthorised",
-            Self::Concurrency => "concurrency",
-        }
-    }
 }

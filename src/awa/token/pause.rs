@@ -1,5 +1,5 @@
 //! The token endpoint's own pace: after a failure it is left alone for a moment, and longer after each that follows. A
-//! refusal of the credentials is not its business: for those [`Pace`](crate::awa::Pace) holds all calls.
+//! refusal of the credentials is not its business: for those [`Pace`](crate::awa::pace::Pace) holds all calls.
 
 use std::time::{Duration, Instant};
 

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::awa::Signal;
+use crate::awa::pace::Signal;
 use crate::routing::*;
 
 /// How ServiceNow, or the way to it, takes a question.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hyper::{HeaderMap, Method, StatusCode};
 use tokio::sync::{Notify, Semaphore};
 
-use crate::intake::{Desk, Ledger, Receipt};
+use crate::intake::desk::{Desk, Ledger, Receipt};
 use crate::routing::{ContactCenter, EventJson, RoutingEvent, UnixMillis};
 use crate::source::{AnswerPolicy, HandshakeAnswer, Malformed, Reading, Request, Unverified};
 use crate::store::{Delivery, Item, Refusal};

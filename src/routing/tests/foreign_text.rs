@@ -1,6 +1,7 @@
 //! Text of others is bounded, and nothing in it changes how the text around it is shown.
 
 use super::*;
+use crate::routing::text::MAX_CHARS;
 
 #[test]
 fn any_text_is_taken_cut_with_a_mark_and_without_hidden_characters() {

@@ -84,5 +84,4 @@ fn time_is_read_as_a_sentence_of_causes() {
     assert_eq!(NONE.to_string(), "no time");
     let some = Waited { rate_limit: 120, answer: 35, ..NONE };
     assert_eq!(some.to_string(), "rate_limit 120 ms, answer 35 ms");
-    assert_eq!(some.plus(some), Waited { rate_limit: 240, answer: 70, ..NONE });
 }

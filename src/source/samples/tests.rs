@@ -36,7 +36,6 @@ fn every_sample_that_can_be_signed_here_is_taken_for_its_vendors_and_forged_it_i
             let spec = SourceSpec {
                 name: "signed".to_owned(),
                 contact_center: "signed".into(),
-                vendor: vendor.clone(),
                 secrets: vec![secret.into()],
                 verify: None,
                 options: options.clone(),

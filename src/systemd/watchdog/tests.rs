@@ -47,16 +47,6 @@ fn a_loop_whose_beat_was_dropped_is_stuck() {
 }
 
 #[test]
-fn a_loop_that_ended_in_good_order_is_not_missed() {
-    let watchdog = Watchdog::default();
-    let _dispatcher = watched(&watchdog, "dispatcher", 60);
-
-    watched(&watchdog, "intake", 10).retire();
-
-    assert_eq!(watchdog.pulse(at(11)), Pulse::Steady);
-}
-
-#[test]
 fn a_beat_from_after_the_look_is_no_breach() {
     let watchdog = Watchdog::default();
     watched(&watchdog, "dispatcher", 10).beat_at(at(5));

@@ -1,6 +1,6 @@
 //! A disk that takes no more: the daemon says so, stops, and a fresh start has everything that was answered.
 
-use awa_bridge::sandbox::Switches;
+use awa_bridge::testing::sandbox::Switches;
 
 use super::super::support::bridge::{Bridge, Setup, start_sandbox};
 use super::super::support::program::Home;

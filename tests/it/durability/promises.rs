@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
-use awa_bridge::app::selftest::writer::{self, SOURCE};
-use awa_bridge::clock;
-use awa_bridge::store::{EventRecord, State, Store};
+use awa_bridge::testing::app::writer::{self, SOURCE};
+use awa_bridge::testing::clock;
+use awa_bridge::testing::store::{EventRecord, State, Store};
 
 /// What was asked of a store and what it has promised.
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! The machine's clock is set back by an hour while the bridge runs.
 
-use awa_bridge::routing::UnixMillis;
-use awa_bridge::sandbox::{Endpoint, Fault, Misbehaviour, Switches};
+use awa_bridge::testing::routing::UnixMillis;
+use awa_bridge::testing::sandbox::{Endpoint, Fault, Misbehaviour, Switches};
 use serde_json::json;
 
 use super::super::support::bridge::{Setup, start_sandbox};
@@ -45,7 +45,7 @@ async fn a_clock_set_back_an_hour_prolongs_no_pause_by_an_hour() {
 
     machine.clock_off_by(-HOUR);
     all_delivered_once(&daemon, &sandbox, &ids).await;
-    let now = awa_bridge::clock::now();
+    let now = awa_bridge::testing::clock::now();
     for call in sandbox.calls_to(Endpoint::Offer) {
         let body = call.body.expect("a body");
         let said = body["assignment"]["offered_on"].as_str().expect("a moment");

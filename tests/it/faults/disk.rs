@@ -1,6 +1,6 @@
 //! The file system turns read-only while the bridge runs, as Linux has it do after an error of the disk.
 
-use awa_bridge::sandbox::Switches;
+use awa_bridge::testing::sandbox::Switches;
 
 use super::super::support::bridge::{Setup, start_sandbox};
 use super::super::support::program::Home;

@@ -11,7 +11,7 @@ mod store_files;
 use std::path::Path;
 use std::process::Command;
 
-use awa_bridge::sandbox::{Endpoint, Fault, Misbehaviour, Sandbox, Switches};
+use awa_bridge::testing::sandbox::{Endpoint, Fault, Misbehaviour, Sandbox, Switches};
 use serde_json::{Value, json};
 
 use super::support::an_offer;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use awa_bridge::clock;
-use awa_bridge::sandbox::{Endpoint, Switches};
+use awa_bridge::testing::clock;
+use awa_bridge::testing::sandbox::{Endpoint, Switches};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};

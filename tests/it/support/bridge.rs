@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use awa_bridge::app::{self, Listeners};
-use awa_bridge::config::Settings;
-use awa_bridge::sandbox::{Endpoint, RecordedCall, Sandbox, Switches, World};
-use awa_bridge::shutdown::Shutdown;
+use awa_bridge::testing::Shutdown;
+use awa_bridge::testing::app::{self, Listeners};
+use awa_bridge::testing::config::Settings;
+use awa_bridge::testing::sandbox::{Endpoint, RecordedCall, Sandbox, Switches, World};
 use reqwest::{Client, Response};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -133,7 +133,7 @@ impl Bridge {
 
     /// Posts bytes to a source with a Standard Webhooks signature of now.
     pub(crate) async fn deliver(&self, source: &str, id: &str, body: &[u8]) -> Response {
-        let timestamp = awa_bridge::clock::now().0 / 1000;
+        let timestamp = awa_bridge::testing::clock::now().0 / 1000;
         self.http
             .post(format!("{}/webhooks/{source}", self.intake))
             .header("content-type", "application/json")
@@ -221,8 +221,8 @@ pub(crate) fn http_client() -> Client {
 /// A sandbox whose world has the queues, agents and reject reasons of the usual tables.
 pub(crate) async fn start_sandbox(switches: Switches) -> Sandbox {
     let mut world = World::demo();
-    let voice = awa_bridge::sandbox::world::VOICE;
-    let sales = awa_bridge::sandbox::world::sys_id_of("queue sales");
+    let voice = awa_bridge::testing::sandbox::world::VOICE;
+    let sales = awa_bridge::testing::sandbox::world::sys_id_of("queue sales");
     world.add_queue(sales, "Sales", Some("sales-voice"), voice);
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let sandbox = Sandbox::start(listener, world).expect("the sandbox starts");

@@ -19,7 +19,7 @@ pub(crate) const BUSY: &str = "4e93fa29b38023002e7b6e5f26a8dc20";
 
 /// The document of a conversation: always the same for the same name.
 pub(crate) fn document(conversation: &str) -> String {
-    awa_bridge::sandbox::world::sys_id_of(conversation).to_string()
+    awa_bridge::testing::sandbox::world::sys_id_of(conversation).to_string()
 }
 
 /// An offer to agent `ada` from queue `support`, happening now.
@@ -44,13 +44,13 @@ pub(crate) fn an_event(kind: &str, id: &str, conversation: &str) -> Value {
 
 /// The present, RFC 3339 with milliseconds.
 pub(crate) fn now() -> String {
-    awa_bridge::clock::now().to_string()
+    awa_bridge::testing::clock::now().to_string()
 }
 
 /// The present and so many milliseconds, which may be negative.
 pub(crate) fn from_now(ms: i64) -> String {
-    let now = awa_bridge::clock::now();
-    awa_bridge::routing::UnixMillis(now.0 + ms).to_string()
+    let now = awa_bridge::testing::clock::now();
+    awa_bridge::testing::routing::UnixMillis(now.0 + ms).to_string()
 }
 
 /// Adds or replaces members of a JSON object.

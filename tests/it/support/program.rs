@@ -223,7 +223,7 @@ impl Daemon {
     /// Posts an event to a source with the secret of `native`; none if no answer came.
     pub(crate) async fn post_to(&self, source: &str, body: &Value) -> Option<u16> {
         let id = format!("msg_{}", hex::encode(rand::random::<[u8; 8]>()));
-        let timestamp = awa_bridge::clock::now().0 / 1000;
+        let timestamp = awa_bridge::testing::clock::now().0 / 1000;
         let body = body.to_string();
         let signature = standard_webhooks(NATIVE_SECRET, &id, timestamp, body.as_bytes());
         let response = self
@@ -300,7 +300,7 @@ pub(crate) fn root() -> &'static Path {
 }
 
 fn free_port() -> u16 {
-    let listener = awa_bridge::sandbox::lasting_port().expect("a free port");
+    let listener = awa_bridge::testing::sandbox::lasting_port().expect("a free port");
     listener.local_addr().expect("its address").port()
 }
 

@@ -1,7 +1,7 @@
 //! Offer Work and Manual Assignment: every documented refusal, loose types, and the switches about them.
 
 use super::*;
-use crate::sandbox::{
+use crate::sandbox::switches::{
     MissingRole, OfferToAnother, RefusalShape, RepeatOffer, ReplyQueue, SharedExternalId,
 };
 

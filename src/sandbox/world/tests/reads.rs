@@ -2,7 +2,7 @@
 
 use super::super::query::{Query, Test};
 use super::*;
-use crate::sandbox::{CanceledSpelling, TableReads};
+use crate::sandbox::switches::{CanceledSpelling, TableReads};
 
 #[test]
 fn an_encoded_query_is_read() {

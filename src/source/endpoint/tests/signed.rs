@@ -229,12 +229,8 @@ fn signed_sample(
     sample: &Sample,
     (verify, secret, signed): &(Option<Value>, String, Signed),
 ) -> Option<(Source, Request)> {
-    let spec = SourceSpec {
-        vendor: profile.vendor().to_owned(),
-        verify: verify.clone(),
-        options: sample.options.clone(),
-        ..spec(&[secret])
-    };
+    let spec =
+        SourceSpec { verify: verify.clone(), options: sample.options.clone(), ..spec(&[secret]) };
     let source = Source::build(Arc::clone(profile), spec).ok()?;
     let mut request = sample.request(profile, "/webhooks/demo", RECEIVED_AT);
     request.headers.insert("x-id", "one".parse().unwrap());
