@@ -1,12 +1,11 @@
 //! A vendor's jq filter: compiled once, run over each decoded request.
 //!
 //! A run yields at most [`MAX_OUTPUTS`] values over an input of limited size and depth, takes at most [`MAX_STEPS`] steps
-//! (see [`meter`]), and cannot see the environment, the clock, the disk or the process. So it ends, whatever the filter
-//! says, and in the same way for the same request.
+//! (see [`meter`]), and cannot see the environment, the clock, the disk or the process. So every loop of a filter ends, and
+//! in the same way for the same request. Filters are the operator's own: what one step of theirs may make is not bounded.
 
 mod meter;
 mod natives;
-mod value;
 mod words;
 
 use std::path::Path;
@@ -17,7 +16,6 @@ use jaq_core::{Compiler, Ctx, Exn, Vars, load};
 use jaq_json::Val;
 
 use self::meter::{Allowance, Data, Program, Spent};
-use self::value::Metered;
 use super::decode::string_of;
 use super::shortened;
 use crate::problem::Problem;
@@ -33,12 +31,6 @@ const PRELUDE: &str = include_str!("filter/prelude.jq");
 
 /// The variables that are bound, in the order of [`Bindings`].
 const VARIABLES: [&str; 4] = ["$headers", "$query", "$options", "$received_at"];
-
-/// jq's definitions that loop until something holds: a mapping that uses one fails as soon as it does not hold.
-const ENDLESS: [&str; 4] = ["repeat", "while", "until", "combinations"];
-
-/// Definitions that come before jq's own.
-const METERED: &str = include_str!("filter/metered.jq");
 
 /// How many steps one run may take. An event of the shipped profiles takes some 200, a body of 256 KiB some 200,000.
 pub(super) const MAX_STEPS: u64 = 1_000_000;
@@ -91,16 +83,13 @@ pub(super) type Output = Result<Val, String>;
 impl Filter {
     /// Compiles a filter; the problems name the line.
     pub(super) fn compile(path: &Path, code: &str) -> Result<Self, Vec<Problem>> {
-        let ours = |code| {
-            load::parse(code, |parser| parser.defs())
-                .expect("it is part of the program and is compiled by every test")
-        };
-        let definitions = ours(METERED)
-            .into_iter()
-            .chain(jaq_core::defs().filter(|definition| !ENDLESS.contains(&definition.name)))
+        let prelude = load::parse(PRELUDE, |parser| parser.defs())
+            .expect("it is part of the program and is compiled by every test");
+        let definitions = jaq_core::defs()
             .chain(jaq_std::defs())
             .chain(jaq_json::defs())
-            .chain(ours(PRELUDE));
+            .filter(|definition| !natives::DENIED.contains(&definition.name))
+            .chain(prelude);
         let reads = Reads { headers: code.contains("$headers"), query: code.contains("$query") };
         let arena = Arena::default();
         let modules = Loader::new(definitions)
@@ -169,9 +158,9 @@ impl Filter {
         outputs: &mut Vec<Output>,
     ) -> Result<u64, Spent> {
         meter::within(allowance, || {
-            let variables = Vars::new(variables.iter().cloned().map(Metered));
+            let variables = Vars::new(variables.iter().cloned());
             let context = Ctx::<Data>::new(Program(&self.compiled.lut), variables);
-            for output in self.compiled.id.run((context, Metered(input.clone()))) {
+            for output in self.compiled.id.run((context, input.clone())) {
                 if outputs.len() == MAX_OUTPUTS {
                     outputs.push(Err(format!("the filter yields more than {MAX_OUTPUTS} values")));
                     return;
@@ -182,11 +171,7 @@ impl Filter {
                     )));
                     return;
                 }
-                outputs.push(output.map_err(explain).map(|value| {
-                    // Whoever reads it walks through all of it.
-                    value.weigh();
-                    value.0
-                }));
+                outputs.push(output.map_err(explain).inspect(meter::spend_walk));
             }
         })
     }
@@ -225,12 +210,12 @@ fn told(spent: Spent) -> String {
 }
 
 /// Says what failed without the value that it failed on: that value is the sender's.
-fn explain(exception: Exn<'_, Metered>) -> String {
+fn explain(exception: Exn<'_, Val>) -> String {
     let Ok(error) = exception.get_err() else {
         return "the filter ended itself".to_owned();
     };
     let value = error.into_val();
-    let text = string_of(&value.0).unwrap_or_else(|| value.to_string());
+    let text = string_of(&value).unwrap_or_else(|| value.to_string());
     let told = |start: &str| text.starts_with(start);
     if told("cannot use ") {
         let wanted = text.rsplit_once(" as ").map_or("", |(_, wanted)| wanted);

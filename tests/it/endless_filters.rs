@@ -1,4 +1,4 @@
-//! A vendor's filter that would never end, or eat all memory: its events are kept as dead letters, and nobody else notices.
+//! A vendor's filter that would never end: its events are kept as dead letters, and nobody else notices.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::support::bridge::{Bridge, Setup};
 use super::support::{an_event, with};
 
 /// Filters with what is said of each.
-const HOSTILE: [(&str, &str); 11] = [
+const HOSTILE: [(&str, &str); 10] = [
     ("def f: f; f", "steps"),
     ("def f: [f, f]; f", "steps"),
     ("def f: try f catch f; f", "steps"),
@@ -18,7 +18,6 @@ const HOSTILE: [(&str, &str); 11] = [
     ("def until(c; u): def r: if c then . else u | r end; r; until(false; .)", "steps"),
     ("reduce range(1e12) as $i (0; . + 1)", "steps"),
     ("[range(1e9)]", "steps"),
-    ("\"x\" * 1000000000", "steps"),
     ("def f: .a | f; path(f)", "steps"),
     ("reduce range(1e6) as $i (null; [.])", "steps"),
 ];

@@ -1,9 +1,8 @@
 //! What a run of a filter may cost, and how it is ended when that is used up.
 //!
-//! jaq cannot be interrupted, but whatever a filter does passes one of two places: it looks a term up in the program,
-//! or it does something to a value. Both pay here, in steps. Once nothing is left, the run is unwound to where it was
-//! started: nothing inside the filter can catch that. A step stands for some 50 to 100 ns, or for 64 bytes of new
-//! memory.
+//! jaq cannot be interrupted, but it looks up each term that it evaluates in the program, and each look-up pays a step
+//! here. Once nothing is left, the run is unwound to where it was started: nothing inside the filter can catch that. So
+//! every loop and every recursion ends. What one term does in itself, such as repeating a text, is not counted.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -11,17 +10,19 @@ use std::thread;
 
 use jaq_core::data::HasLut;
 use jaq_core::{DataT, Lut};
-
-use super::value::Metered;
+use jaq_json::Val;
 
 #[cfg(panic = "abort")]
 compile_error!("a filter is ended by unwinding its run");
 
-/// Metered values, and a look-up that costs a step.
+/// How deep a value may be that a filter yields: whoever reads it calls itself for each level.
+const MAX_DEPTH: u32 = 512;
+
+/// jaq's own values, and a look-up that costs a step.
 pub(super) struct Data;
 
 impl DataT for Data {
-    type V<'a> = Metered;
+    type V<'a> = Val;
     type Data<'a> = Program<'a>;
 }
 
@@ -31,7 +32,7 @@ pub(super) struct Program<'a>(pub(super) &'a Lut<Data>);
 
 impl<'a> HasLut<'a, Data> for Program<'a> {
     fn lut(&self) -> &'a Lut<Data> {
-        METER.with(|meter| meter.spend(1 + meter.surcharge.get() + meter.depth()));
+        METER.with(|meter| meter.spend(1 + meter.depth()));
         self.0
     }
 }
@@ -62,15 +63,13 @@ const BYTES_PASSED_A_STEP: usize = 2 << 10;
 
 struct Meter {
     left: Cell<u64>,
-    /// What each look-up costs beside its step.
-    surcharge: Cell<u64>,
     /// Where the run's stack begins, and how many bytes it may grow.
     stack: Cell<(usize, usize)>,
 }
 
 thread_local! {
     static METER: Meter =
-        const { Meter { left: Cell::new(0), surcharge: Cell::new(0), stack: Cell::new((0, 0)) } };
+        const { Meter { left: Cell::new(0), stack: Cell::new((0, 0)) } };
 }
 
 impl Meter {
@@ -97,27 +96,35 @@ impl Meter {
     }
 }
 
-/// Pays for something that a native filter or a value does.
+/// Pays for something that a native filter does.
 pub(super) fn spend(steps: u64) {
     METER.with(|meter| meter.spend(steps));
 }
 
-/// Pays for looking into a value: walks through values in values pass here at each level.
-pub(super) fn spend_look() {
-    METER.with(|meter| meter.spend(1 + meter.depth()));
-}
-
-/// Pays for that many bytes to be copied or looked through.
-pub(super) fn spend_size(size: usize) {
-    spend(size as u64 / 64 + 1);
-}
-
-/// Runs `work` with each look-up costing more.
-pub(super) fn surcharged<T>(steps: u64, work: impl FnOnce() -> T) -> T {
-    let before = METER.with(|meter| meter.surcharge.replace(steps));
-    let done = work();
-    METER.with(|meter| meter.surcharge.set(before));
-    done
+/// Pays for a walk through a whole value, and refuses one that is too deep. Parts of a value may be shared: what is small
+/// in memory can be endless to read.
+pub(super) fn spend_walk(value: &Val) {
+    fn walk(value: &Val, depth: u32) {
+        if depth > MAX_DEPTH {
+            stop(Spent::Depth);
+        }
+        match value {
+            Val::Null | Val::Bool(_) | Val::Num(_) => spend(1),
+            Val::BStr(text) | Val::TStr(text) => spend(1 + text.len() as u64 / 64),
+            Val::Arr(elements) => {
+                spend(1);
+                elements.iter().for_each(|element| walk(element, depth + 1));
+            }
+            Val::Obj(fields) => {
+                spend(1);
+                for (key, value) in fields.iter() {
+                    walk(key, depth + 1);
+                    walk(value, depth + 1);
+                }
+            }
+        }
+    }
+    walk(value, 0);
 }
 
 /// Ends the run that this thread is in.
@@ -131,7 +138,6 @@ pub(super) fn within(allowance: Allowance, work: impl FnOnce()) -> Result<u64, S
     let begin = std::ptr::from_ref(&here).addr();
     METER.with(|meter| {
         meter.left.set(allowance.steps);
-        meter.surcharge.set(0);
         meter.stack.set((begin, allowance.stack));
     });
     match catch_unwind(AssertUnwindSafe(work)) {

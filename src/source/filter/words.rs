@@ -8,7 +8,6 @@ use jaq_json::{Map, Rc, Val};
 
 use super::super::decode::{string_of, string_val};
 use super::meter::Data;
-use super::value::Metered;
 use crate::routing::UnixMillis;
 
 /// The filters with their names; `prelude.jq` defines the rest on top of them.
@@ -20,42 +19,30 @@ pub(super) fn words() -> Vec<Fun<Data>> {
         run(("as_document", v(0), |(_, input)| word(&input, as_document))),
         run(("document_in", v(1), |(mut context, input)| {
             let name = context.pop_var();
-            one(document_in(&input.0, &name.0))
+            one(document_in(&input, &name))
         })),
-        run(("own_events", v(0), |(_, input)| {
-            input.weigh();
-            Box::new(own_events(input.0).into_iter().map(|event| Ok(Metered(event))))
-        })),
+        run(("own_events", v(0), |(_, input)| Box::new(own_events(input).into_iter().map(Ok)))),
         run(("completed", v(1), |(mut context, input)| {
             let options = context.pop_var();
-            input.weigh();
-            one(completed(input.0, &options.0))
+            one(completed(input, &options))
         })),
         run(("is_one_of", v(1), |(mut context, input)| {
             let values = context.pop_var();
-            values.weigh();
-            one(Val::Bool(matches!(&values.0, Val::Arr(all) if all.contains(&input.0))))
+            one(Val::Bool(matches!(&values, Val::Arr(all) if all.contains(&input))))
         })),
         run(("time_or_null", v(0), |(_, input)| word(&input, time_or_null))),
         run(("from_epoch_s", v(0), |(_, input)| word(&input, from_epoch_s))),
         run(("from_epoch_ms", v(0), |(_, input)| word(&input, from_epoch_ms))),
-        run(("lower_keys", v(0), |(_, input)| {
-            input.weigh();
-            one(lower_keys(&input.0))
-        })),
+        run(("lower_keys", v(0), |(_, input)| word(&input, lower_keys))),
     ]
 }
 
-/// What a word makes of a text or a number; it does not look into anything else.
-fn word<'a>(input: &Metered, word: fn(&Val) -> Val) -> ValXs<'a, Metered> {
-    if matches!(input.0, Val::TStr(_) | Val::Num(_)) {
-        input.weigh();
-    }
-    one(word(&input.0))
+fn word<'a>(input: &Val, word: fn(&Val) -> Val) -> ValXs<'a, Val> {
+    one(word(input))
 }
 
-fn one<'a>(value: Val) -> ValXs<'a, Metered> {
-    bome(Ok(Metered(value)))
+fn one<'a>(value: Val) -> ValXs<'a, Val> {
+    bome(Ok(value))
 }
 
 /// A string that is not empty, or a number digit for digit.

@@ -1,9 +1,9 @@
-//! Filters that would run for ever, eat all memory or exhaust the stack.
+//! Filters that would loop for ever, or exhaust the stack.
 
 use super::*;
 
 /// Each uses up any number of steps; it is tried with few.
-const ENDLESS_OR_HUGE: [&str; 40] = [
+const ENDLESS: [&str; 26] = [
     "def f: f; f",
     "def f: [f, f]; f",
     "def f: 1 + f; f",
@@ -29,43 +29,20 @@ const ENDLESS_OR_HUGE: [&str; 40] = [
     "last(range(0; 1; 0))",
     "[skip(1e18; range(1e18))]",
     "isempty(range(1e18) | empty)",
-    "\"x\" * 1000000000",
-    "\"x\" * 100000000000000000000000",
-    "\"\" * 9223372036854775807",
-    "reduce range(100) as $i (\"x\"; . + .)",
-    "reduce range(100) as $i (\"x\"; \"\\(.)\\(.)\")",
-    "reduce range(100) as $i ([1]; . + .)",
-    "reduce range(100) as $i ([1]; [.[], .[]])",
-    "reduce range(100) as $i ([1]; [., .]) | tojson",
-    "reduce range(100) as $i ([1]; [., .]) | [..] | length",
-    "reduce range(100) as $i ([1]; [., .]) | . == (.[0] | [., .])",
     "reduce range(100) as $i ([1]; [., .])",
-    "reduce range(200) as $i (3; . * .)",
-    "\"aaaaaaaaaaaaaaaaaaaaaaaa\" | test(\"((a{1000}){1000}){1000}\")",
-    "\"a\" * 65536 | gsub(\"a*b|a\"; \"\")",
-    "[range(2000)] | [., .] | contains([., .])",
 ];
 
-/// Each makes something so deep or so large that to walk through it, or to let go of it, is the danger.
-const DEEP: [&str; 13] = [
+/// Each makes something so deep that to let go of it, or to yield it, is the danger.
+const DEEP: [&str; 4] = [
     "def f(g): f(g | .); f(.)",
     "def f: .a | f; path(f)",
     "reduce range(1e6) as $i (null; [.])",
     "reduce range(1e5) as $i (null; [.])",
-    "reduce range(1e5) as $i (null; [.]) | last(..)",
-    "reduce range(1e5) as $i (null; [.]) | .. |= .",
-    "reduce range(1e5) as $i (null; [.]) | last(path(..))",
-    "reduce range(1e5) as $i (null; [.]) | tojson",
-    "reduce range(1e5) as $i (null; [.]) | . == .",
-    "reduce range(1e5) as $i (null; [.]) | error",
-    "reduce range(1e5) as $i (null; [.]) | {(.): 1}",
-    "[range(300000)] | . as $all | .[] as $x | .[$x] |= . + 1 | empty",
-    "[range(100000)] | [.[] as $x | . - [$x]]",
 ];
 
 #[test]
 fn a_filter_cannot_go_on_when_its_steps_are_used_up() {
-    for code in ENDLESS_OR_HUGE {
+    for code in ENDLESS {
         for code in [code.to_owned(), format!("[try ({code}) catch 1, ({code})?, (({code}) // 2)]")]
         {
             let filter = Filter::compile(Path::new("events.jq"), &code).unwrap();
