@@ -19,8 +19,8 @@ pub mod config {
 
 pub mod routing {
     pub use crate::routing::{
-        ContactCenter, DocumentRef, EventJson, OfferDefaults, RoutingEvent, Rules, SysId,
-        TableName, UnixMillis,
+        ContactCenter, DocumentRef, EventJson, EventRecord, OfferDefaults, RoutingEvent, Rules,
+        State, SysId, TableName, UnixMillis,
     };
 }
 
@@ -47,7 +47,7 @@ pub mod source {
 }
 
 pub mod store {
-    pub use crate::store::{Delivery, EventRecord, Item, Limits, RulesFor, Settings, State, Store};
+    pub use crate::store::{Delivery, Item, Limits, RulesFor, Settings, Store};
 }
 
 /// The targets of `fuzz/`: each takes any bytes and panics where a promise is broken.

@@ -10,8 +10,8 @@ use serde_json::json;
 
 use super::answer::{self, Body};
 use super::{Admin, access};
-use crate::routing::ForeignText;
-use crate::store::{DiscardAnswer, Failed, Filter, ReplayAnswer, Settled, State};
+use crate::routing::{ForeignText, State};
+use crate::store::{DiscardAnswer, Failed, Filter, ReplayAnswer, Settled};
 use crate::{clock, report};
 
 /// How many events one page has where the request does not say.

@@ -6,8 +6,8 @@ use metrics::{counter, gauge, histogram};
 
 use crate::clock;
 use crate::metrics as names;
-use crate::routing::{CallKind, Kind, UnixMillis};
-use crate::store::{Filter, Refusal, State, Store};
+use crate::routing::{CallKind, Kind, State, UnixMillis};
+use crate::store::{Filter, Refusal, Store};
 
 /// Calls in the order of the contract's kinds.
 const CALLS: [CallKind; 8] = [

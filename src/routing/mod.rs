@@ -13,6 +13,7 @@ mod event_json;
 mod id;
 mod leg;
 mod outbox;
+mod record;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,9 @@ pub use leg::{Leg, Recent};
 pub use outbox::{
     Answer, Attempt, Brought, Ended, Entry, EntryId, Missing, Outcome, Pause, PauseCause, Reason,
     Stage, Step, Story,
+};
+pub use record::{
+    CallRecord, ConversationRecord, EarlierRecord, EventRecord, LegRecord, Page, State,
 };
 pub use rules::{Doubt, OfferDefaults, Replace, Rules, WithdrawAction};
 pub use text::{ForeignText, is_hidden, visible, visible_line};

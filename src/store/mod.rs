@@ -46,7 +46,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 pub use self::agenda::Agenda;
 pub use self::direct::{DirectDispatch, SendSlot};
 pub use self::open_error::OpenError;
-pub use self::record::{ConversationRecord, EventRecord, Filter, Page, State};
+pub use self::record::Filter;
 pub use self::request::{
     Acceptance, Claim, Counts, Delivery, DiscardAnswer, EventMeta, Failed, Health, Item, Limit,
     Refusal, ReplayAnswer, Settled,
@@ -58,7 +58,8 @@ use self::space::SpaceWatch;
 use self::writer::{Queued, Replied, Request, Terms, Wish, Writer};
 use crate::contained::{panic_message, supervised_thread};
 use crate::routing::{
-    Answer, AwaReply, ContactCenter, EntryId, LaneKey, Rules, UnixMillis, Waited,
+    Answer, AwaReply, ContactCenter, ConversationRecord, EntryId, EventRecord, LaneKey, Page,
+    Rules, UnixMillis, Waited,
 };
 
 /// How many requests may wait for the writer.

@@ -14,13 +14,13 @@ use std::time::Duration;
 use super::lane::read_event_row;
 use super::layout::{self, Prefix};
 use super::pack::{self, Pack};
-use super::record::{ConversationRecord, EventRecord, Filter, Page, State};
+use super::record::Filter;
 use super::request::Failed;
 use super::row::{RowError, Rows};
 use super::rows::{Content, ConversationRow, EntryRow, EventRow, Runs, StoryRow, decode};
 use super::shared::Shared;
 use super::shelf;
-use crate::routing::{ConversationId, LaneKey};
+use crate::routing::{ConversationId, ConversationRecord, EventRecord, LaneKey, Page, State};
 
 /// How many events are looked at for one page.
 const LOOKED_AT: usize = 2_000;

@@ -19,7 +19,7 @@ use bytes::Bytes;
 use super::*;
 use crate::routing::{
     ContactCenter, ConversationId, Directory, DocumentJson, EventJson, ExternalId, QueueRow,
-    ReasonRow, RoutingEvent, SysId, VendorAgentId, VendorQueueId,
+    ReasonRow, RoutingEvent, State, SysId, VendorAgentId, VendorQueueId,
 };
 
 const NOON: UnixMillis = UnixMillis(1_795_262_400_000);

@@ -15,7 +15,7 @@ use crate::dispatch::{Delays, Dispatch};
 use crate::report::Repeats;
 use crate::routing::*;
 use crate::shutdown::Shutdown;
-use crate::store::{self, Delivery, Item, RulesFor, State, Store};
+use crate::store::{self, Delivery, Item, RulesFor, Store};
 
 struct Tables(Arc<Rules>);
 

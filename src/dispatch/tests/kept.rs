@@ -14,8 +14,7 @@ use super::history::NOON;
 use super::witness::{Ended, number_of};
 use crate::routing::*;
 use crate::store::{
-    Acceptance, Delivery, DiscardAnswer, Item, ReplayAnswer, RulesFor, Settings, Settled, State,
-    Store,
+    Acceptance, Delivery, DiscardAnswer, Item, ReplayAnswer, RulesFor, Settings, Settled, Store,
 };
 
 /// A year: histories are about what is remembered.

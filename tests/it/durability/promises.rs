@@ -5,7 +5,8 @@ use std::path::Path;
 
 use awa_bridge::testing::app::writer::{self, SOURCE};
 use awa_bridge::testing::clock;
-use awa_bridge::testing::store::{EventRecord, State, Store};
+use awa_bridge::testing::routing::{EventRecord, State};
+use awa_bridge::testing::store::Store;
 
 /// What was asked of a store and what it has promised.
 #[derive(Default)]
