@@ -55,7 +55,7 @@ pub const CLOCK_OFFSET: &str = "awa_bridge_clock_offset_seconds";
 pub const RATE_RULE_LIMIT: &str = "awa_bridge_servicenow_rate_limit_requests";
 /// When that hour ends, in seconds since 1970. Label: `rule`.
 pub const RATE_RULE_RESET: &str = "awa_bridge_servicenow_rate_limit_reset_timestamp_seconds";
-/// From a commit's first record until its journal is synced.
+/// From the first row of a commit until it is synced.
 pub const STORE_COMMIT_DURATION: &str = "awa_bridge_store_commit_duration_seconds";
 /// Events read from webhook requests. Labels: `source`, `result` (accepted, duplicate, ignored).
 pub const INTAKE_EVENTS: &str = "awa_bridge_intake_events_total";
@@ -154,7 +154,7 @@ const HISTOGRAMS: [(&str, &str); 5] = [
     (AWA_REQUEST_DURATION, "From the start of a call to ServiceNow to the end of its answer"),
     (EVENT_TO_CALL, "From an event's receipt to the moment its first request leaves"),
     (RATE_LIMIT_WAIT, "What a call waited for the rate limit"),
-    (STORE_COMMIT_DURATION, "From a commit's first record until its journal is synced"),
+    (STORE_COMMIT_DURATION, "From the first row of a commit until it is synced"),
     (INTAKE_DURATION, "From a webhook request's head to its answer"),
 ];
 

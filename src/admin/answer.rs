@@ -23,7 +23,7 @@ pub(super) fn text(status: u16, content_type: &'static str, text: String) -> Res
 }
 
 /// Bytes of which nothing is known.
-pub(super) fn bytes(bytes: Vec<u8>) -> Response<Body> {
+pub(super) fn bytes(bytes: Bytes) -> Response<Body> {
     response(200, "application/octet-stream", bytes)
 }
 
@@ -55,8 +55,8 @@ pub(super) fn problems(status: u16, title: &str, problems: &[String]) -> Respons
     response(status, "application/problem+json", body.to_string().into_bytes())
 }
 
-fn response(status: u16, content_type: &'static str, body: Vec<u8>) -> Response<Body> {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+fn response(status: u16, content_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() =
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

@@ -1,6 +1,7 @@
-//! Where questions that read the store are answered: on threads that may block, a few at a time, so that operators who ask for
-//! much wait for each other and webhooks wait for none of them.
+//! Where questions that read the store are answered: a few at a time, so that operators who ask for much wait for each other and
+//! webhooks wait for none of them.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ impl Reads {
     /// end, whether anybody still waits or not.
     pub(super) async fn ask(
         &self,
-        question: impl FnOnce() -> Response<Body> + Send + 'static,
+        question: impl Future<Output = Response<Body>> + Send + 'static,
     ) -> Response<Body> {
         self.look_up(question).await.unwrap_or_else(|refused| refused)
     }
@@ -43,62 +44,71 @@ impl Reads {
     /// The answer to whoever asked.
     pub(super) async fn look_up<T: Send + 'static>(
         &self,
-        question: impl FnOnce() -> T + Send + 'static,
+        question: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, Response<Body>> {
         let place = Arc::clone(&self.places).acquire_owned();
         let Ok(Ok(place)) = tokio::time::timeout(PATIENCE, place).await else {
             return Err(answer::busy("Too many questions are being answered", RETRY_AFTER));
         };
-        let asked = tokio::task::spawn_blocking(move || {
-            let answer = question();
+        let asked = tokio::spawn(async move {
+            let answer = question.await;
             drop(place);
             answer
         });
         asked.await.map_err(|error| {
-            tracing::error!(%error, "A question of an operator ended in a defect of the program");
+            tracing::error!(%error, "A question of an operator panicked");
             answer::problem(500, "The question ended in a defect of the program")
         })
     }
 }
 
+/// Writes a long answer beside the runtime, whose threads webhooks need.
+pub(super) async fn written(
+    write: impl FnOnce() -> Response<Body> + Send + 'static,
+) -> Response<Body> {
+    tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "An answer to an operator panicked");
+        answer::problem(500, "The question ended in a defect of the program")
+    })
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
+    use tokio::sync::watch;
 
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn questions_run_beside_the_runtime_and_who_waits_too_long_is_told_to_come_again() {
+    async fn who_waits_too_long_is_told_to_come_again() {
         let reads = Reads::default();
-        let (release, released) = mpsc::channel::<()>();
-        let released = Arc::new(std::sync::Mutex::new(released));
+        let (release, released) = watch::channel(false);
         let slow = || {
-            let released = Arc::clone(&released);
-            reads.ask(move || {
-                released.lock().unwrap().recv().unwrap_err();
+            let mut released = released.clone();
+            reads.ask(async move {
+                released.wait_for(|released| *released).await.unwrap();
                 answer::problem(404, "slow")
             })
         };
         let quick = async {
             let later = tokio::time::advance(PATIENCE * 2);
-            let quick = reads.ask(|| answer::problem(404, "quick"));
+            let quick = reads.ask(async { answer::problem(404, "quick") });
             let (answered, ()) = tokio::join!(quick, later);
-            // The runtime's only thread is free all the while.
-            drop(release);
+            release.send(true).unwrap();
             answered
         };
         let (one, two, three) = tokio::join!(slow(), slow(), quick);
         assert_eq!((one.status().as_u16(), two.status().as_u16()), (404, 404));
         assert_eq!(three.status().as_u16(), 503);
         assert!(three.headers().contains_key(hyper::header::RETRY_AFTER));
-        assert_eq!(reads.ask(|| answer::problem(404, "again")).await.status().as_u16(), 404);
+        assert_eq!(reads.ask(async { answer::problem(404, "again") }).await.status().as_u16(), 404);
     }
 
     #[tokio::test]
     async fn a_defect_costs_one_answer() {
         let reads = Reads::default();
         for _ in 0..=AT_ONCE {
-            assert_eq!(reads.ask(|| panic!("a defect")).await.status().as_u16(), 500);
+            assert_eq!(reads.ask(async { panic!("a defect") }).await.status().as_u16(), 500);
         }
+        assert_eq!(written(|| panic!("a defect")).await.status().as_u16(), 500);
     }
 }

@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::json;
 
 use super::answer::{self, Body};
-use super::{Admin, access};
+use super::{Admin, access, reads};
 use crate::routing::{ForeignText, State};
 use crate::store::{DiscardAnswer, Failed, Filter, ReplayAnswer, Settled};
 use crate::{clock, report};
@@ -53,7 +53,7 @@ pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts) -> Response<Bod
         ["readyz"] if get => readiness(admin, authorised),
         ["metrics"] if get => {
             let page = Arc::clone(admin);
-            let page = move || answer::text(200, METRICS, (page.metrics)());
+            let page = reads::written(move || answer::text(200, METRICS, (page.metrics)()));
             admin.reads.metrics.ask(page).await
         }
         ["v1", "events"] if get => list(admin, &query).await,
@@ -150,10 +150,11 @@ async fn list(admin: &Admin, query: &HashMap<String, String>) -> Response<Body> 
         cursor: text("cursor"),
     };
     let store = admin.store.clone();
-    #[expect(clippy::disallowed_methods, reason = "asked beside the runtime")]
-    let question = move || match store.events(&filter) {
-        Ok(page) => answer::json(200, &page),
-        Err(error) => answer::problem(503, &error.to_string()),
+    let question = async move {
+        match store.events(filter).await {
+            Ok(page) => reads::written(move || answer::json(200, &page)).await,
+            Err(error) => answer::problem(503, &error.to_string()),
+        }
     };
     admin.reads.store.ask(question).await
 }
@@ -161,11 +162,10 @@ async fn list(admin: &Admin, query: &HashMap<String, String>) -> Response<Body> 
 /// The event of that id in every source that has one.
 async fn of_id(admin: &Admin, id: String) -> Response<Body> {
     let (store, sources) = (admin.store.clone(), (admin.sources)());
-    #[expect(clippy::disallowed_methods, reason = "asked beside the runtime")]
-    let question = move || {
+    let question = async move {
         let mut events = Vec::new();
         for source in sources {
-            match store.event(&source, &id) {
+            match store.event(&source, &id).await {
                 Ok(found) => events.extend(found),
                 Err(error) => return answer::problem(503, &error.to_string()),
             }
@@ -178,11 +178,12 @@ async fn of_id(admin: &Admin, id: String) -> Response<Body> {
 async fn show(admin: &Admin, source: &str, id: &str) -> Response<Body> {
     let store = admin.store.clone();
     let (source, id) = (source.to_owned(), id.to_owned());
-    #[expect(clippy::disallowed_methods, reason = "asked beside the runtime")]
-    let question = move || match store.event(&source, &id) {
-        Ok(Some(event)) => answer::json(200, &event),
-        Ok(None) => not_found(),
-        Err(error) => answer::problem(503, &error.to_string()),
+    let question = async move {
+        match store.event(&source, &id).await {
+            Ok(Some(event)) => answer::json(200, &event),
+            Ok(None) => not_found(),
+            Err(error) => answer::problem(503, &error.to_string()),
+        }
     };
     admin.reads.store.ask(question).await
 }
@@ -196,16 +197,17 @@ async fn body(
 ) -> Response<Body> {
     let store = admin.store.clone();
     let (source, id, by) = (source.to_owned(), id.to_owned(), who(query).to_owned());
-    #[expect(clippy::disallowed_methods, reason = "asked beside the runtime")]
-    let question = move || match store.body(&source, &id) {
-        Ok(Some(body)) => {
-            tracing::info!(source, event_id = id, by, "An operator looks at the vendor's body");
-            answer::bytes(body)
+    let question = async move {
+        match store.body(&source, &id).await {
+            Ok(Some(body)) => {
+                tracing::info!(source, event_id = id, by, "An operator looks at the vendor's body");
+                answer::bytes(body)
+            }
+            Ok(None) => {
+                answer::problem(404, "No body is kept for this event; they are erased with time")
+            }
+            Err(error) => answer::problem(503, &error.to_string()),
         }
-        Ok(None) => {
-            answer::problem(404, "No body is kept for this event; they are erased with time")
-        }
-        Err(error) => answer::problem(503, &error.to_string()),
     };
     admin.reads.store.ask(question).await
 }
@@ -213,11 +215,12 @@ async fn body(
 async fn conversation_of(admin: &Admin, source: &str, conversation: &str) -> Response<Body> {
     let contact_center = (admin.contact_center)(source).unwrap_or_else(|| source.to_owned());
     let (store, conversation) = (admin.store.clone(), conversation.to_owned());
-    #[expect(clippy::disallowed_methods, reason = "asked beside the runtime")]
-    let question = move || match store.conversation(&contact_center, &conversation) {
-        Ok(Some(record)) => answer::json(200, &record),
-        Ok(None) => answer::problem(404, "No such conversation is known for this source"),
-        Err(error) => answer::problem(503, &error.to_string()),
+    let question = async move {
+        match store.conversation(&contact_center, &conversation).await {
+            Ok(Some(record)) => reads::written(move || answer::json(200, &record)).await,
+            Ok(None) => answer::problem(404, "No such conversation is known for this source"),
+            Err(error) => answer::problem(503, &error.to_string()),
+        }
     };
     admin.reads.store.ask(question).await
 }
@@ -239,8 +242,8 @@ async fn who_did(
 ) -> Result<String, Response<Body>> {
     let now = format!("{} {verb} at {}", who(query), clock::now());
     let (store, source, id) = (admin.store.clone(), source.to_owned(), id.to_owned());
-    #[expect(clippy::disallowed_methods, reason = "asked beside the runtime")]
-    let before = move || store.event(&source, &id).ok().flatten().and_then(|event| event.by);
+    let before =
+        async move { store.event(&source, &id).await.ok().flatten().and_then(|event| event.by) };
     let before = admin.reads.store.look_up(before).await?.unwrap_or_default();
     let mut all: Vec<&str> = before.split("; ").filter(|one| !one.is_empty()).collect();
     all.push(&now);

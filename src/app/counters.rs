@@ -80,14 +80,9 @@ pub(super) fn of_the_program() {
 
 /// What is counted by source; asked again after a reload that may have brought new ones.
 pub(super) async fn of_sources(store: Store, sources: Vec<String>) {
-    let counted = tokio::task::spawn_blocking(move || {
-        for source in sources {
-            of_source(&source);
-            last_event(&store, &source, clock::now());
-        }
-    });
-    if let Err(error) = counted.await {
-        tracing::error!(%error, "The counters of a source begin with its first event");
+    for source in sources {
+        of_source(&source);
+        last_event(&store, &source, clock::now()).await;
     }
 }
 
@@ -117,10 +112,9 @@ fn of_source(source: &str) {
 
 /// When the last event of a source came, as far as the store remembers; `now` where it remembers none, so that the
 /// source is not missed before it could be heard.
-#[expect(clippy::disallowed_methods, reason = "its callers are beside the runtime")]
-fn last_event(store: &Store, source: &str, now: UnixMillis) {
+async fn last_event(store: &Store, source: &str, now: UnixMillis) {
     let filter = Filter { source: Some(source.to_owned()), limit: 1, ..Filter::default() };
-    let newest = store.events(&filter).ok().and_then(|page| page.events.first().cloned());
+    let newest = store.events(filter).await.ok().and_then(|page| page.events.first().cloned());
     let at = newest.map_or(now, |event| event.received_at);
     let seconds = Duration::from_millis(at.since(UnixMillis(0))).as_secs_f64();
     gauge!(names::LAST_EVENT, "source" => source.to_owned()).set(seconds);

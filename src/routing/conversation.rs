@@ -162,12 +162,6 @@ impl Conversation {
         }
     }
 
-    /// Whether nothing is owed.
-    #[must_use]
-    pub const fn is_idle(&self) -> bool {
-        self.entries.is_empty()
-    }
-
     /// The entries, in order of arrival.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().map(AsRef::as_ref)

@@ -18,7 +18,7 @@ pub trait SendSlot: Send {
 
 /// A claim that leaves with the commit in the making.
 pub(super) struct PendingSend {
-    pub(super) exit: Box<dyn SendSlot>,
+    pub(super) slot: Box<dyn SendSlot>,
     pub(super) lane: LaneKey,
     pub(super) entry: EntryId,
     pub(super) claim: Claim,
@@ -26,7 +26,7 @@ pub(super) struct PendingSend {
 
 impl PendingSend {
     pub(super) fn leave(self) {
-        let Self { exit, lane, entry, claim } = self;
-        exit.leave(lane, entry, claim);
+        let Self { slot, lane, entry, claim } = self;
+        slot.leave(lane, entry, claim);
     }
 }

@@ -1,65 +1,54 @@
 //! The durable store: what was accepted is on disk before it is answered, and what is to be sent is on disk before it is sent.
 //!
 //! Its words are events and entries; keys, rows and sled stay inside, so that another engine could stand behind the same
-//! words. One thread owns all writes and runs `decide` (`writer`); everyone else asks it through a bounded queue or reads. A commit
-//! is on disk when it is in the `journal`, and visible from then on (`memtable`); the `keeper` moves it into sled behind. It never
-//! calls ServiceNow, never reads the wall clock but through the function it is given, and never starts afresh over a store that it cannot read.
+//! words. One thread owns all writes (`writer`): it decides what has queued up (`group`), has an engine write what that changes
+//! (`embedded`), and answers; everyone else asks it through a bounded queue, or reads. It never calls ServiceNow, never reads the wall clock but through the function it is given, and never starts afresh over a store that it cannot read.
 
 mod agenda;
-mod apart;
+mod changes;
 mod direct;
-mod directory;
-mod durable;
+mod embedded;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-mod ids;
-mod journal;
-mod keeper;
+mod group;
+mod hashes;
+mod index;
 mod lane;
-mod layout;
-mod ledger;
-mod memtable;
-mod open;
 mod open_error;
-mod own_file;
-mod pack;
 mod read;
 mod record;
+mod records;
 mod request;
-mod row;
-mod rows;
 mod settings;
 mod shared;
-mod shelf;
 mod space;
-mod tally;
 mod writer;
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
-use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::thread::JoinHandle;
 
+use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
 pub use self::agenda::Agenda;
 pub use self::direct::{DirectDispatch, SendSlot};
+use self::embedded::Retention;
 pub use self::open_error::OpenError;
 pub use self::record::Filter;
 pub use self::request::{
     Acceptance, Claim, Counts, Delivery, DiscardAnswer, EventMeta, Failed, Health, Item, Limit,
     Refusal, ReplayAnswer, Settled,
 };
+use self::request::{Answer, Question, Replied, Wish};
 pub use self::settings::{Limits, Settings};
-use self::shared::{Shared, watch_commits};
+use self::shared::Shared;
 pub use self::space::Space;
 use self::space::SpaceWatch;
-use self::writer::{Queued, Replied, Request, Terms, Wish, Writer};
-use crate::contained::{panic_message, supervised_thread};
+use self::writer::{Clocked, Queued, Writer};
 use crate::routing::{
-    Answer, AwaReply, ContactCenter, ConversationRecord, EntryId, EventRecord, LaneKey, Page,
-    Rules, UnixMillis, Waited,
+    AwaReply, ContactCenter, ConversationRecord, EntryId, EventRecord, LaneKey, Page, Rules,
+    UnixMillis, Waited,
 };
 
 /// How many requests may wait for the writer.
@@ -97,37 +86,30 @@ impl Store {
         rules: Arc<dyn RulesFor>,
         now: fn() -> UnixMillis,
     ) -> Result<Self, OpenError> {
-        let opened = open::open(&settings)?;
-        let Settings {
-            path,
-            retention_ms,
-            body_retention_ms,
-            limits,
-            commit_timeout,
-            free_space_floor,
-            journal_age,
-            cache_bytes: _,
-        } = settings;
-        let space = SpaceWatch::new(&path, free_space_floor);
-        let shared = Arc::new(Shared::new(opened.ledger, opened.place.rows.clone(), limits));
-        let terms = Terms { rules, now, retention_ms, body_retention_ms, space, journal_age };
-        let directory = |error| OpenError::Directory { path: path.clone(), error };
-        let mut writer =
-            Writer::new(opened.db, opened.directory, Arc::clone(&shared), terms, opened.place)
-                .map_err(directory)?;
+        let opened = embedded::open::open(&settings)?;
+        let path = settings.path;
         let unreadable =
             |failed: Failed| OpenError::Unreadable { path: path.clone(), why: failed.to_string() };
-        if opened.orphans {
-            writer.bury_orphans().map_err(unreadable)?;
-        }
-        writer.forget_strays(&opened.strays).map_err(unreadable)?;
-        let in_doubt = writer.recover(&opened.lanes).map_err(unreadable)?;
-        let counts = shared.ledger().counts();
+        let shared =
+            Arc::new(Shared::new(opened.index, opened.engine.rows().clone(), settings.limits));
+        let retention = Retention::new(settings.retention_ms, settings.body_retention_ms);
+        let space = SpaceWatch::new(&path, settings.free_space_floor);
+        let mut writer = Writer::new(
+            opened.engine,
+            Arc::clone(&shared),
+            Clocked { rules, now },
+            opened.next_number,
+            retention,
+            space,
+        );
+        writer.repair(opened.repairs, opened.lost).map_err(unreadable)?;
+        let in_doubt = writer.recover(opened.lanes).map_err(unreadable)?;
+        let counts = shared.index().counts();
         tracing::info!(path = %path.display(), pending = counts.pending, parked = counts.parked,
             dead = counts.dead, remembered = counts.remembered, in_doubt, "store opened");
-        let (queue, requests) = mpsc::channel();
-        let thread =
-            start(writer, requests, Arc::clone(&shared), commit_timeout).map_err(directory)?;
+        let (queue, questions) = mpsc::channel();
+        let thread = writer::start(writer, questions, Arc::clone(&shared), settings.commit_timeout)
+            .map_err(|error| OpenError::Directory { path: path.clone(), error })?;
         let places = Arc::new(Semaphore::new(QUEUE));
         let writer = Mutex::new(Some(thread));
         Ok(Self { inner: Arc::new(Inner { shared, queue, places, writer }) })
@@ -149,8 +131,10 @@ impl Store {
             }
             Err(TryAcquireError::Closed) => return Err(Refusal::Unavailable),
         };
-        let request = |answer| Request::Accept { delivery, answer };
-        self.ask_from(place, request).await.unwrap_or(Err(Refusal::Unavailable))
+        match self.ask_from(place, Question::Accept(delivery)).await {
+            Ok(Answer::Accepted(accepted)) => accepted,
+            Ok(_) | Err(_) => Err(Refusal::Unavailable),
+        }
     }
 
     /// Takes a due entry for a call: deadline, mapping and supersession are looked at once more, and the call is on
@@ -164,7 +148,10 @@ impl Store {
         entry: EntryId,
         waited: Waited,
     ) -> Result<Claim, Failed> {
-        self.ask(|answer| Request::Claim { lane, entry, waited, answer }).await?
+        match self.ask(Question::Claim { lane, entry, waited }).await? {
+            Answer::Claimed(claim) => Ok(claim),
+            _ => Err(self.gone()),
+        }
     }
 
     /// Records ServiceNow's answer to a claimed call or look-up; returns what that has settled. `retry_in` is the back-off's next
@@ -177,12 +164,15 @@ impl Store {
         lane: LaneKey,
         entry: EntryId,
         reply: AwaReply,
-        answer: Answer,
+        answer: crate::routing::Answer,
         elapsed_ms: u64,
         retry_in: u64,
     ) -> Result<Vec<Settled>, Failed> {
         let reply = Box::new(Replied { reply, answer, elapsed_ms, retry_in });
-        self.ask(|answer| Request::Reply { lane, entry, reply, answer }).await?
+        match self.ask(Question::Reply { lane, entry, reply }).await? {
+            Answer::Replied(settled) => Ok(settled),
+            _ => Err(self.gone()),
+        }
     }
 
     /// Looks again at everything parked, after the tables have changed; returns how many entries may go on.
@@ -190,7 +180,10 @@ impl Store {
     /// # Errors
     /// The store has failed.
     pub async fn reloaded(&self) -> Result<usize, Failed> {
-        self.ask(|answer| Request::Reloaded { answer }).await?
+        match self.ask(Question::Reloaded).await? {
+            Answer::Reloaded(resumed) => Ok(resumed),
+            _ => Err(self.gone()),
+        }
     }
 
     /// Puts a settled event into its lane again, for `who`. Without `force` only dead letters.
@@ -205,7 +198,10 @@ impl Store {
         who: String,
     ) -> Result<ReplayAnswer, Failed> {
         let wish = Wish { source: source.to_owned(), id: id.to_owned(), who };
-        self.ask(|answer| Request::Replay { wish, force, answer }).await?
+        match self.ask(Question::Replay { wish, force }).await? {
+            Answer::Replayed(answer) => answer,
+            _ => Err(self.gone()),
+        }
     }
 
     /// Gives an unsettled event or a dead letter up, for `who`.
@@ -219,7 +215,10 @@ impl Store {
         who: String,
     ) -> Result<DiscardAnswer, Failed> {
         let wish = Wish { source: source.to_owned(), id: id.to_owned(), who };
-        self.ask(|answer| Request::Discard { wish, answer }).await?
+        match self.ask(Question::Discard(wish)).await? {
+            Answer::Discarded(answer) => answer,
+            _ => Err(self.gone()),
+        }
     }
 
     /// Goes through the writer's queue and back, and writes nothing: a sign that the writer is alive.
@@ -227,7 +226,7 @@ impl Store {
     /// # Errors
     /// The store has failed or was closed.
     pub async fn round_trip(&self) -> Result<(), Failed> {
-        self.ask(|answer| Request::RoundTrip { answer }).await
+        self.ask(Question::RoundTrip).await.map(drop)
     }
 
     /// Takes new limits; what is owed already stays.
@@ -235,9 +234,9 @@ impl Store {
         self.inner.shared.set_limits(limits);
     }
 
-    /// From now on what may leave at once leaves through this door, and does not come on the agenda first.
-    pub fn set_direct_dispatch(&self, door: Arc<dyn DirectDispatch>) {
-        self.inner.shared.set_direct(door);
+    /// From now on what may be sent at once is dispatched directly, and does not come on the agenda first.
+    pub fn set_direct_dispatch(&self, direct: Arc<dyn DirectDispatch>) {
+        self.inner.shared.set_direct(direct);
     }
 
     /// Which lanes want attention.
@@ -246,48 +245,49 @@ impl Store {
         &self.inner.shared.agenda
     }
 
-    /// One event. Blocks for a moment.
+    /// One event.
     ///
     /// # Errors
     /// The store is closed or cannot be read, or a row of the event is damaged.
-    pub fn event(&self, source: &str, id: &str) -> Result<Option<EventRecord>, Failed> {
-        read::event(&self.inner.shared, source, id)
+    pub async fn event(&self, source: &str, id: &str) -> Result<Option<EventRecord>, Failed> {
+        let (source, id) = (source.to_owned(), id.to_owned());
+        self.read(move |shared| read::event(shared, &source, &id)).await
     }
 
-    /// The vendor's body that brought an event, while it is kept. Blocks for a moment.
+    /// The vendor's body that brought an event, while it is kept.
     ///
     /// # Errors
     /// The store is closed or cannot be read, or a row of the event is damaged.
-    pub fn body(&self, source: &str, id: &str) -> Result<Option<Vec<u8>>, Failed> {
-        read::body(&self.inner.shared, source, id)
+    pub async fn body(&self, source: &str, id: &str) -> Result<Option<Bytes>, Failed> {
+        let (source, id) = (source.to_owned(), id.to_owned());
+        self.read(move |shared| read::body(shared, &source, &id)).await
     }
 
-    /// Events, newest first. An unreadable cursor gives an empty page. Blocks, for up to some fifty
-    /// milliseconds.
+    /// Events, newest first. An unreadable cursor gives an empty page.
     ///
     /// # Errors
-    /// The store is closed or cannot be read, or a row is damaged.
-    pub fn events(&self, filter: &Filter) -> Result<Page, Failed> {
-        read::events(&self.inner.shared, filter)
+    /// The store is closed or cannot be read.
+    pub async fn events(&self, filter: Filter) -> Result<Page, Failed> {
+        self.read(move |shared| read::events(shared, &filter)).await
     }
 
     /// One conversation with what is known of its document, and the latest events of all conversations that share that.
-    /// Blocks for a moment.
     ///
     /// # Errors
     /// The store is closed or cannot be read, or a row is damaged.
-    pub fn conversation(
+    pub async fn conversation(
         &self,
         contact_center: &str,
         conversation: &str,
     ) -> Result<Option<ConversationRecord>, Failed> {
-        read::conversation(&self.inner.shared, contact_center, conversation)
+        let (contact_center, conversation) = (contact_center.to_owned(), conversation.to_owned());
+        self.read(move |shared| read::conversation(shared, &contact_center, &conversation)).await
     }
 
     /// How much is in the store; from memory.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.inner.shared.ledger().counts()
+        self.inner.shared.index().counts()
     }
 
     /// How the store is; from memory.
@@ -310,7 +310,11 @@ impl Store {
     /// Finishes what has been asked for, flushes, and gives the directory up. Every later request fails.
     pub async fn close(&self) {
         let asked = match self.place().await {
-            Ok(place) => self.inner.queue.send(Queued { request: Request::Close, place }).is_ok(),
+            Ok(place) => {
+                let (answer, _) = oneshot::channel();
+                let question = Question::Close;
+                self.inner.queue.send(Queued { question, answer, place }).is_ok()
+            }
             Err(_) => false,
         };
         self.inner.places.close();
@@ -325,28 +329,38 @@ impl Store {
         }
     }
 
-    async fn ask<T>(
+    /// Reads beside the runtime: a read may wait for the disk.
+    async fn read<T: Send + 'static>(
         &self,
-        request: impl FnOnce(oneshot::Sender<T>) -> Request,
+        read: impl FnOnce(&Shared) -> Result<T, Failed> + Send + 'static,
     ) -> Result<T, Failed> {
+        let shared = Arc::clone(&self.inner.shared);
+        let found = tokio::task::spawn_blocking(move || read(&shared)).await;
+        found.unwrap_or_else(|error| match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err(Failed::Closed),
+        })
+    }
+
+    async fn ask(&self, question: Question) -> Result<Answer, Failed> {
         let place = self.place().await?;
-        self.ask_from(place, request).await
+        self.ask_from(place, question).await
     }
 
     async fn place(&self) -> Result<OwnedSemaphorePermit, Failed> {
         Arc::clone(&self.inner.places).acquire_owned().await.map_err(|_| self.gone())
     }
 
-    async fn ask_from<T>(
+    async fn ask_from(
         &self,
         place: OwnedSemaphorePermit,
-        request: impl FnOnce(oneshot::Sender<T>) -> Request,
-    ) -> Result<T, Failed> {
+        question: Question,
+    ) -> Result<Answer, Failed> {
         if let Some(failed) = self.inner.shared.failure() {
             return Err(failed);
         }
         let (sender, answer) = oneshot::channel();
-        let queued = Queued { request: request(sender), place };
+        let queued = Queued { question, answer: sender, place };
         self.inner.queue.send(queued).map_err(|_| self.gone())?;
         tokio::select! {
             biased;
@@ -364,30 +378,6 @@ impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store").field("health", &self.health()).finish_non_exhaustive()
     }
-}
-
-fn start(
-    mut writer: Writer,
-    requests: mpsc::Receiver<Queued>,
-    shared: Arc<Shared>,
-    commit_timeout: Duration,
-) -> std::io::Result<JoinHandle<()>> {
-    let (running, stopped) = mpsc::channel();
-    let watched = Arc::clone(&shared);
-    thread::Builder::new().name("store-watch".to_owned()).spawn(move || {
-        supervised_thread("store watch", || {
-            watch_commits(&watched, commit_timeout, &stopped);
-        });
-    })?;
-    thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
-        let ended = catch_unwind(AssertUnwindSafe(|| writer.run(&requests)));
-        match ended {
-            Ok(Ok(())) => writer.close(),
-            Ok(Err(failed)) => shared.fail(failed),
-            Err(panic) => shared.fail(Failed::Panicked(panic_message(panic.as_ref()))),
-        }
-        drop(running);
-    })
 }
 
 #[cfg(test)]

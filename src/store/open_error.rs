@@ -4,8 +4,8 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use super::open::SCHEMA;
-use super::tally;
+use super::embedded::open::SCHEMA;
+use super::embedded::watermark;
 
 /// Why the store cannot be opened.
 #[derive(Debug)]
@@ -28,6 +28,8 @@ pub enum OpenError {
     Foreign(PathBuf),
     /// A newer program wrote the store.
     Newer { path: PathBuf, schema: u32 },
+    /// A program from before the first release wrote the store.
+    Older { path: PathBuf, schema: u32 },
     /// A row that nothing can go on without is damaged.
     Damaged { path: PathBuf, why: String },
 }
@@ -72,7 +74,7 @@ impl fmt::Display for OpenError {
                  or a copy was made while the bridge ran; restore the whole directory from a backup, or, to go on without \
                  what is lost, remove {} and have the senders send again",
                 path.display(),
-                path.join(tally::FILE).display()
+                path.join(watermark::FILE).display()
             ),
             Self::Foreign(path) => write!(
                 f,
@@ -83,6 +85,12 @@ impl fmt::Display for OpenError {
                 f,
                 "the store {} ([store] path) has schema {schema}, this program knows {SCHEMA}; start a version that knows \
                  it, such as the one that wrote it",
+                path.display()
+            ),
+            Self::Older { path, schema } => write!(
+                f,
+                "the store {} ([store] path) has schema {schema}, from before the first release; this program knows {SCHEMA}; \
+                 move it away to start with an empty one",
                 path.display()
             ),
             Self::Damaged { path, why } => write!(

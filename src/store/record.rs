@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::rows::{Content, ConversationRow, EarlierEnd, EntryRow, EventRow, StoryRow};
+use super::records::{Content, EarlierEnd, EventRow, LaneRow};
 use crate::routing::{
     CallRecord, ConversationRecord, EarlierRecord, EventRecord, LaneKey, LegRecord, Stage, State,
-    Story,
+    Story, Waited,
 };
 
 /// Which events are wanted; what is none does not matter.
@@ -22,70 +22,64 @@ pub struct Filter {
     pub cursor: Option<String>,
 }
 
-impl EventRecord {
-    pub(super) fn settled(event: EventRow, row: StoryRow) -> Self {
-        let mut record = Self::new(event, row.story);
-        record.state = row.outcome.into();
-        record.reason = Some(row.reason.code);
-        record.detail = row.reason.detail;
-        record.settled_at = Some(row.settled_at);
-        record.by = row.by;
-        record.with_earlier(row.earlier)
-    }
-
-    pub(super) fn unsettled(event: EventRow, row: EntryRow) -> Self {
-        let mut record = Self::new(event, row.story);
-        if let Stage::Parked { missing } = row.stage {
-            record.state = State::Parked;
-            record.missing = Some(missing);
+/// An event as operators see it.
+pub(super) fn event(row: EventRow) -> EventRecord {
+    let EventRow { contact_center, content, origin, entry } = row;
+    let mut record = EventRecord {
+        id: content.id().to_owned(),
+        kind: content.kind().map(str::to_owned),
+        conversation: content.conversation().map(|id| id.to_string()),
+        source: origin.source.to_string(),
+        state: State::Pending,
+        reason: None,
+        detail: None,
+        attempts: 0,
+        received_at: origin.received_at,
+        settled_at: None,
+        work_item: None,
+        last_answer: None,
+        contact_center,
+        missing: None,
+        due_at: None,
+        deadline: None,
+        waited_ms: Waited::default(),
+        calls: Vec::new(),
+        by: origin.by,
+        earlier: origin.earlier.into_iter().map(EarlierRecord::from).collect(),
+        event: match content {
+            Content::Event(event) => Some(event.to_json()),
+            Content::Unreadable { .. } | Content::Lost => None,
+        },
+    };
+    let (story, reason) = match (origin.end, entry) {
+        (Some(end), _) => {
+            record.state = end.outcome.into();
+            record.settled_at = Some(end.settled_at);
+            (end.story, Some(end.reason))
         }
-        if let Some(why) = row.origin.why {
-            record.reason = Some(why.code);
-            record.detail = why.detail;
+        (None, Some(entry)) => {
+            if let Stage::Parked { missing } = entry.stage {
+                record.state = State::Parked;
+                record.missing = Some(missing);
+            }
+            record.due_at = Some(entry.due);
+            record.deadline = Some(entry.deadline);
+            (entry.story, origin.why)
         }
-        record.due_at = Some(row.due);
-        record.deadline = Some(row.deadline);
-        record.by = row.origin.by;
-        record.with_earlier(row.origin.earlier)
+        (None, None) => (Story::default(), None),
+    };
+    if let Some(reason) = reason {
+        record.reason = Some(reason.code);
+        record.detail = reason.detail;
     }
-
-    /// With how it had ended before: its calls are one story.
-    fn with_earlier(mut self, earlier: Vec<EarlierEnd>) -> Self {
-        self.earlier = earlier.into_iter().map(EarlierRecord::from).collect();
-        let before = self.earlier.iter().flat_map(|end| &end.calls).cloned();
-        self.calls = before.chain(std::mem::take(&mut self.calls)).collect();
-        self
-    }
-
-    /// A pending event of which nothing else is known.
-    pub(super) fn new(event: EventRow, story: Story) -> Self {
-        Self {
-            id: event.content.id().to_owned(),
-            kind: event.content.kind().map(str::to_owned),
-            conversation: event.content.conversation().map(|id| id.to_string()),
-            source: event.source,
-            state: State::Pending,
-            reason: None,
-            detail: None,
-            attempts: story.attempts,
-            received_at: event.received_at,
-            settled_at: None,
-            work_item: story.work_item,
-            last_answer: story.last_answer,
-            contact_center: event.contact_center,
-            missing: None,
-            due_at: None,
-            deadline: None,
-            waited_ms: story.waited,
-            calls: story.calls.into_iter().map(CallRecord::from).collect(),
-            by: None,
-            earlier: Vec::new(),
-            event: match event.content {
-                Content::Event(json) => Some(*json),
-                Content::Unreadable { .. } => None,
-            },
-        }
-    }
+    record.attempts = story.attempts;
+    record.work_item = story.work_item;
+    record.last_answer = story.last_answer;
+    record.waited_ms = story.waited;
+    // With how it had ended before, its calls are one story.
+    let before = record.earlier.iter().flat_map(|end| &end.calls).cloned();
+    record.calls = before.chain(story.calls.into_iter().map(CallRecord::from)).collect();
+    record
 }
 
 impl From<EarlierEnd> for EarlierRecord {
@@ -103,25 +97,27 @@ impl From<EarlierEnd> for EarlierRecord {
     }
 }
 
-impl ConversationRecord {
-    /// Of a conversation: its lane's row with the document that the conversation itself has named.
-    pub(super) fn new(lane: &LaneKey, row: ConversationRow, events: Vec<EventRecord>) -> Self {
-        let own = lane.conversation.as_str();
-        let others = events.iter().filter_map(|event| event.conversation.as_deref());
-        let others: BTreeSet<_> = others.filter(|other| *other != own).collect();
-        let shared_with = others.into_iter().map(str::to_owned).collect();
-        Self {
-            contact_center: lane.contact_center.clone(),
-            conversation: lane.conversation.to_string(),
-            document: row.named.or(row.document),
-            queue: row.last_queue.map(|queue| queue.to_string()),
-            channel: row.channel.map(|channel| channel.to_string()),
-            work_items: row.work_items,
-            legs: row.legs.into_iter().map(LegRecord::from).collect(),
-            shared_with,
-            consult_since: row.consult.map(|consult| consult.since),
-            events,
-        }
+/// A conversation as operators see it: the row of its lane, with the document that the conversation itself has named.
+pub(super) fn conversation(
+    own: &LaneKey,
+    row: LaneRow,
+    events: Vec<EventRecord>,
+) -> ConversationRecord {
+    let name = own.conversation.as_str();
+    let others = events.iter().filter_map(|event| event.conversation.as_deref());
+    let others: BTreeSet<_> = others.filter(|other| *other != name).collect();
+    let shared_with = others.into_iter().map(str::to_owned).collect();
+    ConversationRecord {
+        contact_center: own.contact_center.clone(),
+        conversation: own.conversation.to_string(),
+        document: row.named.or(row.document),
+        queue: row.last_queue.map(|queue| queue.to_string()),
+        channel: row.channel.map(|channel| channel.to_string()),
+        work_items: row.work_items,
+        legs: row.legs.into_iter().map(LegRecord::from).collect(),
+        shared_with,
+        consult_since: row.consult.map(|consult| consult.since),
+        events,
     }
 }
 

@@ -6,8 +6,84 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::routing::{
-    AwaCall, ContactCenter, LookUp, Outcome, Reason, RoutingEvent, UnixMillis, Waited,
+    AwaCall, AwaReply, ContactCenter, EntryId, LaneKey, LookUp, Outcome, Reason, RoutingEvent,
+    UnixMillis, Waited,
 };
+
+/// What is asked of the writer. It can be asked again where a commit did not come about.
+#[derive(Debug)]
+pub(super) enum Question {
+    Accept(Delivery),
+    Claim {
+        lane: LaneKey,
+        entry: EntryId,
+        waited: Waited,
+    },
+    Reply {
+        lane: LaneKey,
+        entry: EntryId,
+        reply: Box<Replied>,
+    },
+    Reloaded,
+    Replay {
+        wish: Wish,
+        force: bool,
+    },
+    Discard(Wish),
+    /// Nothing but an answer.
+    RoundTrip,
+    Close,
+}
+
+/// What comes of it.
+#[derive(Debug)]
+pub(super) enum Answer {
+    Accepted(Result<Vec<Acceptance>, Refusal>),
+    Claimed(Claim),
+    Replied(Vec<Settled>),
+    Reloaded(usize),
+    Replayed(Result<ReplayAnswer, Failed>),
+    Discarded(Result<DiscardAnswer, Failed>),
+    Done,
+}
+
+impl Question {
+    /// How much it brings, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Accept(delivery) => delivery.body.as_ref().map_or(0, Bytes::len),
+            Self::Claim { .. }
+            | Self::Reply { .. }
+            | Self::Reloaded
+            | Self::Replay { .. }
+            | Self::Discard(_)
+            | Self::RoundTrip
+            | Self::Close => 0,
+        }
+    }
+
+    /// Whether it has to see on disk what came before it, and is decided in a group of its own.
+    pub(super) const fn is_alone(&self) -> bool {
+        matches!(self, Self::Replay { .. } | Self::Discard(_))
+    }
+}
+
+/// ServiceNow's answer to an entry's call.
+#[derive(Debug, Clone)]
+pub(super) struct Replied {
+    pub(super) reply: AwaReply,
+    pub(super) answer: crate::routing::Answer,
+    pub(super) elapsed_ms: u64,
+    pub(super) retry_in: u64,
+}
+
+/// An operator's wish about one event.
+#[derive(Debug)]
+pub(super) struct Wish {
+    pub(super) source: String,
+    pub(super) id: String,
+    pub(super) who: String,
+}
 
 /// One authentic request of a vendor: stored as a whole or not at all.
 #[derive(Debug)]

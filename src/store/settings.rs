@@ -24,14 +24,12 @@ pub struct Settings {
     /// How long the vendor's bodies of settled events are kept, in milliseconds from their receipt.
     pub body_retention_ms: u64,
     pub limits: Limits,
-    /// A commit, or a write into sled behind it, that takes longer fails the store.
+    /// A commit that takes longer fails the store.
     pub commit_timeout: Duration,
     /// sled's page cache; its real use is two to four times this.
     pub cache_bytes: u64,
     /// With less than this free on the disk nothing new is taken, in bytes: what was taken can still be carried out.
     pub free_space_floor: u64,
-    /// How long a commit may be in the journal alone before it is moved into sled.
-    pub journal_age: Duration,
 }
 
 impl Default for Limits {
@@ -50,7 +48,6 @@ impl Default for Settings {
             commit_timeout: Duration::from_secs(10),
             cache_bytes: 64 * 1024 * 1024,
             free_space_floor: 256 * 1024 * 1024,
-            journal_age: Duration::from_secs(2),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the writer, its callers and readers share: the ledger, the agenda, the state of health.
+//! What the writer, its callers and readers share: the index, the agenda, the state of health.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -9,57 +9,54 @@ use tokio::sync::watch;
 
 use super::agenda::Agenda;
 use super::direct::DirectDispatch;
-use super::ledger::Ledger;
+use super::embedded::{RowError, Rows};
+use super::index::Index;
 use super::request::{Failed, Health};
-use super::row::{RowError, Rows};
 use super::settings::Limits;
 use super::space::Space;
 
 pub(super) struct Shared {
-    ledger: Mutex<Ledger>,
+    index: Mutex<Index>,
     pub(super) agenda: Agenda,
     failure: watch::Sender<Option<Failed>>,
     pub(super) commits: Pulse,
-    /// Of what is moved into sled.
-    pub(super) moves: Pulse,
     /// None once the store is closed.
     rows: RwLock<Option<Rows>>,
     space: Mutex<Space>,
     limits: Mutex<Limits>,
-    door: OnceLock<Arc<dyn DirectDispatch>>,
+    direct: OnceLock<Arc<dyn DirectDispatch>>,
 }
 
 impl Shared {
-    pub(super) fn new(ledger: Ledger, rows: Rows, limits: Limits) -> Self {
+    pub(super) fn new(index: Index, rows: Rows, limits: Limits) -> Self {
         Self {
-            ledger: Mutex::new(ledger),
+            index: Mutex::new(index),
             agenda: Agenda::default(),
             failure: watch::Sender::new(None),
             commits: Pulse::default(),
-            moves: Pulse::default(),
             rows: RwLock::new(Some(rows)),
             space: Mutex::default(),
             limits: Mutex::new(limits),
-            door: OnceLock::new(),
+            direct: OnceLock::new(),
         }
     }
 
-    /// Locks the ledger; to be held for moments only, and never over a read of rows.
-    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Locks the index; to be held for moments only, and never over a read of rows.
+    pub(super) fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn rows(&self) -> Result<Rows, Failed> {
         self.rows.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Failed::Closed)
     }
 
-    /// The first door stays.
-    pub(super) fn set_direct(&self, door: Arc<dyn DirectDispatch>) {
-        drop(self.door.set(door));
+    /// The first one stays.
+    pub(super) fn set_direct(&self, direct: Arc<dyn DirectDispatch>) {
+        drop(self.direct.set(direct));
     }
 
-    pub(super) fn door(&self) -> Option<&Arc<dyn DirectDispatch>> {
-        self.door.get()
+    pub(super) fn direct(&self) -> Option<&Arc<dyn DirectDispatch>> {
+        self.direct.get()
     }
 
     pub(super) fn limits(&self) -> Limits {
@@ -151,14 +148,13 @@ impl Seen {
     }
 }
 
-/// Fails the store when a commit or a write into sled hangs: nothing can be done about a thread that waits for the disk, but
+/// Fails the store when a commit hangs: nothing can be done about a thread that waits for the disk, but
 /// nobody else has to wait with it. Ends when the other end of `stop` is dropped.
 #[expect(clippy::disallowed_methods, reason = "on a thread of its own")]
 pub(super) fn watch_commits(shared: &Arc<Shared>, limit: Duration, stop: &Receiver<()>) {
-    let (mut commits, mut moves) = (Seen::default(), Seen::default());
+    let mut commits = Seen::default();
     while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(limit / LOOKS) {
-        let hang = [commits.hangs(&shared.commits), moves.hangs(&shared.moves)];
-        if hang.contains(&true) {
+        if commits.hangs(&shared.commits) {
             let ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
             return shared.fail(Failed::TimedOut(ms));
         }

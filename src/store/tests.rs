@@ -5,7 +5,6 @@ mod damage;
 mod direct;
 mod failing;
 mod forgetting;
-mod histories;
 mod lanes;
 mod limits;
 mod operators;
@@ -83,12 +82,12 @@ impl Bench {
     }
 
     async fn reply(&self, lane: LaneKey, entry: EntryId, reply: AwaReply) -> Vec<Settled> {
-        let answer = Answer { status: Some(200), message: "ok".to_owned() };
+        let answer = crate::routing::Answer { status: Some(200), message: "ok".to_owned() };
         self.store.reply(lane, entry, reply, answer, 35, 500).await.unwrap()
     }
 
-    fn event(&self, id: &str) -> EventRecord {
-        self.store.event("demo", id).unwrap().expect("the event is there")
+    async fn event(&self, id: &str) -> EventRecord {
+        self.store.event("demo", id).await.unwrap().expect("the event is there")
     }
 }
 
@@ -151,7 +150,7 @@ fn an_offer_to(id: &str, conversation: &str, queue: &str) -> RoutingEvent {
 fn document_of(conversation: &str) -> String {
     match conversation {
         "c" => DOCUMENT.to_owned(),
-        other => hex::encode(layout::hash_of("documents", other)),
+        other => hex::encode(hashes::of_event("documents", other)),
     }
 }
 
@@ -209,9 +208,9 @@ fn landed() -> AwaReply {
 }
 
 /// Asks until the answer is yes; every asking makes the writer go round once.
-async fn eventually(store: &Store, mut condition: impl FnMut() -> bool) {
+async fn eventually(store: &Store, mut condition: impl AsyncFnMut() -> bool) {
     for _ in 0..2_000 {
-        let is_true = condition();
+        let is_true = condition().await;
         // What is counted in memory is on its way to the disk.
         store.reloaded().await.unwrap();
         if is_true {
@@ -221,7 +220,6 @@ async fn eventually(store: &Store, mut condition: impl FnMut() -> bool) {
     panic!("it never came true");
 }
 
-/// The journal before sled's files (`awa-bridge.journal.0` before `db`), which may take over from it meanwhile.
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     let mut entries: Vec<_> = std::fs::read_dir(from).unwrap().map(Result::unwrap).collect();

@@ -6,7 +6,6 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -62,9 +61,7 @@ pub fn rules() -> Arc<dyn RulesFor> {
 /// The store's settings, the same for whoever looks into it afterwards.
 #[must_use]
 pub fn settings(path: &Path) -> store::Settings {
-    // Often, so that a cut or a kill meets the way into sled too.
-    let journal_age = Duration::from_millis(rand::random_range(0..60));
-    store::Settings { path: path.to_owned(), journal_age, ..store::Settings::default() }
+    store::Settings { path: path.to_owned(), ..store::Settings::default() }
 }
 
 /// The body that came with the delivery of that name: of any length up to some 40 KB, mostly small.

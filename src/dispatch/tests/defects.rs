@@ -117,7 +117,7 @@ async fn events_end(delays: impl Fn() -> Delays + Send + Sync + 'static) {
             Delivery { fingerprint: None, source, contact_center, received_at, body: None, items };
         store.accept(delivery).await.unwrap();
         let event = loop {
-            let event = store.event("demo", id).unwrap().unwrap();
+            let event = store.event("demo", id).await.unwrap().unwrap();
             if event.state != State::Pending {
                 break event;
             }

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use bytes::Bytes;
 use tempfile::TempDir;
@@ -122,7 +121,7 @@ impl<'a> Kept<'a> {
     }
 
     pub(super) fn end_of(&self, number: usize) -> Option<Outcome> {
-        let event = self.store.event("demo", &name(number)).unwrap();
+        let event = self.runtime.block_on(self.store.event("demo", &name(number))).unwrap();
         match event.expect("what was accepted is remembered").state {
             State::Pending | State::Parked => None,
             State::Delivered => Some(Outcome::Delivered),
@@ -180,7 +179,6 @@ fn open(path: &Path, tables: &Arc<Tables>, clock: Clock) -> Store {
         retention_ms: RETENTION_MS,
         cache_bytes: 8 * 1024 * 1024,
         free_space_floor: 0,
-        journal_age: Duration::from_millis(3),
         ..Settings::default()
     };
     let tables: Arc<dyn RulesFor> = Arc::clone(tables) as Arc<dyn RulesFor>;

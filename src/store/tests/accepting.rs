@@ -8,7 +8,7 @@ async fn a_new_event_is_accepted_and_the_same_again_is_a_duplicate() {
     assert_eq!(bench.accept(vec![an_offer("e1", "c")]).await, [Acceptance::Duplicate]);
     assert_eq!(bench.store.counts().pending, 1);
     assert_eq!(bench.store.counts().oldest_received_at, Some(NOON));
-    assert_eq!(bench.event("e1").state, State::Pending);
+    assert_eq!(bench.event("e1").await.state, State::Pending);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -73,7 +73,7 @@ async fn a_delivery_that_does_not_fit_is_refused_whole_and_duplicates_still_answ
     let two = delivery(vec![an_offer("e2", "c"), an_offer("e3", "d")]);
     let refusal = bench.store.accept(two).await.unwrap_err();
     assert!(matches!(refusal, Refusal::Full { limit: Limit::Pending, retry_after_seconds: 1.. }));
-    assert_eq!(bench.store.event("demo", "e2").unwrap(), None);
+    assert_eq!(bench.store.event("demo", "e2").await.unwrap(), None);
     assert_eq!(bench.accept(vec![an_offer("e1", "c")]).await, [Acceptance::Duplicate]);
     assert!(is_new(&bench.accept(vec![an_offer("e2", "c")]).await[0]));
     let full = bench.store.accept(delivery(vec![an_offer("e3", "d")])).await;
@@ -89,8 +89,8 @@ async fn a_bind_is_settled_at_once_and_remembered() {
     assert_eq!(settled[0].outcome, Outcome::Delivered);
     assert_eq!(settled[0].meta.kind, "bind");
     assert_eq!(bench.store.counts().pending, 0);
-    assert_eq!(bench.event("b").state, State::Delivered);
-    let conversation = bench.store.conversation("connect", "c").unwrap().unwrap();
+    assert_eq!(bench.event("b").await.state, State::Delivered);
+    let conversation = bench.store.conversation("connect", "c").await.unwrap().unwrap();
     assert_eq!(conversation.queue.as_deref(), Some("q"));
     assert_eq!(conversation.events.len(), 1);
 }
@@ -105,12 +105,12 @@ async fn what_could_not_be_read_is_kept_as_a_dead_letter_with_its_body() {
     let bench = bench.reopened().await;
     let again = Delivery { items: vec![unreadable("u1")], ..delivery(vec![]) };
     assert_eq!(bench.store.accept(again).await.unwrap(), [Acceptance::Duplicate]);
-    let record = bench.event("u1");
+    let record = bench.event("u1").await;
     assert_eq!((record.state, record.reason.as_deref()), (State::Dead, Some("unreadable")));
     assert_eq!(record.detail.as_deref(), Some("`agent` is missing"));
     assert_eq!(record.event, None);
-    let body = bench.store.body("demo", "u1").unwrap().unwrap();
-    assert_eq!(body, b"{\"from\":\"the vendor\"}");
+    let body = bench.store.body("demo", "u1").await.unwrap().unwrap();
+    assert_eq!(body, b"{\"from\":\"the vendor\"}".as_slice());
     assert_eq!(bench.store.counts().dead, 1);
 }
 
@@ -128,7 +128,7 @@ async fn bodies_of_any_size_come_back_and_no_blob_file_is_made() {
     }
     let bench = bench.reopened().await;
     for size in sizes {
-        let body = bench.store.body("demo", &format!("e{size}")).unwrap().unwrap();
+        let body = bench.store.body("demo", &format!("e{size}")).await.unwrap().unwrap();
         assert_eq!(body.len(), size);
         assert!(body.iter().enumerate().all(|(place, byte)| *byte == (place % 251) as u8));
     }

@@ -56,7 +56,7 @@ async fn what_can_go_at_once_is_claimed_in_the_commit_that_accepts_it() {
     for (lane, entry, _) in left {
         assert_eq!(bench.reply(lane, entry, landed()).await.len(), 1);
     }
-    assert_eq!(bench.event("e1").state, State::Delivered);
+    assert_eq!(bench.event("e1").await.state, State::Delivered);
 }
 
 #[tokio::test]
@@ -88,5 +88,5 @@ async fn what_a_withdraw_of_the_same_commit_takes_back_does_not_leave() {
     let (bench, gate) = bench_with_a_door();
     bench.accept(vec![an_offer("e1", "c"), a_withdraw("e2", "c")]).await;
     assert!(gate.left.lock().unwrap().is_empty());
-    assert_eq!(bench.event("e1").state, State::Superseded);
+    assert_eq!(bench.event("e1").await.state, State::Superseded);
 }

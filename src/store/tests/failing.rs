@@ -1,5 +1,8 @@
+use std::time::Duration;
+
 use super::*;
-use crate::store::ledger::Ledger;
+use crate::store::index::Index;
+use crate::store::shared::watch_commits;
 
 struct Defect;
 
@@ -7,11 +10,6 @@ impl RulesFor for Defect {
     fn rules(&self, _: &ContactCenter) -> Arc<Rules> {
         panic!("a defect")
     }
-}
-
-#[test]
-fn the_override_of_sync_file_range_is_in_force() {
-    assert!(durable::syncs_for_real());
 }
 
 #[tokio::test]
@@ -31,7 +29,7 @@ async fn a_defect_in_the_writer_fails_the_store_and_nothing_waits_for_ever() {
 async fn a_commit_that_hangs_fails_the_store() {
     let bench = Bench::new();
     let shared = Arc::new(Shared::new(
-        Ledger::default(),
+        Index::default(),
         bench.store.inner.shared.rows().unwrap(),
         Limits::default(),
     ));

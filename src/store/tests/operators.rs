@@ -7,18 +7,18 @@ use crate::routing::Outcome;
 async fn a_dead_letter_is_replayed_under_its_old_id() {
     let bench = with_a_dead_letter().await;
     assert_eq!((bench.store.counts().pending, bench.store.counts().dead), (0, 1));
-    assert_eq!(bench.event("e1").state, State::Dead);
+    assert_eq!(bench.event("e1").await.state, State::Dead);
     let answer = bench.store.replay("demo", "e1", false, "ann".to_owned()).await.unwrap();
     assert_eq!(answer, ReplayAnswer::Replayed { settled: vec![] });
-    assert_eq!(bench.event("e1").state, State::Pending);
-    assert_eq!(bench.event("e1").by.as_deref(), Some("ann"));
+    assert_eq!(bench.event("e1").await.state, State::Pending);
+    assert_eq!(bench.event("e1").await.by.as_deref(), Some("ann"));
     let again = bench.store.replay("demo", "e1", true, "ann".to_owned()).await.unwrap();
     assert_eq!(again, ReplayAnswer::NotSettled);
     let bench = bench.reopened().await;
     assert_eq!((bench.store.counts().pending, bench.store.counts().dead), (1, 0));
     let (key, entry, _) = bench.claim_next().await;
     bench.reply(key, entry, landed()).await;
-    let record = bench.event("e1");
+    let record = bench.event("e1").await;
     assert_eq!((record.state, record.attempts), (State::Delivered, 1));
     assert_eq!(record.by.as_deref(), Some("ann"));
 }
@@ -60,10 +60,10 @@ async fn an_offer_whose_ring_time_is_over_is_replayed_only_by_force() {
     CLOCK.fetch_add(60_000, Ordering::SeqCst);
     let polite = bench.store.replay("demo", "e1", false, "ann".to_owned()).await.unwrap();
     assert_eq!(polite, ReplayAnswer::NeedsForce("its time is over".to_owned()));
-    assert_eq!(bench.event("e1").state, State::Dead);
+    assert_eq!(bench.event("e1").await.state, State::Dead);
     let forced = bench.store.replay("demo", "e1", true, "ann".to_owned()).await.unwrap();
     assert!(matches!(forced, ReplayAnswer::Replayed { settled } if settled.len() == 1));
-    assert_eq!(bench.event("e1").state, State::Expired);
+    assert_eq!(bench.event("e1").await.state, State::Expired);
     assert_eq!(bench.store.counts().dead, 0);
 }
 
@@ -75,7 +75,7 @@ async fn a_call_on_the_way_is_not_discarded() {
     let answer = bench.store.discard("demo", "e1", "ann".to_owned()).await.unwrap();
     assert_eq!(answer, DiscardAnswer::InFlight);
     assert_eq!(bench.reply(key, entry, landed()).await.len(), 1);
-    assert_eq!(bench.event("e1").by, None);
+    assert_eq!(bench.event("e1").await.by, None);
 }
 
 #[tokio::test]
@@ -87,7 +87,7 @@ async fn dead_letters_and_waiting_events_can_be_discarded_but_nothing_else() {
         let DiscardAnswer::Discarded { settled } = answer else { panic!("{answer:?}") };
         assert_eq!(settled.len(), 1);
         assert_eq!((settled[0].meta.id.as_str(), settled[0].outcome), (id, Outcome::Discarded));
-        let record = bench.event(id);
+        let record = bench.event(id).await;
         assert_eq!((record.state, record.by.as_deref()), (State::Discarded, Some("ann")));
     }
     let bound = bench.store.discard("demo", "e3", "ann".to_owned()).await.unwrap();
@@ -108,7 +108,7 @@ async fn events_are_listed_newest_first_page_by_page() {
     let mut filter = Filter { limit: 10, ..Filter::default() };
     let mut seen = Vec::new();
     for _ in 0..3 {
-        let page = bench.store.events(&filter).unwrap();
+        let page = bench.store.events(filter.clone()).await.unwrap();
         seen.extend(page.events.into_iter().map(|event| event.id));
         filter.cursor = page.next_cursor;
     }
@@ -116,7 +116,7 @@ async fn events_are_listed_newest_first_page_by_page() {
     assert_eq!(seen, expected);
     assert_eq!(filter.cursor, None);
     let odd = Filter { cursor: Some("no number".to_owned()), ..Filter::default() };
-    assert_eq!(bench.store.events(&odd).unwrap().events, []);
+    assert_eq!(bench.store.events(odd.clone()).await.unwrap().events, []);
 }
 
 #[tokio::test]
@@ -131,23 +131,26 @@ async fn events_are_filtered_by_state_source_conversation_and_reason() {
             bench.store.claim(key, due.entry, Waited::default()).await.unwrap();
         }
     }
-    let ids = |filter: Filter| {
-        let page = bench.store.events(&filter).unwrap();
+    let ids = async |filter: Filter| {
+        let page = bench.store.events(filter.clone()).await.unwrap();
         page.events.into_iter().map(|event| event.id).collect::<Vec<_>>()
     };
     let state = |state| Filter { state: Some(state), ..Filter::default() };
-    assert_eq!(ids(Filter::default()), ["e5", "e4", "e3", "e2", "e1"]);
-    assert_eq!(ids(state(State::Dead)), ["e1"]);
-    assert_eq!(ids(state(State::Pending)), ["e2"]);
-    assert_eq!(ids(state(State::Parked)), ["e3"]);
-    assert_eq!(ids(state(State::Delivered)), ["e5", "e4"]);
-    assert_eq!(ids(state(State::Expired)), [] as [&str; 0]);
+    assert_eq!(ids(Filter::default()).await, ["e5", "e4", "e3", "e2", "e1"]);
+    assert_eq!(ids(state(State::Dead)).await, ["e1"]);
+    assert_eq!(ids(state(State::Pending)).await, ["e2"]);
+    assert_eq!(ids(state(State::Parked)).await, ["e3"]);
+    assert_eq!(ids(state(State::Delivered)).await, ["e5", "e4"]);
+    assert_eq!(ids(state(State::Expired)).await, [] as [&str; 0]);
     let text = |text: &str| Some(text.to_owned());
-    assert_eq!(ids(Filter { conversation: text("d"), ..Filter::default() }), ["e5", "e4", "e2"]);
-    assert_eq!(ids(Filter { source: text("other"), ..Filter::default() }), ["e5"]);
-    assert_eq!(ids(Filter { reason: text("misconfigured"), ..Filter::default() }), ["e1"]);
+    assert_eq!(
+        ids(Filter { conversation: text("d"), ..Filter::default() }).await,
+        ["e5", "e4", "e2"]
+    );
+    assert_eq!(ids(Filter { source: text("other"), ..Filter::default() }).await, ["e5"]);
+    assert_eq!(ids(Filter { reason: text("misconfigured"), ..Filter::default() }).await, ["e1"]);
     let none = Filter { conversation: text("d"), source: text("none"), ..Filter::default() };
-    assert_eq!(ids(none), [] as [&str; 0]);
+    assert_eq!(ids(none).await, [] as [&str; 0]);
 }
 
 async fn with_a_dead_letter() -> Bench {
@@ -172,7 +175,7 @@ async fn a_page_ends_when_enough_was_read_and_the_next_goes_on_there() {
     let mut filter = Filter { limit: 1_000, ..Filter::default() };
     let (mut seen, mut pages) = (Vec::new(), 0);
     loop {
-        let page = bench.store.events(&filter).unwrap();
+        let page = bench.store.events(filter.clone()).await.unwrap();
         pages += 1;
         assert!((1..60).contains(&page.events.len()), "{} on a page", page.events.len());
         seen.extend(page.events.into_iter().map(|event| event.id));

@@ -18,7 +18,7 @@ async fn an_offer_is_claimed_answered_and_told_as_delivered() {
     assert_eq!(settled.len(), 1);
     assert_eq!((settled[0].outcome, settled[0].attempts), (Outcome::Delivered, 1));
     assert_eq!(bench.store.counts(), Counts { remembered: 1, ..Counts::default() });
-    let json = serde_json::to_value(bench.event("e1")).unwrap();
+    let json = serde_json::to_value(bench.event("e1").await).unwrap();
     assert_eq!(json["source"], "demo");
     assert_eq!(json["id"], "e1");
     assert_eq!(json["kind"], "offer");
@@ -44,7 +44,7 @@ async fn an_entry_whose_call_is_on_the_way_is_not_given_out_again() {
     let unknown = bench.store.claim(lane("nobody"), entry, Waited::default()).await.unwrap();
     assert_eq!(unknown, Claim::Nothing(vec![]));
     assert_eq!(bench.reply(lane("nobody"), entry, landed()).await, []);
-    assert_eq!(bench.store.conversation("connect", "nobody").unwrap(), None);
+    assert_eq!(bench.store.conversation("connect", "nobody").await.unwrap(), None);
     assert_eq!(bench.reply(key, entry, landed()).await.len(), 1);
 }
 
@@ -86,7 +86,7 @@ async fn what_is_not_mapped_is_parked_and_goes_on_after_a_reload() {
     let (_, _, claim) = bench.claim_next().await;
     assert_eq!(claim, Claim::Nothing(vec![]));
     assert_eq!((bench.store.counts().pending, bench.store.counts().parked), (0, 1));
-    let record = bench.event("e1");
+    let record = bench.event("e1").await;
     assert_eq!(record.state, State::Parked);
     assert_eq!(record.reason.as_deref(), Some("unmapped"));
     assert!(matches!(record.missing, Some(Missing::Queues { .. })));
@@ -103,7 +103,7 @@ async fn what_is_not_mapped_is_parked_and_goes_on_after_a_reload() {
     let bench = Bench { store, directory };
     assert_eq!(bench.store.reloaded().await.unwrap(), 0, "the agent is missing now");
     let bench = bench.reopened().await;
-    assert_eq!(bench.event("e1").state, State::Parked);
+    assert_eq!(bench.event("e1").await.state, State::Parked);
 }
 
 #[tokio::test]

@@ -98,7 +98,7 @@ impl Promises {
             if settled && event.state != State::Delivered {
                 breaches.push(format!("{} was settled and is {:?}", event.id, event.state));
             }
-            match store.body(SOURCE, &event.id) {
+            match wait(store.body(SOURCE, &event.id)) {
                 Ok(Some(body)) if body == expected => {}
                 Ok(Some(_)) => breaches.push(format!("{} has another body", event.id)),
                 other => breaches.push(format!("{} has no body: {other:?}", event.id)),
@@ -116,7 +116,7 @@ impl Promises {
 
 /// A conversation names all its events, and what is pending in it can be carried out.
 fn check_lane(store: &Store, lane: &str, events: &HashSet<String>, breaches: &mut Vec<String>) {
-    let Ok(Some(conversation)) = store.conversation(SOURCE, lane) else {
+    let Ok(Some(conversation)) = wait(store.conversation(SOURCE, lane)) else {
         return breaches.push(format!("{lane} is lost"));
     };
     let all = conversation.events.len();
@@ -142,10 +142,13 @@ fn check_lane(store: &Store, lane: &str, events: &HashSet<String>, breaches: &mu
 
 /// So that the next process can have the directory at once.
 fn close(store: &Store) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    runtime.block_on(store.close());
+    wait(store.close());
+}
+
+fn wait<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().build().expect("a runtime").block_on(future)
 }
 
 fn event(store: &Store, id: &str) -> Option<EventRecord> {
-    store.event(SOURCE, id).expect("the row can be read")
+    wait(store.event(SOURCE, id)).expect("the row can be read")
 }

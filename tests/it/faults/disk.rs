@@ -48,8 +48,9 @@ async fn a_sled_that_cannot_be_written_stops_the_bridge_loudly_and_loses_nothing
     let sandbox = start_sandbox(switches).await;
     let home = Home::new(&sandbox.url(), &Setup::default());
     let mut daemon = home.started(machine.runs(home.command(&["run"]))).await;
-    machine.sled_fails(READ_ONLY);
     let ids = acknowledged(&daemon, 5).await;
+    machine.sled_fails(READ_ONLY);
+    assert_eq!(daemon.post(&an_offer("unwritten", "c-unwritten")).await, Some(503));
     assert_eq!(daemon.ended().await, Some(1), "{}", daemon.log());
     assert!(daemon.log().contains("the store failed"), "{}", daemon.log());
     drop(daemon);

@@ -129,10 +129,12 @@ async fn a_store_of_another_schema_is_refused_and_left_alone() {
     let mut daemon = daemon;
     assert_eq!(daemon.ended().await, Some(0));
     let ours = schema(&home, None);
-    for (schema_in_it, text) in [(b"3", "has schema 3"), (b"0", "has schema 0")] {
+    let newer = (b"3", ["has schema 3", "start a version"]);
+    let older = (b"1", ["has schema 1", "move it away"]);
+    for (schema_in_it, [text, advice]) in [newer, older] {
         schema(&home, Some(row_of(schema_in_it)));
         let (code, said) = refuses(home.command(&["run"])).await;
-        is_clear(Some(code), &said, &home, &[text, "this program knows 2", "start a version"]);
+        is_clear(Some(code), &said, &home, &[text, "this program knows 2", advice]);
     }
     schema(&home, Some(ours));
     heal(&sandbox);
@@ -152,15 +154,11 @@ fn schema(home: &Home, row: Option<Vec<u8>>) -> Vec<u8> {
     before
 }
 
-/// A row as `src/store/row.rs` describes it.
+/// A row as `src/store/embedded/value.rs` describes it.
 fn row_of(content: &[u8]) -> Vec<u8> {
-    let mut summed = b"mschema\0\0\0\x01".to_vec();
-    summed.extend(content);
-    let mut row = vec![1];
-    row.extend(crc32fast::hash(&summed).to_be_bytes());
-    row.extend([0, 1]);
-    row.extend(content);
-    row
+    let rest = [b"\0\x01\0\0\0\0".as_slice(), content].concat();
+    let checksum = crc32fast::hash(&[b"mschema\0\0".as_slice(), &rest].concat());
+    [b"\x02".as_slice(), &checksum.to_be_bytes(), &rest].concat()
 }
 
 #[tokio::test]

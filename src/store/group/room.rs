@@ -6,9 +6,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Writer;
+use super::{Failed, Group};
 use crate::routing::{ContactCenter, DocumentRef, LaneKey, RoutingEvent};
-use crate::store::request::{Failed, Item, Limit, Refusal};
+use crate::store::request::{Delivery, Item, Limit, Refusal};
 
 /// What a sender is told to wait when too much is owed, in seconds.
 const RETRY_AFTER: u32 = 5;
@@ -23,32 +23,30 @@ struct Added {
     documents: HashMap<DocumentRef, Arc<LaneKey>>,
 }
 
-impl Writer {
+impl Group<'_> {
     /// What stands against taking a delivery whose items at the places `fresh` are new.
     pub(super) fn refusal(
         &mut self,
-        source: &str,
-        contact_center: &ContactCenter,
-        items: &[Item],
+        delivery: &Delivery,
         fresh: &[usize],
     ) -> Result<Option<Refusal>, Failed> {
+        let Delivery { source, contact_center, items, .. } = delivery;
         if fresh.is_empty() {
             return Ok(None);
         }
-        if self.shared.space().is_short() {
+        if self.terms.no_space {
             return Ok(Some(Refusal::NoSpace));
         }
-        let limits = self.shared.limits();
-        let (pending, owed) = {
-            let ledger = self.shared.ledger();
-            (ledger.pending(), ledger.owed_to(source))
-        };
+        let limits = self.terms.limits;
+        let (pending, owed) = self.view.owed(source);
+        let pending = pending + self.added.values().sum::<usize>();
+        let owed_pending = owed.pending + self.added.get(source).copied().unwrap_or_default();
         let full =
             |limit, retry_after_seconds| Ok(Some(Refusal::Full { limit, retry_after_seconds }));
         if owed.parked >= limits.per_source {
             return full(Limit::Parked, RETRY_AFTER_PARKED);
         }
-        if owed.pending + fresh.len() > limits.per_source {
+        if owed_pending + fresh.len() > limits.per_source {
             return full(Limit::Source, RETRY_AFTER);
         }
         if pending + fresh.len() > limits.pending {
@@ -73,11 +71,11 @@ impl Writer {
     ) -> Result<usize, Failed> {
         let contact_center = contact_center.clone();
         let conversation = event.conversation.clone();
-        let lane = self.lane_of(&Arc::new(LaneKey { contact_center, conversation }))?;
+        let lane = self.root(&Arc::new(LaneKey { contact_center, conversation }))?;
         let root = match &event.document {
-            Some(document) if !self.load(&lane)?.has_document(document) => {
-                match self.root_of(&lane.contact_center, document)? {
-                    Some(root) => self.lane_of(&root)?,
+            Some(document) if !self.lane(&lane)?.has_document(document) => {
+                match self.lane_of_document(&lane.contact_center, document)? {
+                    Some(root) => self.root(&root)?,
                     None => {
                         let root = added.documents.entry(document.clone());
                         Arc::clone(root.or_insert_with(|| Arc::clone(&lane)))
@@ -86,15 +84,17 @@ impl Writer {
             }
             Some(_) | None => Arc::clone(&lane),
         };
-        let ledger = self.shared.ledger();
-        let owed_in = |lane: &Arc<LaneKey>, added: &Added| {
-            ledger.owed_in(lane) + added.to_lanes.get(lane).copied().unwrap_or_default()
-        };
-        let mut owed = owed_in(&root, added) + 1;
+        let mut owed = self.lane(&root)?.unsettled() + added.to(&root) + 1;
         if root != lane {
-            owed += owed_in(&lane, added);
+            owed += self.lane(&lane)?.unsettled() + added.to(&lane);
         }
         *added.to_lanes.entry(root).or_default() += 1;
         Ok(owed)
+    }
+}
+
+impl Added {
+    fn to(&self, lane: &Arc<LaneKey>) -> usize {
+        self.to_lanes.get(lane).copied().unwrap_or_default()
     }
 }

@@ -1,9 +1,8 @@
 //! How many commits the disk has confirmed, kept in a file beside sled's own.
 //!
 //! sled takes a damaged stretch of its log for the log's end and goes on without a word, with all that came after it
-//! gone. The number of the last commit that sled holds in full is a row; the journal's records are numbered; the file names
-//! a commit that was synced. Where sled and the journal together know of fewer commits than the file, what was answered is
-//! lost. The file is not synced: after a power cut it may name an older commit, never one that was not on the disk before.
+//! gone. The number of the last commit is a row that each commit writes; the file names a commit that was synced. Where the row
+//! knows of fewer commits than the file, what was answered is lost. The file is not synced: after a power cut it may name an older commit, never one that was not on the disk before.
 
 #![expect(clippy::disallowed_methods, reason = "the store's own threads, and what opens it")]
 
@@ -15,17 +14,17 @@ use std::path::Path;
 use super::own_file;
 
 /// The file's name in the store's directory.
-pub(super) const FILE: &str = "awa-bridge.commits";
+pub(in crate::store) const FILE: &str = "awa-bridge.commits";
 
 /// The file, open for as long as the store is.
 #[derive(Debug)]
-pub(super) struct Tally {
+pub(super) struct Watermark {
     file: File,
     /// It is said once that it cannot be written.
     silent: bool,
 }
 
-impl Tally {
+impl Watermark {
     pub(super) fn open(directory: &Path) -> io::Result<Self> {
         let file = own_file::options()
             .create(true)

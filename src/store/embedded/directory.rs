@@ -7,13 +7,15 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::open_error::OpenError;
 use super::own_file::{self, NotOwn, Refused};
+use crate::store::open_error::OpenError;
 
 const LOCK: &str = "awa-bridge.lock";
 const MARKER: &str = "awa-bridge.marker";
-const RUNNING: &str = "awa-bridge store 1\nrunning\n";
-const CLOSED: &str = "awa-bridge store 1\nclosed\n";
+const RUNNING: &str = "awa-bridge store 2\nrunning\n";
+/// How the marker of the schema before begins.
+const OLDER: &str = "awa-bridge store 1\n";
+const CLOSED: &str = "awa-bridge store 2\nclosed\n";
 
 /// A directory that this process alone uses.
 #[derive(Debug)]
@@ -22,6 +24,7 @@ pub(super) struct Directory {
     /// Held for its lock.
     _lock: File,
     state: Before,
+    is_older: bool,
 }
 
 /// What the marker says of the time before.
@@ -51,17 +54,26 @@ impl Directory {
             Err(TryLockError::WouldBlock) => return Err(OpenError::Locked(path.to_owned())),
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
+        let mut is_older = false;
         let state = match own_file::read(&path.join(MARKER)) {
             Ok(text) if text == CLOSED.as_bytes() => Before::Closed,
-            Ok(_) => Before::Unclean,
+            Ok(text) => {
+                is_older = text.starts_with(OLDER.as_bytes());
+                Before::Unclean
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Before::Fresh,
             Err(error) => return Err(failed(error)),
         };
-        Ok(Self { path: path.to_owned(), _lock: lock, state })
+        Ok(Self { path: path.to_owned(), _lock: lock, state, is_older })
     }
 
     pub(super) const fn before(&self) -> Before {
         self.state
+    }
+
+    /// Whether a program of a schema before this one's was the last to use it.
+    pub(super) const fn is_older(&self) -> bool {
+        self.is_older
     }
 
     pub(super) fn path(&self) -> &Path {

@@ -1,0 +1,118 @@
+//! What a group may look at: rows as they are committed, the index in memory, and the lanes that were touched last.
+
+use std::sync::Arc;
+
+use super::{RowError, Rows};
+use crate::routing::{ContactCenter, DocumentRef, Due, LaneKey, UnixMillis};
+use crate::store::group::{Found, Lost, View};
+use crate::store::hashes;
+use crate::store::index::Owed;
+use crate::store::lane::{Lane, LaneCache};
+use crate::store::records::{EventRow, Hash, IndexRow};
+use crate::store::request::Failed;
+use crate::store::shared::Shared;
+
+/// How many events of a conversation are listed with the lane that it moves into.
+const MOVED: usize = 100;
+
+pub(in crate::store) struct Committed<'a> {
+    pub(in crate::store) rows: &'a Rows,
+    pub(in crate::store) shared: &'a Shared,
+    pub(in crate::store) cache: &'a mut LaneCache,
+}
+
+impl View for Committed<'_> {
+    fn number_of(&self, id: &Hash) -> Option<u64> {
+        self.shared.index().number_of(id)
+    }
+
+    fn lane_of(&self, number: u64) -> Option<Arc<LaneKey>> {
+        self.shared.index().lane_of(number)
+    }
+
+    fn is_unsettled(&self, number: u64) -> bool {
+        self.shared.index().is_unsettled(number)
+    }
+
+    fn lane(&mut self, key: &Arc<LaneKey>) -> Result<Found, Failed> {
+        if let Some(lane) = self.cache.get(key) {
+            return Ok(Found { lane, lost: Vec::new(), damaged: false });
+        }
+        let numbers = self.shared.index().open_in(key);
+        let found = read_lane(self.rows, key, &numbers)?;
+        let damage = found.lost.len() + usize::from(found.damaged);
+        (0..damage).for_each(|_| self.shared.index().note_damage());
+        Ok(found)
+    }
+
+    fn lane_of_document(
+        &self,
+        contact_center: &ContactCenter,
+        document: &DocumentRef,
+    ) -> Result<Option<LaneKey>, Failed> {
+        match self.rows.lane_of_document(contact_center, document) {
+            Ok(lane) => Ok(lane),
+            Err(RowError::Read(why)) => Err(Failed::Write(why)),
+            Err(RowError::Corrupt(_) | RowError::Newer(_)) => Ok(None),
+        }
+    }
+
+    fn event(&self, number: u64) -> Result<Option<EventRow>, Failed> {
+        Ok(self.rows.event(number)?)
+    }
+
+    fn latest_of(&self, conversation: &LaneKey) -> Result<Vec<(u64, IndexRow)>, Failed> {
+        let hash = hashes::of_conversation(&conversation.conversation);
+        let numbers: Vec<_> =
+            self.shared.index().of_conversation(hash, u64::MAX).take(MOVED).collect();
+        let mut latest = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            match self.rows.index(number) {
+                Ok(row) => latest.extend(row.map(|row| (number, row))),
+                Err(RowError::Read(why)) => return Err(Failed::Write(why)),
+                Err(RowError::Corrupt(_) | RowError::Newer(_)) => {}
+            }
+        }
+        Ok(latest)
+    }
+
+    fn owed(&self, source: &str) -> (usize, Owed) {
+        let index = self.shared.index();
+        (index.pending(), index.owed_to(source))
+    }
+
+    fn most_urgent(&self, now: UnixMillis) -> Option<Due> {
+        self.shared.agenda.most_urgent(now)
+    }
+}
+
+/// Reads a lane with its events. Of a lane whose own row is damaged nothing can go on: its events are lost to it.
+pub(super) fn read_lane(rows: &Rows, key: &LaneKey, numbers: &[u64]) -> Result<Found, Failed> {
+    let (row, damage) = match rows.lane(key) {
+        Ok(row) => (row, None),
+        Err(RowError::Read(why)) => return Err(Failed::Write(why)),
+        Err(damage) => (None, Some(damage.to_string())),
+    };
+    let (mut entries, mut lost) = (Vec::with_capacity(numbers.len()), Vec::new());
+    for &number in numbers {
+        let index = rows.index(number).ok().flatten();
+        let event = match rows.event(number) {
+            Ok(Some(row)) => Ok(row),
+            Ok(None) => Err("its event is missing".to_owned()),
+            Err(RowError::Read(why)) => return Err(Failed::Write(why)),
+            Err(damage) => Err(damage.to_string()),
+        };
+        match (event, &damage) {
+            (Ok(row), Some(why)) => {
+                lost.push(Lost { number, index, row: Some(Box::new(row)), why: why.clone() });
+            }
+            (Ok(row), None) => match row.into_entry(number) {
+                Ok(entry) => entries.push(entry),
+                Err(why) => lost.push(Lost { number, index, row: None, why }),
+            },
+            (Err(why), _) => lost.push(Lost { number, index, row: None, why }),
+        }
+    }
+    let lane = Arc::new(Lane::restore(row, entries));
+    Ok(Found { lane, lost, damaged: damage.is_some() })
+}

@@ -1,0 +1,104 @@
+//! An entry is due, is sent at once, or was answered.
+
+use std::sync::Arc;
+
+use super::{Claim, Failed, Group, Input, Lane, Settled};
+use crate::routing::{CallKind, Due, Effect, EntryId, LaneKey, Waited};
+use crate::store::direct::{DirectDispatch, PendingSend};
+use crate::store::request::Replied;
+
+impl Group<'_> {
+    pub(super) fn claim(
+        &mut self,
+        lane: &Arc<LaneKey>,
+        entry: EntryId,
+        waited: Waited,
+    ) -> Result<Claim, Failed> {
+        let lane = self.root(lane)?;
+        // A lane may be handed out twice.
+        let found = self.lane(&lane)?.conversation.entry(entry);
+        if found.is_none_or(|entry| entry.stage.is_in_flight()) {
+            return Ok(Claim::Nothing(Vec::new()));
+        }
+        let at = self.terms.now;
+        let done = self.decide(&lane, Input::Due { entry, waited, at })?;
+        Ok(done.claim.unwrap_or(Claim::Nothing(done.settled)))
+    }
+
+    /// Claims, in the commit that makes it due, what may leave at once. What is on the agenda already goes first if it is
+    /// more urgent, and what is over in its lane is settled first.
+    pub(in crate::store) fn send_at_once(
+        &mut self,
+        direct: &dyn DirectDispatch,
+    ) -> Result<(), Failed> {
+        let now = self.terms.now;
+        let mut ready = Vec::new();
+        for (key, lane) in &self.lanes {
+            let due = lane.now.conversation.next_due();
+            let due = due.filter(|due| due.calls && due.at <= now && due.expires.1 > now);
+            ready.extend(due.map(|due| (due, Arc::clone(key))));
+        }
+        let rank = |due: &Due| (due.urgency, due.at, due.entry);
+        ready.sort_unstable_by_key(|(due, _)| rank(due));
+        for (due, lane) in ready {
+            if self.view.most_urgent(now).is_some_and(|first| rank(&first) < rank(&due)) {
+                break;
+            }
+            let Some(slot) = direct.open(due.urgency, now) else { break };
+            let claim = self.claim(&lane, due.entry, Waited::default())?;
+            let (lane, entry) = (LaneKey::clone(&lane), due.entry);
+            self.leaving.push(PendingSend { slot, lane, entry, claim });
+        }
+        Ok(())
+    }
+
+    pub(super) fn reply(
+        &mut self,
+        lane: &Arc<LaneKey>,
+        entry: EntryId,
+        replied: &Replied,
+    ) -> Result<Vec<Settled>, Failed> {
+        let lane = self.root(lane)?;
+        if self.lane(&lane)?.conversation.entry(entry).is_none() {
+            return Ok(Vec::new());
+        }
+        let Replied { reply, answer, elapsed_ms, retry_in } = replied.clone();
+        let at = self.terms.now;
+        let input = Input::Reply { entry, reply, answer, elapsed_ms, retry_in, at };
+        Ok(self.decide(&lane, input)?.settled)
+    }
+}
+
+impl Lane {
+    pub(super) fn claim_of(&self, effect: Effect) -> Option<Claim> {
+        let entry_of = |id: EntryId| Some((self.conversation.entry(id)?, self.meta_of(id)?));
+        match effect {
+            Effect::Call { entry, call, attempt, deadline } => {
+                let (entry, event) = entry_of(entry)?;
+                let before = entry.story.calls.iter().rev().nth(1);
+                Some(Claim::Call {
+                    event,
+                    call,
+                    attempt,
+                    deadline,
+                    received_at: entry.received_at,
+                    corrected: entry.story.corrections > 0,
+                    after_doubt: before.is_some_and(|before| before.call == CallKind::LookUp),
+                    tries: entry.story.tries,
+                })
+            }
+            Effect::LookUp { entry, question, deadline } => {
+                let (entry, event) = entry_of(entry)?;
+                let (attempt, received_at) = (entry.story.attempts, entry.received_at);
+                let tries = entry.story.tries;
+                Some(Claim::LookUp { event, question, attempt, deadline, received_at, tries })
+            }
+            Effect::Enqueue { .. }
+            | Effect::Reschedule { .. }
+            | Effect::Park { .. }
+            | Effect::Resume { .. }
+            | Effect::Amend { .. }
+            | Effect::Settle { .. } => None,
+        }
+    }
+}
