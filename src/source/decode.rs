@@ -5,6 +5,7 @@
 
 mod cloudevents;
 mod json;
+mod reader;
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use serde::Deserialize;
 
 use super::request::Request;
 
-pub(super) use json::{parse as parse_json, pointer, string_of, to_json};
+pub(super) use json::{parse as parse_json, pointer, string_of};
+pub(super) use reader::Reader;
 
 /// How a body is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -2,11 +2,10 @@
 //!
 //! A value that is no routing event becomes an unreadable one, which is kept; it never spoils its neighbours.
 
-use jaq_json::Val;
-use serde_json::Value;
+use jaq_json::{Rc, Val};
 use sha2::{Digest as _, Sha256};
 
-use super::decode::{string_val, to_json};
+use super::decode::{Reader, string_of, string_val};
 use super::filter::Output;
 use super::shortened;
 use crate::problem::in_plain_words;
@@ -126,7 +125,7 @@ fn read_each(
     outputs: Vec<Output>,
     ids: &Ids<'_>,
     received_at: UnixMillis,
-    mut look: impl FnMut(Option<&Value>),
+    mut look: impl FnMut(Option<&Val>),
 ) -> Vec<Reading> {
     let count = outputs.iter().filter(|output| aside(output).is_none()).count();
     let mut n = 0;
@@ -134,17 +133,16 @@ fn read_each(
     // One after the other: a value may hold the whole input, and there may be many.
     for output in outputs {
         let aside = aside(&output);
-        let value = output.map(|value| to_json(&value));
-        let own = value.as_ref().ok().and_then(own_id);
-        if let (Some(aside), Ok(value)) = (aside, &value) {
+        let own = output.as_ref().ok().and_then(own_id);
+        if let (Some(aside), Ok(value)) = (aside, &output) {
             look(None);
             readings.push(aside.reading(value, own));
             continue;
         }
-        look(value.as_ref().ok());
+        look(output.as_ref().ok());
         let id = own.unwrap_or_else(|| ids.of(n, count));
         n += 1;
-        readings.push(match value {
+        readings.push(match output {
             Ok(value) => event(value, id, received_at),
             Err(problem) => Reading::Unreadable { id, kind: None, conversation: None, problem },
         });
@@ -168,35 +166,28 @@ fn aside(output: &Output) -> Option<Aside> {
 }
 
 impl Aside {
-    fn reading(self, value: &Value, id: Option<String>) -> Reading {
+    fn reading(self, value: &Val, id: Option<String>) -> Reading {
         match self {
             Self::Ignored => {
-                let why = value["ignore"].as_str().unwrap_or("ignored");
-                Reading::Ignored { id, why: shortened(why, 100) }
+                let why = text(value, "ignore").unwrap_or_else(|| "ignored".to_owned());
+                Reading::Ignored { id, why: shortened(&why, 100) }
             }
-            Self::Unknown => {
-                let event_type = match &value["unknown"] {
-                    Value::String(text) => Some(shortened(text, 40)),
-                    Value::Number(number) => Some(shortened(&number.to_string(), 40)),
-                    Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
-                };
-                Reading::Unknown { event_type }
-            }
+            Self::Unknown => Reading::Unknown { event_type: event_type(field(value, "unknown")) },
         }
     }
 }
 
 /// The keys that are passed over when the event is read, at most [`MAX_UNREAD`]; empty where it is no object.
-fn unread_keys(value: &Value) -> Vec<String> {
+fn unread_keys(value: &Val) -> Vec<String> {
     let mut unread = Vec::new();
-    if value.is_object() {
+    if matches!(value, Val::Obj(_)) {
         let name = |path: serde_ignored::Path<'_>| {
             if unread.len() < MAX_UNREAD {
                 unread.push(shortened(&key_path(&path), 80));
             }
         };
         // Where a type is wrong, the reading says so; the keys before it are named all the same.
-        drop(serde_ignored::deserialize::<_, _, EventJson>(value, name));
+        drop(serde_ignored::deserialize::<_, _, EventJson>(Reader(value), name));
     }
     unread
 }
@@ -219,29 +210,31 @@ fn key_path(path: &serde_ignored::Path<'_>) -> String {
 }
 
 /// The value's own id, if it can be one: text or digits, 1 to 256 bytes, no control characters.
-fn own_id(value: &Value) -> Option<String> {
-    let id = match value.get("id")? {
-        Value::String(text) => text.clone(),
-        Value::Number(number) if number.is_u64() || number.is_i64() => number.to_string(),
-        Value::Number(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
-            return None;
-        }
-    };
+fn own_id(value: &Val) -> Option<String> {
+    let id = Reader(field(value, "id")?).text_or_integer()?;
     EventId::parse(&id).is_ok().then_some(id)
 }
 
-fn event(mut value: Value, id: String, received_at: UnixMillis) -> Reading {
-    let text = |key: &str| value.get(key).and_then(Value::as_str);
-    let kind = text("kind").map(|kind| shortened(kind, 40));
-    let conversation = text("conversation")
-        .filter(|text| ConversationId::parse(text).is_ok())
-        .map(ToOwned::to_owned);
-    let Some(fields) = value.as_object_mut() else {
+fn field<'a>(value: &'a Val, name: &str) -> Option<&'a Val> {
+    let Val::Obj(fields) = value else { return None };
+    fields.get(&string_val(name))
+}
+
+/// The text in a field.
+fn text(value: &Val, name: &str) -> Option<String> {
+    field(value, name).filter(|value| matches!(value, Val::TStr(_))).and_then(string_of)
+}
+
+fn event(mut value: Val, id: String, received_at: UnixMillis) -> Reading {
+    let kind = text(&value, "kind").map(|kind| shortened(&kind, 40));
+    let conversation =
+        text(&value, "conversation").filter(|text| ConversationId::parse(text).is_ok());
+    let Val::Obj(fields) = &mut value else {
         let problem = "what the filter yields is not an object".to_owned();
         return Reading::Unreadable { id, kind, conversation, problem };
     };
-    fields.insert("id".to_owned(), Value::String(id.clone()));
-    let checked = serde_path_to_error::deserialize::<_, EventJson>(value)
+    Rc::make_mut(fields).insert(string_val("id"), string_val(&id));
+    let checked = serde_path_to_error::deserialize::<_, EventJson>(Reader(&value))
         .map_err(|error| wrong_type(&error))
         .and_then(|json| RoutingEvent::parse(json, received_at).map_err(|error| error.to_string()));
     match checked {
@@ -251,7 +244,7 @@ fn event(mut value: Value, id: String, received_at: UnixMillis) -> Reading {
 }
 
 /// Names the field and what is expected; serde's own text would quote the sender's value at full length.
-fn wrong_type(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+fn wrong_type(error: &serde_path_to_error::Error<serde::de::value::Error>) -> String {
     let path = shortened(&error.path().to_string(), 80);
     let object = match path.as_str() {
         "document" => "an object with `table` and `sys_id`",
@@ -268,7 +261,7 @@ fn wrong_type(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
 
 /// What an event calls itself, for counting the unknown ones.
 pub(super) fn event_type(value: Option<&Val>) -> Option<String> {
-    value.and_then(super::decode::string_of).map(|text| shortened(&text, 40))
+    value.and_then(string_of).map(|text| shortened(&text, 40))
 }
 
 #[cfg(test)]

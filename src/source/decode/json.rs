@@ -1,8 +1,7 @@
-//! JSON with lossless integers and limited nesting, and the ways between its tree and serde's.
+//! JSON with lossless integers and limited nesting, and the looks into its tree.
 
-use jaq_json::{Num, Val};
+use jaq_json::Val;
 use serde::de::IgnoredAny;
-use serde_json::Value;
 
 use super::Malformed;
 
@@ -108,40 +107,5 @@ pub(in super::super) fn string_of(value: &Val) -> Option<String> {
         Val::TStr(text) => Some(String::from_utf8_lossy(text).into_owned()),
         Val::Num(number) => Some(number.to_string()),
         Val::Null | Val::Bool(_) | Val::BStr(_) | Val::Arr(_) | Val::Obj(_) => None,
-    }
-}
-
-/// The value as serde's; integers beyond 64 bits become strings of their digits, whole floats become integers.
-pub(in super::super) fn to_json(value: &Val) -> Value {
-    match value {
-        Val::Null => Value::Null,
-        Val::Bool(yes) => Value::Bool(*yes),
-        Val::Num(number) => number_to_json(number),
-        Val::BStr(bytes) | Val::TStr(bytes) => {
-            Value::String(String::from_utf8_lossy(bytes).into_owned())
-        }
-        Val::Arr(elements) => elements.iter().map(to_json).collect(),
-        Val::Obj(fields) => fields
-            .iter()
-            .map(|(key, value)| (string_of(key).unwrap_or_else(|| key.to_string()), to_json(value)))
-            .collect(),
-    }
-}
-
-fn number_to_json(number: &Num) -> Value {
-    let digits = number.to_string();
-    if let Ok(whole) = digits.parse::<i64>() {
-        return whole.into();
-    }
-    if let Ok(whole) = digits.parse::<u64>() {
-        return whole.into();
-    }
-    if matches!(number, Num::BigInt(_)) {
-        return digits.into();
-    }
-    match digits.parse::<f64>() {
-        Ok(float) if float.fract() == 0.0 && float.abs() < 9e15 => (float as i64).into(),
-        Ok(float) => serde_json::Number::from_f64(float).map_or(Value::Null, Value::Number),
-        Err(_) => Value::Null,
     }
 }

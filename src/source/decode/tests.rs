@@ -1,6 +1,10 @@
 use super::super::fixture::request;
 use super::*;
 
+fn to_json(value: &Val) -> serde_json::Value {
+    serde_json::Value::deserialize(Reader(value)).unwrap()
+}
+
 fn form(body: &str, json_fields: &[&str]) -> Result<String, Malformed> {
     let fields: Vec<String> = json_fields.iter().map(|field| (*field).to_owned()).collect();
     let request = request(&[], body);
