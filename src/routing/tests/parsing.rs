@@ -223,8 +223,12 @@ proptest! {
 }
 
 fn any_event() -> impl Strategy<Value = RoutingEvent> {
-    let head =
-        ("[^\\p{C}]{1,20}", "[a-z0-9-]{1,9}", option::of("[a-z]{1,5}"), 0i64..4_102_444_800_000);
+    let head = (
+        "[^\\p{C}\\p{Zl}\\p{Zp}]{1,20}",
+        "[a-z0-9-]{1,9}",
+        option::of("[a-z]{1,5}"),
+        0i64..4_102_444_800_000,
+    );
     let place = (option::of(Just(document())), option::of("[a-z]{1,5}"), option::of("[a-z]{1,5}"));
     let style = (select(vec![Rings::One, Rings::Several]), option::of(Just(HandOver::OnAccept)))
         .prop_map(|(rings, hand_over)| Style { rings, hand_over });
