@@ -67,7 +67,7 @@ pub enum Verdict {
     Unverified,
     /// The body is not what it is declared to be.
     Malformed(Malformed),
-    /// Nothing was stored; the vendor has to come again.
+    /// Nothing was stored; the sender should retry.
     Refused(Refusal),
     /// Too much of this source waits to be verified or read; nothing was stored.
     Overloaded,
@@ -76,7 +76,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// Whether the request was proved to be its sender's.
+    /// Whether the request passed verification.
     const fn is_authentic(&self) -> bool {
         match self {
             Self::Handled(_) | Self::Malformed(_) | Self::Refused(_) | Self::Overloaded => true,
@@ -131,7 +131,7 @@ fn worded(verdict: Verdict, policy: &AnswerPolicy) -> Answer {
             // Whatever its status is: who proves nothing gets no place for long.
             Some(reply) => closing(own(reply)),
             None => with(
-                problem(StatusCode::UNAUTHORIZED, "the request is not proved to be its sender's"),
+                problem(StatusCode::UNAUTHORIZED, "signature verification failed"),
                 WWW_AUTHENTICATE,
                 HeaderValue::from_static("Basic realm=\"webhooks\""),
             ),

@@ -11,7 +11,7 @@ use crate::contained::contained;
 use crate::metrics::INTAKE_PANICS;
 
 /// Polled where it is as long as it is waited for, which costs less than a task of its own; a task takes it over when it is dropped early.
-pub(super) struct ToTheEnd<F: Future<Output: Send> + Send + 'static> {
+pub(super) struct DetachOnDrop<F: Future<Output: Send> + Send + 'static> {
     /// None once it has ended.
     rest: Option<Pin<Box<F>>>,
 }
@@ -20,13 +20,13 @@ pub(super) struct ToTheEnd<F: Future<Output: Send> + Send + 'static> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Panicked;
 
-impl<F: Future<Output: Send> + Send + 'static> ToTheEnd<F> {
+impl<F: Future<Output: Send> + Send + 'static> DetachOnDrop<F> {
     pub(super) fn new(future: F) -> Self {
         Self { rest: Some(Box::pin(future)) }
     }
 }
 
-impl<F: Future<Output: Send> + Send + 'static> Future for ToTheEnd<F> {
+impl<F: Future<Output: Send> + Send + 'static> Future for DetachOnDrop<F> {
     type Output = Result<F::Output, Panicked>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
@@ -42,7 +42,7 @@ impl<F: Future<Output: Send> + Send + 'static> Future for ToTheEnd<F> {
     }
 }
 
-impl<F: Future<Output: Send> + Send + 'static> Drop for ToTheEnd<F> {
+impl<F: Future<Output: Send> + Send + 'static> Drop for DetachOnDrop<F> {
     fn drop(&mut self) {
         // Without a runtime the program is at its end.
         if let (Some(rest), Ok(runtime)) = (self.rest.take(), Handle::try_current()) {
@@ -68,7 +68,7 @@ mod tests {
     async fn it_goes_on_when_nobody_waits_any_more() {
         let (go, gone) = oneshot::channel::<()>();
         let (tell, told) = oneshot::channel();
-        let mut walk = Box::pin(ToTheEnd::new(async move {
+        let mut walk = Box::pin(DetachOnDrop::new(async move {
             gone.await.unwrap();
             tell.send("done").unwrap();
         }));
@@ -80,7 +80,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_answer() {
-        let ended = ToTheEnd::new(async { assert!(std::hint::black_box(false), "on purpose") });
+        let ended = DetachOnDrop::new(async { assert!(std::hint::black_box(false), "on purpose") });
         assert_eq!(ended.await, Err(Panicked));
     }
 

@@ -1,5 +1,5 @@
-//! What the intake needs of the two rooms behind it: a [`Desk`] that verifies and reads one source's requests, and the
-//! [`Ledger`] that keeps what was read.
+//! What the intake needs of the modules behind it: an [`Endpoint`] that verifies and reads one source's requests, and the
+//! [`DeliveryStore`] that keeps what was read.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::source::{
 use crate::store::{Acceptance, Delivery, Item, Refusal, Store};
 
 /// One source: its secrets, its profile and its filter.
-pub trait Desk: Send + Sync + 'static {
+pub trait Endpoint: Send + Sync + 'static {
     /// The contact centre whose conversations it speaks of.
     fn contact_center(&self) -> &ContactCenter;
 
@@ -76,7 +76,7 @@ pub enum Receipt {
 }
 
 /// Where deliveries are kept.
-pub trait Ledger: Send + Sync + 'static {
+pub trait DeliveryStore: Send + Sync + 'static {
     /// Stores a delivery as a whole, and returns when it is synced, duplicates too: one receipt an item, in order.
     fn accept(
         &self,
@@ -84,7 +84,7 @@ pub trait Ledger: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Receipt>, Refusal>> + Send;
 }
 
-impl Desk for Source {
+impl Endpoint for Source {
     fn contact_center(&self) -> &ContactCenter {
         Self::contact_center(self)
     }
@@ -126,7 +126,7 @@ impl Desk for Source {
     }
 }
 
-impl Ledger for Store {
+impl DeliveryStore for Store {
     async fn accept(&self, delivery: Delivery) -> Result<Vec<Receipt>, Refusal> {
         let source = Arc::clone(&delivery.source);
         let stories: Vec<_> = delivery.items.iter().map(Story::of).collect();

@@ -4,11 +4,11 @@
 //! it takes goes into the store.
 
 mod answer;
-mod desk;
+mod detach_on_drop;
+mod endpoint;
 mod health;
 mod line;
 mod sources;
-mod to_the_end;
 mod webhook;
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ impl<D> Sources<D> {
         Self { in_force: Arc::new(RwLock::new(Arc::new(sources))) }
     }
 
-    /// The source of that name and its desk.
+    /// The source of that name and its endpoint.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<Arc<D>> {
         // The lock is held for a clone or a swap only, neither of which can leave it half done.
@@ -31,7 +31,7 @@ impl<D> Sources<D> {
         in_force.get(name).cloned()
     }
 
-    /// Puts others in their place; requests in flight keep the desk that they found.
+    /// Puts others in their place; requests in flight keep the endpoint that they found.
     pub fn replace(&self, sources: Named<D>) {
         *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(sources);
     }

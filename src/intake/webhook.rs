@@ -1,4 +1,4 @@
-//! The walk of one webhook request: source, method, body, handshake, signature, reading, commit, answer.
+//! What is done with one webhook request, in order: source, method, body, handshake, signature, reading, commit, answer.
 //!
 //! Nothing is parsed before it is verified, and a 2xx leaves only when all is synced.
 
@@ -14,10 +14,10 @@ use hyper::{Method, Request as HttpRequest, Uri};
 use metrics::{counter, gauge, histogram};
 
 use super::answer::{Answer, EventStatus, Status, Verdict, answer};
-use super::desk::{Desk, Ledger, Receipt};
+use super::detach_on_drop::{DetachOnDrop, Panicked};
+use super::endpoint::{DeliveryStore, Endpoint, Receipt};
 use super::line::{Line, LineLimits, TooLong};
 use super::sources::Sources;
-use super::to_the_end::{Panicked, ToTheEnd};
 use crate::clock;
 use crate::metrics::{
     INTAKE_ANSWERS, INTAKE_DURATION, INTAKE_EVENTS, INTAKE_PANICS, LAST_EVENT, REJECTED_REQUESTS,
@@ -57,27 +57,27 @@ pub struct BodyLimits {
 /// Takes webhook requests; shared by all connections.
 pub struct Webhooks<D, L> {
     sources: Sources<D>,
-    ledger: L,
+    store: L,
     limits: RwLock<BodyLimits>,
     warned: Repeats,
     verifying: Line,
     reading: Line,
 }
 
-/// A request whose body has come, at the desk of its source.
+/// A request whose body has come, with the endpoint that it came to.
 struct Arrival<D> {
     source: Arc<str>,
-    desk: Arc<D>,
+    endpoint: Arc<D>,
     request: Request,
 }
 
-impl<D: Desk, L: Ledger> Webhooks<D, L> {
-    /// Takes requests for these sources and keeps what they say in `ledger`.
-    pub fn new(sources: Sources<D>, ledger: L, limits: BodyLimits) -> Self {
+impl<D: Endpoint, L: DeliveryStore> Webhooks<D, L> {
+    /// Takes requests for these sources and keeps what they say in `store`.
+    pub fn new(sources: Sources<D>, store: L, limits: BodyLimits) -> Self {
         let (verifying, reading) = (Line::new(verifying()), Line::new(READING));
         Self {
             sources,
-            ledger,
+            store,
             limits: RwLock::new(limits),
             warned: Repeats::default(),
             verifying,
@@ -90,7 +90,7 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
         *self.limits.write().unwrap_or_else(PoisonError::into_inner) = limits;
     }
 
-    /// Answers one request. Once the body has come, the walk goes on to its end even if the vendor hangs up.
+    /// Answers one request. Once the body has come, it is carried out to the end even if the vendor hangs up.
     pub async fn take<B>(self: Arc<Self>, request: HttpRequest<B>) -> Answer
     where
         B: Body<Data = Bytes>,
@@ -98,14 +98,14 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
     {
         let received_at = clock::now();
         let (head, body) = request.into_parts();
-        let Some((source, desk)) = self.source_of(&head.uri) else {
+        let Some((source, endpoint)) = self.source_of(&head.uri) else {
             return counted("", answer(Verdict::UnknownSource, &AnswerPolicy::default()));
         };
-        let answered = match self.body(body, desk.max_body()).await {
-            Err(verdict) => answer(verdict, desk.answer_policy()),
+        let answered = match self.body(body, endpoint.max_body()).await {
+            Err(verdict) => answer(verdict, endpoint.answer_policy()),
             Ok(body) => {
                 let request = request_of(head.method, &head.uri, head.headers, body, received_at);
-                let arrival = Arc::new(Arrival { source: Arc::clone(&source), desk, request });
+                let arrival = Arc::new(Arrival { source: Arc::clone(&source), endpoint, request });
                 Arc::clone(&self).contained(arrival).await
             }
         };
@@ -116,8 +116,8 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
 
     fn source_of(&self, uri: &Uri) -> Option<(Arc<str>, Arc<D>)> {
         let name = uri.path().strip_prefix(PATH_PREFIX)?;
-        let desk = self.sources.find(name)?;
-        Some((name.into(), desk))
+        let endpoint = self.sources.find(name)?;
+        Some((name.into(), endpoint))
     }
 
     /// At most as much as the intake takes, or as the profile does, whichever is less.
@@ -141,28 +141,28 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
         }
     }
 
-    /// Walks so that a panic costs this request alone and a hang-up costs nothing.
+    /// Handles it so that a panic costs this request alone and a hang-up costs nothing.
     async fn contained(self: Arc<Self>, arrival: Arc<Arrival<D>>) -> Answer {
-        let (source, desk) = (Arc::clone(&arrival.source), Arc::clone(&arrival.desk));
+        let (source, endpoint) = (Arc::clone(&arrival.source), Arc::clone(&arrival.endpoint));
         let warned = Arc::clone(&self);
-        let walk = ToTheEnd::new(async move { self.walk(&arrival).await });
-        let verdict = walk.await.unwrap_or_else(|Panicked| {
+        let handled = DetachOnDrop::new(async move { self.handle(&arrival).await });
+        let verdict = handled.await.unwrap_or_else(|Panicked| {
             counter!(INTAKE_PANICS).increment(1);
             if let Some(repeats) = warned.may_warn(&source, "defect", clock::now()) {
                 tracing::error!(
                     %source, repeats,
-                    "A webhook ended in a defect of the program; its sender has to come again"
+                    "A webhook ended in a defect of the program; the sender should retry"
                 );
             }
             Verdict::Defect
         });
-        answer(verdict, desk.answer_policy())
+        answer(verdict, endpoint.answer_policy())
     }
 
-    async fn walk(&self, arrival: &Arc<Arrival<D>>) -> Verdict {
-        let Arrival { source, desk, request } = &**arrival;
+    async fn handle(&self, arrival: &Arc<Arrival<D>>) -> Verdict {
+        let Arrival { source, endpoint, request } = &**arrival;
         let is_small = request.body.len() <= SMALL_BODY;
-        let entrance = if is_small && !desk.is_costly() {
+        let entrance = if is_small && !endpoint.is_costly() {
             Ok(enter(arrival))
         } else {
             let arrival = Arc::clone(arrival);
@@ -184,13 +184,13 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
             }
             Err(TooLong) => return self.overloaded(source, request.received_at),
         }
-        let quickly = if is_small { desk.read_quickly(request) } else { Ok(None) };
+        let quickly = if is_small { endpoint.read_quickly(request) } else { Ok(None) };
         let readings = match quickly {
             Ok(Some(readings)) => Ok(readings),
             Err(malformed) => Err(malformed),
             Ok(None) => {
                 let theirs = Arc::clone(arrival);
-                let read = move || theirs.desk.read(&theirs.request);
+                let read = move || theirs.endpoint.read(&theirs.request);
                 match self.reading.after(source, read).await {
                     Ok(readings) => readings,
                     Err(TooLong) => return self.overloaded(source, request.received_at),
@@ -209,7 +209,7 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
     }
 
     async fn keep(&self, arrival: &Arrival<D>, readings: Vec<Reading>) -> Verdict {
-        let Arrival { source, desk, request } = arrival;
+        let Arrival { source, endpoint, request } = arrival;
         let seconds = Duration::from_millis(request.received_at.since(UnixMillis(0)));
         gauge!(LAST_EVENT, "source" => Arc::clone(source)).set(seconds.as_secs_f64());
 
@@ -217,17 +217,17 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
         let (mut statuses, items) = sorted(source, readings, &mut unknown);
         self.note_unknown(source, &unknown, request.received_at);
         // Of a request that its signature does not bind, also that it was nothing has to be remembered.
-        let fingerprint = desk.fingerprint(request);
+        let fingerprint = endpoint.fingerprint(request);
         if !items.is_empty() || fingerprint.is_some() {
             let delivery = Delivery {
                 source: Arc::clone(source),
-                contact_center: desk.contact_center().clone(),
+                contact_center: endpoint.contact_center().clone(),
                 received_at: request.received_at,
-                body: Some(desk.body_to_keep(request)),
+                body: Some(endpoint.body_to_keep(request)),
                 items,
                 fingerprint,
             };
-            match self.ledger.accept(delivery).await {
+            match self.store.accept(delivery).await {
                 Ok(receipts) => {
                     fill_in(&mut statuses, &receipts);
                 }
@@ -245,7 +245,7 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
         if let Some(repeats) = self.may_warn(source, "unverified", at) {
             tracing::warn!(
                 source, %why, repeats,
-                "Refused a webhook that is not proved to be its sender's"
+                "Rejected a webhook: signature verification failed"
             );
         }
     }
@@ -255,7 +255,7 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
             tracing::warn!(
                 source,
                 repeats,
-                "Turned a webhook away: too many heavy ones of its source wait to be read; its sender has to come again"
+                "Rejected a webhook: too many large ones of its source wait to be read; the sender should retry"
             );
         }
         Verdict::Overloaded
@@ -280,7 +280,7 @@ impl<D: Desk, L: Ledger> Webhooks<D, L> {
         let limit = refusal.limit();
         counter!(REJECTED_REQUESTS, "source" => source.to_owned(), "limit" => limit).increment(1);
         if let Some(repeats) = self.may_warn(source, &format!("refused {limit}"), at) {
-            tracing::warn!(source, limit, why = %refusal, repeats, "Turned a webhook away; its sender has to come again");
+            tracing::warn!(source, limit, why = %refusal, repeats, "Rejected a webhook; the sender should retry");
         }
     }
 
@@ -299,9 +299,9 @@ enum Entrance {
 }
 
 /// A handshake, the method, the coding and the signature.
-fn enter<D: Desk>(arrival: &Arrival<D>) -> Entrance {
-    let Arrival { source: _, desk, request } = arrival;
-    if let Some(answer) = desk.handshake(request) {
+fn enter<D: Endpoint>(arrival: &Arrival<D>) -> Entrance {
+    let Arrival { source: _, endpoint, request } = arrival;
+    if let Some(answer) = endpoint.handshake(request) {
         return Entrance::Answered(Verdict::Handshake(answer));
     }
     if request.method != Method::POST {
@@ -311,7 +311,7 @@ fn enter<D: Desk>(arrival: &Arrival<D>) -> Entrance {
     if is_encoded(&request.headers) {
         return Entrance::Answered(Verdict::Encoded);
     }
-    match desk.verify(request) {
+    match endpoint.verify(request) {
         Ok(()) => Entrance::Verified,
         Err(unverified) => Entrance::Unverified(unverified),
     }
@@ -336,7 +336,7 @@ fn request_of(
     Request { method, path_and_query, headers, body, received_at }
 }
 
-/// Parts what is to be kept from what is not; the kept ones are `Accepted` until the ledger says otherwise.
+/// Parts what is to be kept from what is not; the kept ones are `Accepted` until the store says otherwise.
 fn sorted(
     source: &str,
     readings: Vec<Reading>,

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::{
     Action, AssignmentWish, Channel, ConversationId, DocumentRef, EventId, ForeignText, IdError,
     Kind, RoutingEvent, SegmentId, Style, SysId, TableName, TransferKind, UnixMillis,
-    VendorAgentId, VendorQueueId, VendorTarget,
+    VendorAgentId, VendorQueueId, VendorTarget, shortened,
 };
 
 /// The longest ring time that is taken, in seconds: a day.
@@ -113,7 +113,7 @@ impl RoutingEvent {
         let kind = required("kind", json.kind)?;
         let kind = Kind::from_name(&kind).ok_or_else(|| EventError {
             field: "kind",
-            problem: format!("is `{}`, not one of {}", shortened(&kind), kind_names()),
+            problem: format!("is `{}`, not one of {}", shortened(&kind, 40), kind_names()),
         })?;
         let queue = optional("queue", json.queue.as_deref(), VendorQueueId::parse)?;
         let work_item = optional("work_item", json.work_item.as_deref(), SysId::parse)?;
@@ -172,7 +172,7 @@ impl RoutingEvent {
                 None => received_at,
                 Some(text) => UnixMillis::from_rfc3339(&text).ok_or_else(|| EventError {
                     field: "occurred_at",
-                    problem: format!("is `{}`, not an RFC 3339 time", shortened(&text)),
+                    problem: format!("is `{}`, not an RFC 3339 time", shortened(&text, 40)),
                 })?,
             },
             document,
@@ -248,7 +248,7 @@ fn transfer(json: TransferJson) -> Result<Action, EventError> {
         other => {
             return Err(EventError {
                 field: "transfer.type",
-                problem: format!("is `{}`, not blind or consult", shortened(other)),
+                problem: format!("is `{}`, not blind or consult", shortened(other, 40)),
             });
         }
     };
@@ -315,15 +315,6 @@ fn optional<T>(
 
 fn kind_names() -> String {
     Kind::ALL.map(Kind::as_str).join(", ")
-}
-
-/// At most 40 characters of a sender's text, control characters escaped, fit for a message.
-fn shortened(text: &str) -> String {
-    let mut short: String = text.chars().take(40).flat_map(char::escape_default).collect();
-    if text.chars().count() > 40 {
-        short.push('…');
-    }
-    short
 }
 
 /// Takes a string or an integer (kept digit for digit): vendors number their queues and agents.

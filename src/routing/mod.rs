@@ -44,5 +44,5 @@ pub use record::{
     CallRecord, ConversationRecord, EarlierRecord, EventRecord, LegRecord, Page, State,
 };
 pub use rules::{Doubt, OfferDefaults, Replace, Rules, WithdrawAction};
-pub use text::{ForeignText, is_hidden, visible, visible_line};
+pub use text::{ForeignText, is_hidden, shortened, visible, visible_line};
 pub use waited::Waited;

@@ -100,3 +100,19 @@ fn escaped(text: &str, hidden: impl Fn(char) -> bool) -> Cow<'_, str> {
     }
     shown.into()
 }
+
+/// At most `limit` characters of a sender's text, what cannot be printed escaped, fit for a message.
+#[must_use]
+pub fn shortened(text: &str, limit: usize) -> String {
+    let mut short = String::new();
+    for letter in text.chars().take(limit) {
+        match letter {
+            '\'' | '"' | '\\' => short.push(letter),
+            other => short.extend(other.escape_debug()),
+        }
+    }
+    if text.chars().nth(limit).is_some() {
+        short.push('…');
+    }
+    short
+}

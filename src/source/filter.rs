@@ -17,8 +17,8 @@ use jaq_json::Val;
 
 use self::meter::{Allowance, Data, Program, Spent};
 use super::decode::string_of;
-use super::shortened;
 use crate::problem::Problem;
+use crate::routing::shortened;
 
 /// How many values one request may become.
 pub(super) const MAX_OUTPUTS: usize = 1_000;

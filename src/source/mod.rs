@@ -30,18 +30,3 @@ pub use profile::{Profile, load_profiles};
 pub use reading::{Inspected, Reading};
 pub use request::Request;
 pub use verify::Unverified;
-
-/// At most `limit` characters of a sender's text, what cannot be printed escaped, fit for a message.
-fn shortened(text: &str, limit: usize) -> String {
-    let mut short = String::new();
-    for letter in text.chars().take(limit) {
-        match letter {
-            '\'' | '"' | '\\' => short.push(letter),
-            other => short.extend(other.escape_debug()),
-        }
-    }
-    if text.chars().nth(limit).is_some() {
-        short.push('…');
-    }
-    short
-}

@@ -7,8 +7,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::decode::{Reader, string_of, string_val};
 use super::filter::Output;
-use super::shortened;
 use crate::problem::in_plain_words;
+use crate::routing::shortened;
 use crate::routing::{ConversationId, EventId, EventJson, RoutingEvent, UnixMillis};
 
 /// How many keys that nothing reads are named of one event.
@@ -127,16 +127,16 @@ fn read_each(
     received_at: UnixMillis,
     mut look: impl FnMut(Option<&Val>),
 ) -> Vec<Reading> {
-    let count = outputs.iter().filter(|output| aside(output).is_none()).count();
+    let count = outputs.iter().filter(|output| no_event(output).is_none()).count();
     let mut n = 0;
     let mut readings = Vec::with_capacity(outputs.len());
     // One after the other: a value may hold the whole input, and there may be many.
     for output in outputs {
-        let aside = aside(&output);
+        let no_event = no_event(&output);
         let own = output.as_ref().ok().and_then(own_id);
-        if let (Some(aside), Ok(value)) = (aside, &output) {
+        if let (Some(no_event), Ok(value)) = (no_event, &output) {
             look(None);
-            readings.push(aside.reading(value, own));
+            readings.push(no_event.reading(value, own));
             continue;
         }
         look(output.as_ref().ok());
@@ -152,20 +152,20 @@ fn read_each(
 
 /// What an output without a `kind` says that it is instead of an event.
 #[derive(Debug, Clone, Copy)]
-enum Aside {
+enum NoEvent {
     Ignored,
     Unknown,
 }
 
-fn aside(output: &Output) -> Option<Aside> {
+fn no_event(output: &Output) -> Option<NoEvent> {
     let Ok(Val::Obj(fields)) = output else { return None };
     let has = |key: &str| fields.contains_key(&string_val(key));
-    let said = [("ignore", Aside::Ignored), ("unknown", Aside::Unknown)];
-    let (_, aside) = said.into_iter().find(|(key, _)| has(key))?;
-    (!has("kind")).then_some(aside)
+    let said = [("ignore", NoEvent::Ignored), ("unknown", NoEvent::Unknown)];
+    let (_, no_event) = said.into_iter().find(|(key, _)| has(key))?;
+    (!has("kind")).then_some(no_event)
 }
 
-impl Aside {
+impl NoEvent {
     fn reading(self, value: &Val, id: Option<String>) -> Reading {
         match self {
             Self::Ignored => {

@@ -1,4 +1,4 @@
-//! A desk that reads one word and an id a line, and a ledger in memory.
+//! An endpoint that reads one word and an id a line, and a store in memory.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Condvar, LazyLock, Mutex};
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hyper::{HeaderMap, Method, StatusCode};
 use tokio::sync::{Notify, Semaphore};
 
-use crate::intake::desk::{Desk, Ledger, Receipt};
+use crate::intake::endpoint::{DeliveryStore, Endpoint, Receipt};
 use crate::routing::{ContactCenter, EventJson, RoutingEvent, UnixMillis};
 use crate::source::{AnswerPolicy, HandshakeAnswer, Malformed, Reading, Request, Unverified};
 use crate::store::{Delivery, Item, Refusal};
@@ -20,7 +20,7 @@ pub(super) enum Step {
 }
 
 #[derive(Default)]
-pub(super) struct FakeDesk {
+pub(super) struct FakeEndpoint {
     policy: AnswerPolicy,
     steps: Mutex<Vec<Step>>,
     /// Whether heavy bodies may be read; until then whoever reads one waits.
@@ -28,7 +28,7 @@ pub(super) struct FakeDesk {
     opened: Condvar,
 }
 
-impl FakeDesk {
+impl FakeEndpoint {
     /// Lets heavy bodies be read.
     pub(super) fn open(&self) {
         *self.open.lock().unwrap() = true;
@@ -44,7 +44,7 @@ impl FakeDesk {
     }
 }
 
-impl Desk for FakeDesk {
+impl Endpoint for FakeEndpoint {
     fn contact_center(&self) -> &ContactCenter {
         static CONTACT_CENTER: LazyLock<ContactCenter> = LazyLock::new(|| "cc".into());
         &CONTACT_CENTER
@@ -118,7 +118,7 @@ fn withdraw(id: String) -> RoutingEvent {
 }
 
 /// Keeps ids in memory; can be told to refuse, or to take its time.
-pub(super) struct FakeLedger {
+pub(super) struct FakeStore {
     state: Mutex<State>,
     asked: Arc<Notify>,
     gate: Semaphore,
@@ -133,7 +133,7 @@ struct State {
     finished: usize,
 }
 
-impl FakeLedger {
+impl FakeStore {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self { state: Mutex::default(), asked: Arc::default(), gate: Semaphore::new(0) })
     }
@@ -178,7 +178,7 @@ impl FakeLedger {
     }
 }
 
-impl Ledger for Arc<FakeLedger> {
+impl DeliveryStore for Arc<FakeStore> {
     async fn accept(&self, delivery: Delivery) -> Result<Vec<Receipt>, Refusal> {
         let held = std::mem::take(&mut self.state.lock().unwrap().held);
         if held {

@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
-use super::desk::{FakeDesk, FakeLedger};
+use super::fakes::{FakeEndpoint, FakeStore};
 use crate::http::{Limits, Listener, serve};
 use crate::intake::{BodyLimits, Sources, Webhooks};
 use crate::shutdown::Shutdown;
@@ -17,32 +17,36 @@ pub(super) const MAX_CONNECTIONS: usize = 4;
 
 pub(super) struct Intake {
     pub(super) address: SocketAddr,
-    pub(super) desk: Arc<FakeDesk>,
-    pub(super) ledger: Arc<FakeLedger>,
-    pub(super) sources: Sources<FakeDesk>,
+    pub(super) endpoint: Arc<FakeEndpoint>,
+    pub(super) store: Arc<FakeStore>,
+    pub(super) sources: Sources<FakeEndpoint>,
     pub(super) shutdown: Shutdown,
     pub(super) served: JoinHandle<()>,
 }
 
 impl Intake {
-    pub(super) async fn start(desk: FakeDesk) -> Self {
-        Self::start_with(desk, Duration::from_millis(300)).await
+    pub(super) async fn start(endpoint: FakeEndpoint) -> Self {
+        Self::start_with(endpoint, Duration::from_millis(300)).await
     }
 
-    pub(super) async fn start_with(desk: FakeDesk, body_timeout: Duration) -> Self {
-        Self::start_limited(desk, body_timeout, MAX_CONNECTIONS).await
+    pub(super) async fn start_with(endpoint: FakeEndpoint, body_timeout: Duration) -> Self {
+        Self::start_limited(endpoint, body_timeout, MAX_CONNECTIONS).await
     }
 
     /// With so many connections at the same time.
-    pub(super) async fn start_roomy(desk: FakeDesk, max_connections: usize) -> Self {
-        Self::start_limited(desk, Duration::from_millis(300), max_connections).await
+    pub(super) async fn start_roomy(endpoint: FakeEndpoint, max_connections: usize) -> Self {
+        Self::start_limited(endpoint, Duration::from_millis(300), max_connections).await
     }
 
-    async fn start_limited(desk: FakeDesk, body_timeout: Duration, max_connections: usize) -> Self {
-        let (desk, ledger, shutdown) = (Arc::new(desk), FakeLedger::new(), Shutdown::new());
-        let sources = Sources::new([("demo".to_owned(), Arc::clone(&desk))].into());
+    async fn start_limited(
+        endpoint: FakeEndpoint,
+        body_timeout: Duration,
+        max_connections: usize,
+    ) -> Self {
+        let (endpoint, store, shutdown) = (Arc::new(endpoint), FakeStore::new(), Shutdown::new());
+        let sources = Sources::new([("demo".to_owned(), Arc::clone(&endpoint))].into());
         let limits = BodyLimits { max: 128, timeout: body_timeout };
-        let webhooks = Arc::new(Webhooks::new(sources.clone(), Arc::clone(&ledger), limits));
+        let webhooks = Arc::new(Webhooks::new(sources.clone(), Arc::clone(&store), limits));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let limits = Limits {
@@ -60,7 +64,7 @@ impl Intake {
             || {},
             move |request| Arc::clone(&webhooks).take(request),
         ));
-        Self { address, desk, ledger, sources, shutdown, served }
+        Self { address, endpoint, store, sources, shutdown, served }
     }
 
     /// Connects and writes.
