@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const COMMON: [&str; 6] = ["clock", "contained", "fuzzing", "metrics", "problem", "text_file"];
 
 /// The table of who may use whom. `app` may use everything.
-const MAY_USE: [(&str, &[&str]); 21] = [
+pub(super) const MAY_USE: [(&str, &[&str]); 21] = [
     ("routing", &[]),
     ("source", &["routing"]),
     ("mapping", &["routing"]),

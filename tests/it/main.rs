@@ -17,6 +17,7 @@ mod command_line;
 mod connections;
 mod dead_letters;
 mod demo;
+mod documents;
 mod drain;
 mod duplicates;
 mod durability;

@@ -9,11 +9,13 @@ use serde_json::Value;
 use super::support::bridge::{Setup, start_sandbox};
 use super::support::program::{Home, root, skipped};
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 7] = [
     "alerts.yml",
     "alerts_test.yml",
     "alerts_week_test.yml",
     "dashboard.json",
+    "../README.md",
+    "../docs/operating.md",
     "../docs/security.md",
 ];
 
