@@ -1,4 +1,4 @@
-//! Faults of the machine, on the built program: a disk, a clock, a network that fail. What the bridge does and says is what the
+//! Faults of the machine, on the built program: a disk, a clock, a network that fail. What the bridge does and says is what
 //! docs/operating.md promises, and nothing that was acknowledged is lost.
 
 mod clock;
