@@ -20,6 +20,10 @@ pub fn now() -> UnixMillis {
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the place that may")]
 pub fn instant() -> Instant {
+    #[cfg(test)]
+    if let Some(instant) = by_hand::instant() {
+        return instant;
+    }
     Instant::now()
 }
 
@@ -43,22 +47,37 @@ pub fn monotonic() -> Duration {
     }
 }
 
-/// A wall clock that a test winds by hand, for all that runs on the test's own thread.
+/// Clocks that a test winds by hand, for all that runs on the test's own thread.
 #[cfg(test)]
 pub(crate) mod by_hand {
     use std::cell::Cell;
+    use std::time::{Duration, Instant};
 
     use crate::routing::UnixMillis;
 
     thread_local! {
         static NOW: Cell<Option<UnixMillis>> = const { Cell::new(None) };
+        static INSTANT: Cell<Option<Instant>> = const { Cell::new(None) };
     }
 
     pub(super) fn now() -> Option<UnixMillis> {
         NOW.get()
     }
 
+    pub(super) fn instant() -> Option<Instant> {
+        INSTANT.get()
+    }
+
     pub(crate) fn set(now: UnixMillis) {
         NOW.set(Some(now));
+    }
+
+    /// Stops the monotonic clock; [`wind`] alone moves it from now on.
+    pub(crate) fn stop() {
+        INSTANT.set(Some(super::instant()));
+    }
+
+    pub(crate) fn wind(length: Duration) {
+        INSTANT.set(Some(super::after(super::instant(), length)));
     }
 }

@@ -43,7 +43,7 @@ fn awa_settings(settings: &Settings) -> Result<awa::Settings, config::Problems> 
         base_url: instance.to_string(),
         api_version: ApiVersion::new(servicenow.api_version),
         request_timeout: servicenow.request_timeout,
-        per_second: settings.rate_limit.per_second.get(),
+        rate: rate(settings),
         auth: match auth {
             None => awa::Auth::None,
             Some(config::Auth::Basic { username, password }) => {
@@ -136,11 +136,15 @@ fn certificate_with_key(pair: &config::KeyPair) -> Result<SecretString, config::
     Ok(format!("{certificate}\n{}", key.expose_secret()).into())
 }
 
+/// Of all requests together.
+pub(super) const fn rate(settings: &Settings) -> awa::Rate {
+    let of = &settings.rate_limit;
+    awa::Rate { per_second: of.per_second, burst: of.burst }
+}
+
 /// What the configuration allows.
 pub(super) fn limits(settings: &Settings) -> pace::Limits {
     pace::Limits {
-        per_second: settings.rate_limit.per_second.get(),
-        burst: settings.rate_limit.burst.get(),
         per_hour: settings.rate_limit.per_hour,
         reserve: settings.rate_limit.reserve,
         max_in_flight: u32::try_from(settings.servicenow.max_in_flight).unwrap_or(u32::MAX),

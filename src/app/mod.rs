@@ -188,7 +188,7 @@ pub async fn start_on(
     let store = host.notifier.extending("Opening the store", OPENING, opened).await?;
     let sources = settings.sources.keys().cloned().collect();
     counters::of_sources(store.clone(), sources).await;
-    let pace = Arc::new(Pace::new(instance::limits(&settings)));
+    let pace = Arc::new(Pace::new(instance::limits(&settings), client.limiter()));
     let address = |listener: &TcpListener| {
         listener
             .local_addr()

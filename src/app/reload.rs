@@ -182,7 +182,7 @@ impl Reloader {
             told.client.replace(wired);
             told.pace.forgive();
         }
-        told.client.set_per_second(settings.rate_limit.per_second.get());
+        told.client.limiter().set(instance::rate(&settings));
         told.store.set_limits(pending_limits(&settings));
         told.pace.set_limits(instance::limits(&settings));
         told.pace.end_pause();

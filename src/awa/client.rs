@@ -5,6 +5,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::classify::Verdict;
+use super::limiter::Limiter;
 use super::lookup::{self, Probed};
 use super::pace::Signal;
 use super::settings::{Settings, SettingsError};
@@ -126,9 +127,10 @@ impl Client {
         lookup::probe(self, &allowance).await
     }
 
-    /// Takes a new limit of requests in any second; 0 = none.
-    pub fn set_per_second(&self, per_second: u32) {
-        self.in_force().transport.set_per_second(per_second);
+    /// The limiter of all its requests, whatever takes the place of what.
+    #[must_use]
+    pub fn limiter(&self) -> Arc<Limiter> {
+        Arc::clone(&self.in_force().transport.limiter)
     }
 
     /// Why the last request had no answer of ServiceNow's, with what a person can do; none where it had one.

@@ -1,7 +1,7 @@
 //! ServiceNow's Advanced Work Assignment as this bridge speaks to it: the one client, and what each answer means.
 //!
 //! [`wire`] writes a call in ServiceNow's words, [`client`] sends it once, `classify` reads the answer, `lookup` clears
-//! doubt, [`pace`] says when the next call may leave. Nothing here repeats a call in doubt, follows a redirect, keeps
+//! doubt, [`pace`] says when the next call may be claimed, `limiter` when a request may leave. Nothing here repeats a call in doubt, follows a redirect, keeps
 //! a cookie, or decides what becomes of an event.
 
 // What a peer says is a number of any size: sums of it are checked or saturate.
@@ -17,6 +17,7 @@ mod exchange;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod hold;
+mod limiter;
 mod lookup;
 pub mod offline;
 mod offset;
@@ -29,7 +30,6 @@ mod settings;
 mod tls;
 mod token;
 mod transport;
-mod turnstile;
 pub mod wire;
 mod wired;
 mod work_item;
@@ -42,6 +42,7 @@ mod samples;
 pub(crate) mod stand_in;
 
 pub use client::{Client, Reply, Terms};
+pub use limiter::Rate;
 pub use lookup::{LookUps, Probed};
 pub use pace::backoff_delay;
 pub use settings::{Auth, ClientAuth, Grant, OAuth, ProxySettings, Settings, SettingsError};

@@ -92,7 +92,7 @@ impl Peer {
             base_url: format!("http://{}", self.address),
             api_version: super::wire::ApiVersion::default(),
             request_timeout: Duration::from_secs(2),
-            per_second: 0,
+            rate: crate::awa::Rate::UNLIMITED,
             auth: Auth::Basic {
                 username: "bridge".into(),
                 password: SecretString::from("hunter2"),

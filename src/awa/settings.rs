@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
+use super::limiter::Rate;
 use super::wire::ApiVersion;
 
 /// The instance and how to speak to it; filled from the configuration.
@@ -17,8 +18,8 @@ pub struct Settings {
     pub api_version: ApiVersion,
     /// The longest that one call may take, look-ups and tokens included.
     pub request_timeout: Duration,
-    /// Requests in any second, of every kind; 0 = no limit.
-    pub per_second: u32,
+    /// Of requests of every kind.
+    pub rate: Rate,
     pub auth: Auth,
     /// A client certificate with its private key, as PEM.
     pub client_certificate: Option<SecretString>,

@@ -13,12 +13,12 @@ use tokio::time::timeout;
 
 use super::classify::{Failure, Verdict};
 use super::connections::Connections;
+use super::limiter::Limiter;
 use super::offset::Offset;
 use super::pace::Signal;
 use super::received::{RateRule, Received};
 use super::settings::{Settings, SettingsError};
 use super::token::{Identity, Line};
-use super::turnstile::{Pass, Turnstile};
 use super::wire::ApiVersion;
 use crate::routing::{AwaReply, UnixMillis};
 use crate::{clock, metrics as names};
@@ -37,7 +37,7 @@ pub(super) struct Transport {
     pub(super) api_version: ApiVersion,
     request_timeout: Duration,
     identity: Identity,
-    turnstile: Arc<Turnstile>,
+    pub(super) limiter: Arc<Limiter>,
     offset: Mutex<Offset>,
     /// The rule that was shown last.
     rate_rules: names::BoundedLabel,
@@ -105,27 +105,26 @@ impl Transport {
     pub(super) fn new(
         settings: Settings,
     ) -> Result<(Self, HashMap<String, String>), SettingsError> {
-        let turnstile = Arc::new(Turnstile::new(settings.per_second));
-        Self::behind(turnstile, Offset::default(), settings)
+        let limiter = Arc::new(Limiter::new(settings.rate));
+        Self::behind(limiter, Offset::default(), settings)
     }
 
-    /// The same for other settings; the requests of the last second and the instance's clock stay known.
+    /// The same for other settings; the limiter and the instance's clock stay known.
     pub(super) fn successor(
         &self,
         settings: Settings,
     ) -> Result<(Self, HashMap<String, String>), SettingsError> {
-        Self::behind(Arc::clone(&self.turnstile), self.offset(), settings)
+        Self::behind(Arc::clone(&self.limiter), self.offset(), settings)
     }
 
     fn behind(
-        turnstile: Arc<Turnstile>,
+        limiter: Arc<Limiter>,
         offset: Offset,
         settings: Settings,
     ) -> Result<(Self, HashMap<String, String>), SettingsError> {
         let base = base(&settings.base_url)?;
         let connections = Arc::new(Connections::new(&base, &settings)?);
-        let line =
-            Line { connections: Arc::clone(&connections), turnstile: Arc::clone(&turnstile) };
+        let line = Line { connections: Arc::clone(&connections), limiter: Arc::clone(&limiter) };
         let identity = Identity::new(settings.auth, line, &base)?;
         let transport = Self {
             connections,
@@ -133,7 +132,7 @@ impl Transport {
             api_version: settings.api_version,
             request_timeout: settings.request_timeout,
             identity,
-            turnstile,
+            limiter,
             offset: Mutex::new(offset),
             rate_rules: names::BoundedLabel::default(),
             rate_rule: Mutex::default(),
@@ -143,11 +142,6 @@ impl Transport {
 
     pub(super) fn allowance(&self, deadline: UnixMillis) -> Allowance {
         Allowance::until(deadline, self.request_timeout)
-    }
-
-    /// Takes a new limit of requests in any second; 0 = none.
-    pub(super) fn set_per_second(&self, per_second: u32) {
-        self.turnstile.set(per_second);
     }
 
     /// Why the last request had no answer of ServiceNow's; none where it had one.
@@ -183,7 +177,7 @@ impl Transport {
         allowance: &Allowance,
     ) -> Result<Received, Failure> {
         let left = allowance.left().ok_or_else(out_of_time)?;
-        let pass = timeout(left, self.turnstile.pass()).await.map_err(|_| out_of_time())?;
+        timeout(left, self.limiter.leave()).await.map_err(|_| out_of_time())?;
         let left = allowance.left().ok_or_else(out_of_time)?;
         let lease = self.connections.lease();
         let mut request = lease
@@ -200,7 +194,7 @@ impl Transport {
         }
         allowance.requests.fetch_add(1, Ordering::Relaxed);
         let (start, began) = (clock::now(), clock::instant());
-        let outcome = self.converse(request, pass, start).await;
+        let outcome = self.converse(request, start).await;
         self.connections.note(&lease, &outcome);
         count(outgoing.call, outcome.as_ref().map(|received| received.status), began.elapsed());
         outcome
@@ -209,11 +203,9 @@ impl Transport {
     async fn converse(
         &self,
         request: reqwest::RequestBuilder,
-        pass: Pass<'_>,
         start: UnixMillis,
     ) -> Result<Received, Failure> {
         let response = request.send().await.map_err(|error| self.connections.failed(error))?;
-        pass.answered();
         if let Some(failure) = self.connections.refused_by_proxy(response.status().as_u16()) {
             return Err(failure);
         }

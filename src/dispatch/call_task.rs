@@ -74,7 +74,7 @@ impl CallTask {
     }
 
     async fn carry_out(self) {
-        let Self { dispatch, lane, entry, waited, permit, claim } = self;
+        let Self { dispatch, lane, entry, waited, mut permit, claim } = self;
         histogram!(names::RATE_LIMIT_WAIT).record(seconds(waited.rate_limit));
         let claim = match claim {
             Some(claim) => Ok(claim),
@@ -87,6 +87,9 @@ impl CallTask {
                 return debug!(%error, "An entry could not be claimed");
             }
         };
+        if let Some(permit) = &mut permit {
+            permit.sends();
+        }
         let (asked, answered) = match &claim {
             Claim::Nothing(settled) => {
                 give_back(permit, &dispatch);

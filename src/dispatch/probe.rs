@@ -12,7 +12,8 @@ use crate::clock;
 use crate::contained::watched;
 
 /// One probe.
-pub(super) async fn probe(dispatch: Arc<Dispatch>, permit: Permit) {
+pub(super) async fn probe(dispatch: Arc<Dispatch>, mut permit: Permit) {
+    permit.sends();
     let Ok(probed) = watched("probe", dispatch.client.probe()).await else {
         drop(permit);
         return dispatch.freed.notify_one();

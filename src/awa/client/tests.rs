@@ -178,7 +178,7 @@ async fn an_offer_ahead_of_servicenows_clock_is_held_once_that_clock_is_known() 
 fn settings_that_cannot_work_are_named() {
     let problem = |base_url: &str| {
         let settings = Settings {
-            per_second: 0,
+            rate: crate::awa::Rate::UNLIMITED,
             api_version: wire::ApiVersion::default(),
             base_url: base_url.into(),
             request_timeout: Duration::from_secs(1),

@@ -1,4 +1,5 @@
-//! When the next call may leave: rate, hourly budget, Retry-After, concurrency, breaker and refused credentials.
+//! When the next call may be claimed: hourly budget, Retry-After, concurrency, breaker, refused credentials, and when the
+//! limiter lets a further request leave.
 //!
 //! Made for one dispatcher that asks without waiting and passes the time in. It never sleeps, sends nothing, and keeps
 //! no entry: order and fairness are the dispatcher's.
@@ -7,20 +8,17 @@ mod backoff;
 mod budget;
 mod gate;
 mod permit;
-mod rate;
 mod signal;
-mod window;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::limiter::Limiter;
 use crate::routing::{UnixMillis, Urgency};
 pub use backoff::backoff_delay;
 use budget::Budget;
 use gate::Gate;
 pub use permit::Permit;
-use rate::Rate;
 pub use signal::{Signal, Why};
-use window::Window;
 
 /// Failures in a row that open the breaker.
 const OUTAGE: u32 = 8;
@@ -45,10 +43,6 @@ const LONGEST_HINT: u64 = 5_000;
 /// What the configuration allows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
-    /// Requests in any second.
-    pub per_second: u32,
-    /// How many of them may leave at once.
-    pub burst: u32,
     /// Requests in any hour; 0 = no budget.
     pub per_hour: u32,
     /// The share of `per_hour` that only [`Urgency::Live`] may use, 0 to 1.
@@ -100,8 +94,7 @@ pub struct Pace {
 #[derive(Debug)]
 struct State {
     limits: Limits,
-    rate: Rate,
-    window: Window,
+    limiter: Arc<Limiter>,
     budget: Budget,
     /// From when and until when ServiceNow wants to be left alone.
     told: Option<(UnixMillis, UnixMillis)>,
@@ -126,11 +119,10 @@ struct Probe {
 impl Pace {
     /// A pace with nothing used up.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: Limits, limiter: Arc<Limiter>) -> Self {
         let state = State {
             limits,
-            rate: Rate::new(limits.per_second, limits.burst),
-            window: Window::new(limits.per_second),
+            limiter,
             budget: Budget::default(),
             told: None,
             hints: 0,
@@ -149,10 +141,6 @@ impl Pace {
     /// Takes new limits; what is used up of the hour and what is known of the instance stays.
     pub fn set_limits(&self, limits: Limits) {
         let mut state = lock(&self.state);
-        if (limits.per_second, limits.burst) != (state.limits.per_second, state.limits.burst) {
-            state.rate = Rate::new(limits.per_second, limits.burst);
-            state.window = Window::new(limits.per_second);
-        }
         if limits.max_in_flight != state.limits.max_in_flight {
             state.concurrency = limits.max_in_flight.max(1);
         }
@@ -185,8 +173,9 @@ impl Pace {
         state.budget.charge(1, now);
         state.breaker.probe(probe.breaker);
         state.unauthorised.probe(probe.unauthorised);
+        let expected = Some(state.limiter.expect());
         drop(state);
-        Ok(Permit { state: Arc::clone(&self.state), probe, at: now })
+        Ok(Permit { state: Arc::clone(&self.state), probe, expected, at: now })
     }
 
     /// The right to ask the instance whether it is back, where calls are held and it is time for a probe. For when no
@@ -205,9 +194,7 @@ impl Pace {
     pub fn observe(&self, signal: Signal, requests: u32, now: UnixMillis) -> Option<Turn> {
         let mut state = lock(&self.state);
         // One was charged with the permit.
-        let further = requests.saturating_sub(1);
-        state.budget.charge(further, now);
-        state.window.add(further, now);
+        state.budget.charge(requests.saturating_sub(1), now);
         let held = |state: &State| (state.breaker.is_shut(), state.unauthorised.is_shut());
         let before = held(&state);
         state.observe(signal, now);
@@ -260,13 +247,11 @@ impl State {
         if let Some(until) = self.budget.full_until(self.allowed(urgency), now) {
             return not(until, Why::Budget);
         }
-        if let Some(until) = self.window.full_until(now) {
-            return not(until, Why::RateLimit);
+        let wait = self.limiter.wait();
+        if !wait.is_zero() {
+            let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+            return not(now.plus(ms.saturating_add(1)), Why::RateLimit);
         }
-        if let Err(until) = self.rate.take(now) {
-            return not(until, Why::RateLimit);
-        }
-        self.window.add(1, now);
         Ok(Probe { breaker, unauthorised })
     }
 

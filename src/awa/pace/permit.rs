@@ -1,7 +1,8 @@
-//! The right to send one call: a place among those in flight, and one request of rate, window and budget.
+//! The right to send one call: a place among those in flight, and one request of the hourly budget.
 
 use std::sync::{Arc, Mutex};
 
+use super::super::limiter::Expected;
 use super::{Probe, State, lock};
 use crate::routing::UnixMillis;
 
@@ -11,18 +12,21 @@ use crate::routing::UnixMillis;
 pub struct Permit {
     pub(super) state: Arc<Mutex<State>>,
     pub(super) probe: Probe,
-    /// When it was charged.
+    /// Until the call's first request is on its way to the limiter.
+    pub(super) expected: Option<Expected>,
+    /// When the budget was charged.
     pub(super) at: UnixMillis,
 }
 
 impl Permit {
-    /// Gives rate, window and budget back with the place: no request left by it.
+    /// The call is sent now: from here on the limiter sees its requests itself.
+    pub fn sends(&mut self) {
+        self.expected = None;
+    }
+
+    /// Gives the budget back with the place: no request left by it.
     pub fn unused(self) {
-        let mut state = lock(&self.state);
-        state.rate.give_back();
-        state.window.give_back(self.at);
-        state.budget.give_back(self.at);
-        drop(state);
+        lock(&self.state).budget.give_back(self.at);
     }
 }
 

@@ -1,9 +1,27 @@
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use super::super::limiter::Rate;
 use super::*;
+use crate::clock::by_hand;
 
 const T: UnixMillis = UnixMillis(1_800_000_000_000);
 
 fn limits() -> Limits {
-    Limits { per_second: 1_000, burst: 1_000, per_hour: 0, reserve: 0.0, max_in_flight: 4 }
+    Limits { per_hour: 0, reserve: 0.0, max_in_flight: 4 }
+}
+
+fn pace(limits: Limits) -> Pace {
+    Pace::new(limits, Arc::new(Limiter::new(Rate::UNLIMITED)))
+}
+
+/// Ten a second and two at once.
+fn paced() -> (Pace, Arc<Limiter>) {
+    by_hand::stop();
+    let rate =
+        Rate { per_second: NonZeroU32::new(10).unwrap(), burst: NonZeroU32::new(2).unwrap() };
+    let limiter = Arc::new(Limiter::new(rate));
+    (Pace::new(limits(), Arc::clone(&limiter)), limiter)
 }
 
 fn live() -> Urgency {
@@ -26,49 +44,29 @@ fn call(pace: &Pace, signal: Signal, now: UnixMillis) {
     drop(permit);
 }
 
-#[test]
-fn the_rate_is_kept_and_says_when_the_next_is_free() {
-    let pace = Pace::new(Limits { per_second: 10, burst: 2, max_in_flight: 100, ..limits() });
-    drop(pace.permit(live(), T).unwrap());
-    drop(pace.permit(live(), T).unwrap());
-    assert_eq!(not_now(&pace, T), (101, Why::RateLimit));
-    assert_eq!(not_now(&pace, T.plus(60)), (41, Why::RateLimit));
-    drop(pace.permit(live(), T.plus(101)).unwrap());
-    let mut sent = 0;
-    for step in 0..1_000 {
-        sent += u32::from(pace.permit(live(), T.plus(10_000 + step)).is_ok());
+#[tokio::test]
+async fn calls_are_claimed_as_the_limiter_lets_requests_leave() {
+    let (pace, limiter) = paced();
+    let mut first = pace.permit(live(), T).unwrap();
+    let mut second = pace.permit(live(), T).unwrap();
+    assert_eq!(not_now(&pace, T), (95, Why::RateLimit), "two are on their way");
+    second.unused();
+    second = pace.permit(live(), T).unwrap();
+    for permit in [&mut first, &mut second] {
+        permit.sends();
+        limiter.leave().await;
     }
-    assert_eq!(sent, 10);
-}
-
-#[test]
-fn no_second_sees_more_than_the_rate_and_nearly_all_of_it_is_used() {
-    let pace = Pace::new(Limits { per_second: 20, burst: 5, ..limits() });
-    let mut sent: Vec<u64> = Vec::new();
-    for ms in 0..12_000 {
-        while pace.permit(live(), T.plus(ms)).is_ok() {
-            sent.push(ms);
-        }
-    }
-    for window in sent.windows(21) {
-        assert!(window[20] - window[0] > 1_000, "21 in {window:?}");
-    }
-    assert!(sent.len() >= 229, "{} of 240", sent.len());
-}
-
-#[test]
-fn further_requests_of_a_call_count_in_its_second() {
-    let pace = Pace::new(Limits { per_second: 5, burst: 5, ..limits() });
-    let permit = pace.permit(live(), T).unwrap();
-    pace.observe(Signal::Answered, 4, T.plus(10));
-    drop(permit);
-    drop(pace.permit(live(), T.plus(500)).unwrap());
-    assert_eq!(not_now(&pace, T.plus(500)), (520, Why::RateLimit));
+    assert_eq!(not_now(&pace, T), (95, Why::RateLimit), "two have left");
+    drop((first, second));
+    assert_eq!(not_now(&pace, T), (95, Why::RateLimit));
+    by_hand::wind(Duration::from_millis(95));
+    let _third = pace.permit(live(), T).unwrap();
+    assert_eq!(not_now(&pace, T).1, Why::RateLimit);
 }
 
 #[test]
 fn holding_and_releasing_are_told_once_with_the_trouble() {
-    let pace = Pace::new(limits());
+    let pace = pace(limits());
     let permit = pace.permit(live(), T).unwrap();
     let held = Some(Turn::Held(Signal::Hibernating));
     assert_eq!(pace.observe(Signal::Hibernating, 1, T), held);
@@ -89,17 +87,8 @@ fn holding_and_releasing_are_told_once_with_the_trouble() {
 }
 
 #[test]
-fn a_wall_clock_set_back_does_not_stop_the_rate() {
-    let pace = Pace::new(Limits { per_second: 10, burst: 1, ..limits() });
-    drop(pace.permit(live(), T).unwrap());
-    let earlier = T.minus(3_600_000);
-    assert_eq!(not_now(&pace, earlier).1, Why::RateLimit);
-    drop(pace.permit(live(), earlier.plus(101)).unwrap());
-}
-
-#[test]
 fn places_are_given_back_when_permits_are_dropped() {
-    let pace = Pace::new(Limits { max_in_flight: 2, ..limits() });
+    let pace = pace(Limits { max_in_flight: 2, ..limits() });
     let first = pace.permit(live(), T).unwrap();
     let _second = pace.permit(live(), T).unwrap();
     assert_eq!(not_now(&pace, T).1, Why::Concurrency);
@@ -110,7 +99,7 @@ fn places_are_given_back_when_permits_are_dropped() {
 
 #[test]
 fn the_reserve_of_the_hour_is_for_live_calls_alone() {
-    let pace = Pace::new(Limits { per_hour: 10, reserve: 0.2, ..limits() });
+    let pace = pace(Limits { per_hour: 10, reserve: 0.2, ..limits() });
     for _ in 0..8 {
         drop(pace.permit(offer(), T).unwrap());
     }
@@ -125,7 +114,7 @@ fn the_reserve_of_the_hour_is_for_live_calls_alone() {
 
 #[test]
 fn the_hour_slides_minute_by_minute() {
-    let pace = Pace::new(Limits { per_hour: 2, ..limits() });
+    let pace = pace(Limits { per_hour: 2, ..limits() });
     drop(pace.permit(live(), T).unwrap());
     drop(pace.permit(live(), T.plus(600_000)).unwrap());
     let refused = pace.permit(live(), T.plus(700_000)).unwrap_err();
@@ -136,7 +125,7 @@ fn the_hour_slides_minute_by_minute() {
 
 #[test]
 fn further_requests_of_a_call_are_charged_to_the_hour() {
-    let pace = Pace::new(Limits { per_hour: 10, ..limits() });
+    let pace = pace(Limits { per_hour: 10, ..limits() });
     let permit = pace.permit(live(), T).unwrap();
     pace.observe(Signal::Answered, 4, T);
     drop(permit);
@@ -145,7 +134,7 @@ fn further_requests_of_a_call_are_charged_to_the_hour() {
 
 #[test]
 fn a_clock_that_is_set_back_does_not_prolong_retry_after() {
-    let pace = Pace::new(limits());
+    let pace = pace(limits());
     call(&pace, Signal::Told { ms: 30_000 }, T);
     assert_eq!(not_now(&pace, T.minus(10)).1, Why::RetryAfter);
     call(&pace, Signal::Answered, T.minus(3_600_000));
@@ -155,7 +144,7 @@ fn a_clock_that_is_set_back_does_not_prolong_retry_after() {
 
 #[test]
 fn retry_after_holds_every_call_but_never_longer_than_an_hour() {
-    let pace = Pace::new(limits());
+    let pace = pace(limits());
     call(&pace, Signal::Told { ms: 30_000 }, T);
     assert_eq!(not_now(&pace, T), (30_000, Why::RetryAfter));
     assert_eq!(pace.standing(T).retry_after, Some(T.plus(30_000)));
@@ -165,7 +154,7 @@ fn retry_after_holds_every_call_but_never_longer_than_an_hour() {
 
 #[test]
 fn overload_halves_concurrency_once_a_round_and_success_lets_it_grow() {
-    let pace = Pace::new(Limits { max_in_flight: 8, ..limits() });
+    let pace = pace(Limits { max_in_flight: 8, ..limits() });
     let concurrency = |now| pace.standing(now).concurrency;
     call(&pace, Signal::Overloaded, T);
     call(&pace, Signal::Overloaded, T.plus(10));
@@ -186,7 +175,7 @@ fn overload_halves_concurrency_once_a_round_and_success_lets_it_grow() {
 
 #[test]
 fn the_breaker_opens_after_eight_failures_in_a_row_and_probes_one_at_a_time() {
-    let pace = Pace::new(limits());
+    let pace = pace(limits());
     for _ in 0..7 {
         call(&pace, Signal::Silent, T);
     }
@@ -208,7 +197,7 @@ fn the_breaker_opens_after_eight_failures_in_a_row_and_probes_one_at_a_time() {
 
 #[test]
 fn the_breakers_pauses_grow_to_two_seconds() {
-    let pace = Pace::new(limits());
+    let pace = pace(limits());
     let mut now = T;
     call(&pace, Signal::Hibernating, now);
     let mut pauses = Vec::new();
@@ -224,7 +213,7 @@ fn the_breakers_pauses_grow_to_two_seconds() {
 
 #[test]
 fn late_news_of_an_outage_does_not_prolong_the_pause() {
-    let pace = Pace::new(limits());
+    let pace = pace(limits());
     let one = pace.permit(live(), T).unwrap();
     let other = pace.permit(live(), T).unwrap();
     pace.observe(Signal::Hibernating, 1, T);
@@ -236,7 +225,7 @@ fn late_news_of_an_outage_does_not_prolong_the_pause() {
 
 #[test]
 fn a_probe_that_was_never_sent_frees_its_place() {
-    let pace = Pace::new(limits());
+    let pace = pace(limits());
     call(&pace, Signal::Hibernating, T);
     let probe = pace.permit(live(), T.plus(500)).unwrap();
     drop(probe);
@@ -245,7 +234,7 @@ fn a_probe_that_was_never_sent_frees_its_place() {
 
 #[test]
 fn refused_credentials_hold_the_instance_and_are_probed_at_growing_pauses() {
-    let pace = Pace::new(limits());
+    let pace = pace(limits());
     let mut now = T;
     call(&pace, Signal::Unauthorised, now);
     let mut pauses = Vec::new();
@@ -265,7 +254,7 @@ fn refused_credentials_hold_the_instance_and_are_probed_at_growing_pauses() {
 
 #[test]
 fn a_hold_does_not_use_up_rate_or_budget() {
-    let pace = Pace::new(Limits { per_second: 1, burst: 1, per_hour: 5, ..limits() });
+    let pace = pace(Limits { per_hour: 5, ..limits() });
     call(&pace, Signal::Told { ms: 2_000 }, T);
     for _ in 0..50 {
         assert_eq!(not_now(&pace, T.plus(1_500)).1, Why::RetryAfter);
@@ -276,9 +265,9 @@ fn a_hold_does_not_use_up_rate_or_budget() {
 
 #[test]
 fn new_limits_take_hold_at_once() {
-    let pace = Pace::new(Limits { per_second: 1, burst: 1, ..limits() });
+    let pace = pace(Limits { per_hour: 1, ..limits() });
     drop(pace.permit(live(), T).unwrap());
-    assert_eq!(not_now(&pace, T).1, Why::RateLimit);
+    assert_eq!(not_now(&pace, T).1, Why::Budget);
     pace.set_limits(Limits { max_in_flight: 1, ..limits() });
     let _permit = pace.permit(live(), T).unwrap();
     assert_eq!(not_now(&pace, T).1, Why::Concurrency);
@@ -300,29 +289,20 @@ fn the_backoff_doubles_up_to_its_maximum_and_the_dice_choose_below_it() {
 
 #[test]
 fn a_permit_that_was_not_used_costs_nothing() {
-    let pace = Pace::new(Limits { per_second: 5, burst: 2, per_hour: 4, ..limits() });
+    let pace = pace(Limits { per_hour: 4, ..limits() });
     for _ in 0..50 {
         pace.permit(live(), T).unwrap().unused();
     }
     assert_eq!((pace.standing(T).used, pace.standing(T).in_flight), (0, 0));
-    drop(pace.permit(live(), T).unwrap());
-    drop(pace.permit(live(), T).unwrap());
-    assert_eq!(not_now(&pace, T).1, Why::RateLimit);
-}
-
-#[test]
-fn what_was_given_back_never_makes_a_larger_burst() {
-    let pace = Pace::new(Limits { per_second: 10, burst: 3, max_in_flight: 100, ..limits() });
-    let permits: Vec<_> = (0..3).map(|_| pace.permit(live(), T).unwrap()).collect();
-    permits.into_iter().for_each(Permit::unused);
-    let later = T.plus(60_000);
-    let sent = (0..20).filter(|_| pace.permit(live(), later).is_ok()).count();
-    assert_eq!(sent, 3);
+    for _ in 0..4 {
+        drop(pace.permit(live(), T).unwrap());
+    }
+    assert_eq!(not_now(&pace, T).1, Why::Budget);
 }
 
 #[test]
 fn a_pause_that_anything_on_the_way_may_have_asked_for_is_short_and_grows_with_each_that_follows() {
-    let pace = Pace::new(limits());
+    let pace = pace(limits());
     let mut at = T;
     for most in [5_000, 10_000, 20_000] {
         call(&pace, Signal::Hinted { ms: 3_600_000 }, at);
@@ -342,7 +322,7 @@ fn a_pause_that_anything_on_the_way_may_have_asked_for_is_short_and_grows_with_e
 
 #[test]
 fn a_person_ends_a_pause() {
-    let pace = Pace::new(limits());
+    let pace = pace(limits());
     call(&pace, Signal::Told { ms: 3_600_000 }, T);
     assert_eq!(pace.standing(T).retry_after, Some(T.plus(3_600_000)));
     pace.end_pause();

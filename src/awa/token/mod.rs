@@ -19,10 +19,10 @@ use tokio::time::timeout;
 
 use super::classify::{Failure, Verdict, failure};
 use super::connections::Connections;
+use super::limiter::Limiter;
 use super::received::Received;
 use super::settings::{Auth, SettingsError};
 use super::transport::{Allowance, count, out_of_time, read_body, sealed};
-use super::turnstile::{Pass, Turnstile};
 use crate::clock;
 use crate::routing::AwaReply;
 use grant::{Granted, Registered, Way};
@@ -61,7 +61,7 @@ pub(super) struct Tokens {
 /// The way to the token endpoint: that of all requests.
 pub(super) struct Line {
     pub(super) connections: Arc<Connections>,
-    pub(super) turnstile: Arc<Turnstile>,
+    pub(super) limiter: Arc<Limiter>,
 }
 
 #[derive(Default)]
@@ -205,7 +205,7 @@ impl Tokens {
         let form = self.registered.form(way, clock::now())?;
         let late = || failure(out_of_time());
         let left = allowance.left().ok_or_else(late)?;
-        let pass = timeout(left, self.line.turnstile.pass()).await.map_err(|_| late())?;
+        timeout(left, self.line.limiter.leave()).await.map_err(|_| late())?;
         let left = allowance.left().ok_or_else(late)?;
         let lease = self.line.connections.lease();
         let mut request = lease
@@ -219,16 +219,15 @@ impl Tokens {
             request = request.header(AUTHORIZATION, client);
         }
         let began = clock::instant();
-        let outcome = self.converse(request, pass).await;
+        let outcome = self.converse(request).await;
         self.line.connections.note(&lease, &outcome);
         count("token", outcome.as_ref().map(|received| received.status), began.elapsed());
         self.registered.read(&outcome.map_err(failure)?, clock::now())
     }
 
-    async fn converse(&self, request: RequestBuilder, pass: Pass<'_>) -> Result<Received, Failure> {
+    async fn converse(&self, request: RequestBuilder) -> Result<Received, Failure> {
         let connections = &self.line.connections;
         let response = request.send().await.map_err(|error| connections.failed(error))?;
-        pass.answered();
         let status = response.status().as_u16();
         if let Some(failure) = connections.refused_by_proxy(status) {
             return Err(failure);

@@ -53,7 +53,7 @@ fn broken_client() -> Arc<Client> {
         api_version: crate::awa::wire::ApiVersion::default(),
         base_url: "http://127.0.0.1:1".to_owned(),
         request_timeout: Duration::from_secs(10),
-        per_second: 0,
+        rate: crate::awa::Rate::UNLIMITED,
         auth: Auth::None,
         client_certificate: None,
         ca: None,
@@ -92,12 +92,12 @@ async fn events_end(delays: impl Fn() -> Delays + Send + Sync + 'static) {
     };
     let rules = Rules { directory: tables_with(&NAMES).into(), ..Rules::default() };
     let store = Store::open(settings, Arc::new(Tables(Arc::new(rules))), clock::now).unwrap();
-    let limits =
-        Limits { per_second: 100, burst: 100, per_hour: 0, reserve: 0.0, max_in_flight: 1 };
-    let pace = Arc::new(Pace::new(limits));
+    let limits = Limits { per_hour: 0, reserve: 0.0, max_in_flight: 1 };
+    let client = broken_client();
+    let pace = Arc::new(Pace::new(limits, client.limiter()));
     let dispatch = Dispatch {
         store: store.clone(),
-        client: broken_client(),
+        client,
         pace: Arc::clone(&pace),
         dice: Box::new(rand::random),
         delays: Box::new(delays),

@@ -53,7 +53,7 @@ impl Line {
             api_version: crate::awa::wire::ApiVersion::default(),
             base_url: "http://127.0.0.1:1".to_owned(),
             request_timeout: Duration::from_secs(10),
-            per_second: 0,
+            rate: crate::awa::Rate::UNLIMITED,
             auth: Auth::None,
             client_certificate: None,
             ca: None,
@@ -249,16 +249,10 @@ fn dispatch(
     client: Arc<Client>,
     held: &Arc<AtomicBool>,
 ) -> (Arc<Dispatch>, UnboundedReceiver<Claimed>) {
-    let limits = Limits {
-        per_second: 20,
-        burst: 5,
-        per_hour: 0,
-        reserve: 0.2,
-        max_in_flight: MAX_IN_FLIGHT,
-    };
+    let limits = Limits { per_hour: 0, reserve: 0.2, max_in_flight: MAX_IN_FLIGHT };
     let held = Arc::clone(held);
     let held: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(move || held.load(Ordering::SeqCst));
-    let pace = Arc::new(Pace::new(limits));
+    let pace = Arc::new(Pace::new(limits, client.limiter()));
     let (door, claimed) = DirectSender::new(Arc::clone(&pace), Arc::clone(&held));
     kept.store.set_direct_dispatch(door);
     let dispatch = Dispatch {

@@ -1,0 +1,186 @@
+//! The one rate limiter: each request to the instance, be it a call, a look-up or one for a token, is charged as it
+//! leaves. Whoever plans a call only asks how long it would have to wait.
+//!
+//! governor lets `burst` requests leave at once and then one in each period: `n` requests more than `burst` take at least
+//! `n` periods, however they bunch. The period is [`SECOND`] divided by `per_second - burst + 1`, so that `per_second + 1`
+//! requests take at least a [`SECOND`]: no second sees more than `per_second`. Since the burst is counted in, no more of
+//! it is granted than a tenth of `per_second` and one; thus at least 0.87 of the limit can be used for long. (Timers are
+//! exact to a millisecond or two: at hundreds a second a burst of 1 costs more.)
+
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use governor::clock::Clock;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::{NotKeyed, StateStore};
+use governor::{Quota, RateLimiter};
+use tokio::sync::Mutex as Queue;
+
+use crate::clock;
+
+/// A second, and by how much longer one request may be on its way to ServiceNow than a later one.
+const SECOND: Duration = Duration::from_millis(1_030);
+/// A call is claimed so long before it may leave: the commit of a claim takes about as long.
+const LEAD: Duration = Duration::from_millis(20);
+
+/// What the configuration allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Requests in any second.
+    pub per_second: NonZeroU32,
+    /// How many of them may leave at once, as far as `per_second` leaves room for it.
+    pub burst: NonZeroU32,
+}
+
+#[cfg(test)]
+impl Rate {
+    /// More than any test sends.
+    pub(crate) const UNLIMITED: Self = Self { per_second: NonZeroU32::MAX, burst: NonZeroU32::MAX };
+}
+
+/// The limiter of all requests to one instance.
+#[derive(Debug)]
+pub struct Limiter {
+    in_force: Mutex<InForce>,
+    /// Whoever waits to send, in the order of coming.
+    queue: Queue<()>,
+    /// Requests that are to leave and are not charged yet.
+    expected: AtomicU32,
+}
+
+#[derive(Debug)]
+struct InForce {
+    rate: Rate,
+    burst: NonZeroU32,
+    period: Duration,
+    governor: RateLimiter<NotKeyed, State, MonotonicClock, NoOpMiddleware<Instant>>,
+    state: State,
+}
+
+/// A request that is to leave; until this is dropped, others plan for a moment after it.
+#[derive(Debug)]
+pub(super) struct Expected(Arc<Limiter>);
+
+impl Limiter {
+    /// Nothing is used up.
+    pub(super) fn new(rate: Rate) -> Self {
+        let in_force = Mutex::new(InForce::new(rate));
+        Self { in_force, queue: Queue::default(), expected: AtomicU32::new(0) }
+    }
+
+    /// Takes a new rate. The burst counts as used up, so that a second which the change falls into sees no more than the
+    /// higher of both rates.
+    pub fn set(&self, rate: Rate) {
+        let mut in_force = self.in_force();
+        if in_force.rate != rate {
+            *in_force = InForce::new(rate);
+            in_force.charge(in_force.burst).unwrap_or_default();
+        }
+    }
+
+    /// How long a call has to wait before it is claimed, after all that is expected already.
+    pub(super) fn wait(&self) -> Duration {
+        let ahead = self.expected.load(Ordering::Relaxed);
+        self.in_force().wait(ahead).saturating_sub(LEAD)
+    }
+
+    /// Announces a request.
+    pub(super) fn expect(self: &Arc<Self>) -> Expected {
+        self.expected.fetch_add(1, Ordering::Relaxed);
+        Expected(Arc::clone(self))
+    }
+
+    /// Waits until a request may leave, and charges it.
+    pub(super) async fn leave(self: &Arc<Self>) {
+        let _expected = self.expect();
+        let _turn = self.queue.lock().await;
+        loop {
+            let charged = self.in_force().charge(NonZeroU32::MIN);
+            match charged {
+                Ok(()) => return,
+                Err(wait) => tokio::time::sleep(wait).await,
+            }
+        }
+    }
+
+    fn in_force(&self) -> MutexGuard<'_, InForce> {
+        self.in_force.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        self.0.expected.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl InForce {
+    fn new(rate: Rate) -> Self {
+        let per_second = rate.per_second.get();
+        let most = NonZeroU32::MIN.saturating_add(per_second.div_euclid(10));
+        let burst = rate.burst.min(most);
+        let paced = per_second.saturating_sub(burst.get()).saturating_add(1);
+        let period = SECOND.checked_div(paced).unwrap_or(SECOND).max(Duration::from_nanos(1));
+        let quota =
+            Quota::with_period(period).unwrap_or_else(|| Quota::per_second(rate.per_second));
+        let state = State::default();
+        let governor = RateLimiter::new(quota.allow_burst(burst), state.clone(), MonotonicClock);
+        Self { rate, burst, period, governor, state }
+    }
+
+    /// Charges so many requests, or says how long they have to wait; more than a burst are never let through together.
+    fn charge(&self, requests: NonZeroU32) -> Result<(), Duration> {
+        match self.governor.check_n(requests) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(not_until)) => Err(not_until.wait_time_from(MonotonicClock.now())),
+            Err(_) => Err(SECOND),
+        }
+    }
+
+    /// How long a request waits behind so many others; charges nothing.
+    fn wait(&self, ahead: u32) -> Duration {
+        let together = NonZeroU32::MIN.saturating_add(ahead).min(self.burst);
+        let beyond = ahead.saturating_add(1).saturating_sub(together.get());
+        let before = self.state.0.load(Ordering::Relaxed);
+        let wait = self.charge(together).err().unwrap_or_default();
+        self.state.0.store(before, Ordering::Relaxed);
+        wait.saturating_add(self.period.saturating_mul(beyond))
+    }
+}
+
+/// governor's own, in nanoseconds, so that it can be put back after a look: governor has none that charges nothing. It is
+/// used under the limiter's lock alone.
+#[derive(Debug, Clone, Default)]
+struct State(Arc<AtomicU64>);
+
+impl StateStore for State {
+    type Key = NotKeyed;
+
+    fn measure_and_replace<T, F, E>(&self, _: &NotKeyed, decide: F) -> Result<T, E>
+    where
+        F: Fn(Option<Nanos>) -> Result<(T, Nanos), E>,
+    {
+        let before = self.0.load(Ordering::Relaxed);
+        let (outcome, after) = decide((before > 0).then(|| before.into()))?;
+        self.0.store(after.as_u64(), Ordering::Relaxed);
+        Ok(outcome)
+    }
+}
+
+/// The program's clock, for governor.
+#[derive(Debug, Clone, Copy)]
+struct MonotonicClock;
+
+impl Clock for MonotonicClock {
+    type Instant = Instant;
+
+    fn now(&self) -> Instant {
+        clock::instant()
+    }
+}
+
+#[cfg(test)]
+mod tests;
