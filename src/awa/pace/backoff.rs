@@ -1,5 +1,5 @@
-//! How long to wait before the next try. The `backoff` crate is used for its formula alone: the number of tries is
-//! the caller's, nothing gives up here, and nothing sleeps.
+//! How long to wait before the next try: pauses that double, by the `backoff` crate. The number of tries is the caller's,
+//! nothing gives up here, and nothing sleeps.
 
 use std::time::Duration;
 
@@ -13,17 +13,42 @@ const MOST: u32 = 64;
 /// `max` (both in milliseconds). This is full jitter.
 #[must_use]
 pub fn backoff_delay(tries: u32, initial: u64, max: u64, dice: f64) -> u64 {
-    let mut policy: ExponentialBackoff = ExponentialBackoffBuilder::new()
-        .with_initial_interval(Duration::from_millis(initial.min(max)))
-        .with_max_interval(Duration::from_millis(max))
-        .with_multiplier(2.0)
-        .with_randomization_factor(0.0)
-        .with_max_elapsed_time(None)
-        .build();
-    let mut interval = Duration::ZERO;
-    for _ in 0..=tries.min(MOST) {
-        interval = policy.next_backoff().unwrap_or_default();
-    }
-    let whole = interval.min(Duration::from_millis(max));
+    let mut pauses = Pauses::growing(2_f64.powf(tries.min(MOST).into()), initial, max);
+    // The first is `initial` itself, the second has grown by all tries at once.
+    pauses.next();
+    let whole = Duration::from_millis(pauses.next());
     u64::try_from(whole.mul_f64(dice.clamp(0.0, 1.0)).as_millis()).unwrap_or(max)
+}
+
+/// Pauses that grow up to a longest one.
+#[derive(Debug)]
+pub(super) struct Pauses(ExponentialBackoff);
+
+impl Pauses {
+    /// Each twice as long as the one before; `first` and `longest` are in milliseconds.
+    pub(super) fn doubling(first: u64, longest: u64) -> Self {
+        Self::growing(2.0, first, longest)
+    }
+
+    fn growing(factor: f64, first: u64, longest: u64) -> Self {
+        let policy = ExponentialBackoffBuilder::new()
+            .with_initial_interval(Duration::from_millis(first.min(longest)))
+            .with_max_interval(Duration::from_millis(longest))
+            .with_multiplier(factor)
+            .with_randomization_factor(0.0)
+            .with_max_elapsed_time(None)
+            .build();
+        Self(policy)
+    }
+
+    /// The next pause, in milliseconds.
+    pub(super) fn next(&mut self) -> u64 {
+        let pause = self.0.next_backoff().unwrap_or(self.0.max_interval);
+        u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Begins with the first again.
+    pub(super) fn reset(&mut self) {
+        self.0.reset();
+    }
 }

@@ -1,12 +1,12 @@
 //! A gate that shuts on trouble and lets one call at a time through to see whether the trouble is over.
 
+use super::backoff::Pauses;
 use crate::routing::UnixMillis;
 
 /// Open, or shut with growing pauses between probes.
 #[derive(Debug)]
 pub(super) struct Gate {
-    /// The first pause and the longest, in milliseconds.
-    pauses: (u64, u64),
+    pauses: Pauses,
     shut: Option<Shut>,
 }
 
@@ -19,8 +19,9 @@ struct Shut {
 }
 
 impl Gate {
-    pub(super) const fn new(pauses: (u64, u64)) -> Self {
-        Self { pauses, shut: None }
+    /// Open; `first` and `longest` of its pauses are in milliseconds.
+    pub(super) fn new((first, longest): (u64, u64)) -> Self {
+        Self { pauses: Pauses::doubling(first, longest), shut: None }
     }
 
     /// Whether a call may pass now, and if so whether as a probe. Else: when to ask again; `again` while a probe is on
@@ -52,20 +53,14 @@ impl Gate {
     /// Shuts it, or starts the next, longer pause if a probe was in flight. Late news of the same trouble changes
     /// nothing.
     pub(super) fn shut(&mut self, now: UnixMillis) {
-        let (first, longest) = self.pauses;
-        self.shut = Some(match self.shut {
-            None => Shut { since: now, pause: first, probing: false },
-            Some(shut) if shut.probing => Shut {
-                since: now,
-                pause: shut.pause.saturating_mul(2).min(longest),
-                probing: false,
-            },
-            Some(shut) => shut,
-        });
+        if self.shut.is_none_or(|shut| shut.probing) {
+            self.shut = Some(Shut { since: now, pause: self.pauses.next(), probing: false });
+        }
     }
 
-    pub(super) const fn open_again(&mut self) {
+    pub(super) fn open_again(&mut self) {
         self.shut = None;
+        self.pauses.reset();
     }
 
     pub(super) const fn is_shut(&self) -> bool {
