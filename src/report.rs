@@ -1,15 +1,15 @@
-//! One log line and one count per state that an event reaches, called by whoever committed the decision; and the cap on
-//! lines that an outage would repeat without end.
+//! One log line and one count per state that an event reaches, in the order of the commits; and the cap on lines that an outage would
+//! repeat without end.
 
 mod repeats;
 
 use metrics::counter;
 use tracing::field::display;
-use tracing::{error, info};
+use tracing::{debug, error, info};
 
 use crate::metrics as names;
 use crate::routing::Outcome;
-use crate::store::Settled;
+use crate::store::{EventMeta, Settled, Transition};
 
 pub use repeats::Repeats;
 
@@ -17,52 +17,78 @@ pub use repeats::Repeats;
 const ACT_ON: [&str; 6] =
     ["misconfigured", "unreadable", "in_doubt", "clock_skew", "damaged_row", "table_not_allowed"];
 
-/// Says how events ended.
-pub fn settled(all: &[Settled]) {
-    for one in all {
-        let Settled { meta, outcome, reason, attempts, waited, received_at: _ } = one;
-        let (source, kind, state) = (meta.source.to_string(), meta.kind, outcome.as_str());
-        counter!(names::EVENTS, "source" => source.clone(), "kind" => kind, "state" => state)
-            .increment(1);
-        if *outcome == Outcome::Expired {
-            counter!(names::EXPIRED, "source" => source.clone()).increment(1);
+/// Tells and counts one change of state.
+pub fn transition(transition: &Transition) {
+    match transition {
+        Transition::Pending(EventMeta { source, id: event_id, kind, conversation }) => {
+            count(source, kind, "pending");
+            info!(%source, event_id, kind, conversation, state = "pending", "The {kind} is stored");
         }
-        if reason.code == "logical_duplicate" {
-            counter!(names::LOGICAL_DUPLICATES, "source" => source.clone()).increment(1);
+        Transition::Duplicate(EventMeta { source, id: event_id, kind, conversation }) => {
+            debug!(%source, event_id, kind, conversation, "Known already: nothing is done");
         }
-        let (event_id, conversation) = (meta.id.as_str(), meta.conversation.as_str());
-        let what = if kind == "unknown" { "event" } else { kind };
-        let detail = reason.detail.as_deref();
-        let (reason, waited_ms) = (reason.code.as_str(), waited.total());
-        let waited = (waited_ms > 0).then(|| display(waited));
-        if *outcome == Outcome::Dead && ACT_ON.contains(&reason) {
-            error!(
-                source,
-                event_id,
-                kind,
-                conversation,
-                state,
-                reason,
-                detail,
-                attempts,
-                waited_ms,
-                waited,
-                "The {what} is given up and wants a person: `awa-bridge events show {source}/{event_id}`"
-            );
-        } else {
+        Transition::Parked(EventMeta { source, id: event_id, kind, conversation }, missing) => {
+            count(source, kind, "parked");
             info!(
-                source,
-                event_id,
-                kind,
-                conversation,
-                state,
-                reason,
-                detail,
-                attempts,
-                waited_ms,
-                waited,
-                "The {what} is {state}"
+                %source, event_id, kind, conversation, state = "parked", reason = "unmapped",
+                "The {kind} waits for a mapping: {missing}"
             );
         }
+        Transition::Resumed(EventMeta { source, id: event_id, kind, conversation }) => info!(
+            %source, event_id, kind, conversation, state = "pending",
+            "The {kind} goes on: its mapping is there now"
+        ),
+        Transition::Settled(settled) => ended(settled),
+    }
+}
+
+fn count(source: &str, kind: &'static str, state: &'static str) {
+    counter!(names::EVENTS, "source" => source.to_owned(), "kind" => kind, "state" => state)
+        .increment(1);
+}
+
+fn ended(settled: &Settled) {
+    let Settled { meta, outcome, reason, attempts, waited, received_at: _ } = settled;
+    let (source, kind, state) = (meta.source.to_string(), meta.kind, outcome.as_str());
+    count(&source, kind, state);
+    if *outcome == Outcome::Expired {
+        counter!(names::EXPIRED, "source" => source.clone()).increment(1);
+    }
+    if reason.code == "logical_duplicate" {
+        counter!(names::LOGICAL_DUPLICATES, "source" => source.clone()).increment(1);
+    }
+    let (event_id, conversation) = (meta.id.as_str(), meta.conversation.as_str());
+    let what = if kind == "unknown" { "event" } else { kind };
+    let detail = reason.detail.as_deref();
+    let (reason, waited_ms) = (reason.code.as_str(), waited.total());
+    let waited = (waited_ms > 0).then(|| display(waited));
+    if *outcome == Outcome::Dead && ACT_ON.contains(&reason) {
+        error!(
+            source,
+            event_id,
+            kind,
+            conversation,
+            state,
+            reason,
+            detail,
+            attempts,
+            waited_ms,
+            waited,
+            "The {what} is given up and wants a person: `awa-bridge events show {source}/{event_id}`"
+        );
+    } else {
+        info!(
+            source,
+            event_id,
+            kind,
+            conversation,
+            state,
+            reason,
+            detail,
+            attempts,
+            waited_ms,
+            waited,
+            "The {what} is {state}"
+        );
     }
 }

@@ -10,9 +10,9 @@ use serde_json::json;
 
 use super::answer::{self, Body};
 use super::{Admin, access, reads};
+use crate::clock;
 use crate::routing::{ForeignText, State};
-use crate::store::{DiscardAnswer, Failed, Filter, ReplayAnswer, Settled};
-use crate::{clock, report};
+use crate::store::{DiscardAnswer, Failed, Filter, ReplayAnswer};
 
 /// How many events one page has where the request does not say.
 const PAGE: usize = 100;
@@ -258,7 +258,7 @@ async fn replayed(
 ) -> Response<Body> {
     let refused = |title: &str| answer::problem(409, title);
     match answer {
-        Ok(ReplayAnswer::Replayed { settled }) => operated(admin, source, id, &settled).await,
+        Ok(ReplayAnswer::Replayed { .. }) => show(admin, source, id).await,
         Ok(ReplayAnswer::Unknown) => not_found(),
         Ok(ReplayAnswer::NotSettled) => {
             refused("The event is not settled yet: there is nothing to replay")
@@ -280,7 +280,7 @@ async fn discarded(
     answer: Result<DiscardAnswer, Failed>,
 ) -> Response<Body> {
     match answer {
-        Ok(DiscardAnswer::Discarded { settled }) => operated(admin, source, id, &settled).await,
+        Ok(DiscardAnswer::Discarded { .. }) => show(admin, source, id).await,
         Ok(DiscardAnswer::Unknown) => not_found(),
         Ok(DiscardAnswer::InFlight) => answer::problem(
             409,
@@ -291,11 +291,6 @@ async fn discarded(
         }
         Err(error) => answer::problem(503, &error.to_string()),
     }
-}
-
-async fn operated(admin: &Admin, source: &str, id: &str, settled: &[Settled]) -> Response<Body> {
-    report::settled(settled);
-    show(admin, source, id).await
 }
 
 fn not_found() -> Response<Body> {

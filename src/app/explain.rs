@@ -14,8 +14,8 @@ use crate::awa::wire::{self, ApiVersion};
 use crate::config::Settings;
 use crate::problem::Problem;
 use crate::routing::{
-    Action, Answer, AwaReply, Conversation, ConversationId, Effect, EntryId, Input, RoutingEvent,
-    Rules, SysId, UnixMillis, Waited, decide,
+    Action, Answer, Answered, AwaReply, Conversation, ConversationId, Effect, EntryId, Input,
+    RoutingEvent, Rules, SysId, UnixMillis, Waited, decide,
 };
 use crate::source::{Inspected, Malformed, Reading, Request, Source};
 
@@ -130,7 +130,7 @@ impl Explainer {
         let mut conversation = decision.conversation;
         let mut explained = explain_effects(&decision.effects, self.api_version);
         if explained.is_none() {
-            let due = Input::Due { entry, waited: Waited::default(), at };
+            let due = Input::Due { entry, waited: Waited::default(), clock: None, at };
             let decision = decide(Some(conversation), due, &self.rules);
             conversation = decision.conversation;
             explained = explain_effects(&decision.effects, self.api_version);
@@ -147,15 +147,10 @@ impl Explainer {
     /// Plays ServiceNow: every call lands, and an offer gets a work item of zeros. What waits is given up, for nothing
     /// else will come.
     fn answer(&self, conversation: Conversation, entry: EntryId, at: UnixMillis) -> Conversation {
-        let work_item = SysId::parse(&"0".repeat(32)).ok();
-        let landed = Input::Reply {
-            entry,
-            reply: AwaReply::Landed { work_item },
-            answer: Answer::default(),
-            elapsed_ms: 0,
-            retry_in: 0,
-            at,
-        };
+        let reply = AwaReply::Landed { work_item: SysId::parse(&"0".repeat(32)).ok() };
+        let answered = Answered { reply, answer: Answer::default(), elapsed_ms: 0 };
+        let claim = conversation.entry(entry).map(|entry| entry.story.claim).unwrap_or_default();
+        let landed = Input::Reply { entry, claim, answered, retry_in: 0, at };
         let conversation = decide(Some(conversation), landed, &self.rules).conversation;
         decide(Some(conversation), Input::Discard { entry, at }, &self.rules).conversation
     }
@@ -168,7 +163,7 @@ fn explain_effects(
 ) -> Option<(Option<Asked>, Option<String>)> {
     effects.iter().find_map(|effect| match effect {
         Effect::Call { call, .. } => {
-            let request = wire::request(call, api_version, None);
+            let request = wire::request(call, api_version);
             let asked = Asked {
                 method: request.method.to_string(),
                 path: request.path,

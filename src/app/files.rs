@@ -11,10 +11,11 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::shipped;
+use crate::awa::Client;
 use crate::config::{self, Settings};
 use crate::mapping;
 use crate::problem::Problem;
-use crate::routing::{ContactCenter, Directory, Rules};
+use crate::routing::{ClockOffset, ContactCenter, Directory, Rules};
 use crate::source::{Profile, Source, SourceSpec};
 use crate::store::RulesFor;
 
@@ -131,6 +132,8 @@ pub fn of_config(settings: &Settings, message: String) -> Problem {
 
 /// The rules in force, by contact centre; a reload swaps them.
 pub struct RulesInForce {
+    /// Knows ServiceNow's clock.
+    client: Arc<Client>,
     by_contact_center: RwLock<HashMap<ContactCenter, Arc<Rules>>>,
     fallback: Arc<Rules>,
 }
@@ -138,9 +141,9 @@ pub struct RulesInForce {
 impl RulesInForce {
     /// The rules that settings and tables make.
     #[must_use]
-    pub fn new(settings: &Settings, files: &Files) -> Self {
+    pub fn new(settings: &Settings, files: &Files, client: Arc<Client>) -> Self {
         let fallback = Arc::new(settings.rules(Arc::default()));
-        let this = Self { by_contact_center: RwLock::default(), fallback };
+        let this = Self { client, by_contact_center: RwLock::default(), fallback };
         this.replace(settings, files);
         this
     }
@@ -159,6 +162,10 @@ impl RulesInForce {
 }
 
 impl RulesFor for RulesInForce {
+    fn clock_offset(&self) -> Option<ClockOffset> {
+        self.client.clock_offset()
+    }
+
     fn rules(&self, contact_center: &ContactCenter) -> Arc<Rules> {
         let all = self.by_contact_center.read().unwrap_or_else(PoisonError::into_inner);
         // A source that was taken out of the configuration may still have events: their tables are empty then.

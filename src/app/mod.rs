@@ -183,7 +183,7 @@ pub async fn start_on(
         build::build(&settings).map_err(Failure::Configuration)?;
     build::Notes::of(&settings).tell();
     let (tls, client) = (tls.map(Tls::new), Arc::new(client));
-    let rules = Arc::new(RulesInForce::new(&settings, &files));
+    let rules = Arc::new(RulesInForce::new(&settings, &files, Arc::clone(&client)));
     let opened = open_store(&settings, Arc::clone(&rules));
     let store = host.notifier.extending("Opening the store", OPENING, opened).await?;
     let sources = settings.sources.keys().cloned().collect();
@@ -239,6 +239,7 @@ async fn open_store(settings: &Settings, rules: Arc<RulesInForce>) -> Result<Sto
         retention_ms: millis(settings.store.retention),
         body_retention_ms: millis(settings.store.body_retention),
         limits: pending_limits(settings),
+        tell: crate::report::transition,
         free_space_floor: settings.store.free_space_floor,
         ..store::Settings::default()
     };

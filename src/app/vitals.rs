@@ -14,7 +14,7 @@ use crate::awa::Client;
 use crate::awa::pace::Pace;
 use crate::clock;
 use crate::metrics as names;
-use crate::routing::UnixMillis;
+use crate::routing::{ClockOffset, UnixMillis};
 use crate::store::Store;
 use crate::systemd::Condition;
 
@@ -87,7 +87,7 @@ impl Vitals {
                 "breaker_open_until": time(standing.breaker),
                 "unauthorised_until": time(standing.unauthorised),
                 "retry_after_until": time(standing.retry_after),
-                "clock_offset_ms": self.client.clock_offset_ms(),
+                "clock_offset_ms": self.client.clock_offset().map(ClockOffset::likely),
             },
         })
     }
@@ -111,7 +111,7 @@ impl Vitals {
         gauge!(names::BREAKER_OPEN).set(flag(standing.breaker.is_some()));
         gauge!(names::UNAUTHORISED).set(flag(standing.unauthorised.is_some()));
         // Until the first answer nothing is known of ServiceNow's clock, and nothing is corrected.
-        let offset = self.client.clock_offset_ms().unwrap_or_default();
+        let offset = self.client.clock_offset().map_or(0, ClockOffset::likely);
         #[expect(clippy::cast_precision_loss, reason = "an offset of 2^52 ms is no offset")]
         gauge!(names::CLOCK_OFFSET).set(offset as f64 / 1000.0);
         for (contact_center, tables) in self.reloader.table_counts() {

@@ -3,20 +3,17 @@
 //! It repeats nothing. What carries the requests is an [`Exchange`].
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use reqwest::Method;
 use tokio::sync::Mutex;
 
 use super::classify::{self, Verdict};
-use super::client::Terms;
 use super::exchange::Exchange;
-use super::hold::Holds;
 use super::lookup;
 use super::reasons::Reasons;
 use super::transport::Outgoing;
 use super::wire;
-use crate::routing::{AwaCall, ExternalId, LookUp, RejectReason};
+use crate::routing::{AwaCall, CallOptions, ExternalId, LookUp, RejectReason};
 
 /// The queues of an external id, by sys_id, as far as they were asked for.
 pub(super) type QueueIds = Mutex<HashMap<ExternalId, Vec<String>>>;
@@ -26,18 +23,12 @@ pub(super) type QueueIds = Mutex<HashMap<ExternalId, Vec<String>>>;
 pub(super) struct Caller {
     queues: QueueIds,
     reasons: Reasons,
-    holds: Arc<Holds>,
 }
 
 impl Caller {
     /// `channels`: the contact centre's names of channels to ServiceNow's sys_ids.
     pub(super) fn new(channels: HashMap<String, String>) -> Self {
-        Self { queues: QueueIds::default(), reasons: Reasons::new(channels), holds: Arc::default() }
-    }
-
-    /// The same for other channels. Queues and reasons are asked for anew; moments that offers were given stay theirs.
-    pub(super) fn successor(&self, channels: HashMap<String, String>) -> Self {
-        Self { holds: Arc::clone(&self.holds), ..Self::new(channels) }
+        Self { queues: QueueIds::default(), reasons: Reasons::new(channels) }
     }
 
     /// Sends a call, once.
@@ -45,14 +36,13 @@ impl Caller {
         &self,
         exchange: &impl Exchange,
         call: &AwaCall,
-        terms: Terms,
+        options: &CallOptions,
     ) -> Verdict {
         let call = match self.resolve(exchange, call).await {
             Ok(resolved) => resolved,
             Err(verdict) => return verdict,
         };
-        let hold = self.holds.of_call(&call, terms.corrected, exchange.offset(), exchange.now());
-        let request = wire::request(&call, exchange.api_version(), hold);
+        let request = wire::request(&call, exchange.api_version());
         let outgoing = Outgoing {
             call: call.kind().as_str(),
             method: method(request.method),
@@ -61,7 +51,7 @@ impl Caller {
             body: request.body.as_ref(),
         };
         match exchange.exchange(&outgoing).await {
-            Ok(received) => classify::call(&call, terms.after_doubt, &received, exchange.now()),
+            Ok(received) => classify::call(&call, options.after_doubt, &received, exchange.now()),
             Err(failure) => classify::failure(failure),
         }
     }

@@ -14,7 +14,7 @@ use super::stand_in::Asking;
 use super::transport::Allowance;
 use super::wired::Wired;
 use crate::clock;
-use crate::routing::{Answer, AwaCall, AwaReply, CallKind, LookUp, UnixMillis};
+use crate::routing::{Answer, Answered, AwaCall, CallKind, CallOptions, ClockOffset, LookUp};
 
 /// The one client of an instance. Cheap to share behind an `Arc`.
 #[derive(Debug)]
@@ -27,36 +27,11 @@ pub struct Client {
 /// Time for a probe, in milliseconds; the client's request time is the nearer bound.
 const PROBE_PATIENCE: u64 = 60_000;
 
-/// How a call is to be sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Terms {
-    /// Nothing is sent after this moment, and no answer is waited for.
-    pub deadline: UnixMillis,
-    /// Which attempt it is, for the log.
-    pub attempt: u32,
-    /// ServiceNow refused the last attempt's `offered_on` as ahead of its clock: write one well in its past.
-    pub corrected: bool,
-    /// An earlier attempt of the same call was in doubt and may have landed.
-    pub after_doubt: bool,
-}
-
-#[cfg(test)]
-impl Terms {
-    /// A first attempt.
-    pub const fn first(deadline: UnixMillis) -> Self {
-        Self { deadline, attempt: 1, corrected: false, after_doubt: false }
-    }
-}
-
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reply {
-    /// What it means.
-    pub reply: AwaReply,
-    /// What ServiceNow said.
-    pub answer: Answer,
-    /// From the start to the end of the answer, tokens and reads included.
-    pub elapsed_ms: u64,
+    /// What it means for the call.
+    pub answered: Answered,
     /// What it says about the instance, for [`super::pace::Pace`].
     pub signal: Signal,
     /// How many requests of the hourly budget it took.
@@ -94,25 +69,25 @@ impl Client {
     }
 
     /// Sends a call, once.
-    pub async fn send(&self, call: &AwaCall, terms: Terms) -> Reply {
+    pub async fn send(&self, call: &AwaCall, options: &CallOptions) -> Reply {
         #[cfg(test)]
         if let Some(stand_in) = &self.stand_in {
-            return stand_in.asks(Asking::Call(call.clone()), terms.deadline).await;
+            return stand_in.asks(Asking::Call(call.clone()), options.deadline).await;
         }
         let wired = self.in_force();
-        let allowance = wired.transport.allowance(terms.deadline);
-        let verdict = wired.caller.send(&wired.network(&allowance), call, terms).await;
-        reply(call.kind(), terms.attempt, verdict, &allowance)
+        let allowance = wired.transport.allowance(options.deadline, options.leave_by);
+        let verdict = wired.caller.send(&wired.network(&allowance), call, options).await;
+        reply(call.kind(), options.attempt, verdict, &allowance)
     }
 
     /// Asks what became of a call in doubt.
-    pub async fn look_up(&self, question: &LookUp, deadline: UnixMillis) -> Reply {
+    pub async fn look_up(&self, question: &LookUp, options: &CallOptions) -> Reply {
         #[cfg(test)]
         if let Some(stand_in) = &self.stand_in {
-            return stand_in.asks(Asking::LookUp(question.clone()), deadline).await;
+            return stand_in.asks(Asking::LookUp(question.clone()), options.deadline).await;
         }
         let wired = self.in_force();
-        let allowance = wired.transport.allowance(deadline);
+        let allowance = wired.transport.allowance(options.deadline, options.leave_by);
         let verdict = wired.caller.look_up(&wired.network(&allowance), question).await;
         reply(CallKind::LookUp, 1, verdict, &allowance)
     }
@@ -123,7 +98,8 @@ impl Client {
         if self.stand_in.is_some() {
             return Probed::well();
         }
-        let allowance = self.in_force().transport.allowance(clock::now().plus(PROBE_PATIENCE));
+        let ends = clock::now().plus(PROBE_PATIENCE);
+        let allowance = self.in_force().transport.allowance(ends, ends);
         lookup::probe(self, &allowance).await
     }
 
@@ -139,10 +115,10 @@ impl Client {
         self.in_force().transport.trouble()
     }
 
-    /// ServiceNow's clock less ours in milliseconds; none before the first answer.
+    /// What is known of ServiceNow's clock; none before the first answer.
     #[must_use]
-    pub fn clock_offset_ms(&self) -> Option<i64> {
-        self.in_force().transport.offset().likely(clock::now())
+    pub fn clock_offset(&self) -> Option<ClockOffset> {
+        self.in_force().transport.offset().at(clock::now())
     }
 }
 
@@ -154,8 +130,8 @@ fn reply(call: CallKind, attempt: u32, verdict: Verdict, allowance: &Allowance) 
     if unknown {
         tracing::warn!(%call, attempt, status, outcome, text = message, "undocumented answer");
     }
-    let answer = Answer { status, message };
-    Reply { reply, answer, elapsed_ms, signal, requests: allowance.requests() }
+    let answered = Answered { reply, answer: Answer { status, message }, elapsed_ms };
+    Reply { answered, signal, requests: allowance.requests() }
 }
 
 #[cfg(test)]

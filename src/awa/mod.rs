@@ -16,7 +16,6 @@ mod connections;
 mod exchange;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
-mod hold;
 mod limiter;
 mod lookup;
 pub mod offline;
@@ -41,7 +40,7 @@ mod samples;
 #[cfg(test)]
 pub(crate) mod stand_in;
 
-pub use client::{Client, Reply, Terms};
+pub use client::{Client, Reply};
 pub use limiter::Rate;
 pub use lookup::{LookUps, Probed};
 pub use pace::backoff_delay;

@@ -12,13 +12,12 @@ use serde_json::Value;
 
 use super::caller::Caller;
 use super::classify::{Failure, Verdict};
-use super::client::Terms;
 use super::exchange::Exchange;
 use super::offset::Offset;
 use super::received::Received;
 use super::transport::Outgoing;
 use super::wire::ApiVersion;
-use crate::routing::{Answer, AwaCall, AwaReply, LookUp, UnixMillis};
+use crate::routing::{Answer, AwaCall, AwaReply, CallOptions, LookUp, UnixMillis};
 
 /// A request to the instance, as it would go over the wire.
 #[derive(Debug, Clone, Copy)]
@@ -51,10 +50,10 @@ impl Offline {
         &self,
         instance: &mut Instance<'_>,
         call: &AwaCall,
-        terms: Terms,
+        options: &CallOptions,
         now: UnixMillis,
     ) -> (AwaReply, Answer) {
-        told(at_once(self.caller.send(&Memory::new(instance, now, self.version), call, terms)))
+        told(at_once(self.caller.send(&Memory::new(instance, now, self.version), call, options)))
     }
 
     /// Asks what became of a call in doubt.
@@ -159,7 +158,7 @@ mod tests {
             (409, refusal.clone())
         };
         let (reply, answer) =
-            client().send(&mut instance, &offer_at(NOW.minus(5)), Terms::first(NOW), NOW);
+            client().send(&mut instance, &offer_at(NOW.minus(5)), &CallOptions::first(NOW), NOW);
         assert_eq!(reply, AwaReply::AgentUnavailable);
         assert_eq!((answer.status, answer.message.as_str()), (Some(409), "Agent is not available"));
         assert_eq!(asked.len(), 1);
@@ -181,7 +180,7 @@ mod tests {
         };
         let client = client();
         for _ in 0..2 {
-            let (reply, _) = client.send(&mut instance, &reject, Terms::first(NOW), NOW);
+            let (reply, _) = client.send(&mut instance, &reject, &CallOptions::first(NOW), NOW);
             assert_eq!(reply, AwaReply::Landed { work_item: Some(id(WORK_ITEM)) });
         }
         let methods: Vec<_> = asked.iter().map(|(method, _)| method.as_str()).collect();

@@ -97,7 +97,8 @@ impl Client {
     }
 
     pub(super) fn patience(&self) -> Allowance {
-        self.in_force().transport.allowance(clock::now().plus(PATIENCE))
+        let ends = clock::now().plus(PATIENCE);
+        self.in_force().transport.allowance(ends, ends)
     }
 }
 

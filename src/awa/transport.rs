@@ -20,7 +20,7 @@ use super::received::{RateRule, Received};
 use super::settings::{Settings, SettingsError};
 use super::token::{Identity, Line};
 use super::wire::ApiVersion;
-use crate::routing::{AwaReply, UnixMillis};
+use crate::routing::{AwaReply, ClockOffset, UnixMillis};
 use crate::{clock, metrics as names};
 
 /// The largest answer that is read.
@@ -50,22 +50,33 @@ pub(super) struct Transport {
 pub(super) struct Allowance {
     started: Instant,
     ends: Instant,
+    leave_by: UnixMillis,
     requests: AtomicU32,
 }
 
 impl Allowance {
-    /// From now until the request time is used up or the deadline comes, whichever is sooner.
-    pub(super) fn until(deadline: UnixMillis, request_timeout: Duration) -> Self {
+    /// From now until the request time is used up or the deadline comes, whichever is sooner. No request leaves after
+    /// `leave_by`.
+    pub(super) fn until(
+        deadline: UnixMillis,
+        leave_by: UnixMillis,
+        request_timeout: Duration,
+    ) -> Self {
         let started = clock::instant();
         let left = Duration::from_millis(deadline.since(clock::now()));
         let ends = clock::after(started, left.min(request_timeout));
-        Self { started, ends, requests: AtomicU32::new(0) }
+        Self { started, ends, leave_by, requests: AtomicU32::new(0) }
     }
 
     /// What is left; none where it is not worth starting a request.
     pub(super) fn left(&self) -> Option<Duration> {
         let left = self.ends.saturating_duration_since(clock::instant());
         (left >= LEAST).then_some(left)
+    }
+
+    /// What is left for a request that leaves now; none where it may not leave any more.
+    fn left_to_leave(&self) -> Option<Duration> {
+        (clock::now() < self.leave_by).then(|| self.left()).flatten()
     }
 
     pub(super) fn elapsed_ms(&self) -> u64 {
@@ -140,8 +151,8 @@ impl Transport {
         Ok((transport, settings.channels))
     }
 
-    pub(super) fn allowance(&self, deadline: UnixMillis) -> Allowance {
-        Allowance::until(deadline, self.request_timeout)
+    pub(super) fn allowance(&self, deadline: UnixMillis, leave_by: UnixMillis) -> Allowance {
+        Allowance::until(deadline, leave_by, self.request_timeout)
     }
 
     /// Why the last request had no answer of ServiceNow's; none where it had one.
@@ -178,7 +189,7 @@ impl Transport {
     ) -> Result<Received, Failure> {
         let left = allowance.left().ok_or_else(out_of_time)?;
         timeout(left, self.limiter.leave()).await.map_err(|_| out_of_time())?;
-        let left = allowance.left().ok_or_else(out_of_time)?;
+        let left = allowance.left_to_leave().ok_or_else(out_of_time)?;
         let lease = self.connections.lease();
         let mut request = lease
             .http
@@ -223,7 +234,7 @@ impl Transport {
     fn measure(&self, date: UnixMillis, start: UnixMillis, end: UnixMillis) {
         let mut offset = self.offset.lock().unwrap_or_else(PoisonError::into_inner);
         offset.measure(date, start, end);
-        if let Some(likely) = offset.likely(end) {
+        if let Some(likely) = offset.at(end).map(ClockOffset::likely) {
             #[expect(clippy::cast_precision_loss, reason = "an offset is far below 2^52 ms")]
             metrics::gauge!(names::CLOCK_OFFSET).set(likely as f64 / 1000.0);
         }

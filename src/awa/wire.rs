@@ -51,15 +51,14 @@ impl ApiVersion {
 
 /// Writes the request of a call.
 ///
-/// `clock_hold` is the latest `offered_on` that may be written, for a vendor whose clock runs ahead of ServiceNow's;
-/// without it the vendor's own moment is written. A reject reason that is still a display value is written as it is:
+/// A reject reason that is still a display value is written as it is:
 /// the client resolves it before it sends.
 #[must_use]
-pub fn request(call: &AwaCall, version: ApiVersion, clock_hold: Option<UnixMillis>) -> WireRequest {
+pub fn request(call: &AwaCall, version: ApiVersion) -> WireRequest {
     match call {
         AwaCall::Offer { document, segment, queue, agent, window, assignment } => {
             let mut fields = assignment_fields(*agent, assignment);
-            window_fields(&mut fields, *window, assignment, clock_hold);
+            window_fields(&mut fields, *window, assignment);
             let body = json!({ "queue_id": queue.as_str(), "assignment": fields });
             offer_work(version, document, segment.as_ref(), body)
         }
@@ -80,7 +79,7 @@ pub fn request(call: &AwaCall, version: ApiVersion, clock_hold: Option<UnixMilli
         AwaCall::Assign { work_item, agent, window, assignment } => {
             let mut fields = assignment_fields(*agent, assignment);
             if let Some(window) = window {
-                window_fields(&mut fields, *window, assignment, clock_hold);
+                window_fields(&mut fields, *window, assignment);
             }
             let path = version.path(format_args!("workitems/{work_item}/assignments"));
             WireRequest { method: "POST", path, body: Some(Value::Object(fields)) }
@@ -146,15 +145,9 @@ fn assignment_fields(agent: SysId, assignment: &Assignment) -> Map<String, Value
 }
 
 /// The fields that ServiceNow only heeds where `timeout` is present.
-fn window_fields(
-    fields: &mut Map<String, Value>,
-    window: OfferWindow,
-    assignment: &Assignment,
-    clock_hold: Option<UnixMillis>,
-) {
-    let moment = clock_hold.map_or(window.offered_on, |hold| window.offered_on.min(hold));
+fn window_fields(fields: &mut Map<String, Value>, window: OfferWindow, assignment: &Assignment) {
     fields.insert("timeout".into(), json!(window.timeout_seconds));
-    fields.insert("offered_on".into(), json!(offered_on(moment)));
+    fields.insert("offered_on".into(), json!(offered_on(window.offered_on)));
     if let Some(presence) = assignment.after_timeout_presence {
         fields.insert("after_timeout_presence".into(), json!(presence));
     }

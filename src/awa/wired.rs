@@ -19,11 +19,11 @@ impl Wired {
         Ok(Self { transport, caller: Caller::new(channels) })
     }
 
-    /// The same for other settings. The requests of the last second, the instance's clock and the moments that offers were
-    /// given stay known.
+    /// The same for other settings. The requests of the last second and the instance's clock stay known; queues and reasons are
+    /// asked for anew.
     pub(super) fn successor(&self, settings: Settings) -> Result<Self, SettingsError> {
         let (transport, channels) = self.transport.successor(settings)?;
-        Ok(Self { transport, caller: self.caller.successor(channels) })
+        Ok(Self { transport, caller: Caller::new(channels) })
     }
 
     /// The network within an allowance.

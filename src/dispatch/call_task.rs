@@ -1,6 +1,7 @@
-//! One call_task: claim an entry, send its call or look-up, bring the answer to the store.
+//! One call: claim an entry, send its call or look-up, bring the answer to the store.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use metrics::{counter, histogram};
@@ -9,11 +10,13 @@ use tracing::{debug, error, info, warn};
 use super::Dispatch;
 use super::direct::Claimed;
 use super::probe::tell;
+use crate::awa::Reply;
 use crate::awa::pace::{Permit, Signal, backoff_delay};
-use crate::awa::{Reply, Terms};
 use crate::contained::{Panicked, contained};
-use crate::report::{self, Repeats};
-use crate::routing::{Answer, AwaReply, CallKind, EntryId, LaneKey, Wait, Waited};
+use crate::report::Repeats;
+use crate::routing::{
+    Answer, Answered, AwaReply, CallKind, CallOptions, ClaimId, EntryId, LaneKey, Wait, Waited,
+};
 use crate::store::{Claim, EventMeta};
 use crate::{clock, metrics as names};
 
@@ -55,7 +58,9 @@ impl CallTask {
     /// and the entry is tried again like any other.
     pub(super) async fn run(self) {
         let (dispatch, lane, entry) = (Arc::clone(&self.dispatch), self.lane.clone(), self.entry);
-        let Err(Panicked(defect)) = contained(self.carry_out()).await else { return };
+        let claimed = Arc::new(AtomicU64::new(0));
+        let carried_out = contained(self.carry_out(Arc::clone(&claimed)));
+        let Err(Panicked(defect)) = carried_out.await else { return };
         counter!(names::CALL_PANICS).increment(1);
         error!(
             defect,
@@ -63,17 +68,21 @@ impl CallTask {
         );
         dispatch.freed.notify_one();
         tokio::time::sleep(AFTER_DEFECT).await;
-        let message = "the call ended in a defect of the program".to_owned();
-        let reply = AwaReply::InDoubt { why: message.clone() };
-        let answer = Answer { status: None, message };
+        // Where nothing was claimed yet, the entry is due again by itself.
+        let claim = ClaimId(claimed.load(Ordering::Acquire));
+        if claim == ClaimId::default() {
+            return;
+        }
         let retry_in = u64::try_from(AFTER_DEFECT.as_millis()).unwrap_or(u64::MAX);
-        match dispatch.store.reply(lane, entry, reply, answer, 0, retry_in).await {
-            Ok(settled) => report::settled(&settled),
-            Err(error) => debug!(%error, "An answer could not be recorded"),
+        if let Err(error) =
+            dispatch.store.reply(lane, entry, claim, after_defect(0), retry_in).await
+        {
+            debug!(%error, "An answer could not be recorded");
         }
     }
 
-    async fn carry_out(self) {
+    /// Makes the call; `claimed` becomes the id of its claim.
+    async fn carry_out(self, claimed: Arc<AtomicU64>) {
         let Self { dispatch, lane, entry, waited, mut permit, claim } = self;
         histogram!(names::RATE_LIMIT_WAIT).record(seconds(waited.rate_limit));
         let claim = match claim {
@@ -90,55 +99,41 @@ impl CallTask {
         if let Some(permit) = &mut permit {
             permit.sends();
         }
-        let (asked, answered) = match &claim {
-            Claim::Nothing(settled) => {
+        if let Claim::Call { options, .. } | Claim::LookUp { options, .. } = &claim {
+            claimed.store(options.claim.0, Ordering::Release);
+        }
+        let (asked, reply) = match &claim {
+            Claim::Nothing(_) => {
                 give_back(permit, &dispatch);
-                return report::settled(settled);
+                return;
             }
-            Claim::Call {
-                event,
-                call,
-                attempt,
-                deadline,
-                received_at,
-                corrected,
-                after_doubt,
-                tries,
-            } => {
-                if *attempt == 1 {
+            Claim::Call { event, received_at, call, options } => {
+                if options.attempt == 1 {
                     let ms = clock::now().since(*received_at);
                     histogram!(names::EVENT_TO_CALL, "kind" => event.kind).record(seconds(ms));
                 }
-                let terms = Terms {
-                    deadline: *deadline,
-                    attempt: *attempt,
-                    corrected: *corrected,
-                    after_doubt: *after_doubt,
-                };
-                let asked = Asked { event, call: call.kind(), attempt: *attempt, tries: *tries };
-                let answered = answer_of(&asked, dispatch.client.send(call, terms)).await;
-                (asked, answered)
+                let asked = Asked { event, call: call.kind(), options };
+                let reply = answer_of(&asked, dispatch.client.send(call, options)).await;
+                (asked, reply)
             }
-            Claim::LookUp { event, question, attempt, deadline, received_at: _, tries } => {
-                let call = CallKind::LookUp;
-                let asked = Asked { event, call, attempt: *attempt, tries: *tries };
-                let asking = dispatch.client.look_up(question, *deadline);
-                let answered = answer_of(&asked, asking).await;
-                (asked, answered)
+            Claim::LookUp { event, question, options } => {
+                let asked = Asked { event, call: CallKind::LookUp, options };
+                let reply = answer_of(&asked, dispatch.client.look_up(question, options)).await;
+                (asked, reply)
             }
         };
-        let turn = dispatch.pace.observe(answered.signal, answered.requests, clock::now());
+        let turn = dispatch.pace.observe(reply.signal, reply.requests, clock::now());
         drop(permit);
         dispatch.freed.notify_one();
+        let mut answered = reply.answered;
         log(&asked, &answered, &dispatch.repeats);
         tell(turn, why(&answered));
+        let CallOptions { claim, tries, .. } = *asked.options;
         let delays = (dispatch.delays)();
-        let retry_in = backoff_delay(asked.tries, delays.initial, delays.max, (dispatch.dice)());
-        let Reply { reply, answer, elapsed_ms, signal: _, requests: _ } = answered;
-        let reply = aside(reply);
-        match dispatch.store.reply(lane, entry, reply, answer, elapsed_ms, retry_in).await {
-            Ok(settled) => report::settled(&settled),
-            Err(error) => debug!(%error, "An answer could not be recorded"),
+        let retry_in = backoff_delay(tries, delays.initial, delays.max, (dispatch.dice)());
+        answered.reply = aside(answered.reply);
+        if let Err(error) = dispatch.store.reply(lane, entry, claim, answered, retry_in).await {
+            debug!(%error, "An answer could not be recorded");
         }
     }
 }
@@ -171,23 +166,24 @@ async fn answer_of(asked: &Asked<'_>, call: impl Future<Output = Reply>) -> Repl
     };
     counter!(names::CALL_PANICS).increment(1);
     let EventMeta { source, id: event_id, conversation, .. } = asked.event;
-    let (call, attempt) = (asked.call.as_str(), asked.attempt);
+    let (call, attempt) = (asked.call.as_str(), asked.options.attempt);
     error!(
         %source, event_id, conversation, call, attempt, defect,
         "The {call} ended in a defect of the program; what became of it is looked up"
     );
+    let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Reply { answered: after_defect(elapsed_ms), signal: Signal::Nothing, requests: 1 }
+}
+
+/// What stands for an answer where the program has failed.
+fn after_defect(elapsed_ms: u64) -> Answered {
     let message = "the call ended in a defect of the program".to_owned();
-    Reply {
-        reply: AwaReply::InDoubt { why: message.clone() },
-        answer: Answer { status: None, message },
-        elapsed_ms: u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
-        signal: Signal::Nothing,
-        requests: 1,
-    }
+    let reply = AwaReply::InDoubt { why: message.clone() };
+    Answered { reply, answer: Answer { status: None, message }, elapsed_ms }
 }
 
 /// What stands in the way, at its most explicit.
-fn why(answered: &Reply) -> &str {
+fn why(answered: &Answered) -> &str {
     match &answered.reply {
         AwaReply::Unauthorised { why } => why,
         AwaReply::NotServiceNow { what } => what,
@@ -215,15 +211,14 @@ fn why(answered: &Reply) -> &str {
 struct Asked<'a> {
     event: &'a EventMeta,
     call: CallKind,
-    attempt: u32,
-    tries: u32,
+    options: &'a CallOptions,
 }
 
 /// One line a call: debug where all is well, warn where something between here and ServiceNow is wrong, info where the
 /// call is only made again. What an outage repeats is said once in a while, with its count.
-fn log(asked: &Asked<'_>, answered: &Reply, repeats: &Repeats) {
+fn log(asked: &Asked<'_>, answered: &Answered, repeats: &Repeats) {
     let EventMeta { source, id: event_id, kind, conversation } = asked.event;
-    let (call, attempt) = (asked.call.as_str(), asked.attempt);
+    let (call, attempt) = (asked.call.as_str(), asked.options.attempt);
     let outcome = answered.reply.name();
     let status = answered.answer.status;
     let answer = Some(answered.answer.message.as_str()).filter(|text| !text.is_empty());

@@ -1,18 +1,13 @@
 //! What the intake needs of the modules behind it: an [`Endpoint`] that verifies and reads one source's requests, and the
 //! [`DeliveryStore`] that keeps what was read.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
-use metrics::counter;
 
-use crate::metrics::EVENTS;
-use crate::report;
 use crate::routing::ContactCenter;
 use crate::source::{
     AnswerPolicy, HandshakeAnswer, Malformed, Reading, Request, Source, Unverified,
 };
-use crate::store::{Acceptance, Delivery, Item, Refusal, Store};
+use crate::store::{Acceptance, Delivery, Refusal, Store};
 
 /// One source: its secrets, its profile and its filter.
 pub trait Endpoint: Send + Sync + 'static {
@@ -66,22 +61,13 @@ pub trait Endpoint: Send + Sync + 'static {
     fn read(&self, request: &Request) -> Result<Vec<Reading>, Malformed>;
 }
 
-/// What became of one item of a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Receipt {
-    /// Stored now.
-    Accepted,
-    /// Known already.
-    Duplicate,
-}
-
 /// Where deliveries are kept.
 pub trait DeliveryStore: Send + Sync + 'static {
-    /// Stores a delivery as a whole, and returns when it is synced, duplicates too: one receipt an item, in order.
+    /// Stores a delivery as a whole, and returns when it is synced, duplicates too: what became of each item, in order.
     fn accept(
         &self,
         delivery: Delivery,
-    ) -> impl Future<Output = Result<Vec<Receipt>, Refusal>> + Send;
+    ) -> impl Future<Output = Result<Vec<Acceptance>, Refusal>> + Send;
 }
 
 impl Endpoint for Source {
@@ -127,66 +113,7 @@ impl Endpoint for Source {
 }
 
 impl DeliveryStore for Store {
-    async fn accept(&self, delivery: Delivery) -> Result<Vec<Receipt>, Refusal> {
-        let source = Arc::clone(&delivery.source);
-        let stories: Vec<_> = delivery.items.iter().map(Story::of).collect();
-        let accepted = Self::accept(self, delivery).await?;
-        let told = accepted.into_iter().zip(&stories).map(|(acceptance, story)| match acceptance {
-            Acceptance::Accepted { settled } => {
-                story.tell_pending(&source);
-                report::settled(&settled);
-                Receipt::Accepted
-            }
-            Acceptance::Duplicate => {
-                story.tell_duplicate(&source);
-                Receipt::Duplicate
-            }
-        });
-        Ok(told.collect())
-    }
-}
-
-/// What the log says of an item.
-struct Story {
-    id: String,
-    /// None where it is not understood: it is never pending then.
-    kind: Option<&'static str>,
-    conversation: String,
-}
-
-impl Story {
-    fn of(item: &Item) -> Self {
-        match item {
-            Item::Event(event) => Self {
-                id: event.id.to_string(),
-                kind: Some(event.kind().as_str()),
-                conversation: event.conversation.to_string(),
-            },
-            Item::Unreadable { id, conversation, .. } => Self {
-                id: id.clone(),
-                kind: None,
-                conversation: conversation.clone().unwrap_or_default(),
-            },
-        }
-    }
-
-    fn tell_pending(&self, source: &str) {
-        let (event_id, conversation) = (&self.id, &self.conversation);
-        let Some(kind) = self.kind else { return };
-        tracing::info!(
-            source,
-            event_id,
-            kind,
-            conversation,
-            state = "pending",
-            "The {kind} is stored"
-        );
-        counter!(EVENTS, "source" => source.to_owned(), "kind" => kind, "state" => "pending")
-            .increment(1);
-    }
-
-    fn tell_duplicate(&self, source: &str) {
-        let (event_id, kind, conversation) = (&self.id, self.kind, &self.conversation);
-        tracing::debug!(source, event_id, kind, conversation, "Known already: nothing is done");
+    async fn accept(&self, delivery: Delivery) -> Result<Vec<Acceptance>, Refusal> {
+        Self::accept(self, delivery).await
     }
 }

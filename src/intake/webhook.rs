@@ -15,7 +15,7 @@ use metrics::{counter, gauge, histogram};
 
 use super::answer::{Answer, EventStatus, Status, Verdict, answer};
 use super::detach_on_drop::{DetachOnDrop, Panicked};
-use super::endpoint::{DeliveryStore, Endpoint, Receipt};
+use super::endpoint::{DeliveryStore, Endpoint};
 use super::line::{Line, LineLimits, TooLong};
 use super::sources::Sources;
 use crate::clock;
@@ -26,7 +26,7 @@ use crate::metrics::{
 use crate::report::Repeats;
 use crate::routing::UnixMillis;
 use crate::source::{AnswerPolicy, Reading, Request, Unverified};
-use crate::store::{Delivery, Item, Refusal};
+use crate::store::{Acceptance, Delivery, Item, Refusal};
 
 const PATH_PREFIX: &str = "/webhooks/";
 
@@ -372,12 +372,12 @@ fn sorted(
     (statuses, items)
 }
 
-fn fill_in(statuses: &mut [EventStatus], receipts: &[Receipt]) {
+fn fill_in(statuses: &mut [EventStatus], receipts: &[Acceptance]) {
     let kept = statuses.iter_mut().filter(|event| event.status == Status::Accepted);
     for (event, receipt) in kept.zip(receipts) {
         event.status = match receipt {
-            Receipt::Accepted => Status::Accepted,
-            Receipt::Duplicate => Status::Duplicate,
+            Acceptance::Accepted { .. } => Status::Accepted,
+            Acceptance::Duplicate => Status::Duplicate,
         };
     }
 }

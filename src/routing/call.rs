@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{DocumentRef, ExternalId, SegmentId, SysId, TransferKind, UnixMillis};
+use super::{ClaimId, DocumentRef, ExternalId, SegmentId, SysId, TransferKind, UnixMillis};
 
 /// One request to AWA, with every id already ServiceNow's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +58,45 @@ impl AwaCall {
             Self::CloseDocument { .. } => CallKind::CloseDocument,
         }
     }
+
+    /// The ring time, where the call has one.
+    pub(super) const fn window_mut(&mut self) -> Option<&mut OfferWindow> {
+        match self {
+            Self::Offer { window, .. } => Some(window),
+            Self::Assign { window, .. } => window.as_mut(),
+            Self::Transfer { .. }
+            | Self::Accept { .. }
+            | Self::Reject { .. }
+            | Self::EndConsult { .. }
+            | Self::CloseDocument { .. } => None,
+        }
+    }
+}
+
+/// How a call or a look-up is to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallOptions {
+    /// Its answer is the answer to this claim.
+    pub claim: ClaimId,
+    /// Which attempt it is; a look-up's is that of the call it asks about.
+    pub attempt: u32,
+    /// Tries so far, for the back-off.
+    pub tries: u32,
+    /// No answer is waited for after this moment.
+    pub deadline: UnixMillis,
+    /// No request leaves after this moment; never later than the deadline.
+    pub leave_by: UnixMillis,
+    /// A look-up has just found that the last attempt did not land, or could not tell.
+    pub after_doubt: bool,
+}
+
+#[cfg(test)]
+impl CallOptions {
+    /// Of a first attempt.
+    pub(crate) const fn first(deadline: UnixMillis) -> Self {
+        let (claim, leave_by) = (ClaimId(1), deadline);
+        Self { claim, attempt: 1, tries: 0, deadline, leave_by, after_doubt: false }
+    }
 }
 
 /// The name of a call, as logs and metrics spell it.
@@ -104,7 +143,7 @@ pub enum TransferTarget {
     Queue(ExternalId),
 }
 
-/// When the agent was offered the work, on the vendor's clock, and for how long the card stays.
+/// When the agent was offered the work, on the vendor's clock but never ahead of ServiceNow's, and for how long the card stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfferWindow {
     pub offered_on: UnixMillis,

@@ -4,6 +4,7 @@
 //! arguments, and what has to be done goes out as [`Effect`]s. It speaks neither a vendor's words nor ServiceNow's.
 
 mod call;
+mod clock_offset;
 mod conversation;
 mod decide;
 mod directory;
@@ -21,9 +22,10 @@ mod text;
 mod waited;
 
 pub use call::{
-    Assignment, AwaCall, AwaReply, CallKind, DisplayOption, LookUp, OfferWindow, RejectReason,
-    TransferTarget, Wait,
+    Assignment, AwaCall, AwaReply, CallKind, CallOptions, DisplayOption, LookUp, OfferWindow,
+    RejectReason, TransferTarget, Wait,
 };
+pub use clock_offset::ClockOffset;
 pub use conversation::{Conversation, Due, ItemState, LaneKey, OpenConsult, Urgency, WorkItem};
 pub use decide::{Decision, Effect, Input, MAX_AHEAD, decide};
 pub use directory::{Directory, QueueRow, ReasonRow, TableCounts};
@@ -37,8 +39,8 @@ pub use id::{
 };
 pub use leg::{Leg, Recent};
 pub use outbox::{
-    Answer, Attempt, Brought, Ended, Entry, EntryId, Missing, Outcome, Pause, PauseCause, Reason,
-    Stage, Step, Story,
+    Answer, Answered, Attempt, Brought, ClaimId, Ended, Entry, EntryId, Missing, Outcome, Pause,
+    PauseCause, Reason, Stage, Step, Story,
 };
 pub use record::{
     CallRecord, ConversationRecord, EarlierRecord, EventRecord, LegRecord, Page, State,

@@ -5,14 +5,21 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CallKind, Channel, DocumentRef, RoutingEvent, SysId, TransferKind, UnixMillis, VendorAgentId,
-    VendorQueueId, Waited,
+    AwaReply, CallKind, Channel, DocumentRef, RoutingEvent, SysId, TransferKind, UnixMillis,
+    VendorAgentId, VendorQueueId, Waited,
 };
 
 /// The place of an event in the order of arrival: unique and rising over the life of the store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EntryId(pub u64);
+
+/// Which claim of an entry a call or a look-up was made under: they count up from 1.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct ClaimId(pub u64);
 
 /// An event that is stored and not settled.
 #[derive(Debug, Clone, PartialEq)]
@@ -114,6 +121,15 @@ pub struct Story {
     /// Calls sent, look-ups not counted.
     #[serde(default)]
     pub attempts: u32,
+    /// The last claim; only its answer counts.
+    #[serde(default)]
+    pub claim: ClaimId,
+    /// The call or look-up of that claim must not leave after this moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leave_by: Option<UnixMillis>,
+    /// The `offered_on` of its offer: a repeat must not prolong the ring.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offered_on: Option<UnixMillis>,
     /// Tries that count for the back-off, since ServiceNow last judged the call itself.
     #[serde(default)]
     pub tries: u32,
@@ -257,6 +273,17 @@ pub struct Answer {
     pub status: Option<u16>,
     /// ServiceNow's message, or what went wrong on the way.
     pub message: String,
+}
+
+/// ServiceNow's answer to one call or look-up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// What it means.
+    pub reply: AwaReply,
+    /// What ServiceNow said.
+    pub answer: Answer,
+    /// From the start to the end of the answer, tokens and reads included, in milliseconds.
+    pub elapsed_ms: u64,
 }
 
 /// What the tables lack.

@@ -38,17 +38,17 @@ pub use self::open_error::OpenError;
 pub use self::record::Filter;
 pub use self::request::{
     Acceptance, Claim, Counts, Delivery, DiscardAnswer, EventMeta, Failed, Health, Item, Limit,
-    Refusal, ReplayAnswer, Settled,
+    Refusal, ReplayAnswer, Settled, Transition,
 };
 use self::request::{Answer, Question, Replied, Wish};
 pub use self::settings::{Limits, Settings};
 use self::shared::Shared;
 pub use self::space::Space;
 use self::space::SpaceWatch;
-use self::writer::{Clocked, Queued, Writer};
+use self::writer::{Outside, Queued, Writer};
 use crate::routing::{
-    AwaReply, ContactCenter, ConversationRecord, EntryId, EventRecord, LaneKey, Page, Rules,
-    UnixMillis, Waited,
+    Answered, ClaimId, ClockOffset, ContactCenter, ConversationRecord, EntryId, EventRecord,
+    LaneKey, Page, Rules, UnixMillis, Waited,
 };
 
 /// How many requests may wait for the writer.
@@ -61,6 +61,11 @@ const QUEUE_RETRY_AFTER_SECONDS: u32 = 1;
 pub trait RulesFor: Send + Sync {
     /// The rules that are in force for that contact centre.
     fn rules(&self, contact_center: &ContactCenter) -> Arc<Rules>;
+
+    /// What is known of ServiceNow's clock.
+    fn clock_offset(&self) -> Option<ClockOffset> {
+        None
+    }
 }
 
 /// A handle to the store; clones are the same store. When the last is dropped, the store closes by itself.
@@ -97,7 +102,7 @@ impl Store {
         let mut writer = Writer::new(
             opened.engine,
             Arc::clone(&shared),
-            Clocked { rules, now },
+            Outside { rules, now, tell: settings.tell },
             opened.next_number,
             retention,
             space,
@@ -149,13 +154,13 @@ impl Store {
         waited: Waited,
     ) -> Result<Claim, Failed> {
         match self.ask(Question::Claim { lane, entry, waited }).await? {
-            Answer::Claimed(claim) => Ok(claim),
+            Answer::Claimed(claim) => Ok(*claim),
             _ => Err(self.gone()),
         }
     }
 
-    /// Records ServiceNow's answer to a claimed call or look-up; returns what that has settled. `retry_in` is the back-off's next
-    /// delay in milliseconds.
+    /// Records ServiceNow's answer to a call or look-up that was made under that claim; returns what that has settled. `retry_in`
+    /// is the back-off's next delay in milliseconds.
     ///
     /// # Errors
     /// The store has failed; after the next start the call is in doubt.
@@ -163,12 +168,11 @@ impl Store {
         &self,
         lane: LaneKey,
         entry: EntryId,
-        reply: AwaReply,
-        answer: crate::routing::Answer,
-        elapsed_ms: u64,
+        claim: ClaimId,
+        answered: Answered,
         retry_in: u64,
     ) -> Result<Vec<Settled>, Failed> {
-        let reply = Box::new(Replied { reply, answer, elapsed_ms, retry_in });
+        let reply = Box::new(Replied { claim, answered, retry_in });
         match self.ask(Question::Reply { lane, entry, reply }).await? {
             Answer::Replied(settled) => Ok(settled),
             _ => Err(self.gone()),

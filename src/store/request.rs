@@ -6,8 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::routing::{
-    AwaCall, AwaReply, ContactCenter, EntryId, LaneKey, LookUp, Outcome, Reason, RoutingEvent,
-    UnixMillis, Waited,
+    Answered, AwaCall, CallOptions, ClaimId, ContactCenter, EntryId, LaneKey, LookUp, Missing,
+    Outcome, Reason, RoutingEvent, UnixMillis, Waited,
 };
 
 /// What is asked of the writer. It can be asked again where a commit did not come about.
@@ -39,7 +39,7 @@ pub(super) enum Question {
 #[derive(Debug)]
 pub(super) enum Answer {
     Accepted(Result<Vec<Acceptance>, Refusal>),
-    Claimed(Claim),
+    Claimed(Box<Claim>),
     Replied(Vec<Settled>),
     Reloaded(usize),
     Replayed(Result<ReplayAnswer, Failed>),
@@ -71,9 +71,8 @@ impl Question {
 /// ServiceNow's answer to an entry's call.
 #[derive(Debug, Clone)]
 pub(super) struct Replied {
-    pub(super) reply: AwaReply,
-    pub(super) answer: crate::routing::Answer,
-    pub(super) elapsed_ms: u64,
+    pub(super) claim: ClaimId,
+    pub(super) answered: Answered,
     pub(super) retry_in: u64,
 }
 
@@ -228,29 +227,9 @@ pub struct EventMeta {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Claim {
     /// Send this call, once.
-    Call {
-        event: EventMeta,
-        call: AwaCall,
-        attempt: u32,
-        deadline: UnixMillis,
-        received_at: UnixMillis,
-        /// ServiceNow found `offered_on` ahead of its clock before.
-        corrected: bool,
-        /// A look-up has just found that the last try did not land, or could not tell.
-        after_doubt: bool,
-        /// Tries so far, for the back-off.
-        tries: u32,
-    },
+    Call { event: EventMeta, received_at: UnixMillis, call: AwaCall, options: CallOptions },
     /// Ask what became of the last try.
-    LookUp {
-        event: EventMeta,
-        question: LookUp,
-        attempt: u32,
-        deadline: UnixMillis,
-        received_at: UnixMillis,
-        /// Tries so far, for the back-off.
-        tries: u32,
-    },
+    LookUp { event: EventMeta, question: LookUp, options: CallOptions },
     /// Nothing to send; perhaps something was settled.
     Nothing(Vec<Settled>),
 }
@@ -265,6 +244,21 @@ pub struct Settled {
     pub attempts: u32,
     pub waited: Waited,
     pub received_at: UnixMillis,
+}
+
+/// A change of an event's state, told once it is committed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Transition {
+    /// It is stored.
+    Pending(EventMeta),
+    /// It was stored before: nothing is done.
+    Duplicate(EventMeta),
+    /// It waits for a mapping.
+    Parked(EventMeta, Missing),
+    /// Its mapping is there now.
+    Resumed(EventMeta),
+    /// It has reached its last state.
+    Settled(Settled),
 }
 
 /// What came of the wish to replay an event.

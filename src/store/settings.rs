@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::request::Transition;
+
 /// How much may be owed before nothing more is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -28,6 +30,8 @@ pub struct Settings {
     pub commit_timeout: Duration,
     /// sled's page cache; its real use is two to four times this.
     pub cache_bytes: u64,
+    /// Told of each change of state, in the order in which they were committed. It must not wait.
+    pub tell: fn(&Transition),
     /// With less than this free on the disk nothing new is taken, in bytes: what was taken can still be carried out.
     pub free_space_floor: u64,
 }
@@ -47,6 +51,7 @@ impl Default for Settings {
             limits: Limits::default(),
             commit_timeout: Duration::from_secs(10),
             cache_bytes: 64 * 1024 * 1024,
+            tell: |_| {},
             free_space_floor: 256 * 1024 * 1024,
         }
     }

@@ -1,6 +1,7 @@
 //! The store from the outside: deliveries in, calls out, and everything again after a restart.
 
 mod accepting;
+mod compatibility;
 mod damage;
 mod direct;
 mod failing;
@@ -17,8 +18,8 @@ use bytes::Bytes;
 
 use super::*;
 use crate::routing::{
-    ContactCenter, ConversationId, Directory, DocumentJson, EventJson, ExternalId, QueueRow,
-    ReasonRow, RoutingEvent, State, SysId, VendorAgentId, VendorQueueId,
+    AwaReply, ContactCenter, ConversationId, Directory, DocumentJson, EventJson, ExternalId,
+    QueueRow, ReasonRow, RoutingEvent, State, SysId, VendorAgentId, VendorQueueId,
 };
 
 const NOON: UnixMillis = UnixMillis(1_795_262_400_000);
@@ -83,7 +84,11 @@ impl Bench {
 
     async fn reply(&self, lane: LaneKey, entry: EntryId, reply: AwaReply) -> Vec<Settled> {
         let answer = crate::routing::Answer { status: Some(200), message: "ok".to_owned() };
-        self.store.reply(lane, entry, reply, answer, 35, 500).await.unwrap()
+        let row = self.store.inner.shared.rows().unwrap().event(entry.0).unwrap();
+        let claim =
+            row.and_then(|row| row.entry).map_or_else(ClaimId::default, |entry| entry.story.claim);
+        let answered = Answered { reply, answer, elapsed_ms: 35 };
+        self.store.reply(lane, entry, claim, answered, 500).await.unwrap()
     }
 
     async fn event(&self, id: &str) -> EventRecord {

@@ -12,15 +12,14 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use metrics::counter;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::RulesFor;
 use super::changes::Change;
 use super::embedded::{Committed, Engine, Retention};
-use super::group::{Group, Lost, Outcomes, Terms, Transition};
+use super::group::{Group, Lost, Outcomes, Terms};
 use super::lane::{Lane, LaneCache};
-use super::request::{Answer, EventMeta, Failed, Question};
+use super::request::{Answer, Failed, Question, Transition};
 use super::shared::{Shared, watch_commits};
 use super::space::SpaceWatch;
 use crate::clock;
@@ -51,16 +50,17 @@ pub(super) struct Queued {
     pub(super) place: OwnedSemaphorePermit,
 }
 
-/// The rules and the wall clock, asked for each group.
-pub(super) struct Clocked {
+/// What the writer is given by its owner: the rules and the wall clock, asked for each group, and who is told of changes.
+pub(super) struct Outside {
     pub(super) rules: Arc<dyn RulesFor>,
     pub(super) now: fn() -> UnixMillis,
+    pub(super) tell: fn(&Transition),
 }
 
 pub(super) struct Writer {
     engine: Engine,
     shared: Arc<Shared>,
-    clocked: Clocked,
+    outside: Outside,
     cache: LaneCache,
     next_number: u64,
     retention: Retention,
@@ -80,13 +80,13 @@ impl Writer {
     pub(super) fn new(
         engine: Engine,
         shared: Arc<Shared>,
-        clocked: Clocked,
+        outside: Outside,
         next_number: u64,
         retention: Retention,
         space: SpaceWatch,
     ) -> Self {
         let (cache, reload) = (LaneCache::default(), Reload::default());
-        Self { engine, shared, clocked, cache, next_number, retention, space, reload }
+        Self { engine, shared, outside, cache, next_number, retention, space, reload }
     }
 
     /// Replaces damaged rows, and makes dead letters of the events that they took with them.
@@ -150,7 +150,7 @@ impl Writer {
             closing |= asked.closing;
             self.look_at_space();
             self.reload_some()?;
-            let now = (self.clocked.now)();
+            let now = (self.outside.now)();
             let forgotten = self.retention.sweep(self.engine.rows(), &self.shared, now)?;
             self.commit_changes(&forgotten)?;
         }
@@ -215,10 +215,10 @@ impl Writer {
     ) -> Result<T, Failed> {
         let shared = Arc::clone(&self.shared);
         let terms = Terms {
-            rules: Arc::clone(&self.clocked.rules),
+            rules: Arc::clone(&self.outside.rules),
             limits: shared.limits(),
             no_space: shared.space().is_short(),
-            now: (self.clocked.now)(),
+            now: (self.outside.now)(),
         };
         let rows = self.engine.rows().clone();
         let mut view = Committed { rows: &rows, shared: &shared, cache: &mut self.cache };
@@ -233,7 +233,7 @@ impl Writer {
             self.cache.insert(key, lane);
         }
         shared.agenda.publish(news);
-        transitions.iter().for_each(tell);
+        transitions.iter().for_each(self.outside.tell);
         leaving.into_iter().for_each(super::direct::PendingSend::leave);
         Ok(decided)
     }
@@ -336,25 +336,5 @@ fn gather(first: &Queued, before: usize) {
     let waiting = super::QUEUE.saturating_sub(first.place.semaphore().available_permits());
     if before >= CROWD && waiting < before {
         thread::sleep(GATHER);
-    }
-}
-
-/// One line and one count for an event that begins to wait for a mapping, one line for one that goes on.
-fn tell(transition: &Transition) {
-    match transition {
-        Transition::Parked(EventMeta { source, id: event_id, kind, conversation }, missing) => {
-            tracing::info!(
-                %source, event_id, kind, conversation, state = "parked", reason = "unmapped",
-                "The {kind} waits for a mapping: {missing}"
-            );
-            counter!(names::EVENTS, "source" => source.to_string(), "kind" => *kind, "state" => "parked")
-                .increment(1);
-        }
-        Transition::Resumed(EventMeta { source, id: event_id, kind, conversation }) => {
-            tracing::info!(
-                %source, event_id, kind, conversation, state = "pending",
-                "The {kind} goes on: its mapping is there now"
-            );
-        }
     }
 }

@@ -62,7 +62,7 @@ async fn all_that_the_daemon_makes_is_closed_to_others_whatever_the_umask() {
         closed();
         // As an older version has left it.
         set_permissions(&store, Permissions::from_mode(0o755)).expect("a mode");
-        for file in ["db", "awa-bridge.journal.0", "awa-bridge.commits"] {
+        for file in ["db", "awa-bridge.commits"] {
             set_permissions(store.join(file), Permissions::from_mode(0o644)).expect("a mode");
         }
     }
@@ -94,7 +94,7 @@ fn is_refused(home: &Home, words: &[&str]) {
 
 #[test]
 fn a_link_in_the_place_of_a_file_is_refused_and_not_followed() {
-    let files = ["awa-bridge.journal.0", "awa-bridge.commits", "awa-bridge.lock"];
+    let files = ["awa-bridge.commits", "awa-bridge.lock"];
     let others = ["awa-bridge.marker", "awa-bridge.marker.new", "db", "conf", "snap.00"];
     for file in files.into_iter().chain(others) {
         let home = Home::new("http://127.0.0.1:9", &Setup::default());
@@ -120,13 +120,13 @@ fn what_belongs_to_another_user_is_refused() {
     assert_eq!(std::fs::read_dir(&store).expect("the folder").count(), 0, "nothing is made in it");
 
     chown(&store, Some(0), None).expect("given back");
-    write(store.join("awa-bridge.journal.1"), "").expect("a file");
-    chown(store.join("awa-bridge.journal.1"), Some(NOBODY), None).expect("given away");
-    is_refused(&home, &["awa-bridge.journal.1 belongs to the user with the number 65534"]);
+    write(store.join("awa-bridge.commits"), "").expect("a file");
+    chown(store.join("awa-bridge.commits"), Some(NOBODY), None).expect("given away");
+    is_refused(&home, &["awa-bridge.commits belongs to the user with the number 65534"]);
 
     // A link of a stranger's to a folder of one's own.
     std::fs::rename(&store, home.directory.path().join("real")).expect("a move");
-    std::fs::remove_file(home.directory.path().join("real/awa-bridge.journal.1")).expect("a file");
+    std::fs::remove_file(home.directory.path().join("real/awa-bridge.commits")).expect("a file");
     symlink(home.directory.path().join("real"), &store).expect("a link");
     std::os::unix::fs::lchown(&store, Some(NOBODY), None).expect("given away");
     is_refused(&home, &["state.sled belongs to the user with the number 65534"]);

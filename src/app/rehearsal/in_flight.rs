@@ -1,7 +1,6 @@
 //! What is between the bridge and the instance: calls and look-ups on their way there, answers on their way back.
 
-use crate::awa::Terms;
-use crate::routing::{Answer, AwaCall, AwaReply, EntryId, LookUp, UnixMillis};
+use crate::routing::{Answer, AwaCall, AwaReply, CallOptions, EntryId, LookUp, UnixMillis};
 
 /// A call or a look-up under way.
 pub(super) struct InFlight {
@@ -10,14 +9,13 @@ pub(super) struct InFlight {
     /// When the call left.
     pub(super) sent: UnixMillis,
     pub(super) entry: EntryId,
-    /// Tries before, for the back-off.
-    pub(super) tries: u32,
+    pub(super) options: CallOptions,
     pub(super) leg: Leg,
 }
 
 /// What is under way, and in which direction.
 pub(super) enum Leg {
-    Call { call: AwaCall, terms: Terms },
+    Call(AwaCall),
     LookUp(LookUp),
     Answer { reply: AwaReply, answer: Answer },
 }

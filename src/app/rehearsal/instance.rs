@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::Value;
 
 use super::story::CardShown;
-use crate::awa::Terms;
 use crate::awa::offline::{Asked, Offline};
 use crate::awa::wire::ApiVersion;
 use crate::routing::{
-    Answer, AwaCall, AwaReply, DocumentRef, LookUp, SysId, TransferTarget, UnixMillis,
+    Answer, AwaCall, AwaReply, CallOptions, DocumentRef, LookUp, SysId, TransferTarget, UnixMillis,
     VendorAgentId,
 };
 use crate::sandbox::World;
@@ -61,8 +60,13 @@ impl Instance {
         self.world.tick(now);
     }
 
-    pub(super) fn send(&mut self, call: &AwaCall, terms: Terms, now: UnixMillis) -> Performed {
-        self.ask(now, |client, instance| client.send(instance, call, terms, now))
+    pub(super) fn send(
+        &mut self,
+        call: &AwaCall,
+        options: &CallOptions,
+        now: UnixMillis,
+    ) -> Performed {
+        self.ask(now, |client, instance| client.send(instance, call, options, now))
     }
 
     pub(super) fn look_up(&mut self, question: &LookUp, now: UnixMillis) -> Performed {

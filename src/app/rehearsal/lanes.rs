@@ -44,11 +44,6 @@ impl Lanes {
         self.lanes.iter().position(|lane| lane.entry(entry).is_some()).map(LaneId)
     }
 
-    /// What is known of a lane.
-    pub(super) fn get(&self, lane: LaneId) -> &Conversation {
-        &self.lanes[lane.0]
-    }
-
     /// Takes a lane's conversation out, for a decision over it; it is to be put back.
     pub(super) fn take(&mut self, lane: LaneId) -> Conversation {
         std::mem::take(&mut self.lanes[lane.0])

@@ -12,10 +12,10 @@ use super::instance::{Instance, Performed};
 use super::lanes::{LaneId, Lanes};
 use super::register::Register;
 use super::story::{Called, CardShown, EventShown};
-use crate::awa::{Terms, backoff_delay};
+use crate::awa::backoff_delay;
 use crate::routing::{
-    CallKind, Decision, Effect, EntryId, Input, RoutingEvent, Rules, UnixMillis, VendorAgentId,
-    Waited, decide,
+    Answered, CallKind, CallOptions, ClockOffset, Decision, Effect, EntryId, Input, RoutingEvent,
+    Rules, UnixMillis, VendorAgentId, Waited, decide,
 };
 use crate::sandbox::world::sys_id_of;
 use crate::source::flows::Also;
@@ -231,33 +231,34 @@ impl Player {
             self.arrive(way);
         } else if let Some((lane, entry)) = self.lanes.due(self.now) {
             let (waited, at) = (Waited::default(), self.now);
-            self.decide(lane, Input::Due { entry, waited, at });
+            let clock = Some(ClockOffset { low: 0, high: 0 });
+            self.decide(lane, Input::Due { entry, waited, clock, at });
         }
         self.try_wish();
         true
     }
 
     fn arrive(&mut self, way: InFlight) {
-        let InFlight { at: _, sent, entry, tries, leg } = way;
+        let InFlight { at: _, sent, entry, options, leg } = way;
         let now = self.now;
         let performed = match leg {
             Leg::Answer { reply, answer } => {
-                let retry_in = backoff_delay(tries, self.delays.initial, self.delays.max, NO_DICE);
-                let elapsed_ms = now.since(sent);
+                let (delays, tries) = (&self.delays, options.tries);
+                let retry_in = backoff_delay(tries, delays.initial, delays.max, NO_DICE);
+                let answered = Answered { reply, answer, elapsed_ms: now.since(sent) };
                 if let Some(lane) = self.lanes.holding(entry) {
-                    let at = now;
-                    let input = Input::Reply { entry, reply, answer, elapsed_ms, retry_in, at };
-                    self.decide(lane, input);
+                    let (claim, at) = (options.claim, now);
+                    self.decide(lane, Input::Reply { entry, claim, answered, retry_in, at });
                 }
                 return;
             }
-            Leg::Call { call, terms } => {
+            Leg::Call(call) => {
                 if let Some(agent) = self.instance.shown_already(&call) {
                     self.fault(format!(
                         "agent {agent} is offered what is pending with them already"
                     ));
                 }
-                let performed = self.instance.send(&call, terms, now);
+                let performed = self.instance.send(&call, &options, now);
                 self.tell(entry, call.kind(), sent, &performed);
                 performed
             }
@@ -268,7 +269,7 @@ impl Player {
             }
         };
         let leg = Leg::Answer { reply: performed.reply, answer: performed.answer };
-        self.traffic.add(InFlight { at: now.plus(ONE_WAY), sent, entry, tries, leg });
+        self.traffic.add(InFlight { at: now.plus(ONE_WAY), sent, entry, options, leg });
     }
 
     fn tell(&mut self, entry: EntryId, call: CallKind, at: UnixMillis, performed: &Performed) {
@@ -296,22 +297,11 @@ impl Player {
 
     fn carry_out(&mut self, lane: LaneId, effect: Effect) {
         match effect {
-            Effect::Call { entry, call, attempt, deadline } => {
-                let story = self.lanes.get(lane).entry(entry).map(|entry| entry.story.clone());
-                let story = story.unwrap_or_default();
-                let before = story.calls.iter().rev().nth(1);
-                let terms = Terms {
-                    deadline,
-                    attempt,
-                    corrected: story.corrections > 0,
-                    after_doubt: before.is_some_and(|before| before.call == CallKind::LookUp),
-                };
-                self.leave(lane, entry, story.tries, deadline, Leg::Call { call, terms });
+            Effect::Call { entry, call, options } => {
+                self.leave(lane, entry, options, Leg::Call(call));
             }
-            Effect::LookUp { entry, question, deadline } => {
-                let tries = self.lanes.get(lane).entry(entry).map(|entry| entry.story.tries);
-                let tries = tries.unwrap_or_default();
-                self.leave(lane, entry, tries, deadline, Leg::LookUp(question));
+            Effect::LookUp { entry, question, options } => {
+                self.leave(lane, entry, options, Leg::LookUp(question));
             }
             Effect::Settle { settled, outcome, reason } => {
                 self.register.mark(settled.id, outcome.as_str(), Some(reason.to_string()));
@@ -324,16 +314,16 @@ impl Player {
         }
     }
 
-    fn leave(&mut self, lane: LaneId, entry: EntryId, tries: u32, deadline: UnixMillis, leg: Leg) {
+    fn leave(&mut self, lane: LaneId, entry: EntryId, options: CallOptions, leg: Leg) {
         let id = self.register.id_of(entry);
-        if deadline <= self.now {
+        if options.deadline <= self.now {
             self.fault(format!("event {id}: a call leaves after its deadline"));
         }
         if self.traffic.entries().any(|other| self.lanes.holding(other) == Some(lane)) {
             self.fault(format!("event {id}: a second call of its lane leaves at once"));
         }
         let (at, sent) = (self.now.plus(ONE_WAY), self.now);
-        self.traffic.add(InFlight { at, sent, entry, tries, leg });
+        self.traffic.add(InFlight { at, sent, entry, options, leg });
     }
 
     fn fault(&mut self, text: String) {

@@ -12,8 +12,8 @@ use bytes::Bytes;
 use crate::app::Failure;
 use crate::clock;
 use crate::routing::{
-    Answer, AwaReply, ContactCenter, Directory, DocumentJson, EventJson, ExternalId, QueueRow,
-    RoutingEvent, Rules, SysId, UnixMillis, VendorAgentId, VendorQueueId, Waited,
+    Answer, Answered, AwaReply, ContactCenter, Directory, DocumentJson, EventJson, ExternalId,
+    QueueRow, RoutingEvent, Rules, SysId, UnixMillis, VendorAgentId, VendorQueueId, Waited,
 };
 use crate::sandbox::world::sys_id_of;
 use crate::store::{self, Claim, Delivery, Item, RulesFor, Store};
@@ -131,13 +131,14 @@ async fn carry(store: Store) {
         let Ok(claim) = store.claim(lane.clone(), due.entry, Waited::default()).await else {
             return;
         };
-        match claim {
-            Claim::Call { .. } | Claim::LookUp { .. } => {}
+        let claim = match claim {
+            Claim::Call { options, .. } | Claim::LookUp { options, .. } => options.claim,
             Claim::Nothing(_) => continue,
-        }
+        };
         let reply = AwaReply::Landed { work_item: SysId::parse(WORK_ITEM).ok() };
         let answer = Answer { status: Some(200), message: "ok".to_owned() };
-        let Ok(settled) = store.reply(lane, due.entry, reply, answer, 1, 100).await else { return };
+        let answered = Answered { reply, answer, elapsed_ms: 1 };
+        let Ok(settled) = store.reply(lane, due.entry, claim, answered, 100).await else { return };
         settled.iter().for_each(|settled| tell(&format!("S {}", settled.meta.id)));
     }
 }

@@ -8,7 +8,7 @@ use crate::awa::Auth;
 use crate::awa::peer::{Act, Peer, answer, json};
 use crate::awa::samples::{DOCUMENT, OURS, WORK_ITEM, id, offer_at};
 use crate::awa::wire;
-use crate::routing::Wait;
+use crate::routing::{AwaReply, UnixMillis, Wait};
 
 fn offer() -> AwaCall {
     offer_at(clock::now().minus(100))
@@ -26,17 +26,17 @@ async fn sent_to(act: Act) -> (Reply, usize) {
     let peer = Peer::start(move |_, _| act.clone()).await;
     let mut settings = peer.settings();
     settings.request_timeout = Duration::from_millis(600);
-    let reply = Client::new(settings).unwrap().send(&offer(), Terms::first(soon())).await;
+    let reply = Client::new(settings).unwrap().send(&offer(), &CallOptions::first(soon())).await;
     (reply, peer.asked().len())
 }
 
 #[tokio::test]
 async fn a_call_goes_out_with_credentials_and_its_answer_is_read() {
     let peer = Peer::start(|_, _| json(200, &success())).await;
-    let reply = peer.client().send(&offer(), Terms::first(soon())).await;
-    assert_eq!(reply.reply, AwaReply::Landed { work_item: Some(id(WORK_ITEM)) });
-    assert_eq!(reply.answer.status, Some(200));
-    assert_eq!(reply.answer.message, "Manual assignment successfully requested.");
+    let reply = peer.client().send(&offer(), &CallOptions::first(soon())).await;
+    assert_eq!(reply.answered.reply, AwaReply::Landed { work_item: Some(id(WORK_ITEM)) });
+    assert_eq!(reply.answered.answer.status, Some(200));
+    assert_eq!(reply.answered.answer.message, "Manual assignment successfully requested.");
     assert_eq!((reply.signal, reply.requests), (Signal::Answered, 1));
     let asked = peer.asked().remove(0);
     assert_eq!(asked.line, format!("POST /api/now/awa/documents/interaction/{DOCUMENT}/offer"));
@@ -63,7 +63,7 @@ async fn connections_are_reused_and_cookies_are_not_kept() {
     .await;
     let client = peer.client();
     for _ in 0..3 {
-        client.send(&offer(), Terms::first(soon())).await;
+        client.send(&offer(), &CallOptions::first(soon())).await;
     }
     assert!(peer.asked().iter().all(|asked| !asked.head.to_lowercase().contains("cookie")));
 }
@@ -73,7 +73,7 @@ async fn redirects_are_not_followed() {
     let to = "location: https://developer.servicenow.com/dev.do#!/home?wu=true\r\n";
     let (reply, asked) = sent_to(answer(302, to, "")).await;
     assert_eq!(asked, 1);
-    assert_eq!(reply.reply.name(), "not_servicenow");
+    assert_eq!(reply.answered.reply.name(), "not_servicenow");
     assert_eq!(reply.signal, Signal::Hibernating);
 }
 
@@ -95,7 +95,7 @@ async fn what_fails_on_the_way_back_is_in_doubt_and_sent_once() {
         ),
     ] {
         let (reply, asked) = sent_to(act).await;
-        assert_eq!(reply.reply.name(), "in_doubt", "{reply:?}");
+        assert_eq!(reply.answered.reply.name(), "in_doubt", "{reply:?}");
         assert_eq!(asked, 1);
     }
 }
@@ -106,72 +106,39 @@ async fn what_never_left_is_not_sent() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut settings = peer.settings();
     settings.base_url = format!("http://{closed}");
-    let reply = Client::new(settings).unwrap().send(&offer(), Terms::first(soon())).await;
-    assert_eq!(reply.reply.name(), "not_sent", "{reply:?}");
-    assert_eq!((reply.answer.status, reply.signal), (None, Signal::Silent));
-    assert!(!reply.answer.message.contains("/api/now"), "{}", reply.answer.message);
+    let reply = Client::new(settings).unwrap().send(&offer(), &CallOptions::first(soon())).await;
+    assert_eq!(reply.answered.reply.name(), "not_sent", "{reply:?}");
+    assert_eq!((reply.answered.answer.status, reply.signal), (None, Signal::Silent));
+    assert!(
+        !reply.answered.answer.message.contains("/api/now"),
+        "{}",
+        reply.answered.answer.message
+    );
 }
 
 #[tokio::test]
 async fn nothing_is_sent_after_the_deadline_and_no_answer_is_awaited_past_it() {
     let peer = Peer::start(|_, _| Act::Hang).await;
     let client = peer.client();
-    let late = client.send(&offer(), Terms::first(clock::now().minus(1))).await;
-    assert_eq!((late.reply.name(), late.signal, late.requests), ("not_sent", Signal::Nothing, 0));
+    let late = client.send(&offer(), &CallOptions::first(clock::now().minus(1))).await;
+    assert_eq!(
+        (late.answered.reply.name(), late.signal, late.requests),
+        ("not_sent", Signal::Nothing, 0)
+    );
     assert!(peer.asked().is_empty());
-    let tight = client.send(&offer(), Terms::first(clock::now().plus(200))).await;
-    assert_eq!(tight.reply.name(), "in_doubt");
-    assert!(tight.elapsed_ms < 1_500, "{}", tight.elapsed_ms);
+    let tight = client.send(&offer(), &CallOptions::first(clock::now().plus(200))).await;
+    assert_eq!(tight.answered.reply.name(), "in_doubt");
+    assert!(tight.answered.elapsed_ms < 1_500, "{}", tight.answered.elapsed_ms);
 }
 
 #[tokio::test]
 async fn busy_answers_say_how_long() {
     let (reply, _) = sent_to(answer(429, "retry-after: 417\r\n", "")).await;
-    assert_eq!(reply.reply, AwaReply::Busy { wait: Wait::Told(417_000) });
+    assert_eq!(reply.answered.reply, AwaReply::Busy { wait: Wait::Told(417_000) });
     assert_eq!(reply.signal, Signal::Hinted { ms: 417_000 });
     let rule = "retry-after: 417\r\nx-ratelimit-limit: 100\r\nx-ratelimit-reset: 1800000000\r\n";
     let (reply, _) = sent_to(answer(429, rule, "")).await;
     assert_eq!(reply.signal, Signal::Told { ms: 417_000 });
-}
-
-#[tokio::test]
-async fn an_offer_ahead_of_servicenows_clock_is_held_once_that_clock_is_known() {
-    // An hour behind ours.
-    let their_now = || clock::now().minus(3_600_000);
-    let peer = Peer::start(move |_, _| {
-        let at = jiff::Timestamp::from_millisecond(their_now().0).unwrap();
-        let date = at.strftime("%a, %d %b %Y %H:%M:%S GMT");
-        answer(
-            200,
-            &format!("content-type: application/json\r\ndate: {date}\r\n"),
-            &success().to_string(),
-        )
-    })
-    .await;
-    let client = peer.client();
-    let vendors = clock::now().minus(100);
-    let next = vendors.plus(1);
-    for moment in [vendors, vendors, next, next] {
-        client.send(&offer_at(moment), Terms::first(soon())).await;
-    }
-    let corrected = Terms { corrected: true, ..Terms::first(soon()) };
-    for _ in 0..2 {
-        client.send(&offer_at(next), corrected).await;
-    }
-    let offset = client.clock_offset_ms().unwrap();
-    assert!((offset + 3_600_000).abs() < 2_000, "{offset}");
-    let written = |number: usize| {
-        let body = peer.asked()[number].json();
-        let text = body["assignment"]["offered_on"].as_str().unwrap().to_owned();
-        UnixMillis::from_rfc3339(&format!("{text}Z")).unwrap()
-    };
-    assert_eq!(written(0), vendors, "nothing is known yet");
-    assert_eq!(written(1), vendors, "a repeat says what the first said");
-    let behind = their_now().since(written(2));
-    assert!((250..4_000).contains(&behind), "{behind}");
-    assert_eq!(written(3), written(2));
-    assert!(written(4) < written(2));
-    assert_eq!(written(5), written(4));
 }
 
 #[test]

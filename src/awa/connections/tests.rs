@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::*;
 use crate::awa::peer::{Act, Asked, Peer, answer, json};
 use crate::awa::settings::Resolver;
-use crate::awa::{Auth, Client, OAuth, Terms};
+use crate::awa::{Auth, Client, OAuth};
+use crate::routing::CallOptions;
 use crate::routing::{AwaCall, SysId};
 
 fn call() -> AwaCall {
@@ -16,8 +17,8 @@ fn call() -> AwaCall {
     AwaCall::Accept { work_item: id, agent: id }
 }
 
-fn terms() -> Terms {
-    Terms::first(clock::now().plus(60_000))
+fn options() -> CallOptions {
+    CallOptions::first(clock::now().plus(60_000))
 }
 
 fn accepted() -> Act {
@@ -40,7 +41,7 @@ async fn around(second: Act) -> Vec<usize> {
     settings.request_timeout = Duration::from_millis(300);
     let client = Client::new(settings).unwrap();
     for _ in 0..3 {
-        client.send(&call(), terms()).await;
+        client.send(&call(), &options()).await;
     }
     connections(&peer)
 }
@@ -83,7 +84,7 @@ async fn a_connection_is_not_used_past_its_time() {
     let short = aged(Some(Duration::ZERO));
     let long = aged(None);
     for client in [&short, &short, &short, &long, &long] {
-        assert_eq!(client.send(&call(), terms()).await.reply.name(), "landed");
+        assert_eq!(client.send(&call(), &options()).await.answered.reply.name(), "landed");
     }
     assert_eq!(connections(&peer), [1, 2, 3, 4, 4]);
     assert!(LONGEST <= Duration::from_secs(300));
@@ -100,15 +101,15 @@ async fn what_is_on_its_way_finishes_where_it_is() {
     let client = Arc::new(peer.client());
     let slow = tokio::spawn({
         let client = Arc::clone(&client);
-        async move { client.send(&call(), terms()).await }
+        async move { client.send(&call(), &options()).await }
     });
     while peer.asked().is_empty() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    assert_eq!(client.send(&call(), terms()).await.reply.name(), "in_doubt");
+    assert_eq!(client.send(&call(), &options()).await.answered.reply.name(), "in_doubt");
     assert_eq!(client.trouble().unwrap(), "a gateway answers 503 in its place");
-    assert_eq!(client.send(&call(), terms()).await.reply.name(), "landed");
-    assert_eq!(slow.await.unwrap().reply.name(), "landed");
+    assert_eq!(client.send(&call(), &options()).await.answered.reply.name(), "landed");
+    assert_eq!(slow.await.unwrap().answered.reply.name(), "landed");
     assert_eq!((connections(&peer), client.trouble()), (vec![1, 2, 3], None));
 }
 
@@ -134,9 +135,9 @@ async fn the_name_is_looked_up_anew_after_a_gateways_answer() {
     let addresses = vec![old.address, new.address];
     settings.resolver = Some(Resolver(Arc::new(InTurn(addresses, AtomicUsize::new(0)))));
     let client = Client::new(settings).unwrap();
-    assert_eq!(client.send(&call(), terms()).await.reply.name(), "in_doubt");
+    assert_eq!(client.send(&call(), &options()).await.answered.reply.name(), "in_doubt");
     client.probe().await;
-    assert_eq!(client.send(&call(), terms()).await.reply.name(), "landed");
+    assert_eq!(client.send(&call(), &options()).await.answered.reply.name(), "landed");
     assert_eq!((old.asked().len(), connections(&new)), (1, vec![1, 1]));
 }
 
@@ -153,9 +154,9 @@ async fn a_token_endpoint_behind_a_sick_gateway_is_reached_anew_too() {
     let secret = Some(SecretString::from("s"));
     settings.auth = Auth::OAuth(Box::new(OAuth::of_client("app", secret)));
     let client = Client::new(settings).unwrap();
-    assert_eq!(client.send(&call(), terms()).await.reply.name(), "not_sent");
+    assert_eq!(client.send(&call(), &options()).await.answered.reply.name(), "not_sent");
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(client.send(&call(), terms()).await.reply.name(), "landed");
+    assert_eq!(client.send(&call(), &options()).await.answered.reply.name(), "landed");
     assert_eq!(connections(&peer), [1, 2, 2]);
 }
 
@@ -170,7 +171,7 @@ async fn every_request_asks_for_english_and_for_bytes_as_they_are() {
     let secret = Some(SecretString::from("s"));
     settings.auth = Auth::OAuth(Box::new(OAuth::of_client("app", secret)));
     let client = Client::new(settings).unwrap();
-    client.send(&call(), terms()).await;
+    client.send(&call(), &options()).await;
     client.probe().await;
     let asked = peer.asked();
     assert_eq!(asked.len(), 3);
@@ -191,8 +192,8 @@ async fn a_refusal_is_read_by_its_charset() {
     );
     let bytes = [head.into_bytes(), body].concat();
     let peer = Peer::start(move |_, _| Act::Say(bytes.clone())).await;
-    let reply = peer.client().send(&call(), terms()).await;
-    assert_eq!(reply.reply.name(), "agent_unavailable");
-    assert_eq!(reply.answer.message, "nicht verf\u{fc}gbar: Agent is not available");
+    let reply = peer.client().send(&call(), &options()).await;
+    assert_eq!(reply.answered.reply.name(), "agent_unavailable");
+    assert_eq!(reply.answered.answer.message, "nicht verf\u{fc}gbar: Agent is not available");
     assert_eq!(Value::Null, json!(peer.client().trouble()));
 }

@@ -1,3 +1,4 @@
+use crate::routing::CallOptions;
 use serde_json::{Value, json};
 
 use super::*;
@@ -23,7 +24,7 @@ fn question(call: AwaCall) -> LookUp {
 
 async fn looked_up(call: AwaCall, act: Act) -> (Reply, Vec<String>) {
     let peer = Peer::start(move |_, _| act.clone()).await;
-    let reply = peer.client().look_up(&question(call), soon()).await;
+    let reply = peer.client().look_up(&question(call), &CallOptions::first(soon())).await;
     (reply, peer.lines())
 }
 
@@ -36,7 +37,7 @@ async fn doubt_about_an_offer_is_cleared_by_the_documents_work_items() {
     let rows =
         json!({ "result": [row(OTHER, "accepted", OTHER), row(DOCUMENT, "pending_accept", OURS)] });
     let (reply, lines) = looked_up(offer(), json(200, &rows)).await;
-    assert_eq!(reply.reply, AwaReply::Landed { work_item: Some(id(WORK_ITEM)) });
+    assert_eq!(reply.answered.reply, AwaReply::Landed { work_item: Some(id(WORK_ITEM)) });
     assert!(lines[0].starts_with(&format!("GET /api/now/table/awa_work_item?sysparm_query=document_id={DOCUMENT}^ORDERBYDESCsys_created_on&sysparm_fields=sys_id,state,active,")), "{}", lines[0]);
     assert!(lines[0].contains("&sysparm_exclude_reference_link=true&sysparm_limit=20"));
 }
@@ -44,15 +45,18 @@ async fn doubt_about_an_offer_is_cleared_by_the_documents_work_items() {
 #[tokio::test]
 async fn rows_of_other_documents_prove_nothing() {
     let rows = json!({ "result": [row(OTHER, "pending_accept", OURS)] });
-    assert_eq!(looked_up(offer(), json(200, &rows)).await.0.reply, AwaReply::NotLanded);
+    assert_eq!(looked_up(offer(), json(200, &rows)).await.0.answered.reply, AwaReply::NotLanded);
     assert_eq!(
-        looked_up(offer(), json(200, &json!({ "result": [] }))).await.0.reply,
+        looked_up(offer(), json(200, &json!({ "result": [] }))).await.0.answered.reply,
         AwaReply::NotLanded
     );
     let mut hidden = row(DOCUMENT, "pending_accept", OURS);
     hidden["document_id"] = Value::Null;
     let rows = json!({ "result": [hidden] });
-    assert_eq!(looked_up(offer(), json(200, &rows)).await.0.reply, AwaReply::LookUpForbidden);
+    assert_eq!(
+        looked_up(offer(), json(200, &rows)).await.0.answered.reply,
+        AwaReply::LookUpForbidden
+    );
 }
 
 #[tokio::test]
@@ -75,7 +79,7 @@ async fn a_look_up_that_fails_leaves_the_doubt() {
         (Act::Cut(Vec::new()), "in_doubt"),
     ] {
         let (reply, _) = looked_up(offer(), act).await;
-        assert_eq!(reply.reply.name(), expected, "{reply:?}");
+        assert_eq!(reply.answered.reply.name(), expected, "{reply:?}");
     }
 }
 
@@ -83,17 +87,17 @@ async fn a_look_up_that_fails_leaves_the_doubt() {
 async fn doubt_about_an_inbox_action_is_cleared_by_its_work_item() {
     let rows = json!({ "result": [row(DOCUMENT, "accepted", OURS)] });
     let (reply, lines) = looked_up(accept(), json(200, &rows)).await;
-    assert_eq!(reply.reply, AwaReply::Landed { work_item: Some(id(WORK_ITEM)) });
+    assert_eq!(reply.answered.reply, AwaReply::Landed { work_item: Some(id(WORK_ITEM)) });
     assert!(lines[0].contains(&format!("sysparm_query=sys_id={WORK_ITEM}&")));
     let gone = looked_up(accept(), json(200, &json!({ "result": [] }))).await.0;
-    assert_eq!(gone.reply, AwaReply::LookUpForbidden);
+    assert_eq!(gone.answered.reply, AwaReply::LookUpForbidden);
 }
 
 #[tokio::test]
 async fn calls_that_are_safe_to_repeat_are_not_looked_up() {
     for call in [end_consult(), close()] {
         let (reply, lines) = looked_up(call, Act::Hang).await;
-        assert_eq!((reply.reply, reply.signal), (AwaReply::NotLanded, Signal::Nothing));
+        assert_eq!((reply.answered.reply, reply.signal), (AwaReply::NotLanded, Signal::Nothing));
         assert!(lines.is_empty());
     }
 }
@@ -117,8 +121,8 @@ async fn the_queue_of_a_transfer_is_resolved_once_and_its_rows_are_checked() {
     .await;
     let client = peer.client();
     for _ in 0..2 {
-        let reply = client.look_up(&question(to_queue("vip")), soon()).await;
-        assert_eq!(reply.reply, AwaReply::Landed { work_item: Some(id(WORK_ITEM)) });
+        let reply = client.look_up(&question(to_queue("vip")), &CallOptions::first(soon())).await;
+        assert_eq!(reply.answered.reply, AwaReply::Landed { work_item: Some(id(WORK_ITEM)) });
     }
     assert_eq!(
         peer.lines()
@@ -127,8 +131,8 @@ async fn the_queue_of_a_transfer_is_resolved_once_and_its_rows_are_checked() {
             .count(),
         1
     );
-    let by_id = client.look_up(&question(to_queue(QUEUE)), soon()).await;
-    assert_eq!(by_id.reply.name(), "landed");
+    let by_id = client.look_up(&question(to_queue(QUEUE)), &CallOptions::first(soon())).await;
+    assert_eq!(by_id.answered.reply.name(), "landed");
 }
 
 #[tokio::test]
@@ -136,7 +140,7 @@ async fn an_external_id_that_would_change_the_query_is_not_asked_for() {
     for target in ["vip^ORsys_idISNOTEMPTY", "javascript:gs.getUserID()", " JavaScript:x"] {
         let rows = json!({ "result": [row(DOCUMENT, "queued", "")] });
         let (reply, lines) = looked_up(to_queue(target), json(200, &rows)).await;
-        assert_eq!(reply.reply, AwaReply::LookUpForbidden, "{target}");
+        assert_eq!(reply.answered.reply, AwaReply::LookUpForbidden, "{target}");
         assert_eq!(lines.len(), 1);
     }
 }

@@ -1,9 +1,10 @@
 use serde_json::json;
 
 use super::*;
+use crate::awa::Client;
 use crate::awa::peer::{Act, Asked, Peer, json};
-use crate::awa::{Client, Terms};
 use crate::clock;
+use crate::routing::CallOptions;
 use crate::routing::{AwaCall, RejectReason};
 
 const CHANNEL: &str = "27f675e3739713004a905ee515f6a7c3";
@@ -21,8 +22,8 @@ fn reject(reason: &str, channel: Option<&str>) -> AwaCall {
     }
 }
 
-fn terms() -> Terms {
-    Terms::first(clock::now().plus(60_000))
+fn options() -> CallOptions {
+    CallOptions::first(clock::now().plus(60_000))
 }
 
 /// An instance with one work item on one channel named Chat.
@@ -58,14 +59,14 @@ async fn rejected_with(
     reason: &str,
     channel: Option<&str>,
 ) -> (AwaReply, String) {
-    let reply = client.send(&reject(reason, channel), terms()).await;
+    let reply = client.send(&reject(reason, channel), &options()).await;
     let sent = peer.asked().last().unwrap().clone();
     let id = if sent.body.is_empty() {
         String::new()
     } else {
         sent.json()["reject_reason_id"].as_str().unwrap().to_owned()
     };
-    (reply.reply, id)
+    (reply.answered.reply, id)
 }
 
 #[tokio::test]
@@ -133,8 +134,8 @@ async fn a_list_that_cannot_be_read_leaves_the_reject_unsent() {
         (json(404, &json!({ "error": { "message": "Record not found" } })), "misconfigured"),
     ] {
         let peer = Peer::start(move |_, _| act.clone()).await;
-        let reply = peer.client().send(&reject("Busy", Some(CHANNEL)), terms()).await;
-        assert_eq!(reply.reply.name(), expected);
+        let reply = peer.client().send(&reject("Busy", Some(CHANNEL)), &options()).await;
+        assert_eq!(reply.answered.reply.name(), expected);
         assert!(peer.lines().iter().all(|line| line.starts_with("GET")));
     }
 }

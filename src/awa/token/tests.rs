@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::awa::peer::{Act, Asked, Peer, answer, json};
-use crate::awa::{Client, Grant, OAuth, Reply, Terms};
+use crate::awa::{Client, Grant, OAuth, Reply};
+use crate::routing::CallOptions;
 use crate::routing::{AwaCall, SysId};
 
 const PRIVATE: &str = include_str!("tests/key.pem");
@@ -17,8 +18,8 @@ fn call() -> AwaCall {
     AwaCall::Accept { work_item: id, agent: id }
 }
 
-fn terms() -> Terms {
-    Terms::first(clock::now().plus(60_000))
+fn options() -> CallOptions {
+    CallOptions::first(clock::now().plus(60_000))
 }
 
 fn accepted() -> Act {
@@ -84,12 +85,12 @@ async fn one_token_is_fetched_for_all_who_wait_and_used_until_it_ends() {
     let client = Arc::new(client(&peer, Grant::ClientCredentials));
     let calls = (0..8).map(|_| {
         let client = Arc::clone(&client);
-        tokio::spawn(async move { client.send(&call(), terms()).await })
+        tokio::spawn(async move { client.send(&call(), &options()).await })
     });
     for reply in calls.collect::<Vec<_>>() {
-        assert_eq!(reply.await.unwrap().reply.name(), "landed");
+        assert_eq!(reply.await.unwrap().answered.reply.name(), "landed");
     }
-    client.send(&call(), terms()).await;
+    client.send(&call(), &options()).await;
     assert_eq!(counts(&peer), (1, 9));
     let asked = peer.asked();
     let form = form(&asked[0]);
@@ -109,8 +110,8 @@ async fn a_token_near_its_end_is_renewed_by_its_refresh_token() {
     })
     .await;
     let client = client(&peer, password());
-    client.send(&call(), terms()).await;
-    client.send(&call(), terms()).await;
+    client.send(&call(), &options()).await;
+    client.send(&call(), &options()).await;
     let asked = peer.asked();
     let first = form(&asked[0]);
     assert_eq!(
@@ -140,7 +141,7 @@ async fn a_refused_refresh_token_falls_back_to_the_password() {
     .await;
     let client = client(&peer, password());
     for _ in 0..2 {
-        assert_eq!(client.send(&call(), terms()).await.reply.name(), "landed");
+        assert_eq!(client.send(&call(), &options()).await.answered.reply.name(), "landed");
     }
     assert_eq!(counts(&peer), (3, 2));
 }
@@ -160,7 +161,7 @@ async fn a_refresh_token_that_fails_twice_falls_back_to_the_password() {
     let client = client(&peer, password());
     let mut replies = Vec::new();
     for _ in 0..3 {
-        replies.push(client.send(&call(), terms()).await.reply.name());
+        replies.push(client.send(&call(), &options()).await.answered.reply.name());
         tokio::time::sleep(Duration::from_millis(400)).await;
     }
     assert_eq!(replies, ["landed", "not_sent", "landed"]);
@@ -174,8 +175,8 @@ async fn a_failing_token_endpoint_is_not_asked_by_every_call() {
     let began = clock::instant();
     let mut calls = 0;
     while began.elapsed() < Duration::from_millis(1_500) {
-        let reply = client.send(&call(), terms()).await;
-        assert_eq!(reply.reply.name(), "not_sent");
+        let reply = client.send(&call(), &options()).await;
+        assert_eq!(reply.answered.reply.name(), "not_sent");
         calls += 1;
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -192,7 +193,7 @@ async fn a_lifetime_beyond_all_clocks_is_no_defect() {
     .await;
     let client = client(&peer, Grant::ClientCredentials);
     for _ in 0..2 {
-        assert_eq!(client.send(&call(), terms()).await.reply.name(), "landed");
+        assert_eq!(client.send(&call(), &options()).await.answered.reply.name(), "landed");
     }
     assert_eq!(counts(&peer), (1, 2));
 }
@@ -206,8 +207,8 @@ async fn a_stale_token_is_renewed_once_and_the_call_repeated_once() {
             (false, false) => accepted(),
         })
         .await;
-    let reply = client(&peer, Grant::ClientCredentials).send(&call(), terms()).await;
-    assert_eq!(reply.reply.name(), "landed");
+    let reply = client(&peer, Grant::ClientCredentials).send(&call(), &options()).await;
+    assert_eq!(reply.answered.reply.name(), "landed");
     assert_eq!(counts(&peer), (2, 2));
     assert_eq!(reply.requests, 2);
 }
@@ -216,8 +217,8 @@ async fn a_stale_token_is_renewed_once_and_the_call_repeated_once() {
 async fn a_fresh_token_that_is_refused_too_is_unauthorised() {
     let peer =
         Peer::start(|_, asked| if is_token(asked) { token("t") } else { unauthenticated() }).await;
-    let reply = client(&peer, Grant::ClientCredentials).send(&call(), terms()).await;
-    assert_eq!(reply.reply.name(), "unauthorised");
+    let reply = client(&peer, Grant::ClientCredentials).send(&call(), &options()).await;
+    assert_eq!(reply.answered.reply.name(), "unauthorised");
     assert_eq!(counts(&peer), (2, 2));
 }
 
@@ -226,7 +227,7 @@ async fn an_assertion_is_signed_and_says_who_for_whom_and_until_when() {
     let peer = Peer::start(|_, asked| if is_token(asked) { token("t") } else { accepted() }).await;
     let mut ids = Vec::new();
     for jti in [true, true, false] {
-        client(&peer, jwt(jti)).send(&call(), terms()).await;
+        client(&peer, jwt(jti)).send(&call(), &options()).await;
         let form = form(peer.asked().iter().rfind(|asked| is_token(asked)).unwrap());
         assert_eq!(form["grant_type"], "urn:ietf:params:oauth:grant-type:jwt-bearer");
         let mut expected = Validation::new(Algorithm::RS256);
@@ -253,7 +254,7 @@ async fn without_a_token(grant: Grant, act: Act) -> (Reply, usize) {
     let client_secret = Some(SecretString::from("s3cret&"));
     let oauth = OAuth { grant, ..OAuth::of_client("app", client_secret) };
     settings.auth = Auth::OAuth(Box::new(oauth));
-    let reply = Client::new(settings).unwrap().send(&call(), terms()).await;
+    let reply = Client::new(settings).unwrap().send(&call(), &options()).await;
     (reply, counts(&peer).1)
 }
 
@@ -300,7 +301,7 @@ async fn refusals_of_the_token_endpoint_are_told_apart_and_no_call_leaves() {
         (password(), Act::Cut(Vec::new()), "not_sent", "no token"),
     ] {
         let (reply, calls) = without_a_token(grant, act).await;
-        assert_eq!(reply.reply.name(), expected, "{reply:?}");
+        assert_eq!(reply.answered.reply.name(), expected, "{reply:?}");
         let shown = format!("{reply:?}");
         assert!(shown.contains(names), "{shown} does not name {names}");
         assert!(!shown.contains("s3cret") && !shown.contains("hunter2"), "{shown}");
@@ -314,7 +315,7 @@ async fn an_api_key_goes_in_its_own_header() {
     let mut settings = peer.settings();
     settings.auth = Auth::ApiKey { key: SecretString::from("k3y") };
     let client = Client::new(settings).unwrap();
-    client.send(&call(), terms()).await;
+    client.send(&call(), &options()).await;
     let head = &peer.asked()[0].head;
     assert!(head.contains("x-sn-apikey: k3y") && !head.contains("authorization"), "{head}");
     assert!(!format!("{client:?}").contains("k3y"));

@@ -4,12 +4,13 @@ use serde_json::{Value, json};
 
 use crate::awa::peer::{Act, Peer, answer, json};
 use crate::awa::samples::{WORK_ITEM, offer_at};
-use crate::awa::{Client, Reply, Terms};
+use crate::awa::{Client, Reply};
 use crate::clock;
+use crate::routing::CallOptions;
 
 async fn send(client: &Client) -> Reply {
     let offer = offer_at(clock::now().minus(100));
-    client.send(&offer, Terms::first(clock::now().plus(30_000))).await
+    client.send(&offer, &CallOptions::first(clock::now().plus(30_000))).await
 }
 
 fn success() -> Value {
@@ -35,10 +36,10 @@ async fn informational_answers_are_not_the_answer() {
     let hints = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n";
     let told = [hints.to_vec(), bytes(json(200, &success()))].concat();
     let peer = Peer::start(move |_, _| Act::Say(told.clone())).await;
-    assert_eq!(send(&peer.client()).await.reply.name(), "landed");
+    assert_eq!(send(&peer.client()).await.answered.reply.name(), "landed");
     let only = b"HTTP/1.1 102 Processing\r\n\r\n".to_vec();
     let peer = Peer::start(move |_, _| Act::Say(only.clone())).await;
-    assert_eq!(send(&hasty(&peer)).await.reply.name(), "in_doubt");
+    assert_eq!(send(&hasty(&peer)).await.answered.reply.name(), "in_doubt");
 }
 
 #[tokio::test]
@@ -54,7 +55,7 @@ async fn what_follows_an_answer_unasked_is_nobodys_answer() {
     .await;
     let client = peer.client();
     for _ in 0..2 {
-        assert_eq!(send(&client).await.reply.name(), "agent_unavailable");
+        assert_eq!(send(&client).await.answered.reply.name(), "agent_unavailable");
     }
     assert_eq!(peer.asked().last().unwrap().connection, 2, "the connection is not trusted again");
 }
@@ -72,8 +73,8 @@ async fn an_answer_that_is_shorter_than_it_says_leaves_doubt_and_its_connection(
         })
         .await;
         let client = hasty(&peer);
-        assert_eq!(send(&client).await.reply.name(), "in_doubt");
-        assert_eq!(send(&client).await.reply.name(), "landed");
+        assert_eq!(send(&client).await.answered.reply.name(), "in_doubt");
+        assert_eq!(send(&client).await.answered.reply.name(), "landed");
         assert_eq!(peer.asked().last().unwrap().connection, 2);
     }
 }

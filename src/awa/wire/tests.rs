@@ -8,8 +8,8 @@ fn id(text: &str) -> SysId {
 }
 
 /// The request with the default URL.
-fn request(call: &AwaCall, clock_hold: Option<UnixMillis>) -> WireRequest {
-    super::request(call, ApiVersion::default(), clock_hold)
+fn request(call: &AwaCall) -> WireRequest {
+    super::request(call, ApiVersion::default())
 }
 
 fn interaction() -> DocumentRef {
@@ -58,7 +58,7 @@ fn an_offer() -> AwaCall {
 #[test]
 fn an_offer_is_the_reference_pages_example_with_json_booleans() {
     assert_eq!(
-        request(&an_offer(), None),
+        request(&an_offer()),
         WireRequest {
             method: "POST",
             path: "/api/now/awa/documents/interaction/59616aba87bd5210be070d48dabb35e6/offer"
@@ -90,7 +90,7 @@ fn an_offer_without_a_segment_does_not_name_one_and_a_presence_is_named_where_it
         after_timeout_presence: Some(presence),
     };
     let call = AwaCall::Offer { document, segment: None, queue, agent, window, assignment };
-    let body = request(&call, None).body.unwrap();
+    let body = request(&call).body.unwrap();
     assert_eq!(
         body,
         json!({
@@ -106,15 +106,6 @@ fn an_offer_without_a_segment_does_not_name_one_and_a_presence_is_named_where_it
             }
         })
     );
-}
-
-#[test]
-fn a_moment_ahead_of_the_hold_is_held_and_one_before_it_stays() {
-    let written = |hold: &str| {
-        request(&an_offer(), Some(at(hold))).body.unwrap()["assignment"]["offered_on"].clone()
-    };
-    assert_eq!(written("2024-04-03T23:09:30.25Z"), "2024-04-03T23:09:30.250");
-    assert_eq!(written("2024-04-03T23:09:32Z"), "2024-04-03T23:09:31.000");
 }
 
 #[test]
@@ -138,7 +129,7 @@ fn a_transfer_holds_the_transfer_and_nothing_of_an_assignment() {
         kind,
         target,
     };
-    let to_agent = request(&to(TransferTarget::Agent(agent()), TransferKind::Consult), None);
+    let to_agent = request(&to(TransferTarget::Agent(agent()), TransferKind::Consult));
     assert_eq!(
         to_agent.path,
         "/api/now/awa/documents/interaction/59616aba87bd5210be070d48dabb35e6/offer"
@@ -156,7 +147,7 @@ fn a_transfer_holds_the_transfer_and_nothing_of_an_assignment() {
         })
     );
     let vip = ExternalId::parse("vip queue").unwrap();
-    let to_queue = request(&to(TransferTarget::Queue(vip), TransferKind::Blind), None);
+    let to_queue = request(&to(TransferTarget::Queue(vip), TransferKind::Blind));
     let transfer = &to_queue.body.unwrap()["transfer"];
     assert_eq!(transfer["target_id"], "vip queue");
     assert_eq!(transfer["target_type"], "queue");
@@ -171,7 +162,7 @@ fn a_manual_assignment_is_flat_and_has_a_time_only_with_a_window() {
         window,
         assignment: Assignment { after_timeout_presence: Some(agent()), ..plain() },
     };
-    let timed = request(&assign(Some(window(10))), None);
+    let timed = request(&assign(Some(window(10))));
     assert_eq!(timed.method, "POST");
     assert_eq!(timed.path, "/api/now/awa/workitems/bfa3a27e87bd5210be070d48dabb3588/assignments");
     assert_eq!(
@@ -187,7 +178,7 @@ fn a_manual_assignment_is_flat_and_has_a_time_only_with_a_window() {
         })
     );
     assert_eq!(
-        request(&assign(None), None).body.unwrap(),
+        request(&assign(None)).body.unwrap(),
         json!({
             "agent_sys_id": "46d44a23a9fe19810012d100cca80666",
             "allowed_to_decline": true,
@@ -217,21 +208,21 @@ fn a_version_stands_behind_now_in_every_path_of_awa_and_in_no_other() {
         AwaCall::EndConsult { document: document.clone(), hand_over: true },
     ];
     for call in calls {
-        let plain = request(&call, None).path;
-        let pinned = super::request(&call, ApiVersion::new(Some(1)), None).path;
+        let plain = request(&call).path;
+        let pinned = super::request(&call, ApiVersion::new(Some(1))).path;
         assert_eq!(pinned, plain.replacen("/api/now/awa/", "/api/now/v1/awa/", 1), "{call:?}");
         assert_ne!(pinned, plain, "{call:?}");
     }
     let close = AwaCall::CloseDocument { document };
-    let pinned = super::request(&close, ApiVersion::new(Some(1)), None);
-    assert_eq!(pinned, request(&close, None), "the Table API is not AWA's");
+    let pinned = super::request(&close, ApiVersion::new(Some(1)));
+    assert_eq!(pinned, request(&close), "the Table API is not AWA's");
 }
 
 #[test]
 fn inbox_actions_are_the_reference_pages_examples() {
     let agent = id("46c9e158a9fe198101d44d0d22cb640d");
     let accept = AwaCall::Accept { work_item: id("fd69abfc878b01101ae365b83cbb35fe"), agent };
-    let accept = request(&accept, None);
+    let accept = request(&accept);
     assert_eq!(
         (accept.method, accept.path.as_str()),
         ("POST", "/api/now/awa/inbox/actions/accept")
@@ -245,7 +236,7 @@ fn inbox_actions_are_the_reference_pages_examples() {
     );
     let reject = |reason| {
         let work_item = id("3ed5df4d87cf01101ae365b83cbb35af");
-        request(&AwaCall::Reject { work_item, agent, reason }, None)
+        request(&AwaCall::Reject { work_item, agent, reason })
     };
     let by_id = reject(RejectReason::SysId(id("31e3fa29b38023002e7b6e5f26a8dc17")));
     assert_eq!(by_id.path, "/api/now/awa/inbox/actions/reject");
@@ -264,13 +255,13 @@ fn inbox_actions_are_the_reference_pages_examples() {
 
 #[test]
 fn the_end_of_a_consult_is_put_and_the_end_of_a_document_is_patched() {
-    let end = request(&AwaCall::EndConsult { document: interaction(), hand_over: true }, None);
+    let end = request(&AwaCall::EndConsult { document: interaction(), hand_over: true });
     assert_eq!((end.method, end.path.as_str()), ("PUT", "/api/now/awa/consult/end"));
     assert_eq!(
         end.body.unwrap(),
         json!({ "document_sys_id": "59616aba87bd5210be070d48dabb35e6", "hand_over": true })
     );
-    let close = request(&AwaCall::CloseDocument { document: interaction() }, None);
+    let close = request(&AwaCall::CloseDocument { document: interaction() });
     assert_eq!(close.method, "PATCH");
     assert_eq!(close.path, "/api/now/table/interaction/59616aba87bd5210be070d48dabb35e6");
     assert_eq!(close.body.unwrap(), json!({ "state": "closed_abandoned" }));

@@ -123,7 +123,8 @@ impl<'a> Dispatched<'a> {
                 Asking::Call(call) => Question::Call(call.clone()),
                 Asking::LookUp(question) => Question::LookUp(question.clone()),
             };
-            Leaving { number: None, of: None, question, deadline: asked.deadline }
+            let (claim, deadline) = (ClaimId::default(), asked.deadline);
+            Leaving { number: None, of: None, claim, question, deadline }
         });
         News { leaving: new.collect(), ended: Vec::new() }
     }
@@ -191,7 +192,8 @@ impl Bridge for Dispatched<'_> {
         drop(waiting);
         let signal = signal(&reply);
         let said = Answer::default();
-        let reply = Reply { reply, answer: said, elapsed_ms: 1, signal, requests: 1 };
+        let answered = Answered { reply, answer: said, elapsed_ms: 1 };
+        let reply = Reply { answered, signal, requests: 1 };
         answer.send(reply).unwrap();
         self.comes_to_rest();
         Vec::new()

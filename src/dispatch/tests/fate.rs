@@ -234,7 +234,10 @@ impl Fate {
                 let timeout_seconds = timeout_seconds.unwrap_or(30);
                 let said = OfferWindow { offered_on: occurred_at, timeout_seconds };
                 let same = same_document(document) && same_queue(queue) && leg == segment;
-                same && is(agent, who) && *window == said
+                // Never later than the event says; earlier where ServiceNow found that ahead of its clock.
+                let window_fits = window.timeout_seconds == said.timeout_seconds
+                    && window.offered_on <= said.offered_on;
+                same && is(agent, who) && window_fits
             }
             (
                 Action::Transfer { kind, target, .. },

@@ -197,7 +197,7 @@ fn path_in(directory: &TempDir) -> PathBuf {
     directory.path().join("state.sled")
 }
 
-/// The journal before sled's files (`awa-bridge.journal.0` before `db`), which may take over from it meanwhile.
+/// The last confirmed commit (`awa-bridge.commits`) before sled's files, which may have more meanwhile.
 fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     let mut entries: Vec<_> = std::fs::read_dir(from).unwrap().map(Result::unwrap).collect();

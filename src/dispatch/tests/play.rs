@@ -70,6 +70,7 @@ pub(super) struct Leaving {
     pub(super) number: Option<usize>,
     /// Where its answer goes; a dispatcher keeps that to itself.
     pub(super) of: Option<(LaneKey, EntryId)>,
+    pub(super) claim: ClaimId,
     pub(super) question: Question,
     pub(super) deadline: UnixMillis,
 }

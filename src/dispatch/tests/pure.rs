@@ -83,12 +83,12 @@ impl Pure {
                         self.rows.entry(entry.id).or_insert_with(|| entry.event.clone());
                     }
                 }
-                Effect::Call { entry, call, deadline, attempt: _ } => {
-                    news.leaving.push(leaving(lane, entry, Question::Call(call), deadline));
+                Effect::Call { entry, call, options } => {
+                    news.leaving.push(leaving(lane, entry, Question::Call(call), options));
                 }
-                Effect::LookUp { entry, question, deadline } => {
+                Effect::LookUp { entry, question, options } => {
                     let question = Question::LookUp(question);
-                    news.leaving.push(leaving(lane, entry, question, deadline));
+                    news.leaving.push(leaving(lane, entry, question, options));
                 }
                 Effect::Settle { settled, outcome, reason } => {
                     let (told, passed) =
@@ -123,7 +123,8 @@ impl Pure {
 
     fn claim(&mut self, lane: ConversationId, entry: EntryId, now: UnixMillis) -> News {
         let due = self.lanes.get(&lane).and_then(Conversation::next_due);
-        let news = self.decide(&lane, Input::Due { entry, waited: Waited::default(), at: now });
+        let news = self
+            .decide(&lane, Input::Due { entry, waited: Waited::default(), clock: None, at: now });
         let told = due.filter(|due| due.entry == entry && !due.calls && due.at <= now);
         assert!(told.is_none() || news.leaving.is_empty(), "a call left that was not to be told");
         self.taken.push((lane, entry));
@@ -184,8 +185,8 @@ impl Bridge for Pure {
 
     fn answer(&mut self, call: &Leaving, reply: AwaReply, now: UnixMillis) -> Vec<Ended> {
         let Some((lane, entry)) = call.of.clone() else { return Vec::new() };
-        let answer = Answer::default();
-        let input = Input::Reply { entry, reply, answer, elapsed_ms: 1, retry_in: 300, at: now };
+        let answered = Answered { reply, answer: Answer::default(), elapsed_ms: 1 };
+        let input = Input::Reply { entry, claim: call.claim, answered, retry_in: 300, at: now };
         let lane = self.lane(&lane.conversation);
         self.decide(&lane, input).ended
     }
@@ -263,9 +264,10 @@ fn leaving(
     lane: &ConversationId,
     entry: EntryId,
     question: Question,
-    deadline: UnixMillis,
+    options: CallOptions,
 ) -> Leaving {
     let lane = LaneKey { contact_center: "connect".into(), conversation: lane.clone() };
     let number = usize::try_from(entry.0).ok();
-    Leaving { number, of: Some((lane, entry)), question, deadline }
+    let (claim, deadline) = (options.claim, options.deadline);
+    Leaving { number, of: Some((lane, entry)), claim, question, deadline }
 }

@@ -35,20 +35,20 @@ impl<'a> Stored<'a> {
         });
         let mut news = News::default();
         for (lane, entry, claim) in claims {
-            let (event, question, deadline) = match claim {
+            let (event, question, options) = match claim {
                 Claim::Nothing(settled) => {
                     news.ended.extend(ended(&settled));
                     continue;
                 }
-                Claim::Call { event, call, deadline, .. } => {
-                    (event, Question::Call(call), deadline)
-                }
-                Claim::LookUp { event, question, deadline, .. } => {
-                    (event, Question::LookUp(question), deadline)
+                Claim::Call { event, call, options, .. } => (event, Question::Call(call), options),
+                Claim::LookUp { event, question, options } => {
+                    (event, Question::LookUp(question), options)
                 }
             };
             let number = Some(number_of(&event.id));
-            news.leaving.push(Leaving { number, of: Some((lane, entry)), question, deadline });
+            let (claim, deadline) = (options.claim, options.deadline);
+            let of = Some((lane, entry));
+            news.leaving.push(Leaving { number, of, claim, question, deadline });
         }
         news
     }
@@ -92,7 +92,13 @@ impl Bridge for Stored<'_> {
     fn answer(&mut self, call: &Leaving, reply: AwaReply, now: UnixMillis) -> Vec<Ended> {
         self.kept.clock.set(now);
         let Some((lane, entry)) = call.of.clone() else { return Vec::new() };
-        let stored = self.kept.store.reply(lane, entry, reply, Answer::default(), 1, 300);
+        let stored = self.kept.store.reply(
+            lane,
+            entry,
+            call.claim,
+            Answered { reply, answer: Answer::default(), elapsed_ms: 1 },
+            300,
+        );
         ended(&self.kept.runtime.block_on(stored).unwrap())
     }
 

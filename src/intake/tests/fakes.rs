@@ -7,10 +7,10 @@ use bytes::Bytes;
 use hyper::{HeaderMap, Method, StatusCode};
 use tokio::sync::{Notify, Semaphore};
 
-use crate::intake::endpoint::{DeliveryStore, Endpoint, Receipt};
+use crate::intake::endpoint::{DeliveryStore, Endpoint};
 use crate::routing::{ContactCenter, EventJson, RoutingEvent, UnixMillis};
 use crate::source::{AnswerPolicy, HandshakeAnswer, Malformed, Reading, Request, Unverified};
-use crate::store::{Delivery, Item, Refusal};
+use crate::store::{Acceptance, Delivery, Item, Refusal};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step {
@@ -160,7 +160,7 @@ impl FakeStore {
         self.state.lock().unwrap().deliveries.clone()
     }
 
-    fn keep(&self, delivery: Delivery) -> Result<Vec<Receipt>, Refusal> {
+    fn keep(&self, delivery: Delivery) -> Result<Vec<Acceptance>, Refusal> {
         let mut state = self.state.lock().unwrap();
         state.finished += 1;
         if let Some(refusal) = state.refusal {
@@ -171,7 +171,13 @@ impl FakeStore {
             Item::Unreadable { id, .. } => id.clone(),
         });
         let receipts = ids
-            .map(|id| if state.known.insert(id) { Receipt::Accepted } else { Receipt::Duplicate })
+            .map(|id| {
+                if state.known.insert(id) {
+                    Acceptance::Accepted { settled: Vec::new() }
+                } else {
+                    Acceptance::Duplicate
+                }
+            })
             .collect();
         state.deliveries.push(Arc::new(delivery));
         Ok(receipts)
@@ -179,7 +185,7 @@ impl FakeStore {
 }
 
 impl DeliveryStore for Arc<FakeStore> {
-    async fn accept(&self, delivery: Delivery) -> Result<Vec<Receipt>, Refusal> {
+    async fn accept(&self, delivery: Delivery) -> Result<Vec<Acceptance>, Refusal> {
         let held = std::mem::take(&mut self.state.lock().unwrap().held);
         if held {
             self.asked.notify_one();

@@ -15,8 +15,9 @@ mod taken;
 use std::sync::Arc;
 
 use super::{
-    Action, Answer, AwaCall, AwaReply, Conversation, Ended, Entry, EntryId, LookUp, Missing,
-    Outcome, Reason, RoutingEvent, Rules, Stage, UnixMillis, VendorTarget, Waited,
+    Action, Answered, AwaCall, CallOptions, ClaimId, ClockOffset, Conversation, Ended, Entry,
+    EntryId, LookUp, Missing, Outcome, Reason, RoutingEvent, Rules, Stage, UnixMillis,
+    VendorTarget, Waited,
 };
 
 /// How far ahead of its receipt an event may have occurred, in milliseconds; past it, it occurred when it came in.
@@ -28,18 +29,11 @@ pub enum Input {
     /// A routing event arrived; `entry` is its place in the order of arrival.
     Event { entry: EntryId, event: RoutingEvent, at: UnixMillis },
     /// The dispatcher has a free place, and the entry is due. `waited` is the time since the entry was due that
-    /// went by for pace.
-    Due { entry: EntryId, waited: Waited, at: UnixMillis },
-    /// ServiceNow answered the call or the look-up of the entry. `retry_in` is the back-off's next delay in
-    /// milliseconds, should one be needed.
-    Reply {
-        entry: EntryId,
-        reply: AwaReply,
-        answer: Answer,
-        elapsed_ms: u64,
-        retry_in: u64,
-        at: UnixMillis,
-    },
+    /// went by for pace, `clock` what is known of ServiceNow's clock.
+    Due { entry: EntryId, waited: Waited, clock: Option<ClockOffset>, at: UnixMillis },
+    /// ServiceNow answered the call or the look-up that was made under the entry's claim; an answer to another claim than
+    /// the last one changes nothing. `retry_in` is the back-off's next delay in milliseconds, should one be needed.
+    Reply { entry: EntryId, claim: ClaimId, answered: Answered, retry_in: u64, at: UnixMillis },
     /// The process came up again and found the entry's call or look-up in flight: nobody knows how it ended.
     Recovered { entry: EntryId, at: UnixMillis },
     /// The tables changed: what is parked may go on.
@@ -64,9 +58,9 @@ pub enum Effect {
     /// The entry is now part of the lane.
     Enqueue { entry: EntryId },
     /// Send this, once, and come back with the answer.
-    Call { entry: EntryId, call: AwaCall, attempt: u32, deadline: UnixMillis },
+    Call { entry: EntryId, call: AwaCall, options: CallOptions },
     /// Ask what became of a call, and come back with the answer.
-    LookUp { entry: EntryId, question: LookUp, deadline: UnixMillis },
+    LookUp { entry: EntryId, question: LookUp, options: CallOptions },
     /// Not now; the entry is due again at `at`.
     Reschedule { entry: EntryId, at: UnixMillis, why: Reason },
     /// The tables lack something; wait for a reload.
@@ -86,10 +80,13 @@ pub fn decide(conversation: Option<Conversation>, input: Input, rules: &Rules) -
     match input {
         Input::Event { entry, event, at } => on_event::event(&mut lane, entry, event, at, rules),
         Input::Replay { entry, event, at } => on_event::replay(&mut lane, entry, event, at, rules),
-        Input::Due { entry, waited, at } => on_due::due(&mut lane, entry, waited, at, rules),
-        Input::Reply { entry, reply, answer, elapsed_ms, retry_in, at } => {
-            let answered = on_reply::Answered { reply, answer, elapsed_ms, retry_in, at };
-            on_reply::reply(&mut lane, entry, answered, rules);
+        Input::Due { entry, waited, clock, at } => {
+            on_due::due(&mut lane, entry, waited, clock, at, rules);
+        }
+        Input::Reply { entry, claim, answered, retry_in, at } => {
+            if lane.is_claimed(entry, claim) {
+                on_reply::reply(&mut lane, entry, answered, retry_in, at, rules);
+            }
         }
         Input::Recovered { entry, at } => on_reply::recovered(&mut lane, entry, at),
         Input::Reloaded { at } => on_due::reloaded(&mut lane, at, rules),
@@ -115,6 +112,12 @@ struct Lane {
 impl Lane {
     fn position(&self, id: EntryId) -> Option<usize> {
         self.conversation.entries().position(|entry| entry.id == id)
+    }
+
+    /// Whether the call or look-up of that claim is in flight.
+    fn is_claimed(&self, id: EntryId, claim: ClaimId) -> bool {
+        let entry = self.conversation.entry(id);
+        entry.is_some_and(|entry| entry.stage.is_in_flight() && entry.story.claim == claim)
     }
 
     fn entry_mut(&mut self, id: EntryId) -> Option<&mut Entry> {

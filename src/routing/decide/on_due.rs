@@ -4,14 +4,25 @@ use super::build::{self, Need};
 use super::plan::{self, Stop};
 use super::{Effect, Lane, landed, on_reply};
 use crate::routing::{
-    Action, Attempt, AwaCall, CallKind, Conversation, Entry, EntryId, LookUp, Missing, Outcome,
-    PauseCause, Reason, Rules, Stage, Step, UnixMillis, Waited,
+    Action, Attempt, AwaCall, CallKind, CallOptions, ClaimId, ClockOffset, Conversation, Entry,
+    EntryId, LookUp, Missing, OfferWindow, Outcome, PauseCause, Reason, Rules, Stage, Step,
+    UnixMillis, Waited, clock_offset,
 };
 
 /// How long a look-up waits for a mapping that was taken away under it, in milliseconds.
 const LOST_MAPPING_PAUSE: u64 = 1_000;
 
-pub(super) fn due(lane: &mut Lane, id: EntryId, waited: Waited, at: UnixMillis, rules: &Rules) {
+/// However short a call may be, its claim has so long to be written before the call leaves, in milliseconds.
+const SLOWEST_COMMIT: u64 = 5_000;
+
+pub(super) fn due(
+    lane: &mut Lane,
+    id: EntryId,
+    waited: Waited,
+    clock: Option<ClockOffset>,
+    at: UnixMillis,
+    rules: &Rules,
+) {
     let Some(position) = lane.position(id) else { return };
     let expired = lane.conversation.entries[position].deadline <= at;
     if lane.conversation.is_calling() || (lane.conversation.is_blocked(position) && !expired) {
@@ -36,7 +47,7 @@ pub(super) fn due(lane: &mut Lane, id: EntryId, waited: Waited, at: UnixMillis, 
     if entry.stage == Stage::InDoubt {
         doubted(lane, position, at, rules);
     } else {
-        proceed(lane, position, at, rules);
+        proceed(lane, position, clock, at, rules);
     }
 }
 
@@ -45,7 +56,12 @@ fn doubted(lane: &mut Lane, position: usize, at: UnixMillis, rules: &Rules) {
     let entry = &lane.conversation.entries[position];
     let step = entry.story.step.clone().unwrap_or(Step::Own);
     match build::call(&lane.conversation, entry, &step, at, rules) {
-        Ok(call) => look_up(lane, position, call, at),
+        Ok(mut call) => {
+            if let (Some(window), Some(sent)) = (call.window_mut(), entry.story.offered_on) {
+                window.offered_on = sent;
+            }
+            look_up(lane, position, call, at, rules);
+        }
         Err(Stop::Done(outcome, reason)) => lane.settle(entry.id, outcome, reason, at),
         Err(_) => {
             let at = at.plus(LOST_MAPPING_PAUSE);
@@ -58,7 +74,13 @@ fn doubted(lane: &mut Lane, position: usize, at: UnixMillis, rules: &Rules) {
 }
 
 /// Takes the next step of an entry, or says why there is none.
-fn proceed(lane: &mut Lane, position: usize, at: UnixMillis, rules: &Rules) {
+fn proceed(
+    lane: &mut Lane,
+    position: usize,
+    clock: Option<ClockOffset>,
+    at: UnixMillis,
+    rules: &Rules,
+) {
     let entry = &lane.conversation.entries[position];
     let id = entry.id;
     let step = document_allowed(entry, rules)
@@ -74,7 +96,14 @@ fn proceed(lane: &mut Lane, position: usize, at: UnixMillis, rules: &Rules) {
         build::call(&lane.conversation, entry, &step, at, rules).map(|call| (step, call))
     });
     match ready {
-        Ok((step, call)) => send(lane, position, step, call, at),
+        Ok((step, call)) => {
+            let brought = build::brought(&lane.conversation, &lane.conversation.entries[position]);
+            let entry = lane.entry_at(position);
+            entry.story.brought = Some(brought);
+            entry.story.step = Some(step);
+            let effect = entry.send(call, clock, at, rules);
+            lane.effects.push(effect);
+        }
         Err(Stop::Missing(missing)) if entry.ended.is_some() => {
             lane.settle(id, Outcome::Dead, Reason::with("unmapped", missing), at);
         }
@@ -135,40 +164,14 @@ pub(super) fn reloaded(lane: &mut Lane, at: UnixMillis, rules: &Rules) {
     lane.wake_held(at);
 }
 
-fn send(lane: &mut Lane, position: usize, step: Step, call: AwaCall, at: UnixMillis) {
-    let brought = build::brought(&lane.conversation, &lane.conversation.entries[position]);
-    let entry = lane.entry_at(position);
-    entry.story.brought = Some(brought);
-    entry.story.step = Some(step);
-    entry.stage = Stage::Sending;
-    entry.story.attempts += 1;
-    entry.story.first_sent.get_or_insert(at);
-    if let AwaCall::Assign { work_item, .. }
-    | AwaCall::Accept { work_item, .. }
-    | AwaCall::Reject { work_item, .. } = &call
-    {
-        entry.story.work_item = Some(*work_item);
-    }
-    entry.story.record(attempt(call.kind(), at));
-    let effect = Effect::Call {
-        entry: entry.id,
-        call,
-        attempt: entry.story.attempts,
-        deadline: entry.deadline,
-    };
-    lane.effects.push(effect);
-}
-
-fn look_up(lane: &mut Lane, position: usize, call: AwaCall, at: UnixMillis) {
+fn look_up(lane: &mut Lane, position: usize, call: AwaCall, at: UnixMillis, rules: &Rules) {
     let entry = lane.entry_at(position);
     entry.stage = Stage::LookingUp;
     entry.story.record(attempt(CallKind::LookUp, at));
     let first_sent = entry.story.first_sent.unwrap_or(at);
-    let effect = Effect::LookUp {
-        entry: entry.id,
-        question: LookUp { call, first_sent },
-        deadline: entry.deadline,
-    };
+    let options = entry.claim(at, rules);
+    let question = LookUp { call, first_sent };
+    let effect = Effect::LookUp { entry: entry.id, question, options };
     lane.effects.push(effect);
 }
 
@@ -239,6 +242,52 @@ fn expiry(stage: &Stage, waited: Waited) -> Reason {
 }
 
 impl Entry {
+    fn send(
+        &mut self,
+        mut call: AwaCall,
+        clock: Option<ClockOffset>,
+        at: UnixMillis,
+        rules: &Rules,
+    ) -> Effect {
+        self.stage = Stage::Sending;
+        let story = &mut self.story;
+        story.attempts += 1;
+        story.first_sent.get_or_insert(at);
+        if let AwaCall::Assign { work_item, .. }
+        | AwaCall::Accept { work_item, .. }
+        | AwaCall::Reject { work_item, .. } = &call
+        {
+            story.work_item = Some(*work_item);
+        }
+        if let Some(OfferWindow { offered_on, .. }) = call.window_mut() {
+            let first = || match story.corrections {
+                0 => clock_offset::offered_on(*offered_on, clock, at),
+                _ => clock_offset::corrected_offered_on(*offered_on, clock, at),
+            };
+            *offered_on = *story.offered_on.get_or_insert_with(first);
+        }
+        let after_doubt = story.calls.last().is_some_and(|last| last.call == CallKind::LookUp);
+        story.record(attempt(call.kind(), at));
+        let options = CallOptions { after_doubt, ..self.claim(at, rules) };
+        Effect::Call { entry: self.id, call, options }
+    }
+
+    /// The next claim: whatever is made under an earlier one counts no more.
+    fn claim(&mut self, at: UnixMillis, rules: &Rules) -> CallOptions {
+        let story = &mut self.story;
+        story.claim = ClaimId(story.claim.0.saturating_add(1));
+        let leave_by = self.deadline.min(at.plus(rules.request_timeout.max(SLOWEST_COMMIT)));
+        story.leave_by = Some(leave_by);
+        CallOptions {
+            claim: story.claim,
+            attempt: story.attempts,
+            tries: story.tries,
+            deadline: self.deadline,
+            leave_by,
+            after_doubt: false,
+        }
+    }
+
     /// Books the time since the last booking: what the dispatcher waited for pace, then the pause, the rest to the
     /// lane or, for an entry that stepped aside, to the mapping.
     pub(super) fn account_for_waiting(&mut self, pace: Waited, at: UnixMillis) {

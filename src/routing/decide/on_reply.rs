@@ -4,18 +4,9 @@ use super::landed::{go_on, landed};
 use super::taken::{Holder, moves, no_room, taken};
 use super::{Effect, Lane};
 use crate::routing::{
-    Action, Answer, AwaReply, Doubt, Entry, EntryId, Outcome, Pause, PauseCause, Reason, Rules,
+    Action, Answered, AwaReply, Doubt, Entry, EntryId, Outcome, Pause, PauseCause, Reason, Rules,
     Stage, Step, SysId, UnixMillis, VendorTarget, Wait,
 };
-
-/// An answer with all that came along.
-pub(super) struct Answered {
-    pub(super) reply: AwaReply,
-    pub(super) answer: Answer,
-    pub(super) elapsed_ms: u64,
-    pub(super) retry_in: u64,
-    pub(super) at: UnixMillis,
-}
 
 /// The meanings, as stories keep them, that the answer to a look-up is seen in the light of.
 const ALREADY_OURS: &str = "already_ours";
@@ -30,14 +21,18 @@ pub(super) enum Again {
     LookUp,
 }
 
-pub(super) fn reply(lane: &mut Lane, id: EntryId, answered: Answered, rules: &Rules) {
-    let Answered { reply, answer, elapsed_ms, retry_in, at } = answered;
+/// The entry's call or look-up is in flight, and this is the answer to it.
+pub(super) fn reply(
+    lane: &mut Lane,
+    id: EntryId,
+    answered: Answered,
+    retry_in: u64,
+    at: UnixMillis,
+    rules: &Rules,
+) {
+    let Answered { reply, answer, elapsed_ms } = answered;
     let Some(entry) = lane.entry_mut(id) else { return };
-    let looked_up = match entry.stage {
-        Stage::Sending => false,
-        Stage::LookingUp => true,
-        Stage::Waiting | Stage::Held | Stage::Parked { .. } | Stage::InDoubt => return,
-    };
+    let looked_up = entry.stage == Stage::LookingUp;
     entry.account_for_answer(at);
     if let Some(call) = entry.story.calls.last_mut() {
         call.elapsed_ms = Some(elapsed_ms);
@@ -226,6 +221,7 @@ fn clock_skew(lane: &mut Lane, id: EntryId, at: UnixMillis) {
         return;
     }
     entry.story.corrections += 1;
+    entry.story.offered_on = None;
     entry.story.tries = 0;
     put_back(lane, id, &Again::Call, Pause { cause: PauseCause::BackOff, ms: 0 }, at);
 }

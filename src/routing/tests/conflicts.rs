@@ -95,16 +95,19 @@ fn a_withdraw_whose_first_step_was_in_place_expires_with_its_second() {
 #[test]
 fn a_refusal_is_told_in_the_words_of_the_call_and_not_of_its_look_up() {
     let mut scene = sent();
-    let says = |message: &str, reply: AwaReply, ms: u64| Input::Reply {
+    let says = |claim: u64, message: &str, reply: AwaReply, ms: u64| Input::Reply {
         entry: EntryId(1),
-        reply,
-        answer: Answer { status: Some(400), message: message.to_owned() },
-        elapsed_ms: 5,
+        claim: ClaimId(claim),
+        answered: Answered {
+            reply,
+            answer: Answer { status: Some(400), message: message.to_owned() },
+            elapsed_ms: 5,
+        },
         retry_in: 700,
         at: at(ms),
     };
-    scene.decide(says("the state is wrong", conflict(), 10)).due(10, 1).so_far();
-    scene.decide(says("forbidden", AwaReply::LookUpForbidden, 20));
+    scene.decide(says(1, "the state is wrong", conflict(), 10)).due(10, 1).so_far();
+    scene.decide(says(2, "forbidden", AwaReply::LookUpForbidden, 20));
     let Some(Effect::Settle { reason, .. }) = scene.effects.pop() else { panic!("an end") };
     assert_eq!(reason, Reason::with("refused", "the state is wrong"));
 }

@@ -115,7 +115,7 @@ fn all_retry_after_of_a_wait_is_added_up() {
     scene.arrives(0, an_offer("e1")).due(0, 1);
     scene.answers(0, 1, AwaReply::Busy { wait: Wait::Told(1_000) });
     let waited = Waited { retry_after: 500, ..Waited::default() };
-    scene.decide(Input::Due { entry: EntryId(1), waited, at: at(1_500) });
+    scene.decide(Input::Due { entry: EntryId(1), waited, clock: None, at: at(1_500) });
     assert_eq!(scene.conversation.entries[0].story.waited.retry_after, 1_500);
 }
 

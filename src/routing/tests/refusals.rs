@@ -47,17 +47,21 @@ fn an_unexplained_refusal_of_what_is_in_place_is_no_failure() {
 #[test]
 fn an_unexplained_refusal_that_stays_is_given_up_in_its_own_words() {
     let mut scene = sent();
-    let says = |ms: u64, reply: AwaReply, message: &str| Input::Reply {
+    let says = |claim: u64, ms: u64, reply: AwaReply, message: &str| Input::Reply {
         entry: EntryId(1),
-        reply,
-        answer: Answer { status: Some(409), message: message.to_owned() },
-        elapsed_ms: 5,
+        claim: ClaimId(claim),
+        answered: Answered {
+            reply,
+            answer: Answer { status: Some(409), message: message.to_owned() },
+            elapsed_ms: 5,
+        },
         retry_in: 700,
         at: at(ms),
     };
-    for start in [0, 600, 1_700] {
-        scene.due(start, 1).decide(says(start + 10, unexplained(), "pas disponible"));
-        scene.due(start + 10, 1).decide(says(start + 20, AwaReply::NotLanded, "looked up"));
+    for (claim, start) in [(1, 0), (3, 600), (5, 1_700)] {
+        let (said, looked_up) = (unexplained(), AwaReply::NotLanded);
+        scene.due(start, 1).decide(says(claim, start + 10, said, "pas disponible"));
+        scene.due(start + 10, 1).decide(says(claim + 1, start + 20, looked_up, "looked up"));
     }
     let Some(Effect::Settle { outcome, reason, .. }) = scene.effects.pop() else {
         panic!("an end")

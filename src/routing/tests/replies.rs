@@ -169,7 +169,9 @@ fn the_story_keeps_the_answer_word_for_word() {
     let answer = Answer { status: Some(429), message: "slow down".to_owned() };
     let (entry, reply) = (EntryId(1), AwaReply::Busy { wait: Wait::BackOff });
     let (elapsed_ms, retry_in, at) = (40, 700, at(40));
-    scene.decide(Input::Reply { entry, reply, answer: answer.clone(), elapsed_ms, retry_in, at });
+    let claim = scene.claim_of(1);
+    let answered = Answered { reply, answer: answer.clone(), elapsed_ms };
+    scene.decide(Input::Reply { entry, claim, answered, retry_in, at });
     let story = &scene.conversation.entries[0].story;
     assert_eq!(story.last_answer.as_ref(), Some(&answer));
     let attempt = Attempt {
@@ -181,4 +183,52 @@ fn the_story_keeps_the_answer_word_for_word() {
         message: Some("slow down".to_owned()),
     };
     assert_eq!(story.calls, [attempt]);
+}
+
+#[test]
+fn an_answer_to_another_claim_changes_nothing() {
+    let mut scene = sent();
+    scene.answers(10, 1, AwaReply::NotSent { why: "refused".to_owned() }).due(800, 1).so_far();
+    let (claim, before) = (scene.claim_of(1), scene.conversation.clone());
+    let landed = AwaReply::Landed { work_item: None };
+    let answered = Answered { reply: landed, answer: Answer::default(), elapsed_ms: 40 };
+    let stale = ClaimId(claim.0 - 1);
+    let (entry, retry_in) = (EntryId(1), 700);
+    scene.decide(Input::Reply { entry, claim: stale, answered, retry_in, at: at(900) }).said([]);
+    assert_eq!(scene.conversation, before);
+    scene
+        .answers(901, 1, AwaReply::Landed { work_item: None })
+        .said(["settle 1 delivered confirmed"]);
+}
+
+#[test]
+fn a_call_leaves_before_its_answer_could_come_too_late_for_its_claim() {
+    let mut scene = Scene::new();
+    scene.rules.request_timeout = 6_000;
+    scene.arrives(0, an_offer("e1")).due(100, 1);
+    let options = scene.effects.iter().find_map(|effect| match effect {
+        Effect::Call { options, .. } => Some(*options),
+        _ => None,
+    });
+    let options = options.expect("a call");
+    assert_eq!((options.claim, options.leave_by), (ClaimId(1), at(6_100)));
+    assert!(options.leave_by <= options.deadline);
+}
+
+#[test]
+fn a_repeat_says_when_the_offer_was_first_made() {
+    let window = |scene: &mut Scene| {
+        let call = scene.effects.iter().rev().find_map(|effect| match effect {
+            Effect::Call { call: AwaCall::Offer { window, .. }, .. } => Some(*window),
+            _ => None,
+        });
+        call.expect("an offer").offered_on
+    };
+    let mut scene = sent();
+    scene.due(0, 1);
+    let first = scene.conversation.entries[0].story.offered_on.expect("it is kept");
+    let busy = AwaReply::Busy { wait: Wait::BackOff };
+    scene.answers(10, 1, busy).so_far();
+    scene.due(800, 1);
+    assert_eq!(window(&mut scene), first);
 }

@@ -37,7 +37,7 @@ impl Scene {
     /// The dispatcher takes this entry.
     pub(in crate::routing) fn due(&mut self, ms: u64, entry: u64) -> &mut Self {
         let waited = Waited::default();
-        self.decide(Input::Due { entry: EntryId(entry), waited, at: START.plus(ms) })
+        self.decide(Input::Due { entry: EntryId(entry), waited, clock: None, at: START.plus(ms) })
     }
 
     /// The answer takes 40 ms; the back-off would be 700 ms.
@@ -47,9 +47,17 @@ impl Scene {
         entry: u64,
         reply: AwaReply,
     ) -> &mut Self {
-        let (answer, at) = (Answer::default(), START.plus(ms));
+        let at = START.plus(ms);
+        let claim = self.claim_of(entry);
         let entry = EntryId(entry);
-        self.decide(Input::Reply { entry, reply, answer, elapsed_ms: 40, retry_in: 700, at })
+        let answered = Answered { reply, answer: Answer::default(), elapsed_ms: 40 };
+        self.decide(Input::Reply { entry, claim, answered, retry_in: 700, at })
+    }
+
+    /// The claim under which the entry's last call was made.
+    pub(in crate::routing) fn claim_of(&self, entry: u64) -> ClaimId {
+        let entry = self.conversation.entry(EntryId(entry));
+        entry.map_or_else(ClaimId::default, |entry| entry.story.claim)
     }
 
     /// The entry's call leaves and lands at once, with this work item.
@@ -149,16 +157,16 @@ pub(in crate::routing) fn stand(conversation: &Conversation) -> Vec<String> {
 pub(in crate::routing) fn line(effect: &Effect) -> String {
     match effect {
         Effect::Enqueue { entry } => format!("enqueue {}", entry.0),
-        Effect::Call { entry, call, attempt, deadline } => {
-            let until = deadline.since(START);
+        Effect::Call { entry, call, options } => {
+            let (attempt, until) = (options.attempt, options.deadline.since(START));
             format!("call {} {} try {attempt} until +{until}", entry.0, call.kind())
         }
-        Effect::LookUp { entry, question, deadline } => format!(
+        Effect::LookUp { entry, question, options } => format!(
             "look up {} {} since +{} until +{}",
             entry.0,
             question.call.kind(),
             question.first_sent.since(START),
-            deadline.since(START)
+            options.deadline.since(START)
         ),
         Effect::Reschedule { entry, at, why } => {
             format!("reschedule {} +{} {}", entry.0, at.since(START), why.code)

@@ -18,7 +18,7 @@ fn waited(scene: &mut Scene) -> Waited {
 }
 
 fn due_after(scene: &mut Scene, ms: u64, waited: Waited) {
-    scene.decide(Input::Due { entry: EntryId(1), waited, at: at(ms) });
+    scene.decide(Input::Due { entry: EntryId(1), waited, clock: None, at: at(ms) });
 }
 
 const NONE: Waited = Waited {

@@ -3,7 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{Acceptance, Change, Class, End, EventRow, Failed, Group, IndexRow, Origin, Settled};
+use super::{
+    Acceptance, Change, Class, End, EventRow, Failed, Group, IndexRow, Origin, Settled, Transition,
+    meta_of,
+};
 use crate::routing::{
     ConversationId, EntryId, Input, LaneKey, Outcome, Reason, RoutingEvent, Story, Waited,
 };
@@ -19,6 +22,8 @@ impl Group<'_> {
         let Delivery { source, received_at, body, items, fingerprint, .. } = delivery;
         let request = fingerprint.map(|found| hashes::of_request(source, &found));
         if request.is_some_and(|request| self.number_of(&request).is_some()) {
+            let known = items.iter().filter_map(|item| duplicate(delivery, item));
+            self.transitions.extend(known);
             return Ok(Ok(vec![Acceptance::Duplicate; items.len()]));
         }
         // What could not be read may come again as it is, once the profile can read it.
@@ -68,6 +73,7 @@ impl Group<'_> {
         id: Hash,
     ) -> Result<Acceptance, Failed> {
         if self.number_of(&id).is_some() {
+            self.transitions.extend(duplicate(delivery, item));
             return Ok(Acceptance::Duplicate);
         }
         let number = self.learn(id);
@@ -111,6 +117,8 @@ impl Group<'_> {
         mut event: RoutingEvent,
         origin: Origin,
     ) -> Result<Vec<Settled>, Failed> {
+        let meta = meta_of(&delivery.source, &event);
+        self.transitions.push(Transition::Pending(meta));
         let conversation = lane_in(delivery, event.conversation.clone());
         let rules = self.terms.rules.rules(&conversation.contact_center);
         // A document that is not called for is neither the conversation's nor a reason to share a lane.
@@ -166,7 +174,16 @@ impl Group<'_> {
         let index = IndexRow { id, received_at, class: Class::Dead, conversations };
         self.changes.push(Change::Index(number, index));
         self.changes.push(Change::Event(number, Box::new(row)));
+        self.transitions.push(Transition::Settled(settled.clone()));
         Ok(settled)
+    }
+}
+
+/// What is told of an item that is known already, where it is an event.
+fn duplicate(delivery: &Delivery, item: &Item) -> Option<Transition> {
+    match item {
+        Item::Event(event) => Some(Transition::Duplicate(meta_of(&delivery.source, event))),
+        Item::Unreadable { .. } => None,
     }
 }
 

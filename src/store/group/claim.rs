@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Claim, Failed, Group, Input, Lane, Settled};
-use crate::routing::{CallKind, Due, Effect, EntryId, LaneKey, Waited};
+use crate::routing::{Due, Effect, EntryId, LaneKey, Waited};
 use crate::store::direct::{DirectDispatch, PendingSend};
 use crate::store::request::Replied;
 
@@ -21,7 +21,8 @@ impl Group<'_> {
             return Ok(Claim::Nothing(Vec::new()));
         }
         let at = self.terms.now;
-        let done = self.decide(&lane, Input::Due { entry, waited, at })?;
+        let clock = self.terms.rules.clock_offset();
+        let done = self.decide(&lane, Input::Due { entry, waited, clock, at })?;
         Ok(done.claim.unwrap_or(Claim::Nothing(done.settled)))
     }
 
@@ -62,9 +63,9 @@ impl Group<'_> {
         if self.lane(&lane)?.conversation.entry(entry).is_none() {
             return Ok(Vec::new());
         }
-        let Replied { reply, answer, elapsed_ms, retry_in } = replied.clone();
+        let Replied { claim, answered, retry_in } = replied.clone();
         let at = self.terms.now;
-        let input = Input::Reply { entry, reply, answer, elapsed_ms, retry_in, at };
+        let input = Input::Reply { entry, claim, answered, retry_in, at };
         Ok(self.decide(&lane, input)?.settled)
     }
 }
@@ -73,25 +74,13 @@ impl Lane {
     pub(super) fn claim_of(&self, effect: Effect) -> Option<Claim> {
         let entry_of = |id: EntryId| Some((self.conversation.entry(id)?, self.meta_of(id)?));
         match effect {
-            Effect::Call { entry, call, attempt, deadline } => {
+            Effect::Call { entry, call, options } => {
                 let (entry, event) = entry_of(entry)?;
-                let before = entry.story.calls.iter().rev().nth(1);
-                Some(Claim::Call {
-                    event,
-                    call,
-                    attempt,
-                    deadline,
-                    received_at: entry.received_at,
-                    corrected: entry.story.corrections > 0,
-                    after_doubt: before.is_some_and(|before| before.call == CallKind::LookUp),
-                    tries: entry.story.tries,
-                })
+                Some(Claim::Call { event, received_at: entry.received_at, call, options })
             }
-            Effect::LookUp { entry, question, deadline } => {
-                let (entry, event) = entry_of(entry)?;
-                let (attempt, received_at) = (entry.story.attempts, entry.received_at);
-                let tries = entry.story.tries;
-                Some(Claim::LookUp { event, question, attempt, deadline, received_at, tries })
+            Effect::LookUp { entry, question, options } => {
+                let (_, event) = entry_of(entry)?;
+                Some(Claim::LookUp { event, question, options })
             }
             Effect::Enqueue { .. }
             | Effect::Reschedule { .. }

@@ -24,11 +24,13 @@ use super::direct::PendingSend;
 use super::index::Owed;
 use super::lane::Lane;
 use super::records::{Class, End, EventRow, Hash, IndexRow, Origin};
-use super::request::{Acceptance, Answer, Claim, EventMeta, Failed, Question, Settled, meta_of};
+use super::request::{
+    Acceptance, Answer, Claim, EventMeta, Failed, Question, Settled, Transition, meta_of,
+};
 use super::settings::Limits;
 use crate::routing::{
     ContactCenter, Decision, DocumentRef, Due, Effect, Ended, Entry, EntryId, Input, LaneKey,
-    Missing, Outcome, Reason, UnixMillis, decide,
+    Outcome, Reason, UnixMillis, decide,
 };
 
 /// What is committed.
@@ -105,13 +107,6 @@ struct Copied {
     now: Lane,
 }
 
-/// A change of state that is told once it is committed.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Transition {
-    Parked(EventMeta, Missing),
-    Resumed(EventMeta),
-}
-
 /// What a group has come to.
 pub(super) struct Outcomes {
     pub(super) changes: Vec<Change>,
@@ -158,7 +153,7 @@ impl<'a> Group<'a> {
         Ok(match question {
             Question::Accept(delivery) => Answer::Accepted(self.accept(delivery)?),
             Question::Claim { lane, entry, waited } => {
-                Answer::Claimed(self.claim(&Arc::new(lane.clone()), *entry, *waited)?)
+                Answer::Claimed(Box::new(self.claim(&Arc::new(lane.clone()), *entry, *waited)?))
             }
             Question::Reply { lane, entry, reply } => {
                 Answer::Replied(self.reply(&Arc::new(lane.clone()), *entry, reply)?)
@@ -298,7 +293,9 @@ impl<'a> Group<'a> {
                 done.resumed += 1;
             }
             Effect::Settle { settled, outcome, reason } => {
-                done.settled.push(self.settle(key, &settled, outcome, reason, at)?);
+                let settled = self.settle(key, &settled, outcome, reason, at)?;
+                self.transitions.push(Transition::Settled(settled.clone()));
+                done.settled.push(settled);
             }
             Effect::Amend { entry, ended } => {
                 let Ended { outcome, reason, at: settled_at } = ended;

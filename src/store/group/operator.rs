@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Change, Class, EventRow, Failed, Group, IndexRow, Origin, Settled};
+use super::{Change, Class, EventRow, Failed, Group, IndexRow, Origin, Settled, Transition};
 use crate::routing::{Effect, Entry, EntryId, Input, LaneKey, Outcome, Reason, decide};
 use crate::store::hashes;
 use crate::store::records::Content;
@@ -138,6 +138,7 @@ impl Group<'_> {
         let row = EventRow { origin, entry: None, ..row };
         self.changes.push(Change::Index(number, index));
         self.changes.push(Change::Event(number, Box::new(row)));
+        self.transitions.push(Transition::Settled(settled.clone()));
         Ok(DiscardAnswer::Discarded { settled: vec![settled] })
     }
 

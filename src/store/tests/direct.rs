@@ -42,7 +42,7 @@ async fn what_can_go_at_once_is_claimed_in_the_commit_that_accepts_it() {
     let names: Vec<_> = left
         .iter()
         .map(|(_, _, claim)| match claim {
-            Claim::Call { event, attempt: 1, .. } => event.id.as_str(),
+            Claim::Call { event, options, .. } if options.attempt == 1 => event.id.as_str(),
             other => panic!("{other:?}"),
         })
         .collect();

@@ -26,7 +26,7 @@
 #define PAGES (1 << 20)
 
 static const char *const names[] = {
-    "db", "awa-bridge.journal.0", "awa-bridge.journal.1", "awa-bridge.commits",
+    "db", "awa-bridge.commits",
 };
 #define FILES (sizeof names / sizeof *names)
 

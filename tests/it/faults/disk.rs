@@ -40,7 +40,7 @@ async fn a_disk_that_turns_read_only_stops_the_bridge_loudly_and_loses_nothing()
     daemon.settled("late").await;
 }
 
-/// Commits go into the journal beside sled: what was answered while sled could not be written is there after the next start.
+/// What cannot be written is not answered with 2xx, and what was is there after the next start.
 #[tokio::test]
 async fn a_sled_that_cannot_be_written_stops_the_bridge_loudly_and_loses_nothing() {
     let Some(machine) = Machine::build() else { return };

@@ -77,7 +77,6 @@ fn is_clear(code: Option<i32>, said: &str, home: &Home, advice: &[&str]) {
 #[tokio::test]
 async fn a_damaged_store_is_refused_with_what_to_do_and_never_started_with_less() {
     let (sandbox, home) = outage().await;
-    // The journal reaches back to the last start: what came before is in sled alone.
     let mut ids = Vec::new();
     for _ in 0..3 {
         let mut daemon = home.start().await;
@@ -101,7 +100,7 @@ async fn a_damaged_store_is_refused_with_what_to_do_and_never_started_with_less(
                     is_clear(code, &said, &home, &["from a backup"]);
                     refused += 1;
                 }
-                // What sled has lost was still in the journal.
+                // sled was not hit by it.
                 Ok(daemon) => {
                     for id in &ids {
                         let found = daemon.get(&format!("/v1/events/native/{id}")).await;

@@ -4,7 +4,6 @@ use std::collections::HashMap;
 
 use super::super::servicenow::Question;
 use super::story::{AGENTS, Does};
-use crate::awa::Terms;
 use crate::awa::offline::{Asked, Offline};
 use crate::awa::wire::ApiVersion;
 use crate::routing::*;
@@ -41,7 +40,7 @@ impl Instance {
     pub(super) fn answers(
         &mut self,
         question: &Question,
-        terms: Terms,
+        options: &CallOptions,
         now: UnixMillis,
     ) -> AwaReply {
         let Self { world, client } = self;
@@ -58,7 +57,7 @@ impl Instance {
             (answer.status, answer.body)
         };
         match question {
-            Question::Call(call) => client.send(&mut answer, call, terms, now).0,
+            Question::Call(call) => client.send(&mut answer, call, options, now).0,
             Question::LookUp(question) => client.look_up(&mut answer, question, now).0,
         }
     }

@@ -7,7 +7,6 @@ use super::super::play::{Bridge, Leaving, News};
 use super::super::servicenow::{Mood, Question};
 use super::super::witness::Ended;
 use super::instance::{Card, Instance};
-use crate::awa::Terms;
 use crate::routing::*;
 
 /// Half of the time that a call takes, in milliseconds.
@@ -233,13 +232,11 @@ impl<B: Bridge> Stage<B> {
                 format!("e{number} offers an agent what is pending with them already")
             });
         }
-        let terms = Terms {
-            deadline: trip.leaving.deadline,
-            attempt: 1,
-            corrected: false,
+        let options = CallOptions {
             after_doubt: trip.after_doubt,
+            ..CallOptions::first(trip.leaving.deadline)
         };
-        self.instance.answers(&trip.leaving.question, terms, self.now)
+        self.instance.answers(&trip.leaving.question, &options, self.now)
     }
 
     fn hears(&mut self, news: News) {
