@@ -4,15 +4,15 @@
 //! keeps every digit.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use figment::providers::{Env, Format, Toml};
 use figment::util::nest;
 use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider};
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use toml::Spanned;
+use serde::de::{self, Deserialize};
+use toml_edit::de::Deserializer;
+use toml_edit::{ImDocument, TableLike};
 
 use super::{Problem, limits};
 use crate::text_file::{self, Unread};
@@ -28,40 +28,38 @@ const DEFAULTS: &str = include_str!("defaults.toml");
 pub(super) struct Layers {
     figment: Figment,
     renamed: Renamed,
-    file: Option<PathBuf>,
-    lines: Lines,
+    /// The file's name and its text.
+    file: Option<(PathBuf, Text)>,
 }
 
 impl Layers {
     /// Merges defaults, the file if one is given, the environment, and what is laid over all of them.
     pub(super) fn of_file(path: Option<&Path>, over: Dict) -> Result<(Dict, Self), Problem> {
         let mut figment = Figment::from(Toml::string(DEFAULTS));
-        let mut lines = Lines::default();
+        let mut file = None;
         if let Some(path) = path {
-            // Read once: what is judged is what was checked.
-            let text = read(path)?;
-            lines = Lines::of(&text, path)?;
-            figment = figment.merge(Text(&text));
+            let text = Text::parse(read(path)?, path)?;
+            figment = figment.merge(&text);
+            file = Some((path.to_owned(), text));
         }
         let (environment, renamed) = Environment::read(&names_of_sources(&figment))?;
         let figment = figment.merge(environment).merge(Over(over));
-        Self { figment, renamed, file: path.map(Path::to_owned), lines }.merged()
+        Self { figment, renamed, file }.merged()
     }
 
     /// Merges defaults, a text, and what is laid over both; the environment is left out.
     pub(super) fn of_text(text: &str, name: &Path, over: Dict) -> Result<(Dict, Self), Problem> {
-        let lines = Lines::of(text, name)?;
-        let figment = Figment::from(Toml::string(DEFAULTS)).merge(Text(text)).merge(Over(over));
-        let renamed = Renamed::new();
-        Self { figment, renamed, file: Some(name.to_owned()), lines }.merged()
+        let text = Text::parse(text.to_owned(), name)?;
+        let figment = Figment::from(Toml::string(DEFAULTS)).merge(&text).merge(Over(over));
+        Self { figment, renamed: Renamed::new(), file: Some((name.to_owned(), text)) }.merged()
     }
 
     fn merged(self) -> Result<(Dict, Self), Problem> {
         // The error's own text may quote a value, so it is left out.
         let mut profiles = self.figment.data().map_err(|_| Problem {
-            place: self.file.as_ref().map(|file| file.display().to_string()),
+            place: self.file.as_ref().map(|(file, _)| file.display().to_string()),
             key: String::new(),
-            text: "changed while it was being read; try again".to_owned(),
+            text: "has values that cannot be taken".to_owned(),
         })?;
         Ok((profiles.remove(&Profile::Default).unwrap_or_default(), self))
     }
@@ -89,8 +87,9 @@ impl Layers {
 
     /// The file, and the line of the nearest table around a key, which need not be there itself.
     pub(super) fn nearest(&self, path: &[String]) -> Option<String> {
-        let file = self.file.as_ref()?.display();
-        Some(match self.lines.nearest(path) {
+        let (file, text) = self.file.as_ref()?;
+        let file = file.display();
+        Some(match text.nearest(path) {
             Some(line) => format!("{file}:{line}"),
             None => file.to_string(),
         })
@@ -220,112 +219,49 @@ impl Provider for Over {
     }
 }
 
-/// The text of the file, or one that stands for it.
-struct Text<'a>(&'a str);
+/// The text of the file, or one that stands for it, parsed: its values, and the line of each key.
+#[derive(Debug, Clone)]
+struct Text(ImDocument<String>);
 
-impl Text<'_> {
+impl Text {
     const NAME: &'static str = "text";
+
+    /// Fails if the text is not TOML; the text itself is kept out of the problem.
+    fn parse(text: String, name: &Path) -> Result<Self, Problem> {
+        ImDocument::parse(text.clone()).map(Self).map_err(|error| {
+            let line = error.span().map(|span| format!(":{}", line_of(&text, span.start)));
+            Problem {
+                place: Some(format!("{}{}", name.display(), line.unwrap_or_default())),
+                key: String::new(),
+                text: format!("is not TOML: {}", error.message().replace('\n', ", ")),
+            }
+        })
+    }
+
+    /// The line of the last key of the path that is there.
+    fn nearest(&self, path: &[String]) -> Option<usize> {
+        let mut table: Option<&dyn TableLike> = Some(self.0.as_table());
+        let mut line = None;
+        for key in path {
+            let Some((key, item)) = table.and_then(|table| table.get_key_value(key)) else { break };
+            line = key.span().map(|span| line_of(self.0.raw(), span.start));
+            table = item.as_table_like();
+        }
+        line
+    }
 }
 
-impl Provider for Text<'_> {
+impl Provider for Text {
     fn metadata(&self) -> Metadata {
         Metadata::named(Self::NAME)
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        Toml::string(self.0).data()
+        let values = Dict::deserialize(Deserializer::from(self.0.clone()));
+        values.map(|values| Profile::Default.collect(values)).map_err(de::Error::custom)
     }
 }
 
-/// The line of each key of a TOML text.
-#[derive(Debug, Clone, Default)]
-struct Lines {
-    /// Where each line ends, as an offset.
-    ends: Vec<usize>,
-    keys: Keys,
-}
-
-impl Lines {
-    /// Fails if the text is not TOML; the text itself is kept out of the problem.
-    fn of(text: &str, name: &Path) -> Result<Self, Problem> {
-        let ends: Vec<usize> = text.match_indices('\n').map(|(offset, _)| offset).collect();
-        if let Err(error) = toml::from_str::<IgnoredAny>(text) {
-            let line = error.span().map(|span| line_of(&ends, span.start));
-            return Err(Problem {
-                place: Some(match line {
-                    Some(line) => format!("{}:{line}", name.display()),
-                    None => name.display().to_string(),
-                }),
-                key: String::new(),
-                text: format!("is not TOML: {}", error.message().replace('\n', ", ")),
-            });
-        }
-        // A text with dates has no lines: none of the keys takes one.
-        Ok(Self { ends, keys: toml::from_str(text).unwrap_or_default() })
-    }
-
-    fn nearest(&self, path: &[String]) -> Option<usize> {
-        let mut keys = &self.keys;
-        let mut found = None;
-        for key in path {
-            let Some((offset, inner)) = keys.0.get(key) else { break };
-            found = Some(line_of(&self.ends, *offset));
-            keys = inner;
-        }
-        found
-    }
-}
-
-fn line_of(ends: &[usize], offset: usize) -> usize {
-    ends.partition_point(|end| *end < offset) + 1
-}
-
-/// The keys of a table with their offsets, and theirs in turn.
-#[derive(Debug, Clone, Default)]
-struct Keys(BTreeMap<String, (usize, Self)>);
-
-impl<'de> Deserialize<'de> for Keys {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(KeysVisitor)
-    }
-}
-
-struct KeysVisitor;
-
-impl<'de> Visitor<'de> for KeysVisitor {
-    type Value = Keys;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
-        let mut keys = BTreeMap::new();
-        while let Some(key) = map.next_key::<Spanned<String>>()? {
-            let offset = key.span().start;
-            keys.insert(key.into_inner(), (offset, map.next_value()?));
-        }
-        Ok(Keys(keys))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Keys, A::Error> {
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Keys::default())
-    }
-
-    fn visit_bool<E>(self, _: bool) -> Result<Keys, E> {
-        Ok(Keys::default())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<Keys, E> {
-        Ok(Keys::default())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Keys, E> {
-        Ok(Keys::default())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<Keys, E> {
-        Ok(Keys::default())
-    }
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
 }
