@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Deserialize;
+
 use super::Secret;
 use super::secret::{key_file, secret};
 use super::section::Section;
@@ -34,7 +36,8 @@ pub struct OAuth {
 }
 
 /// Where client id and secret stand in a request for a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ClientAuth {
     /// In the form.
     Post,
@@ -82,14 +85,17 @@ impl TokenUrl {
     }
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum AuthKind {
     Basic,
+    #[serde(rename = "oauth")]
     OAuth,
     ApiKey,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum GrantKind {
     ClientCredentials,
     Password,
@@ -98,12 +104,7 @@ enum GrantKind {
 
 impl Auth {
     pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
-        const KINDS: &[(&str, AuthKind)] = &[
-            ("basic", AuthKind::Basic),
-            ("oauth", AuthKind::OAuth),
-            ("api_key", AuthKind::ApiKey),
-        ];
-        match section.need("kind", choice(KINDS))? {
+        match section.need("kind", choice)? {
             AuthKind::Basic => {
                 let username = section.need("username", text);
                 let password = section.need("password", secret);
@@ -122,13 +123,6 @@ impl Auth {
 
 impl OAuth {
     fn read(mut section: Section<'_>) -> Option<Self> {
-        const GRANTS: &[(&str, GrantKind)] = &[
-            ("client_credentials", GrantKind::ClientCredentials),
-            ("password", GrantKind::Password),
-            ("jwt_bearer", GrantKind::JwtBearer),
-        ];
-        const CLIENT_AUTH: &[(&str, ClientAuth)] =
-            &[("post", ClientAuth::Post), ("basic", ClientAuth::Basic)];
         /// Fields that the bridge writes itself.
         const OWN: [&str; 9] = [
             "grant_type",
@@ -141,7 +135,7 @@ impl OAuth {
             "scope",
             "redirect_uri",
         ];
-        let grant = section.need("grant", choice(GRANTS));
+        let grant = section.need("grant", choice);
         let client_id = section.need("client_id", text);
         let token_url = section.wish("token_url", |given| {
             if matches!(given.value.as_str(), Some(path) if path.starts_with('/')) {
@@ -155,7 +149,7 @@ impl OAuth {
         if let Some(name) = own {
             section.complain("extra", format!("holds `{name}`, which the bridge writes itself"));
         }
-        let client_auth = section.wish("client_auth", choice(CLIENT_AUTH));
+        let client_auth = section.wish("client_auth", choice);
         let grant = grant?;
         let client_secret = match grant {
             GrantKind::JwtBearer => section.wish("client_secret", secret),

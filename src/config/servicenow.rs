@@ -13,9 +13,7 @@ use super::values::{
     path, sys_id, sys_id_or_empty, tables, whole,
 };
 use super::{Auth, KeyPair, Secret, limits};
-use crate::routing::{
-    DisplayOption, Doubt, HandOver, OfferDefaults, Replace, SysId, TableName, WithdrawAction,
-};
+use crate::routing::{Doubt, OfferDefaults, SysId, TableName, WithdrawAction};
 
 /// `[servicenow]`: which instance, as whom, and how much at once.
 #[derive(Debug, Clone)]
@@ -99,12 +97,11 @@ pub struct Withdraw {
 
 impl ServiceNow {
     pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
-        const DOUBT: &[(&str, Doubt)] = &[("repeat", Doubt::Repeat), ("dead", Doubt::Dead)];
         let instance = section.wish("instance", instance_url);
         let api_version = section.need("api_version", api_version);
         let request_timeout = section.need("request_timeout", duration(limits::REQUEST_TIMEOUT));
         let max_in_flight = section.need("max_in_flight", whole(limits::IN_FLIGHT));
-        let in_doubt = section.need("in_doubt", choice(DOUBT));
+        let in_doubt = section.need("in_doubt", choice);
         let tables = section.need("tables", tables);
         let auth = section.table("auth").map(Auth::read);
         let client_certificate = section.table("client_certificate").map(KeyPair::read);
@@ -189,17 +186,6 @@ impl Retry {
 
 /// Reads `[offer]`.
 pub(super) fn read_offer(mut section: Section<'_>) -> Option<OfferDefaults> {
-    const SHOWN: &[(&str, DisplayOption)] = &[
-        (DisplayOption::CardOnly.as_str(), DisplayOption::CardOnly),
-        (DisplayOption::CardAndTab.as_str(), DisplayOption::CardAndTab),
-    ];
-    const HAND_OVER: &[(&str, HandOver)] = &[
-        (HandOver::Consult.as_str(), HandOver::Consult),
-        (HandOver::OnAccept.as_str(), HandOver::OnAccept),
-        (HandOver::Blind.as_str(), HandOver::Blind),
-        (HandOver::Leave.as_str(), HandOver::Leave),
-    ];
-    const REPLACE: &[(&str, Replace)] = &[("reject", Replace::Reject), ("wait", Replace::Wait)];
     let timeout = section.need("timeout", |given| {
         let timeout = duration(limits::RING)(given)?;
         match u32::try_from(timeout.as_secs()) {
@@ -209,10 +195,10 @@ pub(super) fn read_offer(mut section: Section<'_>) -> Option<OfferDefaults> {
     });
     let allowed_to_decline = section.need("allowed_to_decline", flag);
     let enable_auto_assign = section.need("enable_auto_assign", flag);
-    let display_option = section.need("display_option", choice(SHOWN));
+    let display_option = section.need("display_option", choice);
     let after_timeout_presence = section.need("after_timeout_presence", sys_id_or_empty);
-    let hand_over = section.need("hand_over", choice(HAND_OVER));
-    let replace = section.need("replace", choice(REPLACE));
+    let hand_over = section.need("hand_over", choice);
+    let replace = section.need("replace", choice);
     section.close();
     Some(OfferDefaults {
         timeout_seconds: timeout?,
@@ -227,12 +213,7 @@ pub(super) fn read_offer(mut section: Section<'_>) -> Option<OfferDefaults> {
 
 impl Withdraw {
     pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
-        const ACTIONS: &[(&str, WithdrawAction)] = &[
-            ("none", WithdrawAction::None),
-            ("reject", WithdrawAction::Reject),
-            ("close_document", WithdrawAction::CloseDocument),
-        ];
-        let action = section.need("action", choice(ACTIONS));
+        let action = section.need("action", choice);
         let end_consult = section.need("end_consult", flag);
         section.close();
         Some(Self { action: action?, end_consult: end_consult? })

@@ -6,8 +6,10 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use figment::error::Kind;
 use figment::value::Value;
 use hyper::Uri;
+use serde::de::DeserializeOwned;
 
 use super::section::{Given, parsed};
 use crate::routing::{SysId, TableName, duration};
@@ -123,22 +125,17 @@ pub(super) fn address(given: Given) -> Result<SocketAddr, String> {
     })
 }
 
-/// Reads one of a few words.
-pub(super) fn choice<T: Copy>(
-    words: &'static [(&'static str, T)],
-) -> impl Fn(Given) -> Result<T, String> {
-    move |given| {
-        given.may_be_shown();
-        let names: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-        let Value::String(_, text) = given.value else {
-            return Err(format!("is {}; write one of {}", what(&given.value), names.join(", ")));
-        };
-        words
-            .iter()
-            .find(|(word, _)| *word == text)
-            .map(|(_, meaning)| *meaning)
-            .ok_or_else(|| format!("is another text; write one of {}", names.join(", ")))
-    }
+/// Reads one of a few words: the names of an enumeration without data.
+pub(super) fn choice<T: DeserializeOwned>(given: Given) -> Result<T, String> {
+    given.may_be_shown();
+    let (word, told) = match &given.value {
+        Value::String(_, text) => (text.as_str(), "another text".to_owned()),
+        other => ("", what(other)),
+    };
+    Value::from(word).deserialize().map_err(|error| match error.kind {
+        Kind::UnknownVariant(_, words) => format!("is {told}; write one of {}", words.join(", ")),
+        _ => format!("is {told}"),
+    })
 }
 
 /// Reads the sys_id of a ServiceNow record.

@@ -1,5 +1,7 @@
 //! The numbers and policies that decisions follow; they come from the configuration.
 
+use serde::Deserialize;
+
 use super::{
     Assignment, AssignmentWish, Directory, DisplayOption, DocumentRef, HandOver, SysId, TableName,
 };
@@ -55,7 +57,8 @@ pub struct OfferDefaults {
 }
 
 /// How a pending card makes room for the next agent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Replace {
     /// It is rejected with the default reason.
     #[default]
@@ -92,7 +95,8 @@ impl Default for OfferDefaults {
 }
 
 /// What becomes of a call in doubt when ServiceNow forbids the look-up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Doubt {
     /// Repeat it: the agent may ring twice, the caller is not lost.
     #[default]
@@ -102,7 +106,8 @@ pub enum Doubt {
 }
 
 /// What a withdraw does about work that has been sent already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum WithdrawAction {
     None,
     /// Rejects the pending work item with the default reason; without a default reason nothing is done.
