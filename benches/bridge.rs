@@ -1,6 +1,7 @@
 //! The daemon, a load and a bound side by side in one go: `cargo bench --bench bridge` prints how much of what the machine
 //! can do the daemon reaches; `cargo bench --bench bridge -- memory` what a full store costs at start;
-//! `-- soak [EVENTS [offer]]` whether memory and disk stay flat under ten million events that are remembered for a minute.
+//! `-- life` what an event costs from its webhook to its recorded answer, also among many live offers and in a long
+//! conversation; `-- soak [EVENTS [offer]]` whether memory and disk stay flat under ten million events that are remembered for a minute.
 //!
 //! The bound is the least that a durable intake can be: hyper, JSON, HMAC, and one append-only file with one fdatasync for
 //! each group of requests. Daemon and bound are processes of their own; the load shares the machine with them, so that
@@ -15,6 +16,8 @@ mod awa;
 mod bound;
 #[path = "bridge/daemon.rs"]
 mod daemon;
+#[path = "bridge/life.rs"]
+mod life;
 #[path = "bridge/load.rs"]
 mod load;
 #[path = "bridge/preload.rs"]
@@ -40,7 +43,10 @@ fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let words: Vec<_> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["--bound", file] => bound::serve(file),
+        ["--bound", file] => bound::serve(file, None),
+        ["--bound", file, awa] => bound::serve(file, Some(awa)),
+        ["life"] => life::life(None),
+        ["life", part] => life::life(Some(part)),
         ["memory"] => memory(1_000_000, 100_000),
         ["remembered"] => remembered(),
         ["latency"] => latency(),
@@ -54,7 +60,9 @@ fn main() {
             remembered();
         }
         other => {
-            println!("intake, latency, remembered, memory or soak [EVENTS [offer]], not {other:?}")
+            println!(
+                "intake, latency, remembered, life [base | live | conversation], memory or soak [EVENTS [offer]], not {other:?}"
+            )
         }
     }
 }
@@ -126,7 +134,7 @@ fn latency() {
         let daemon = Daemon::start(&Pace::Fast(awa.address), None);
         let sent = load::open(daemon.intake, &Sender::native("s"), CONNECTIONS, rate, OPEN);
         std::thread::sleep(Duration::from_millis(500));
-        let called = Latencies::between(&sent.sent, &awa.arrivals());
+        let called = Latencies::between(&sent.sent, &awa.arrivals(0));
         drop(daemon);
         let (bound, receipt) = (answered.latencies(), sent.latencies());
         println!("  {rate}/s: bound answers   {bound}");

@@ -10,6 +10,9 @@ use tempfile::TempDir;
 
 use super::load::{CONNECT_KEY, KEY, cpu_micros, micros};
 
+/// `servicenow.max_in_flight`.
+pub(super) const IN_FLIGHT: usize = 64;
+
 /// How calls to ServiceNow may go.
 pub(super) enum Pace {
     /// One a second: what counts is the intake.
@@ -71,6 +74,22 @@ impl Daemon {
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1_024
     }
 
+    /// How many events were delivered so far, as the page of metrics tells; none may have ended otherwise.
+    pub(super) fn delivered(&self) -> u64 {
+        let page = get(self.admin, "/metrics").unwrap();
+        let mut delivered = 0;
+        for line in page.lines().filter(|line| line.starts_with("awa_bridge_events_total{")) {
+            let count: u64 = line.rsplit(' ').next().unwrap().parse().unwrap();
+            if line.contains("state=\"delivered\"") {
+                delivered += count;
+            }
+            let failed = ["dead", "expired", "superseded"];
+            let failed = failed.iter().any(|state| line.contains(&format!("\"{state}\"")));
+            assert!(!failed || count == 0, "{line}");
+        }
+        delivered
+    }
+
     pub(super) fn disk_mib(&self) -> u64 {
         let files = std::fs::read_dir(self.directory.path().join("state.sled")).unwrap();
         let bytes: u64 = files.map(|file| file.unwrap().metadata().unwrap().len()).sum();
@@ -91,12 +110,16 @@ fn program() -> std::ffi::OsString {
 }
 
 fn is_ready(admin: SocketAddr) -> bool {
+    get(admin, "/livez").is_some_and(|answer| answer.contains("200"))
+}
+
+fn get(admin: SocketAddr, path: &str) -> Option<String> {
     use std::io::{Read as _, Write as _};
-    let Ok(mut stream) = TcpStream::connect(admin) else { return false };
-    let asked =
-        stream.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    let mut stream = TcpStream::connect(admin).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").ok()?;
     let mut answer = String::new();
-    asked.is_ok() && stream.read_to_string(&mut answer).is_ok() && answer.contains("200")
+    stream.read_to_string(&mut answer).ok()?;
+    Some(answer)
 }
 
 fn free_port() -> SocketAddr {
@@ -126,11 +149,12 @@ fn configuration(
     }
     let (instance, rate) = match pace {
         Pace::Slow => (free_port(), "per_second = 1\nburst = 1"),
-        Pace::Fast(awa) => (*awa, "per_second = 10000\nburst = 1000"),
+        Pace::Fast(awa) => (*awa, "per_second = 10000\nburst = 10000"),
     };
     format!(
-        "[intake]\nlisten = \"{intake}\"\nmax_pending = 10000000\n[admin]\nlisten = \"{admin}\"\n\
-         [servicenow]\ninstance = \"http://{instance}\"\nmax_in_flight = 64\n\
+        "[intake]\nlisten = \"{intake}\"\nmax_pending = 10000000\nmax_pending_per_conversation = 100000\n\
+         [admin]\nlisten = \"{admin}\"\n\
+         [servicenow]\ninstance = \"http://{instance}\"\nmax_in_flight = {IN_FLIGHT}\n\
          auth = {{ kind = \"basic\", username = \"bridge\", password = \"change-me\" }}\n\
          [rate_limit]\n{rate}\n[offer]\ntimeout = \"1h\"\n[store]\npath = {:?}\n{store}\n[mappings]\ndirectory = {:?}\n\
          [sources.native]\nvendor = \"native\"\nsecrets = [\"whsec_{secret}\"]\n\

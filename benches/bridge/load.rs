@@ -13,17 +13,26 @@ use sha2::Sha256;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use super::awa::Awa;
+
 /// The key of the native source, and as its secret is written.
 pub(super) const KEY: &[u8] = b"0123456789abcdef0123456789abcdef";
 /// The header key of the Amazon Connect source.
 pub(super) const CONNECT_KEY: &str = "bench-key-bench-key";
+/// The work item of event 0, of which a number names another.
+pub(super) const FIRST_ITEM: u64 = 0xa5_0000_0000;
 
 /// Who sends: makes the request of each number.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(super) struct Sender {
     name: &'static str,
     /// Of native events.
     kind: &'static str,
+    agent: &'static str,
+    /// The conversation of all events; without it each event has its own.
+    conversation: Option<&'static str>,
+    /// The number of the first event.
+    first: u64,
     native: bool,
 }
 
@@ -34,25 +43,52 @@ impl Sender {
 
     /// Native events of that kind.
     pub(super) const fn native_of(name: &'static str, kind: &'static str) -> Self {
-        Self { name, kind, native: true }
+        Self { name, kind, agent: "anna", conversation: None, first: 0, native: true }
     }
 
     pub(super) const fn connect(name: &'static str) -> Self {
-        Self { name, kind: "", native: false }
+        Self { kind: "", native: false, ..Self::native(name) }
+    }
+
+    /// Numbers its events from `first`.
+    pub(super) const fn from(self, first: u64) -> Self {
+        Self { first, ..self }
+    }
+
+    /// Rings this agent.
+    pub(super) const fn for_agent(self, agent: &'static str) -> Self {
+        Self { agent, ..self }
+    }
+
+    /// All its events are of this conversation.
+    pub(super) const fn in_conversation(self, conversation: &'static str) -> Self {
+        Self { conversation: Some(conversation), ..self }
+    }
+
+    pub(super) const fn first(&self) -> u64 {
+        self.first
     }
 
     fn request(&self, number: u64) -> Vec<u8> {
+        let number = self.first + number;
         if self.native { self.native_request(number) } else { self.connect_request(number) }
     }
 
     fn native_request(&self, number: u64) -> Vec<u8> {
-        let Self { name, kind, native: _ } = self;
+        let Self { name, kind, agent, conversation, first: _, native: _ } = self;
         let now = clock::now();
+        let own = format!("{name}-c-{number}");
+        let conversation = conversation.unwrap_or(&own);
+        let document = if conversation == own { 0xbe_0000_0000 + number } else { 0xbd_0000_0000 };
+        let item = if *kind == "assign" {
+            format!("\"work_item\":\"{:032x}\",", FIRST_ITEM + number)
+        } else {
+            String::new()
+        };
         let event = format!(
-            "{{\"id\":\"{name}-e-{number}\",\"kind\":\"{kind}\",\"conversation\":\"{name}-c-{number}\",\
+            "{{\"id\":\"{name}-e-{number}\",\"kind\":\"{kind}\",\"conversation\":\"{conversation}\",\
              \"segment\":\"{name}-{number}\",\"occurred_at\":\"{now}\",\"channel\":\"voice\",\"queue\":\"support\",\
-             \"agent\":\"anna\",\"document\":{{\"table\":\"interaction\",\"sys_id\":\"{:032x}\"}},\"note\":\"",
-            0xbe_0000_0000_u64 + number
+             \"agent\":\"{agent}\",\"document\":{{\"table\":\"interaction\",\"sys_id\":\"{document:032x}\"}},{item}\"note\":\"",
         );
         let body = padded(event, "\"}");
         let id = format!("msg_{name}_{number}");
@@ -149,10 +185,58 @@ pub(super) fn closed(
     (rate, Latencies::new(latencies))
 }
 
-/// What was sent in an open loop, by number.
+/// Sends each connection's next event when the call of the one before has reached AWA; ends after a time or a number of
+/// events, whichever is first.
+pub(super) fn lives(
+    address: SocketAddr,
+    sender: &Sender,
+    awa: &Awa,
+    connections: usize,
+    (time, events): (Duration, u64),
+) -> Sent {
+    let next = Arc::new(AtomicU64::new(0));
+    let until = micros() + u64::try_from(time.as_micros()).unwrap();
+    runtime().block_on(async {
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..connections {
+            let (next, sender, awa) = (Arc::clone(&next), sender.clone(), awa.clone());
+            tasks.spawn(async move {
+                let mut stream = connect(address).await;
+                let mut times = Vec::new();
+                while micros() < until {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    if number >= events {
+                        break;
+                    }
+                    let request = sender.request(number);
+                    let sent = micros();
+                    exchange(&mut stream, &request).await;
+                    times.push((number, sent, micros()));
+                    awa.call_of(sender.first + number).await;
+                }
+                times
+            });
+        }
+        Sent::new(tasks.join_all().await)
+    })
+}
+
+/// What was sent, by number.
 pub(super) struct Sent {
     pub(super) sent: Vec<u64>,
     answered: Vec<u64>,
+}
+
+impl Sent {
+    /// Of each connection's numbers, moments of sending and of the answer.
+    fn new(times: Vec<Vec<(u64, u64, u64)>>) -> Self {
+        let mut times: Vec<_> = times.into_iter().flatten().collect();
+        times.sort_unstable();
+        Self {
+            sent: times.iter().map(|time| time.1).collect(),
+            answered: times.iter().map(|time| time.2).collect(),
+        }
+    }
 }
 
 impl Sent {
@@ -190,13 +274,14 @@ pub(super) fn open(
                 times
             });
         }
-        let mut times: Vec<_> = tasks.join_all().await.into_iter().flatten().collect();
-        times.sort_unstable();
-        Sent {
-            sent: times.iter().map(|time| time.1).collect(),
-            answered: times.iter().map(|time| time.2).collect(),
-        }
+        Sent::new(tasks.join_all().await)
     })
+}
+
+/// Sends so many, as fast as answers come.
+pub(super) fn all(address: SocketAddr, sender: &Sender, connections: usize, events: u64) {
+    let (sent, full) = (Arc::default(), Arc::default());
+    paced(address, sender, connections, events, &sent, &full);
 }
 
 /// Sends so many, as fast as answers come, and waits while `full` says so; counts what was answered.
