@@ -64,7 +64,7 @@ async fn signatures_are_judged_by_the_machines_clock_and_nothing_else_is_lost_ov
     daemon.settled("e-0").await;
     machine.clock_off_by(-HOUR);
     assert_eq!(daemon.post(&an_offer("e-1", "c-1")).await, Some(401), "signed in its future");
-    let log = daemon.says("Refused a webhook").await;
+    let log = daemon.says("Rejected a webhook").await;
     assert!(log.contains("clock"), "{log}");
     machine.clock_off_by(0);
     assert_eq!(daemon.post(&an_offer("e-0", "c-0")).await, Some(200), "still remembered");
