@@ -74,7 +74,7 @@ fn ended(settled: &Settled) {
             attempts,
             waited_ms,
             waited,
-            "The {what} is given up and wants a person: `awa-bridge events show {source}/{event_id}`"
+            "The {what} is dead-lettered and needs attention: `awa-bridge events show {source}/{event_id}`"
         );
     } else {
         info!(

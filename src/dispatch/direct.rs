@@ -30,7 +30,7 @@ struct Way {
 }
 
 impl DirectSender {
-    /// The door, and where what leaves through it arrives: no more than `pace` lets be in flight at once.
+    /// The sender, and where what it sends arrives: no more than `pace` allows in flight at once.
     pub(super) fn new(
         pace: Arc<Pace>,
         held: Arc<dyn Fn() -> bool + Send + Sync>,

@@ -29,7 +29,7 @@ use blocked::Blocked;
 use call_task::CallTask;
 use direct::DirectSender;
 
-/// How many errands (claims, calls, answers) may be under way, whatever the number of calls at once.
+/// How many tasks (claims, calls, answers) may be under way, whatever the number of calls at once.
 const MAX_ERRANDS: usize = 256;
 /// How many of them may be under way for what is only settled to be begun: where very much is over at once, calls go on.
 const MAX_EXPIRING: usize = MAX_ERRANDS / 2;
@@ -66,35 +66,35 @@ impl Dispatch {
     /// Works until shutdown is asked for, then waits for calls under way at most as long as `drain` says at that moment. What is
     /// not finished by then is found again at the next start, as in doubt.
     pub async fn run(self, shutdown: Shutdown, drain: impl Fn() -> Duration) {
-        let mut errands = JoinSet::new();
+        let mut tasks = JoinSet::new();
         let mut blocked = Blocked::default();
         let (door, mut claimed) = DirectSender::new(Arc::clone(&self.pace), Arc::clone(&self.held));
         let this = Arc::new(self);
         this.store.set_direct_dispatch(Arc::clone(&door) as _);
         loop {
             (this.beat)();
-            let wake_at = this.start_what_is_due(clock::now(), &mut blocked, &mut errands);
+            let wake_at = this.start_what_is_due(clock::now(), &mut blocked, &mut tasks);
             let sleep = wake_at.since(clock::now()).min(MAX_SLEEP_MS);
             tokio::select! {
                 () = shutdown.requested() => break,
                 () = this.store.agenda().changed().notified() => {}
                 () = this.freed.notified() => {}
                 Some(claimed) = claimed.recv() => {
-                    errands.spawn(CallTask::claimed(&this, claimed).run());
+                    tasks.spawn(CallTask::claimed(&this, claimed).run());
                     // It goes first: a call that may leave does not wait for the loop's next turn.
                     tokio::task::yield_now().await;
                 }
                 () = tokio::time::sleep(Duration::from_millis(sleep)) => {}
-                Some(_) = errands.join_next(), if !errands.is_empty() => {}
+                Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
             }
         }
         door.shut();
         let drain = drain();
         let finished = async {
             while let Some(claimed) = claimed.recv().await {
-                errands.spawn(CallTask::claimed(&this, claimed).run());
+                tasks.spawn(CallTask::claimed(&this, claimed).run());
             }
-            while errands.join_next().await.is_some() {}
+            while tasks.join_next().await.is_some() {}
         };
         tokio::select! {
             () = finished => {}
@@ -111,22 +111,22 @@ impl Dispatch {
         self: &Arc<Self>,
         now: UnixMillis,
         blocked: &mut Blocked,
-        errands: &mut JoinSet<()>,
+        tasks: &mut JoinSet<()>,
     ) -> UnixMillis {
         let agenda = self.store.agenda();
-        while errands.len() < MAX_ERRANDS {
-            if errands.len() < MAX_EXPIRING
+        while tasks.len() < MAX_ERRANDS {
+            if tasks.len() < MAX_EXPIRING
                 && let Some((lane, due)) = agenda.take_expired(now)
             {
                 let waited = blocked.during(due.at, now);
                 let (entry, _) = due.expires;
-                errands.spawn(CallTask::new(self, lane, entry, waited, None).run());
+                tasks.spawn(CallTask::new(self, lane, entry, waited, None).run());
                 continue;
             }
             let Some(due) = agenda.most_urgent(now) else {
                 blocked.ends(now);
                 if let Some(permit) = self.pace.probe(now) {
-                    errands.spawn(probe::probe(Arc::clone(self), permit));
+                    tasks.spawn(probe::probe(Arc::clone(self), permit));
                 }
                 return agenda.next_at().unwrap_or(UnixMillis::MAX);
             };
@@ -137,7 +137,7 @@ impl Dispatch {
                 Ok(permit) => {
                     let Some((lane, due)) = agenda.take_most_urgent(now) else { continue };
                     let waited = blocked.during(due.at, now);
-                    errands.spawn(CallTask::new(self, lane, due.entry, waited, Some(permit)).run());
+                    tasks.spawn(CallTask::new(self, lane, due.entry, waited, Some(permit)).run());
                 }
                 Err(NotNow { until, why }) => {
                     blocked.begins(why, now);

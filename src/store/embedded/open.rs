@@ -182,7 +182,7 @@ fn rebuild(path: &Path, engine: Engine, next_number: u64) -> Result<Opened, Fail
             Err((_, RowError::Read(why))) => return Err(Failed::Write(why)),
             Err((number, error)) => {
                 damaged(&mut index, &error);
-                let Some(row) = mended(rows, number)? else { continue };
+                let Some(row) = index_from_event(rows, number)? else { continue };
                 repairs.push(Change::Index(number, row));
                 (number, row)
             }
@@ -225,7 +225,7 @@ fn rebuild(path: &Path, engine: Engine, next_number: u64) -> Result<Opened, Fail
 }
 
 /// What the index has to say of an event, from the event itself.
-fn mended(rows: &Rows, number: u64) -> Result<Option<IndexRow>, Failed> {
+fn index_from_event(rows: &Rows, number: u64) -> Result<Option<IndexRow>, Failed> {
     let row = match rows.event(number) {
         Ok(Some(row)) => row,
         Err(RowError::Read(why)) => return Err(Failed::Write(why)),
