@@ -29,7 +29,7 @@ pub fn instant() -> Instant {
 
 /// A moment of the monotonic clock and a length of time more; of lengths that no clock can count, a year.
 #[must_use]
-pub fn after(from: Instant, length: Duration) -> Instant {
+pub(crate) fn after(from: Instant, length: Duration) -> Instant {
     const YEAR: Duration = Duration::from_secs(365 * 86_400);
     from.checked_add(length).or_else(|| from.checked_add(YEAR)).unwrap_or(from)
 }

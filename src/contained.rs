@@ -19,13 +19,13 @@ const RESTART: Duration = Duration::from_secs(5);
 
 /// It ended in a panic, with these words.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Panicked(pub String);
+pub(crate) struct Panicked(pub String);
 
 /// Waits for the future and contains its panic. Whoever calls counts and tells it.
 ///
 /// # Errors
 /// The panic's own words.
-pub async fn contained<F: Future>(future: F) -> Result<F::Output, Panicked> {
+pub(crate) async fn contained<F: Future>(future: F) -> Result<F::Output, Panicked> {
     let mut future = pin!(future);
     poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
         Ok(Poll::Pending) => Poll::Pending,
@@ -39,7 +39,10 @@ pub async fn contained<F: Future>(future: F) -> Result<F::Output, Panicked> {
 ///
 /// # Errors
 /// The panic's own words.
-pub async fn watched<F: Future>(task: &'static str, future: F) -> Result<F::Output, Panicked> {
+pub(crate) async fn watched<F: Future>(
+    task: &'static str,
+    future: F,
+) -> Result<F::Output, Panicked> {
     let ended = contained(future).await;
     if let Err(Panicked(defect)) = &ended {
         told(task, defect);
@@ -48,14 +51,17 @@ pub async fn watched<F: Future>(task: &'static str, future: F) -> Result<F::Outp
 }
 
 /// Runs a task until it ends by itself; after a panic it is started again.
-pub async fn supervised<F: Future<Output = ()>>(task: &'static str, mut start: impl FnMut() -> F) {
+pub(crate) async fn supervised<F: Future<Output = ()>>(
+    task: &'static str,
+    mut start: impl FnMut() -> F,
+) {
     while watched(task, async { start().await }).await.is_err() {
         tokio::time::sleep(RESTART).await;
     }
 }
 
 /// The same on a thread of its own, which waits out the pause before it starts again.
-pub fn supervised_thread(task: &'static str, mut run: impl FnMut()) {
+pub(crate) fn supervised_thread(task: &'static str, mut run: impl FnMut()) {
     supervised_blocking(task, RESTART, &mut run);
 }
 
@@ -73,7 +79,7 @@ fn told(task: &'static str, defect: &str) {
 }
 
 /// What a panic said.
-pub fn panic_message(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
     text.unwrap_or_else(|| "no words".to_owned())

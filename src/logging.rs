@@ -24,7 +24,7 @@ use lines::Lines;
 
 /// How a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     /// One object a line, the event's fields beside `timestamp`, `level`, `target` and `message`.
     #[default]
     Json,
@@ -46,7 +46,7 @@ impl FromStr for LogFormat {
 
 /// Why the log could not be set up or changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LogError {
+pub(crate) enum LogError {
     /// Neither `json` nor `pretty`.
     Format(String),
     /// A filter that tracing-subscriber does not take, and its words for that.
@@ -77,7 +77,7 @@ impl std::error::Error for LogError {}
 
 /// The process's log. There is one; later calls of [`Logging::init`] get the same.
 #[derive(Clone)]
-pub struct Logging {
+pub(crate) struct Logging {
     filter: reload::Handle<EnvFilter, Registry>,
     lines: Lines,
 }
@@ -89,7 +89,7 @@ impl Logging {
     ///
     /// # Errors
     /// The filter is not one, or somebody else's log is installed.
-    pub fn init(format: LogFormat, filter: &str) -> Result<Self, LogError> {
+    pub(crate) fn init(format: LogFormat, filter: &str) -> Result<Self, LogError> {
         let first = parse(filter)?;
         let logging = INSTALLED.get_or_init(|| Self::install(format, first)).clone()?;
         logging.set_filter(filter)?;
@@ -100,7 +100,7 @@ impl Logging {
     ///
     /// # Errors
     /// The filter is not one; the old one stays.
-    pub fn set_filter(&self, filter: &str) -> Result<(), LogError> {
+    pub(crate) fn set_filter(&self, filter: &str) -> Result<(), LogError> {
         self.filter.reload(parse(filter)?).map_err(|error| LogError::Filter {
             filter: filter.to_owned(),
             problem: error.to_string(),
@@ -108,12 +108,12 @@ impl Logging {
     }
 
     /// Waits until all lines so far are written, at most so long: for the end of the process.
-    pub fn flush(&self, patience: Duration) {
+    pub(crate) fn flush(&self, patience: Duration) {
         self.lines.flush(patience);
     }
 
     /// The same for the log of this process, if there is one.
-    pub fn flush_installed(patience: Duration) {
+    pub(crate) fn flush_installed(patience: Duration) {
         if let Some(Ok(logging)) = INSTALLED.get() {
             logging.flush(patience);
         }

@@ -9,88 +9,88 @@ use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 /// Events by where they stand or how they ended. Labels: `source`, `kind`, `state`.
-pub const EVENTS: &str = "awa_bridge_events_total";
+pub(crate) const EVENTS: &str = "awa_bridge_events_total";
 /// Unsettled events.
-pub const PENDING_EVENTS: &str = "awa_bridge_pending_events";
+pub(crate) const PENDING_EVENTS: &str = "awa_bridge_pending_events";
 /// Age of the oldest unsettled event.
-pub const OLDEST_PENDING: &str = "awa_bridge_oldest_pending_seconds";
+pub(crate) const OLDEST_PENDING: &str = "awa_bridge_oldest_pending_seconds";
 /// Unsettled events that wait for a mapping.
-pub const PARKED_EVENTS: &str = "awa_bridge_parked_events";
+pub(crate) const PARKED_EVENTS: &str = "awa_bridge_parked_events";
 /// Dead letters that nobody has replayed or discarded.
-pub const DEAD_EVENTS: &str = "awa_bridge_dead_events";
+pub(crate) const DEAD_EVENTS: &str = "awa_bridge_dead_events";
 /// 1 while an operator holds all sending.
-pub const HELD: &str = "awa_bridge_held";
-pub const START_TIME: &str = "awa_bridge_start_time_seconds";
+pub(crate) const HELD: &str = "awa_bridge_held";
+pub(crate) const START_TIME: &str = "awa_bridge_start_time_seconds";
 /// Always 1. Label: `version`.
-pub const BUILD_INFO: &str = "awa_bridge_build_info";
+pub(crate) const BUILD_INFO: &str = "awa_bridge_build_info";
 /// 1 while the store cannot write.
-pub const STORE_FAILED: &str = "awa_bridge_store_failed";
+pub(crate) const STORE_FAILED: &str = "awa_bridge_store_failed";
 /// Bytes free on the store's disk.
-pub const STORE_FREE: &str = "awa_bridge_store_free_bytes";
+pub(crate) const STORE_FREE: &str = "awa_bridge_store_free_bytes";
 /// 1 while the last reload was refused and the old files are in force.
-pub const RELOAD_FAILED: &str = "awa_bridge_reload_failed";
+pub(crate) const RELOAD_FAILED: &str = "awa_bridge_reload_failed";
 /// 1 while calls are held because ServiceNow does not answer as it should.
-pub const BREAKER_OPEN: &str = "awa_bridge_breaker_open";
+pub(crate) const BREAKER_OPEN: &str = "awa_bridge_breaker_open";
 /// 1 while ServiceNow refuses the bridge's credentials.
-pub const UNAUTHORISED: &str = "awa_bridge_unauthorised";
+pub(crate) const UNAUTHORISED: &str = "awa_bridge_unauthorised";
 /// Calls to ServiceNow. Labels: `call`, `status` (`none` where no answer came).
-pub const AWA_REQUESTS: &str = "awa_bridge_awa_requests_total";
+pub(crate) const AWA_REQUESTS: &str = "awa_bridge_awa_requests_total";
 /// From a call's start to the end of its answer. Label: `call`.
-pub const AWA_REQUEST_DURATION: &str = "awa_bridge_awa_request_duration_seconds";
+pub(crate) const AWA_REQUEST_DURATION: &str = "awa_bridge_awa_request_duration_seconds";
 /// From an event's receipt to the moment its first request leaves. Label: `kind`.
-pub const EVENT_TO_CALL: &str = "awa_bridge_event_to_call_seconds";
+pub(crate) const EVENT_TO_CALL: &str = "awa_bridge_event_to_call_seconds";
 /// What a call waited for the rate limit.
-pub const RATE_LIMIT_WAIT: &str = "awa_bridge_rate_limit_wait_seconds";
+pub(crate) const RATE_LIMIT_WAIT: &str = "awa_bridge_rate_limit_wait_seconds";
 /// Calls put off. Label: `why`.
-pub const RETRIES: &str = "awa_bridge_retries_total";
+pub(crate) const RETRIES: &str = "awa_bridge_retries_total";
 /// Events whose deadline passed before they could be delivered. Label: `source`.
-pub const EXPIRED: &str = "awa_bridge_expired_total";
+pub(crate) const EXPIRED: &str = "awa_bridge_expired_total";
 /// Rows in force. Labels: `source` (the contact centre), `table`.
-pub const MAPPING_ROWS: &str = "awa_bridge_mapping_rows";
+pub(crate) const MAPPING_ROWS: &str = "awa_bridge_mapping_rows";
 /// When the last authentic event of a source came, in seconds since 1970. Label: `source`.
-pub const LAST_EVENT: &str = "awa_bridge_last_event_timestamp_seconds";
+pub(crate) const LAST_EVENT: &str = "awa_bridge_last_event_timestamp_seconds";
 /// ServiceNow's clock less ours.
-pub const CLOCK_OFFSET: &str = "awa_bridge_clock_offset_seconds";
+pub(crate) const CLOCK_OFFSET: &str = "awa_bridge_clock_offset_seconds";
 /// Requests an hour that a rate limit rule of ServiceNow's allows this user. Label: `rule`, its sys_id.
-pub const RATE_RULE_LIMIT: &str = "awa_bridge_servicenow_rate_limit_requests";
+pub(crate) const RATE_RULE_LIMIT: &str = "awa_bridge_servicenow_rate_limit_requests";
 /// When that hour ends, in seconds since 1970. Label: `rule`.
-pub const RATE_RULE_RESET: &str = "awa_bridge_servicenow_rate_limit_reset_timestamp_seconds";
+pub(crate) const RATE_RULE_RESET: &str = "awa_bridge_servicenow_rate_limit_reset_timestamp_seconds";
 /// From the first row of a commit until it is synced.
-pub const STORE_COMMIT_DURATION: &str = "awa_bridge_store_commit_duration_seconds";
+pub(crate) const STORE_COMMIT_DURATION: &str = "awa_bridge_store_commit_duration_seconds";
 /// Events read from webhook requests. Labels: `source`, `result` (accepted, duplicate, ignored).
-pub const INTAKE_EVENTS: &str = "awa_bridge_intake_events_total";
+pub(crate) const INTAKE_EVENTS: &str = "awa_bridge_intake_events_total";
 /// Events that told again, under another id, what the event before them had told. Label: `source`.
-pub const LOGICAL_DUPLICATES: &str = "awa_bridge_logical_duplicates_total";
+pub(crate) const LOGICAL_DUPLICATES: &str = "awa_bridge_logical_duplicates_total";
 /// Requests or parts of them that a profile knows nothing about. Label: `source`.
-pub const UNKNOWN_EVENTS: &str = "awa_bridge_unknown_events_total";
+pub(crate) const UNKNOWN_EVENTS: &str = "awa_bridge_unknown_events_total";
 /// Answers to webhook requests. Labels: `source` (empty for an unknown one), `status`.
-pub const INTAKE_ANSWERS: &str = "awa_bridge_intake_answers_total";
+pub(crate) const INTAKE_ANSWERS: &str = "awa_bridge_intake_answers_total";
 /// Authentic webhook requests that were turned away. Labels: `source`, `limit` (pending, source, parked, conversation, queue,
 /// disk, store).
-pub const REJECTED_REQUESTS: &str = "awa_bridge_rejected_requests_total";
+pub(crate) const REJECTED_REQUESTS: &str = "awa_bridge_rejected_requests_total";
 /// From a webhook request's head to its answer. Label: `source`.
-pub const INTAKE_DURATION: &str = "awa_bridge_intake_duration_seconds";
+pub(crate) const INTAKE_DURATION: &str = "awa_bridge_intake_duration_seconds";
 /// Open connections of the intake.
-pub const INTAKE_CONNECTIONS: &str = "awa_bridge_intake_connections";
+pub(crate) const INTAKE_CONNECTIONS: &str = "awa_bridge_intake_connections";
 /// Open connections of the admin address.
-pub const ADMIN_CONNECTIONS: &str = "awa_bridge_admin_connections";
+pub(crate) const ADMIN_CONNECTIONS: &str = "awa_bridge_admin_connections";
 /// Both, in the order of the listeners.
-pub const OPEN_CONNECTIONS: [&str; 2] = [INTAKE_CONNECTIONS, ADMIN_CONNECTIONS];
+pub(crate) const OPEN_CONNECTIONS: [&str; 2] = [INTAKE_CONNECTIONS, ADMIN_CONNECTIONS];
 /// Connections that gave way to new ones because all places were taken. Label: `listener`.
-pub const CONNECTIONS_EVICTED: &str = "awa_bridge_connections_evicted_total";
+pub(crate) const CONNECTIONS_EVICTED: &str = "awa_bridge_connections_evicted_total";
 /// Webhook requests that ended in a defect of the program.
-pub const INTAKE_PANICS: &str = "awa_bridge_intake_panics_total";
+pub(crate) const INTAKE_PANICS: &str = "awa_bridge_intake_panics_total";
 /// Calls to ServiceNow that ended in a defect of the program.
-pub const CALL_PANICS: &str = "awa_bridge_call_panics_total";
+pub(crate) const CALL_PANICS: &str = "awa_bridge_call_panics_total";
 /// Panics of tasks beside webhooks and calls. Label: `task`.
-pub const TASK_PANICS: &str = "awa_bridge_task_panics_total";
+pub(crate) const TASK_PANICS: &str = "awa_bridge_task_panics_total";
 /// Log lines that were not written because their source had had its share. Label: `source`.
-pub const LOG_LINES_HELD_BACK: &str = "awa_bridge_log_lines_held_back_total";
+pub(crate) const LOG_LINES_HELD_BACK: &str = "awa_bridge_log_lines_held_back_total";
 /// Log lines that were dropped, because the reader of stdout was too slow or away.
-pub const LOG_LINES_DROPPED: &str = "awa_bridge_log_lines_dropped_total";
+pub(crate) const LOG_LINES_DROPPED: &str = "awa_bridge_log_lines_dropped_total";
 
 /// Histogram bounds in seconds: 1 ms to 60 s.
-pub const BUCKETS: [f64; 15] =
+pub(crate) const BUCKETS: [f64; 15] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
 const COUNTERS: [(&str, &str); 15] = [
@@ -160,17 +160,17 @@ const HISTOGRAMS: [(&str, &str); 5] = [
 
 /// Keeps a label whose values come from outside to so few that no metrics page grows without end.
 #[derive(Debug, Default)]
-pub struct BoundedLabel {
+pub(crate) struct BoundedLabel {
     values: Mutex<BTreeSet<String>>,
 }
 
 impl BoundedLabel {
     /// How many values are told apart.
-    pub const MOST: usize = 20;
+    pub(crate) const MOST: usize = 20;
 
     /// The value, or `other` where there are many already.
     #[must_use]
-    pub fn of(&self, value: &str) -> String {
+    pub(crate) fn of(&self, value: &str) -> String {
         let mut values = self.values.lock().unwrap_or_else(PoisonError::into_inner);
         if values.contains(value) {
             return value.to_owned();
@@ -185,13 +185,13 @@ impl BoundedLabel {
 
 /// The process's metrics. There is one recorder; later calls of [`Metrics::install`] get the same.
 #[derive(Clone)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     recorder: PrometheusHandle,
 }
 
 /// Another part of the process has installed a recorder of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RecorderTaken;
+pub(crate) struct RecorderTaken;
 
 impl fmt::Display for RecorderTaken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -208,7 +208,7 @@ impl Metrics {
     ///
     /// # Errors
     /// Somebody else's recorder is installed.
-    pub fn install() -> Result<Self, RecorderTaken> {
+    pub(crate) fn install() -> Result<Self, RecorderTaken> {
         INSTALLED
             .get_or_init(|| {
                 let recorder = PrometheusBuilder::new()
@@ -224,12 +224,12 @@ impl Metrics {
 
     /// All metrics as Prometheus text.
     #[must_use]
-    pub fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         self.recorder.render()
     }
 
     /// Folds what was recorded into the buckets; wanted every few seconds where nobody scrapes, or memory grows.
-    pub fn upkeep(&self) {
+    pub(crate) fn upkeep(&self) {
         self.recorder.run_upkeep();
     }
 }

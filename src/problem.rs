@@ -33,7 +33,7 @@ impl Problem {
 
 /// serde's account of what a value of the configuration is not, without the value: a secret may have been put there by
 /// mistake. The words for types are those of [`in_plain_words`].
-pub fn without_values(account: &str, object: &str) -> String {
+pub(crate) fn without_values(account: &str, object: &str) -> String {
     let plain = in_plain_words(account, object);
     let cut = |before: &str, close: &str| {
         let rest = plain.strip_prefix(before)?;
@@ -55,7 +55,7 @@ pub fn without_values(account: &str, object: &str) -> String {
 }
 
 /// A key as it may be told: one that looks like no key may be a secret in a wrong place.
-pub fn key_name(key: &str) -> String {
+pub(crate) fn key_name(key: &str) -> String {
     if looks_like_key(key) {
         return format!("`{key}`");
     }
@@ -63,14 +63,14 @@ pub fn key_name(key: &str) -> String {
 }
 
 /// Whether a text could be a key: all keys are words of small letters.
-pub fn looks_like_key(key: &str) -> bool {
+pub(crate) fn looks_like_key(key: &str) -> bool {
     let fits = |char: char| char.is_ascii_lowercase() || char == '_';
     !key.is_empty() && key.len() <= 40 && key.chars().all(fits)
 }
 
 /// serde's account of what a value is not, for whoever wrote the value: the program's types are called by what they look
 /// like in the file, `object` being the word for a group of keys there.
-pub fn in_plain_words(account: &str, object: &str) -> String {
+pub(crate) fn in_plain_words(account: &str, object: &str) -> String {
     let Some((before, expected)) = account.rsplit_once("expected ") else {
         return account.to_owned();
     };

@@ -11,14 +11,14 @@ use crate::metrics as names;
 use crate::routing::Outcome;
 use crate::store::{EventMeta, Settled, Transition};
 
-pub use repeats::Repeats;
+pub(crate) use repeats::Repeats;
 
 /// Reasons of a dead letter that a person has to act on: nothing heals them by itself.
 const ACT_ON: [&str; 6] =
     ["misconfigured", "unreadable", "in_doubt", "clock_skew", "damaged_row", "table_not_allowed"];
 
 /// Tells and counts one change of state.
-pub fn transition(transition: &Transition) {
+pub(crate) fn transition(transition: &Transition) {
     match transition {
         Transition::Pending(EventMeta { source, id: event_id, kind, conversation }) => {
             count(source, kind, "pending");

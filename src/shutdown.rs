@@ -106,19 +106,19 @@ impl Shutdown {
 
 /// The stream of SIGHUPs: each asks for a reload.
 #[derive(Debug)]
-pub struct Hangups(Signal);
+pub(crate) struct Hangups(Signal);
 
 impl Hangups {
     /// Catches SIGHUP from here on.
     ///
     /// # Errors
     /// The system does not let the signal be caught.
-    pub fn catch() -> io::Result<Self> {
+    pub(crate) fn catch() -> io::Result<Self> {
         signal(SignalKind::hangup()).map(Self)
     }
 
     /// Returns at the next one; several that come at once count as one.
-    pub async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) {
         if self.0.recv().await.is_none() {
             std::future::pending().await
         }

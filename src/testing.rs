@@ -51,7 +51,7 @@ pub mod store {
 }
 
 /// The targets of `fuzz/`: each takes any bytes and panics where a promise is broken.
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzzing {
     pub use crate::awa::fuzzing::answers;
     pub use crate::config::fuzzing::config;

@@ -19,11 +19,11 @@ const MARK: &[u8] = b"\xEF\xBB\xBF";
 const UTF_16: [&[u8]; 2] = [b"\xFF\xFE", b"\xFE\xFF"];
 
 /// The largest profile, sample, certificate or table that is read, in bytes.
-pub const LARGEST: u64 = 268_435_456;
+pub(crate) const LARGEST: u64 = 268_435_456;
 
 /// Why there is no text. Its words go on after the name of the file.
 #[derive(Debug)]
-pub enum Unread {
+pub(crate) enum Unread {
     Io(io::Error),
     /// It has more bytes than this.
     Larger(u64),
@@ -48,7 +48,7 @@ impl std::error::Error for Unread {}
 ///
 /// # Errors
 /// See [`Unread`].
-pub fn read(path: &Path, most: u64) -> Result<String, Unread> {
+pub(crate) fn read(path: &Path, most: u64) -> Result<String, Unread> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(Unread::Io)?;
     file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(Unread::Io)?;
@@ -64,7 +64,7 @@ pub fn read(path: &Path, most: u64) -> Result<String, Unread> {
 
 /// Bytes without the byte order mark that they may begin with.
 #[must_use]
-pub fn without_mark(bytes: &[u8]) -> &[u8] {
+pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(MARK).unwrap_or(bytes)
 }
 

@@ -39,17 +39,17 @@ pub(super) fn names_a_host(request: &Parts) -> bool {
 
 /// The token in force; clones share it.
 #[derive(Clone)]
-pub struct Token(Arc<RwLock<SecretString>>);
+pub(crate) struct Token(Arc<RwLock<SecretString>>);
 
 impl Token {
     /// Starts with this one.
     #[must_use]
-    pub fn new(token: SecretString) -> Self {
+    pub(crate) fn new(token: SecretString) -> Self {
         Self(Arc::new(RwLock::new(token)))
     }
 
     /// Puts another in its place.
-    pub fn replace(&self, token: SecretString) {
+    pub(crate) fn replace(&self, token: SecretString) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = token;
     }
 }

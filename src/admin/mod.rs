@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use crate::http::{self, Authentic, Limits, Listener, TrackedBody};
 use crate::shutdown::Shutdown;
 use crate::store::Store;
-pub use access::Token;
+pub(crate) use access::Token;
 use answer::Body;
 use reads::Reads;
 
@@ -31,7 +31,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
 const MAX_BODY: usize = 64 * 1024;
 
 /// What the admin address shows and sets off, beside the store.
-pub struct Admin {
+pub(crate) struct Admin {
     pub store: Store,
     /// How things stand: `ready` and its `reasons`, `held`, and all that `GET /v1/status` shows beside.
     pub status: Box<dyn Fn() -> serde_json::Value + Send + Sync>,
@@ -53,24 +53,25 @@ pub struct Admin {
 
 /// Where questions to the store and for the metrics page wait for their turn, apart from each other.
 #[derive(Default)]
-pub struct AdminReads {
+pub(crate) struct AdminReads {
     store: Reads,
     metrics: Reads,
 }
 
 /// See [`Admin::hold`].
-pub type Hold = Box<dyn Fn(bool, &str) -> bool + Send + Sync>;
+pub(crate) type Hold = Box<dyn Fn(bool, &str) -> bool + Send + Sync>;
 /// See [`Admin::contact_center`].
-pub type ContactCenter = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+pub(crate) type ContactCenter = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 /// Re-reads the files: what changed, or every problem found.
-pub type Reload = Box<dyn Fn() -> ReloadFuture + Send + Sync>;
+pub(crate) type Reload = Box<dyn Fn() -> ReloadFuture + Send + Sync>;
 /// See [`Reload`].
-pub type ReloadFuture = Pin<Box<dyn Future<Output = Result<Vec<String>, Vec<String>>> + Send>>;
+pub(crate) type ReloadFuture =
+    Pin<Box<dyn Future<Output = Result<Vec<String>, Vec<String>>> + Send>>;
 
 /// Serves until the end is asked for; requests under way are then dropped, they only read.
 ///
 /// A new connection past `max_connections` takes the place of one that can be spared.
-pub async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     admin: Arc<Admin>,
     max_connections: usize,

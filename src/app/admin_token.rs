@@ -101,7 +101,7 @@ pub(super) fn of_file(path: &Path) -> Result<SecretString, Failure> {
 ///
 /// # Errors
 /// As for any file; `InvalidData` where it holds something else than a token.
-pub fn read(path: &Path) -> io::Result<SecretString> {
+pub(crate) fn read(path: &Path) -> io::Result<SecretString> {
     match made(&text_of(open(path)?)?) {
         Some(token) => Ok(token.into()),
         None => Err(io::Error::new(ErrorKind::InvalidData, "it holds no token of a daemon")),
@@ -112,7 +112,7 @@ pub fn read(path: &Path) -> io::Result<SecretString> {
 ///
 /// # Errors
 /// As for any file.
-pub fn read_copy(runtime_directory: &Path) -> io::Result<SecretString> {
+pub(crate) fn read_copy(runtime_directory: &Path) -> io::Result<SecretString> {
     let text = text_of(open(&runtime_directory.join(COPY))?)?;
     Ok(text.trim_end_matches('\n').into())
 }

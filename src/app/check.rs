@@ -14,7 +14,7 @@ use crate::routing::{Replace, WithdrawAction};
 use crate::{source, store};
 
 /// What a check looked at.
-pub struct Checked {
+pub(crate) struct Checked {
     pub files: Files,
     /// A line a thing, for a person.
     pub lines: Vec<String>,
@@ -24,7 +24,7 @@ pub struct Checked {
 ///
 /// # Errors
 /// All problems, with file and line where they have one.
-pub fn check(settings: &Settings) -> Result<Checked, Vec<Problem>> {
+pub(crate) fn check(settings: &Settings) -> Result<Checked, Vec<Problem>> {
     let mut problems = Vec::new();
     if let Err(found) = settings.check_secrets(Scope::Everything) {
         let of_config = |problem: &crate::config::Problem| {

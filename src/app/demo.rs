@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What became of one step.
 #[derive(Debug)]
-pub struct Shown {
+pub(crate) struct Shown {
     pub number: usize,
     pub source: String,
     /// What came in.
@@ -46,7 +46,7 @@ pub struct Shown {
 
 /// What became of one event.
 #[derive(Debug)]
-pub struct ShownEvent {
+pub(crate) struct ShownEvent {
     pub id: String,
     pub kind: String,
     pub state: String,
@@ -54,7 +54,7 @@ pub struct ShownEvent {
 }
 
 /// The stage: what runs while the script is played.
-pub struct Demo {
+pub(crate) struct Demo {
     _directory: TempDir,
     sandbox: Sandbox,
     bridge: Bridge,
@@ -70,7 +70,7 @@ impl Demo {
     ///
     /// # Errors
     /// See [`Failure`].
-    pub async fn start() -> Result<Self, Failure> {
+    pub(crate) async fn start() -> Result<Self, Failure> {
         let broken =
             |what: &str, error: &dyn std::fmt::Display| Failure::Broken(format!("{what}: {error}"));
         let directory =
@@ -114,7 +114,7 @@ impl Demo {
 
     /// Where the sandbox and the bridge's two addresses are.
     #[must_use]
-    pub fn addresses(&self) -> (String, String, String) {
+    pub(crate) fn addresses(&self) -> (String, String, String) {
         let Bridge { intake, admin, .. } = &self.bridge;
         (self.sandbox.url(), format!("http://{intake}"), format!("http://{admin}"))
     }
@@ -123,7 +123,7 @@ impl Demo {
     ///
     /// # Errors
     /// A step could not even be played.
-    pub async fn play(&self, mut show: impl FnMut(&Shown)) -> Result<Vec<Shown>, Failure> {
+    pub(crate) async fn play(&self, mut show: impl FnMut(&Shown)) -> Result<Vec<Shown>, Failure> {
         let mut all = Vec::new();
         for (index, step) in script::steps().into_iter().enumerate() {
             let shown = self.step(index + 1, &step).await?;
@@ -137,7 +137,7 @@ impl Demo {
     ///
     /// # Errors
     /// The bridge did not stop in order.
-    pub async fn stop(self) -> Result<(), Failure> {
+    pub(crate) async fn stop(self) -> Result<(), Failure> {
         self.bridge.stop().await?;
         self.sandbox.stop().await;
         Ok(())

@@ -21,7 +21,7 @@ use crate::source::{Inspected, Malformed, Reading, Request, Source};
 
 /// What becomes of one event.
 #[derive(Debug, Serialize)]
-pub struct Explained {
+pub(crate) struct Explained {
     /// The routing event, or null where the profile made none.
     pub event: Option<Value>,
     /// The request to AWA, or null where none would be sent.
@@ -32,7 +32,7 @@ pub struct Explained {
 
 /// A request to AWA.
 #[derive(Debug, Serialize)]
-pub struct Asked {
+pub(crate) struct Asked {
     pub method: String,
     pub path: String,
     pub body: Option<Value>,
@@ -40,7 +40,7 @@ pub struct Asked {
 
 /// One source, ready to explain requests. Conversations live on from one request to the next, as they would in the
 /// daemon, so that an accept finds its offer.
-pub struct Explainer {
+pub(crate) struct Explainer {
     source: Arc<Source>,
     rules: Arc<Rules>,
     api_version: ApiVersion,
@@ -53,7 +53,7 @@ impl Explainer {
     ///
     /// # Errors
     /// Names the sources that there are.
-    pub fn new(settings: &Settings, files: &Files, source: &str) -> Result<Self, String> {
+    pub(crate) fn new(settings: &Settings, files: &Files, source: &str) -> Result<Self, String> {
         let built = files.source(source)?;
         let directory = files.directories.get(built.contact_center()).cloned().unwrap_or_default();
         Ok(Self {
@@ -69,7 +69,7 @@ impl Explainer {
     ///
     /// # Errors
     /// It is meant as a sample and is none, or it is a whole call.
-    pub fn request(
+    pub(crate) fn request(
         &self,
         file: &Path,
         body: Vec<u8>,
@@ -87,7 +87,7 @@ impl Explainer {
     ///
     /// # Errors
     /// Where the intake would answer 400 or 415.
-    pub fn explain(&mut self, request: &Request) -> Result<Vec<Explained>, Malformed> {
+    pub(crate) fn explain(&mut self, request: &Request) -> Result<Vec<Explained>, Malformed> {
         let inspected = self.source.inspect(request)?;
         let follow = |one: Inspected| {
             let mut explained = self.follow(one.reading, request.received_at);

@@ -21,7 +21,7 @@ use crate::store::RulesFor;
 
 /// What the files say, whole; a clone shares them.
 #[derive(Clone)]
-pub struct Files {
+pub(crate) struct Files {
     /// By name.
     pub sources: HashMap<String, Arc<Source>>,
     /// By contact centre.
@@ -33,7 +33,7 @@ impl Files {
     ///
     /// # Errors
     /// Every problem of every file.
-    pub fn load(settings: &Settings) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn load(settings: &Settings) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let profiles = profiles(settings, &mut problems);
         let mut sources = HashMap::new();
@@ -65,7 +65,7 @@ impl Files {
     ///
     /// # Errors
     /// Names the sources that there are.
-    pub fn source(&self, name: &str) -> Result<&Arc<Source>, String> {
+    pub(crate) fn source(&self, name: &str) -> Result<&Arc<Source>, String> {
         self.sources.get(name).ok_or_else(|| {
             let mut known: Vec<_> = self.sources.keys().map(String::as_str).collect();
             known.sort_unstable();
@@ -125,13 +125,13 @@ fn build(
 }
 
 /// A problem with the configuration file as a whole.
-pub fn of_config(settings: &Settings, message: String) -> Problem {
+pub(crate) fn of_config(settings: &Settings, message: String) -> Problem {
     let file = settings.file.clone().unwrap_or_else(|| Path::new("configuration").to_owned());
     Problem::in_file(&file, message)
 }
 
 /// The rules in force, by contact centre; a reload swaps them.
-pub struct RulesInForce {
+pub(crate) struct RulesInForce {
     /// Knows ServiceNow's clock.
     client: Arc<Client>,
     by_contact_center: RwLock<HashMap<ContactCenter, Arc<Rules>>>,
@@ -141,7 +141,7 @@ pub struct RulesInForce {
 impl RulesInForce {
     /// The rules that settings and tables make.
     #[must_use]
-    pub fn new(settings: &Settings, files: &Files, client: Arc<Client>) -> Self {
+    pub(crate) fn new(settings: &Settings, files: &Files, client: Arc<Client>) -> Self {
         let fallback = Arc::new(settings.rules(Arc::default()));
         let this = Self { client, by_contact_center: RwLock::default(), fallback };
         this.replace(settings, files);
@@ -149,7 +149,7 @@ impl RulesInForce {
     }
 
     /// Takes new ones over.
-    pub fn replace(&self, settings: &Settings, files: &Files) {
+    pub(crate) fn replace(&self, settings: &Settings, files: &Files) {
         let rules = files
             .directories
             .iter()

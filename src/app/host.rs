@@ -8,7 +8,7 @@ use crate::shutdown::Hangups;
 use crate::systemd::{Notifier, watchdog};
 
 /// Who is told how the daemon does.
-pub struct Host {
+pub(crate) struct Host {
     pub notifier: Notifier,
     /// How often systemd wants to hear that all loops move.
     pub watchdog: Option<Duration>,
@@ -25,7 +25,7 @@ pub struct Host {
 impl Host {
     /// The process's own: systemd where it listens, and this log.
     #[must_use]
-    pub fn of_process(logging: Logging, hang_ups: Hangups) -> Self {
+    pub(crate) fn of_process(logging: Logging, hang_ups: Hangups) -> Self {
         Self {
             notifier: Notifier::from_environment(),
             watchdog: watchdog::period_from_environment(),
@@ -38,7 +38,7 @@ impl Host {
 
     /// Nobody.
     #[must_use]
-    pub fn nobody() -> Self {
+    pub(crate) fn nobody() -> Self {
         Self {
             notifier: Notifier::silent(),
             watchdog: None,

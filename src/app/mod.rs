@@ -3,27 +3,27 @@
 //! Nothing is bound before the whole configuration holds. Parts are stopped in the order of the walk: no new webhooks,
 //! then no new calls, then the store is closed, so that all that was answered is on the disk.
 
-pub mod admin_token;
+pub(crate) mod admin_token;
 mod build;
 mod certificates;
 mod changes;
-pub mod check;
+pub(crate) mod check;
 mod counters;
-pub mod demo;
+pub(crate) mod demo;
 mod descriptors;
-pub mod explain;
+pub(crate) mod explain;
 mod exposure;
-pub mod files;
+pub(crate) mod files;
 mod hold;
 mod host;
 mod inputs;
 mod instance;
-pub mod online;
+pub(crate) mod online;
 mod parts;
 mod places;
-pub mod rehearsal;
+pub(crate) mod rehearsal;
 mod reload;
-pub mod selftest;
+pub(crate) mod selftest;
 mod shipped;
 mod tasks;
 mod tls;
@@ -51,7 +51,7 @@ use crate::shutdown::Shutdown;
 use crate::store::{self, OpenError, Store};
 use crate::systemd::sockets::{self, HandedSockets};
 use files::{Files, RulesInForce};
-pub use host::Host;
+pub(crate) use host::Host;
 use parts::Parts;
 
 /// For how long systemd is asked for more start-up time while a large store is opened.
@@ -83,7 +83,9 @@ impl std::error::Error for Failure {}
 /// Where the daemon takes part in the world; bound beforehand, so that tests can use port 0 and systemd its sockets.
 #[derive(Debug)]
 pub struct Listeners {
+    /// Webhooks.
     pub intake: TcpListener,
+    /// Operators, health and metrics.
     pub admin: TcpListener,
 }
 
@@ -171,7 +173,7 @@ pub async fn start(
 ///
 /// # Errors
 /// See [`Failure`].
-pub async fn start_on(
+pub(crate) async fn start_on(
     host: Host,
     settings: Settings,
     listeners: Listeners,
@@ -266,7 +268,7 @@ fn pending_limits(settings: &Settings) -> store::Limits {
 
 /// A world that has all queues, agents and reject reasons that the tables name.
 #[must_use]
-pub fn sandbox_world(mut world: World, files: &Files) -> World {
+pub(crate) fn sandbox_world(mut world: World, files: &Files) -> World {
     for directory in files.directories.values() {
         let queues = directory
             .external_ids()

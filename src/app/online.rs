@@ -18,7 +18,7 @@ const REMEDY: &str = "give the integration user read access (a role or an ACL) t
                       state, assigned_to, document_id and queue";
 
 /// What ServiceNow said about everything.
-pub struct Asked {
+pub(crate) struct Asked {
     /// In the order in which it was asked for.
     pub lines: Vec<Line>,
     /// Whether the bridge can work with what is there.
@@ -26,7 +26,7 @@ pub struct Asked {
 }
 
 /// What it said about one thing.
-pub struct Line {
+pub(crate) struct Line {
     /// The sort of thing, such as `queue`.
     pub what: &'static str,
     /// ServiceNow's name for it, and the contact centre's where there is one.
@@ -41,7 +41,7 @@ pub struct Line {
 ///
 /// # Errors
 /// The configuration does not say how to speak to the instance.
-pub async fn check(settings: &Settings, files: &Files) -> Result<Asked, Failure> {
+pub(crate) async fn check(settings: &Settings, files: &Files) -> Result<Asked, Failure> {
     let client = instance::client(settings)?;
     let findings = client.check_online(&wanted(settings, files)).await;
     let instance_answers =

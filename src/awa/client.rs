@@ -18,7 +18,7 @@ use crate::routing::{Answer, Answered, AwaCall, CallKind, CallOptions, ClockOffs
 
 /// The one client of an instance. Cheap to share behind an `Arc`.
 #[derive(Debug)]
-pub struct Client {
+pub(crate) struct Client {
     in_force: RwLock<Arc<Wired>>,
     #[cfg(test)]
     pub(crate) stand_in: Option<super::stand_in::StandIn>,
@@ -29,7 +29,7 @@ const PROBE_PATIENCE: u64 = 60_000;
 
 /// What came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
+pub(crate) struct Reply {
     /// What it means for the call.
     pub answered: Answered,
     /// What it says about the instance, for [`super::pace::Pace`].
@@ -43,7 +43,7 @@ impl Client {
     ///
     /// # Errors
     /// Names the setting that is wrong and what to do about it.
-    pub fn new(settings: Settings) -> Result<Self, SettingsError> {
+    pub(crate) fn new(settings: Settings) -> Result<Self, SettingsError> {
         Ok(Self {
             in_force: RwLock::new(Arc::new(Wired::new(settings)?)),
             #[cfg(test)]
@@ -55,12 +55,12 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::new`].
-    pub fn prepare(&self, settings: Settings) -> Result<Wired, SettingsError> {
+    pub(crate) fn prepare(&self, settings: Settings) -> Result<Wired, SettingsError> {
         self.in_force().successor(settings)
     }
 
     /// Takes other credentials, certificates and times for the calls from now on; those in flight end as they began.
-    pub fn replace(&self, wired: Wired) {
+    pub(crate) fn replace(&self, wired: Wired) {
         *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(wired);
     }
 
@@ -69,7 +69,7 @@ impl Client {
     }
 
     /// Sends a call, once.
-    pub async fn send(&self, call: &AwaCall, options: &CallOptions) -> Reply {
+    pub(crate) async fn send(&self, call: &AwaCall, options: &CallOptions) -> Reply {
         #[cfg(test)]
         if let Some(stand_in) = &self.stand_in {
             return stand_in.asks(Asking::Call(call.clone()), options.deadline).await;
@@ -81,7 +81,7 @@ impl Client {
     }
 
     /// Asks what became of a call in doubt.
-    pub async fn look_up(&self, question: &LookUp, options: &CallOptions) -> Reply {
+    pub(crate) async fn look_up(&self, question: &LookUp, options: &CallOptions) -> Reply {
         #[cfg(test)]
         if let Some(stand_in) = &self.stand_in {
             return stand_in.asks(Asking::LookUp(question.clone()), options.deadline).await;
@@ -93,7 +93,7 @@ impl Client {
     }
 
     /// Asks one harmless question: whether the instance is there, and whether calls in doubt could be looked up.
-    pub async fn probe(&self) -> Probed {
+    pub(crate) async fn probe(&self) -> Probed {
         #[cfg(test)]
         if self.stand_in.is_some() {
             return Probed::well();
@@ -105,19 +105,19 @@ impl Client {
 
     /// The limiter of all its requests, whatever takes the place of what.
     #[must_use]
-    pub fn limiter(&self) -> Arc<Limiter> {
+    pub(crate) fn limiter(&self) -> Arc<Limiter> {
         Arc::clone(&self.in_force().transport.limiter)
     }
 
     /// Why the last request had no answer of ServiceNow's, with what a person can do; none where it had one.
     #[must_use]
-    pub fn trouble(&self) -> Option<String> {
+    pub(crate) fn trouble(&self) -> Option<String> {
         self.in_force().transport.trouble()
     }
 
     /// What is known of ServiceNow's clock; none before the first answer.
     #[must_use]
-    pub fn clock_offset(&self) -> Option<ClockOffset> {
+    pub(crate) fn clock_offset(&self) -> Option<ClockOffset> {
         self.in_force().transport.offset().at(clock::now())
     }
 }

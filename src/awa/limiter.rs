@@ -28,7 +28,7 @@ const LEAD: Duration = Duration::from_millis(20);
 
 /// What the configuration allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
+pub(crate) struct Rate {
     /// Requests in any second.
     pub per_second: NonZeroU32,
     /// How many of them may leave at once, as far as `per_second` leaves room for it.
@@ -43,7 +43,7 @@ impl Rate {
 
 /// The limiter of all requests to one instance.
 #[derive(Debug)]
-pub struct Limiter {
+pub(crate) struct Limiter {
     in_force: Mutex<InForce>,
     /// Whoever waits to send, in the order of coming.
     queue: Queue<()>,
@@ -73,7 +73,7 @@ impl Limiter {
 
     /// Takes a new rate. The burst counts as used up, so that a second which the change falls into sees no more than the
     /// higher of both rates.
-    pub fn set(&self, rate: Rate) {
+    pub(crate) fn set(&self, rate: Rate) {
         let mut in_force = self.in_force();
         if in_force.rate != rate {
             *in_force = InForce::new(rate);

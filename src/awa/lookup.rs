@@ -12,7 +12,7 @@ use super::work_item::{self, FIELDS, Row, text};
 use crate::routing::{AwaCall, AwaReply, ExternalId, LookUp, SysId, TransferTarget, UnixMillis};
 
 pub(super) use allowed::probe;
-pub use allowed::{LookUps, Probed};
+pub(crate) use allowed::{LookUps, Probed};
 
 const CALL: &str = "look_up";
 

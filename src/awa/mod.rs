@@ -11,17 +11,17 @@ mod caller;
 mod cause;
 mod charset;
 mod classify;
-pub mod client;
+pub(crate) mod client;
 mod connections;
 mod exchange;
 #[cfg(any(test, fuzzing))]
-pub mod fuzzing;
+pub(crate) mod fuzzing;
 mod limiter;
 mod lookup;
-pub mod offline;
+pub(crate) mod offline;
 mod offset;
-pub mod online;
-pub mod pace;
+pub(crate) mod online;
+pub(crate) mod pace;
 mod proxy;
 mod reasons;
 mod received;
@@ -29,7 +29,7 @@ mod settings;
 mod tls;
 mod token;
 mod transport;
-pub mod wire;
+pub(crate) mod wire;
 mod wired;
 mod work_item;
 
@@ -40,9 +40,9 @@ mod samples;
 #[cfg(test)]
 pub(crate) mod stand_in;
 
-pub use client::{Client, Reply};
-pub use limiter::Rate;
-pub use lookup::{LookUps, Probed};
-pub use pace::backoff_delay;
-pub use settings::{Auth, ClientAuth, Grant, OAuth, ProxySettings, Settings, SettingsError};
-pub use wired::Wired;
+pub(crate) use client::{Client, Reply};
+pub(crate) use limiter::Rate;
+pub(crate) use lookup::{LookUps, Probed};
+pub(crate) use pace::backoff_delay;
+pub(crate) use settings::{Auth, ClientAuth, Grant, OAuth, ProxySettings, Settings, SettingsError};
+pub(crate) use wired::Wired;

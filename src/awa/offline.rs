@@ -21,7 +21,7 @@ use crate::routing::{Answer, AwaCall, AwaReply, CallOptions, LookUp, UnixMillis}
 
 /// A request to the instance, as it would go over the wire.
 #[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
+pub(crate) struct Asked<'a> {
     pub method: &'a str,
     pub path: &'a str,
     pub query: &'a [(&'a str, &'a str)],
@@ -29,11 +29,11 @@ pub struct Asked<'a> {
 }
 
 /// An instance in memory: answers a request with an HTTP status and a JSON body.
-pub type Instance<'a> = dyn FnMut(Asked<'_>) -> (u16, Value) + 'a;
+pub(crate) type Instance<'a> = dyn FnMut(Asked<'_>) -> (u16, Value) + 'a;
 
 /// A client whose instance is in memory.
 #[derive(Debug)]
-pub struct Offline {
+pub(crate) struct Offline {
     caller: Caller,
     version: ApiVersion,
 }
@@ -41,12 +41,12 @@ pub struct Offline {
 impl Offline {
     /// `channels`: the contact centre's names of channels to ServiceNow's sys_ids.
     #[must_use]
-    pub fn new(channels: HashMap<String, String>, version: ApiVersion) -> Self {
+    pub(crate) fn new(channels: HashMap<String, String>, version: ApiVersion) -> Self {
         Self { caller: Caller::new(channels), version }
     }
 
     /// Sends a call, once.
-    pub fn send(
+    pub(crate) fn send(
         &self,
         instance: &mut Instance<'_>,
         call: &AwaCall,
@@ -57,7 +57,7 @@ impl Offline {
     }
 
     /// Asks what became of a call in doubt.
-    pub fn look_up(
+    pub(crate) fn look_up(
         &self,
         instance: &mut Instance<'_>,
         question: &LookUp,

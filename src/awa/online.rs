@@ -26,7 +26,7 @@ const PATIENCE: u64 = 60_000;
 
 /// What the configuration and the tables name.
 #[derive(Debug, Clone, Default)]
-pub struct Wanted {
+pub(crate) struct Wanted {
     pub queues: Vec<ExternalId>,
     pub agents: Vec<SysId>,
     pub reasons: Vec<RejectReason>,
@@ -36,7 +36,7 @@ pub struct Wanted {
 
 /// What was found out about one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Finding {
+pub(crate) struct Finding {
     /// The sort of thing: `api`, `queue`, `agent`, `channel`, `reject reason`.
     pub what: &'static str,
     pub name: String,
@@ -47,7 +47,7 @@ pub struct Finding {
 
 /// Whether a thing is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Found {
+pub(crate) enum Found {
     Ok,
     Missing,
     /// It is there more than once, and nothing says which one counts.
@@ -61,7 +61,7 @@ pub enum Found {
 impl Found {
     /// The word in the table.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
             Self::Missing => "missing",
@@ -85,7 +85,7 @@ impl Finding {
 
 impl Client {
     /// Asks for everything in turn. Where the credentials or the instance fail, only that is reported.
-    pub async fn check_online(&self, wanted: &Wanted) -> Vec<Finding> {
+    pub(crate) async fn check_online(&self, wanted: &Wanted) -> Vec<Finding> {
         let mut findings = probe::apis(self).await;
         if findings.iter().any(|finding| finding.name == probe::INSTANCE) {
             return findings;

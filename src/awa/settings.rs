@@ -11,7 +11,7 @@ use super::wire::ApiVersion;
 
 /// The instance and how to speak to it; filled from the configuration.
 #[derive(Debug)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The instance's address, such as `https://example.service-now.com`; http only for loopback.
     pub base_url: String,
     /// The version in the paths of AWA's APIs.
@@ -39,7 +39,7 @@ pub struct Settings {
 
 /// An HTTP proxy.
 #[derive(Debug, Clone)]
-pub struct ProxySettings {
+pub(crate) struct ProxySettings {
     /// `http://HOST:PORT`, where needed with user and password before the host.
     pub url: SecretString,
     /// Hosts, domains and networks that are spoken to directly.
@@ -60,7 +60,7 @@ impl fmt::Debug for Resolver {
 /// How the bridge proves who it is.
 #[derive(Debug)]
 #[expect(clippy::enum_variant_names, reason = "OAuth is the protocol's own name")]
-pub enum Auth {
+pub(crate) enum Auth {
     /// Nothing but the client certificate.
     None,
     Basic {
@@ -77,7 +77,7 @@ pub enum Auth {
 
 /// Where tokens are fetched, and as whom.
 #[derive(Debug)]
-pub struct OAuth {
+pub(crate) struct OAuth {
     /// The endpoint's URL; none = `/oauth_token.do` of the instance.
     pub token_url: Option<String>,
     pub client_id: String,
@@ -109,7 +109,7 @@ impl OAuth {
 
 /// Where client id and secret stand in a request for a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ClientAuth {
+pub(crate) enum ClientAuth {
     /// In the form.
     #[default]
     Post,
@@ -119,7 +119,7 @@ pub enum ClientAuth {
 
 /// How the token is asked for.
 #[derive(Debug)]
-pub enum Grant {
+pub(crate) enum Grant {
     ClientCredentials,
     /// The user's password at first, the refresh token afterwards.
     Password {
@@ -147,7 +147,7 @@ pub enum Grant {
 
 /// Why a client cannot be built from the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SettingsError {
+pub(crate) struct SettingsError {
     /// The key below `[servicenow]`.
     pub key: &'static str,
     /// What is wrong and what to do, as the end of a sentence that starts with the key.

@@ -14,7 +14,7 @@ use crate::routing::{
 
 /// A request as it goes to the instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct WireRequest {
+pub(crate) struct WireRequest {
     /// The HTTP method.
     pub method: &'static str,
     /// The path below the instance's address; safe as it stands, since only checked ids go into it.
@@ -26,12 +26,12 @@ pub struct WireRequest {
 /// Which version of AWA's APIs is called: the path parameter `{api_version}` of the reference pages. Without one it is
 /// the default URL, which follows the instance's release. Other APIs, such as the Table API, have versions of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct ApiVersion(Option<u16>);
+pub(crate) struct ApiVersion(Option<u16>);
 
 impl ApiVersion {
     /// `v1` is 1; none is the default URL.
     #[must_use]
-    pub const fn new(version: Option<u16>) -> Self {
+    pub(crate) const fn new(version: Option<u16>) -> Self {
         Self(version)
     }
 
@@ -54,7 +54,7 @@ impl ApiVersion {
 /// A reject reason that is still a display value is written as it is:
 /// the client resolves it before it sends.
 #[must_use]
-pub fn request(call: &AwaCall, version: ApiVersion) -> WireRequest {
+pub(crate) fn request(call: &AwaCall, version: ApiVersion) -> WireRequest {
     match call {
         AwaCall::Offer { document, segment, queue, agent, window, assignment } => {
             let mut fields = assignment_fields(*agent, assignment);
@@ -112,7 +112,7 @@ pub fn request(call: &AwaCall, version: ApiVersion) -> WireRequest {
 
 /// ServiceNow's form of a moment: UTC, `yyyy-MM-dd'T'HH:mm:ss.SSS`, no zone.
 #[must_use]
-pub fn offered_on(at: UnixMillis) -> String {
+pub(crate) fn offered_on(at: UnixMillis) -> String {
     at.to_string().trim_end_matches('Z').to_owned()
 }
 

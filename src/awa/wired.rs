@@ -8,7 +8,7 @@ use super::transport::{Allowance, Transport};
 
 /// Built by [`super::Client::prepare`].
 #[derive(Debug)]
-pub struct Wired {
+pub(crate) struct Wired {
     pub(super) transport: Transport,
     pub(super) caller: Caller,
 }

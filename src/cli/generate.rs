@@ -13,7 +13,7 @@ use clap_complete::Shell;
 
 /// A file or directory that could not be written.
 #[derive(Debug)]
-pub struct AssetError {
+pub(crate) struct AssetError {
     path: PathBuf,
     error: io::Error,
 }
@@ -31,7 +31,7 @@ impl std::error::Error for AssetError {}
 ///
 /// # Errors
 /// Names the path that cannot be written.
-pub fn write_assets(mut command: Command, directory: &Path) -> Result<(), AssetError> {
+pub(crate) fn write_assets(mut command: Command, directory: &Path) -> Result<(), AssetError> {
     let man = made(directory.join("man"))?;
     // First: generating completions adds the `help` commands to the definition for good.
     clap_mangen::generate_to(without_help(command.clone()), &man)

@@ -7,7 +7,7 @@ mod check;
 mod demo;
 mod events;
 mod explain;
-pub mod generate;
+pub(crate) mod generate;
 mod hold;
 mod rehearse;
 mod reload;
@@ -37,7 +37,7 @@ const LAST_LINES: Duration = Duration::from_secs(2);
 
 /// How a command ends.
 #[derive(Debug)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// It did what it was asked.
     Done,
     /// It failed while running; the text says at what.

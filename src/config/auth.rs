@@ -13,11 +13,19 @@ use super::values::{BaseUrl, choice, sealed_url, text};
 #[derive(Debug, Clone)]
 pub enum Auth {
     /// A user's name and password with each call.
-    Basic { username: String, password: Secret },
+    Basic {
+        /// The user's name.
+        username: String,
+        /// Its password.
+        password: Secret,
+    },
     /// An access token from the instance.
     OAuth(Box<OAuth>),
     /// The header `x-sn-apikey`.
-    ApiKey { key: Secret },
+    ApiKey {
+        /// The value of the header.
+        key: Secret,
+    },
 }
 
 /// `auth = { kind = "oauth" }`.

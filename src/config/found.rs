@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::Problem;
 
 /// Where the file is looked for if none is named, in this order.
-pub const SEARCHED: [&str; 2] = ["config.toml", "/etc/awa-bridge/config.toml"];
+pub(super) const SEARCHED: [&str; 2] = ["config.toml", "/etc/awa-bridge/config.toml"];
 
 /// The bits that let others than the owner write.
 const OTHERS_WRITE: u32 = 0o022;

@@ -18,7 +18,7 @@ use super::{Problem, limits};
 use crate::text_file::{self, Unread};
 
 /// What every environment variable of the program starts with.
-pub const ENV_PREFIX: &str = "AWA_BRIDGE_";
+pub(crate) const ENV_PREFIX: &str = "AWA_BRIDGE_";
 
 const ENVIRONMENT: &str = "environment";
 const DEFAULTS: &str = include_str!("defaults.toml");
@@ -116,7 +116,7 @@ fn is_key(name: &str) -> bool {
 
 /// The variables with the program's prefix that name no key, and so are not read.
 #[must_use]
-pub fn unread_variables() -> Vec<String> {
+pub(crate) fn unread_variables() -> Vec<String> {
     let prefixed = Env::prefixed(ENV_PREFIX);
     let unread = prefixed.iter().filter(|(key, _)| !is_key(key.as_str()));
     let names = unread.map(|(key, _)| format!("{ENV_PREFIX}{}", key.as_str().to_ascii_uppercase()));

@@ -12,10 +12,10 @@ mod auth;
 mod daemon;
 mod found;
 #[cfg(any(test, fuzzing))]
-pub mod fuzzing;
+pub(crate) mod fuzzing;
 mod keys;
 mod layers;
-pub mod limits;
+pub(crate) mod limits;
 mod problem;
 mod secret;
 mod section;
@@ -36,34 +36,45 @@ use figment::value::{Dict, Value};
 
 use crate::routing::{Directory, MAX_AHEAD, OfferDefaults, Rules};
 
-pub use auth::{Auth, ClientAuth, Grant, OAuth};
-pub use daemon::{Admin, Intake, IntakeTls, KeyPair, Store};
-pub use keys::{Contents, KeyChange, Keys};
-pub use layers::{ENV_PREFIX, unread_variables};
-pub use problem::{Problem, Problems};
-pub use secret::{Secret, shown_path};
-pub use servicenow::{RateLimit, Retry, ServiceNow, Withdraw};
-pub use sources::Source;
-pub use values::BaseUrl;
+pub use auth::Auth;
+pub(crate) use auth::{ClientAuth, Grant, OAuth};
+pub(crate) use daemon::{Admin, Intake, IntakeTls, KeyPair, Store};
+pub(crate) use keys::{Contents, KeyChange, Keys};
+pub(crate) use layers::{ENV_PREFIX, unread_variables};
+pub(crate) use problem::Problem;
+pub use problem::Problems;
+pub use secret::Secret;
+pub(crate) use secret::shown_path;
+pub(crate) use servicenow::{RateLimit, Retry, ServiceNow, Withdraw};
+pub(crate) use sources::Source;
+pub(crate) use values::BaseUrl;
 
 use layers::Layers;
 use section::{Report, Section};
 
 /// Sections of the configuration with some of their keys.
-pub type Sections = serde_json::Map<String, serde_json::Value>;
+pub(crate) type Sections = serde_json::Map<String, serde_json::Value>;
 
 /// The whole configuration, checked. Relative paths are relative to the working directory.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// The file that was read; none if there was none.
     pub file: Option<PathBuf>,
+    /// `[intake]`.
     pub intake: Intake,
+    /// `[admin]`.
     pub admin: Admin,
+    /// `[servicenow]`.
     pub servicenow: ServiceNow,
+    /// `[rate_limit]`.
     pub rate_limit: RateLimit,
+    /// `[retry]`.
     pub retry: Retry,
+    /// `[offer]`.
     pub offer: OfferDefaults,
+    /// `[withdraw]`.
     pub withdraw: Withdraw,
+    /// `[store]`.
     pub store: Store,
     /// The folder with profiles and tables.
     pub mappings: PathBuf,

@@ -150,7 +150,7 @@ fn shown_variable(name: &str) -> String {
 
 /// A path, where it looks like one: a secret itself may have been written in its place.
 #[must_use]
-pub fn shown_path(path: &Path) -> String {
+pub(crate) fn shown_path(path: &Path) -> String {
     let within = path.parent().is_some_and(|parent| parent.is_dir() && parent != Path::new(""));
     let text = path.to_string_lossy();
     match path.is_absolute() || within || path.extension().is_some() || is_telling(&text) {

@@ -38,13 +38,13 @@ const MAX_SLEEP_MS: u64 = 1_000;
 
 /// Delays between tries, in milliseconds.
 #[derive(Debug, Clone, Copy)]
-pub struct Delays {
+pub(crate) struct Delays {
     pub initial: u64,
     pub max: u64,
 }
 
 /// What the loop works with.
-pub struct Dispatch {
+pub(crate) struct Dispatch {
     pub store: Store,
     pub client: Arc<Client>,
     pub pace: Arc<Pace>,
@@ -65,7 +65,7 @@ pub struct Dispatch {
 impl Dispatch {
     /// Works until shutdown is asked for, then waits for calls under way at most as long as `drain` says at that moment. What is
     /// not finished by then is found again at the next start, as in doubt.
-    pub async fn run(self, shutdown: Shutdown, drain: impl Fn() -> Duration) {
+    pub(crate) async fn run(self, shutdown: Shutdown, drain: impl Fn() -> Duration) {
         let mut tasks = JoinSet::new();
         let mut blocked = Blocked::default();
         let (door, mut claimed) = DirectSender::new(Arc::clone(&self.pace), Arc::clone(&self.held));

@@ -12,14 +12,14 @@ use super::connection::Connection;
 
 /// A body as it comes in.
 #[derive(Debug)]
-pub struct TrackedBody {
+pub(crate) struct TrackedBody {
     body: Incoming,
     connection: Arc<Connection>,
 }
 
 /// Why a body does not come whole.
 #[derive(Debug)]
-pub enum BodyError {
+pub(crate) enum BodyError {
     /// Its sender broke off, or does not keep to HTTP.
     Broken(hyper::Error),
     /// The connection has lost its place to another.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// Whose connections these are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Listener {
+pub(crate) enum Listener {
     Intake,
     Admin,
 }
@@ -13,7 +13,7 @@ pub enum Listener {
 impl Listener {
     /// Its name in metrics and the log.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Intake => "intake",
             Self::Admin => "admin",
@@ -23,7 +23,7 @@ impl Listener {
 
 /// How connections are treated.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub(crate) struct Limits {
     pub listener: Listener,
     /// At the same time. A new one takes the place of one that can be spared; if there is none, it waits in the system's
     /// backlog.
@@ -39,17 +39,17 @@ pub struct Limits {
 /// The limits that are in force; clones are the same. Replaced ones hold for every connection from its next wait on: for the
 /// head of a request, for the next request, for a place.
 #[derive(Debug, Clone)]
-pub struct LimitsInForce(Arc<Mutex<Limits>>);
+pub(crate) struct LimitsInForce(Arc<Mutex<Limits>>);
 
 impl LimitsInForce {
     /// What is in force now.
     #[must_use]
-    pub fn now(&self) -> Limits {
+    pub(crate) fn now(&self) -> Limits {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts others in force.
-    pub fn replace(&self, limits: Limits) {
+    pub(crate) fn replace(&self, limits: Limits) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = limits;
     }
 }

@@ -15,7 +15,7 @@ mod server;
 mod tests;
 mod tls;
 
-pub use body::TrackedBody;
-pub use limits::{Limits, LimitsInForce, Listener};
-pub use server::{Authentic, serve};
-pub use tls::{Tls, acceptor};
+pub(crate) use body::TrackedBody;
+pub(crate) use limits::{Limits, LimitsInForce, Listener};
+pub(crate) use server::{Authentic, serve};
+pub(crate) use tls::{Tls, acceptor};

@@ -48,14 +48,14 @@ const BEAT: Duration = Duration::from_secs(1);
 
 /// An extension of an answer: the request was proved to be its sender's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Authentic;
+pub(crate) struct Authentic;
 
 /// Serves until the end is asked for and what was begun is answered, or the grace is over.
 ///
 /// TLS is spoken where `tls` is given. `beat` is called on every turn of the accepting loop, for the watchdog. A panic of
 /// `service` is answered 500. A connection ends with the first answer of 400 and above that is not
 /// [`Authentic`]. `limits` may be replaced meanwhile.
-pub async fn serve<F, R>(
+pub(crate) async fn serve<F, R>(
     listener: TcpListener,
     tls: Option<Tls>,
     limits: impl Into<LimitsInForce>,

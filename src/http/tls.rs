@@ -11,19 +11,19 @@ use tokio_rustls::TlsAcceptor;
 
 /// The certificate in force; clones share it.
 #[derive(Clone)]
-pub struct Tls {
+pub(crate) struct Tls {
     in_force: Arc<RwLock<TlsAcceptor>>,
 }
 
 impl Tls {
     /// Starts with this one.
     #[must_use]
-    pub fn new(acceptor: TlsAcceptor) -> Self {
+    pub(crate) fn new(acceptor: TlsAcceptor) -> Self {
         Self { in_force: Arc::new(RwLock::new(acceptor)) }
     }
 
     /// Puts another in its place; connections that are open keep theirs.
-    pub fn replace(&self, acceptor: TlsAcceptor) {
+    pub(crate) fn replace(&self, acceptor: TlsAcceptor) {
         *self.in_force.write().unwrap_or_else(PoisonError::into_inner) = acceptor;
     }
 
@@ -34,7 +34,7 @@ impl Tls {
 
 /// Why certificates and key do not make a TLS server.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TlsError {
+pub(crate) enum TlsError {
     /// No certificate in PEM is there.
     Certificate,
     /// No private key in PEM is there.
@@ -65,7 +65,7 @@ impl std::error::Error for TlsError {}
 ///
 /// # Errors
 /// A text is not PEM, or the certificate and its key do not fit.
-pub fn acceptor(
+pub(crate) fn acceptor(
     certificates: &str,
     key: &str,
     client_ca: Option<&str>,

@@ -15,7 +15,7 @@ use crate::source::{AnswerPolicy, HandshakeAnswer, Malformed, Reply};
 use crate::store::{Limit, Refusal};
 
 /// An answer of the intake.
-pub type Answer = Response<Full<Bytes>>;
+pub(crate) type Answer = Response<Full<Bytes>>;
 
 /// When a sender may come again after the store could not write, in seconds: a restart takes about as long.
 const RETRY_AFTER_UNAVAILABLE: u32 = 5;
@@ -28,7 +28,7 @@ const RETRY_AFTER_NO_SPACE: u32 = 30;
 
 /// What became of one part of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct EventStatus {
+pub(super) struct EventStatus {
     /// The event's id, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
@@ -38,7 +38,7 @@ pub struct EventStatus {
 /// The word for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Status {
+pub(super) enum Status {
     Accepted,
     Duplicate,
     Ignored,
@@ -46,7 +46,7 @@ pub enum Status {
 
 /// How a request ended.
 #[derive(Debug)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// Authentic, read, and stored where it was new.
     Handled(Vec<EventStatus>),
     /// The vendor only asked whether somebody is there.
@@ -95,7 +95,7 @@ impl Verdict {
 
 /// Words a verdict as HTTP.
 #[must_use]
-pub fn answer(verdict: Verdict, policy: &AnswerPolicy) -> Answer {
+pub(super) fn answer(verdict: Verdict, policy: &AnswerPolicy) -> Answer {
     let authentic = verdict.is_authentic();
     let mut answer = worded(verdict, policy);
     if authentic {

@@ -10,7 +10,7 @@ use crate::source::{
 use crate::store::{Acceptance, Delivery, Refusal, Store};
 
 /// One source: its secrets, its profile and its filter.
-pub trait Endpoint: Send + Sync + 'static {
+pub(crate) trait Endpoint: Send + Sync + 'static {
     /// The contact centre whose conversations it speaks of.
     fn contact_center(&self) -> &ContactCenter;
 
@@ -62,7 +62,7 @@ pub trait Endpoint: Send + Sync + 'static {
 }
 
 /// Where deliveries are kept.
-pub trait DeliveryStore: Send + Sync + 'static {
+pub(crate) trait DeliveryStore: Send + Sync + 'static {
     /// Stores a delivery as a whole, and returns when it is synced, duplicates too: what became of each item, in order.
     fn accept(
         &self,

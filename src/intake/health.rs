@@ -8,7 +8,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use super::Answer;
 
 /// The answer to a health check; none if the request is for another path. `takes` says whether webhooks can be stored.
-pub fn health<B>(request: &Request<B>, takes: impl FnOnce() -> bool) -> Option<Answer> {
+pub(crate) fn health<B>(request: &Request<B>, takes: impl FnOnce() -> bool) -> Option<Answer> {
     let path = request.uri().path();
     if path != "/livez" && path != "/readyz" {
         return None;

@@ -14,7 +14,7 @@ mod webhook;
 #[cfg(test)]
 mod tests;
 
-pub use answer::Answer;
-pub use health::health;
-pub use sources::Sources;
-pub use webhook::{BodyLimits, Webhooks};
+pub(crate) use answer::Answer;
+pub(crate) use health::health;
+pub(crate) use sources::Sources;
+pub(crate) use webhook::{BodyLimits, Webhooks};

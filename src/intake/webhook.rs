@@ -47,7 +47,7 @@ fn verifying() -> LineLimits {
 
 /// How much of a request is taken, and how long it may take to come.
 #[derive(Debug, Clone, Copy)]
-pub struct BodyLimits {
+pub(crate) struct BodyLimits {
     /// In bytes.
     pub max: usize,
     /// From the end of the head to the end of the body.
@@ -55,7 +55,7 @@ pub struct BodyLimits {
 }
 
 /// Takes webhook requests; shared by all connections.
-pub struct Webhooks<D, L> {
+pub(crate) struct Webhooks<D, L> {
     sources: Sources<D>,
     store: L,
     limits: RwLock<BodyLimits>,
@@ -73,7 +73,7 @@ struct Arrival<D> {
 
 impl<D: Endpoint, L: DeliveryStore> Webhooks<D, L> {
     /// Takes requests for these sources and keeps what they say in `store`.
-    pub fn new(sources: Sources<D>, store: L, limits: BodyLimits) -> Self {
+    pub(crate) fn new(sources: Sources<D>, store: L, limits: BodyLimits) -> Self {
         let (verifying, reading) = (Line::new(verifying()), Line::new(READING));
         Self {
             sources,
@@ -86,12 +86,12 @@ impl<D: Endpoint, L: DeliveryStore> Webhooks<D, L> {
     }
 
     /// Takes other limits for the requests that come from now on.
-    pub fn set_limits(&self, limits: BodyLimits) {
+    pub(crate) fn set_limits(&self, limits: BodyLimits) {
         *self.limits.write().unwrap_or_else(PoisonError::into_inner) = limits;
     }
 
     /// Answers one request. Once the body has come, it is carried out to the end even if the vendor hangs up.
-    pub async fn take<B>(self: Arc<Self>, request: HttpRequest<B>) -> Answer
+    pub(crate) async fn take<B>(self: Arc<Self>, request: HttpRequest<B>) -> Answer
     where
         B: Body<Data = Bytes>,
         B::Error: std::error::Error + Send + Sync + 'static,

@@ -8,7 +8,7 @@ use crate::routing::Directory;
 
 /// How many rows of one table are new, gone or different.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Change {
+pub(crate) struct Change {
     pub added: usize,
     pub removed: usize,
     pub changed: usize,
@@ -29,7 +29,7 @@ impl fmt::Display for Change {
 
 /// What one directory has that another has not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Difference {
+pub(crate) struct Difference {
     pub queues: Change,
     pub agents: Change,
     pub reject_reasons: Change,
@@ -37,7 +37,7 @@ pub struct Difference {
 
 /// Compares two directories row by row.
 #[must_use]
-pub fn diff(old: &Directory, new: &Directory) -> Difference {
+pub(crate) fn diff(old: &Directory, new: &Directory) -> Difference {
     let queues = |of: &Directory| -> HashMap<_, _> {
         of.external_ids()
             .map(|(queue, channel, id)| ((queue.clone(), channel.cloned()), id.clone()))

@@ -4,11 +4,11 @@
 
 mod difference;
 #[cfg(any(test, fuzzing))]
-pub mod fuzzing;
+pub(crate) mod fuzzing;
 mod table;
 
-pub use difference::{Change, diff};
-pub use table::load;
+pub(crate) use difference::{Change, diff};
+pub(crate) use table::load;
 
 #[cfg(doc)]
 use crate::routing::Directory;

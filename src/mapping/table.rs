@@ -21,7 +21,7 @@ use crate::text_file::without_mark;
 ///
 /// # Errors
 /// Lists every problem of all three tables.
-pub fn load(
+pub(crate) fn load(
     directory: &Path,
     contact_center: &str,
     pass_through: bool,

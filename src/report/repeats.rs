@@ -27,7 +27,7 @@ const OTHERS: &str = "";
 /// Caps lines that come again and again: one a cause in ten seconds, which then says how many it stands for, and 30 a minute
 /// for each source.
 #[derive(Debug, Default)]
-pub struct Repeats {
+pub(crate) struct Repeats {
     groups: Mutex<HashMap<String, Group>>,
 }
 
@@ -52,7 +52,7 @@ impl Repeats {
     /// Whether the cause may be said now, and how often it came unsaid since it was said last, if it did. For causes that
     /// the program itself knows.
     #[must_use]
-    pub fn may_say(&self, cause: &str, now: UnixMillis) -> Option<Option<u64>> {
+    pub(crate) fn may_say(&self, cause: &str, now: UnixMillis) -> Option<Option<u64>> {
         let mut groups = self.groups();
         groups.entry(String::new()).or_default().may_say(cause, now, usize::MAX)
     }
@@ -60,7 +60,12 @@ impl Repeats {
     /// The same for a source, which may name as many causes as it likes: it has its share of lines, and what is held back
     /// is counted.
     #[must_use]
-    pub fn may_say_of(&self, source: &str, cause: &str, now: UnixMillis) -> Option<Option<u64>> {
+    pub(crate) fn may_say_of(
+        &self,
+        source: &str,
+        cause: &str,
+        now: UnixMillis,
+    ) -> Option<Option<u64>> {
         let mut groups = self.groups();
         let said = match groups.get_mut(source) {
             Some(group) => group.may_say(cause, now, LINES),
@@ -75,7 +80,7 @@ impl Repeats {
 
     /// Forgets everything once no cause has come for ten seconds; how often all came in all.
     #[must_use]
-    pub fn healed(&self, now: UnixMillis) -> Option<u64> {
+    pub(crate) fn healed(&self, now: UnixMillis) -> Option<u64> {
         let mut groups = self.groups();
         let mut all = groups.values().flat_map(|group| group.causes.values());
         if all.any(|capped| is_within(capped.came_at, now, PAUSE)) {

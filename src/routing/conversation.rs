@@ -25,7 +25,7 @@ impl fmt::Display for LaneKey {
 
 /// What the bridge remembers of one conversation, or of several that work on the same document.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Conversation {
+pub(crate) struct Conversation {
     pub document: Option<DocumentRef>,
     pub last_queue: Option<VendorQueueId>,
     pub channel: Option<Channel>,
@@ -85,7 +85,7 @@ pub enum ItemState {
 
 /// A consult that was begun and not ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OpenConsult {
+pub(crate) struct OpenConsult {
     pub document: DocumentRef,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversation: Option<ConversationId>,
@@ -124,10 +124,10 @@ pub enum Urgency {
 
 impl Conversation {
     /// How many work items are remembered.
-    pub const WORK_ITEMS: usize = 16;
+    pub(crate) const WORK_ITEMS: usize = 16;
 
     /// Takes in what is known of another conversation that turned out to work on the same document.
-    pub fn absorb(&mut self, other: Self) {
+    pub(crate) fn absorb(&mut self, other: Self) {
         fn bounded<T>(ours: &mut Vec<T>, theirs: Vec<T>, most: usize) {
             let ours_were = std::mem::replace(ours, theirs);
             ours.extend(ours_were);
@@ -163,20 +163,20 @@ impl Conversation {
     }
 
     /// The entries, in order of arrival.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().map(AsRef::as_ref)
     }
 
     /// The entry of that id, while it is not settled.
     #[must_use]
-    pub fn entry(&self, id: EntryId) -> Option<&Entry> {
+    pub(crate) fn entry(&self, id: EntryId) -> Option<&Entry> {
         self.entries().find(|entry| entry.id == id)
     }
 
     /// What to look at next: the head of the lane, one that stepped aside before it, or one behind it whose deadline
     /// has come; of two at one moment the earlier event. None while a call is in flight, or if nothing is owed.
     #[must_use]
-    pub fn next_due(&self) -> Option<Due> {
+    pub(crate) fn next_due(&self) -> Option<Due> {
         if self.is_calling() {
             return None;
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Reads a whole number and its unit: `250ms`, `10s`, `10m`, `72h`, `3d`. None for everything else.
 #[must_use]
-pub fn parse(text: &str) -> Option<Duration> {
+pub(crate) fn parse(text: &str) -> Option<Duration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (count, unit) = text.split_at(digits);
     let count: u64 = count.parse().ok()?;

@@ -15,22 +15,28 @@ use super::{
 /// [`EventJson`](super::EventJson).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoutingEvent {
+    /// The sender's id of the event, unique within its source.
     pub id: EventId,
+    /// The contact centre's id of the call or chat.
     pub conversation: ConversationId,
+    /// One agent's part of the conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub segment: Option<SegmentId>,
     /// When it happened, on the vendor's clock.
     pub occurred_at: UnixMillis,
+    /// The ServiceNow record that is routed; without it the conversation's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub document: Option<DocumentRef>,
     /// The queue that the conversation is in; every kind may bring it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub queue: Option<VendorQueueId>,
+    /// The service channel; without it the queue's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel: Option<Channel>,
     /// How the vendor rings and hands over, as its profile says.
     #[serde(default, skip_serializing_if = "Style::is_default")]
     pub style: Style,
+    /// What happened.
     pub action: Action,
 }
 

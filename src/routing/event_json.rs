@@ -37,34 +37,49 @@ impl std::error::Error for EventError {}
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct EventJson {
+    /// The sender's id of the event.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text")]
     pub id: Option<String>,
+    /// A [`Kind`]: `offer`, `transfer`, `assign`, `accept` …
     #[serde(skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
+    /// The contact centre's id of the call or chat.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text")]
     pub conversation: Option<String>,
+    /// One agent's part of the conversation.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text")]
     pub segment: Option<String>,
+    /// When it happened, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub occurred_at: Option<String>,
+    /// The ServiceNow record that is routed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub document: Option<DocumentJson>,
+    /// The vendor's queue id.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text")]
     pub queue: Option<String>,
+    /// The service channel.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text")]
     pub channel: Option<String>,
+    /// The vendor's agent id.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text")]
     pub agent: Option<String>,
+    /// How long the agent is rung, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<i64>,
+    /// Ties the work item to the agent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub assignment: Option<AssignmentWish>,
+    /// How it is handed on.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub transfer: Option<TransferJson>,
+    /// `sys_id` of the work item, where the sender knows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub work_item: Option<String>,
+    /// Why it was declined or ended.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text")]
     pub reason: Option<String>,
+    /// Whether the second agent keeps the work item when a consult ends.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hand_over: Option<bool>,
     /// How the vendor rings and hands over; its profile says it.

@@ -32,7 +32,7 @@ pub struct Leg {
 
 /// An event that put work before one agent on one leg.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recent {
+pub(crate) struct Recent {
     pub event: EventId,
     pub conversation: ConversationId,
     pub kind: Kind,
@@ -88,9 +88,9 @@ pub(super) fn same_leg(
 
 impl Conversation {
     /// How many legs are remembered.
-    pub const LEGS: usize = 32;
+    pub(crate) const LEGS: usize = 32;
     /// How many events are remembered that the next may repeat.
-    pub const RECENT: usize = 16;
+    pub(crate) const RECENT: usize = 16;
 
     /// The newest leg of that name.
     pub(super) fn leg(&self, event: &RoutingEvent) -> Option<&Leg> {

@@ -8,7 +8,7 @@ mod clock_offset;
 mod conversation;
 mod decide;
 mod directory;
-pub mod duration;
+pub(crate) mod duration;
 mod event;
 mod event_json;
 mod id;
@@ -21,30 +21,33 @@ mod tests;
 mod text;
 mod waited;
 
-pub use call::{
+pub(crate) use call::{
     Assignment, AwaCall, AwaReply, CallKind, CallOptions, DisplayOption, LookUp, OfferWindow,
     RejectReason, TransferTarget, Wait,
 };
-pub use clock_offset::ClockOffset;
-pub use conversation::{Conversation, Due, ItemState, LaneKey, OpenConsult, Urgency, WorkItem};
-pub use decide::{Decision, Effect, Input, MAX_AHEAD, decide};
-pub use directory::{Directory, QueueRow, ReasonRow, TableCounts};
-pub use event::{
-    Action, AssignmentWish, HandOver, Kind, Rings, RoutingEvent, Style, TransferKind, VendorTarget,
+pub(crate) use clock_offset::ClockOffset;
+pub(crate) use conversation::WorkItem;
+pub(crate) use conversation::{Conversation, Due, ItemState, LaneKey, OpenConsult, Urgency};
+pub(crate) use decide::{Decision, Effect, Input, MAX_AHEAD, decide};
+pub(crate) use directory::{Directory, QueueRow, ReasonRow, TableCounts};
+pub use event::RoutingEvent;
+pub(crate) use event::{
+    Action, AssignmentWish, HandOver, Kind, Rings, Style, TransferKind, VendorTarget,
 };
-pub use event_json::{DocumentJson, EventJson};
-pub use id::{
-    Channel, ContactCenter, ConversationId, DocumentRef, EventId, ExternalId, IdError, SegmentId,
-    SysId, TableName, UnixMillis, VendorAgentId, VendorQueueId,
+pub(crate) use event_json::DocumentJson;
+pub use event_json::EventJson;
+pub(crate) use id::{
+    Channel, ConversationId, EventId, ExternalId, IdError, SegmentId, VendorAgentId, VendorQueueId,
 };
-pub use leg::{Leg, Recent};
-pub use outbox::{
+pub use id::{ContactCenter, DocumentRef, SysId, TableName, UnixMillis};
+pub(crate) use leg::{Leg, Recent};
+pub(crate) use outbox::{
     Answer, Answered, Attempt, Brought, ClaimId, Ended, Entry, EntryId, Missing, Outcome, Pause,
     PauseCause, Reason, Stage, Step, Story,
 };
-pub use record::{
-    CallRecord, ConversationRecord, EarlierRecord, EventRecord, LegRecord, Page, State,
-};
-pub use rules::{Doubt, OfferDefaults, Replace, Rules, WithdrawAction};
-pub use text::{ForeignText, is_hidden, shortened, visible, visible_line};
-pub use waited::Waited;
+pub(crate) use record::{CallRecord, ConversationRecord, EarlierRecord, LegRecord, Page};
+pub use record::{EventRecord, State};
+pub(crate) use rules::{Doubt, Replace, WithdrawAction};
+pub use rules::{OfferDefaults, Rules};
+pub(crate) use text::{ForeignText, is_hidden, shortened, visible, visible_line};
+pub(crate) use waited::Waited;

@@ -23,7 +23,7 @@ pub struct ClaimId(pub u64);
 
 /// An event that is stored and not settled.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
+pub(crate) struct Entry {
     pub id: EntryId,
     pub event: RoutingEvent,
     pub received_at: UnixMillis,
@@ -39,7 +39,7 @@ pub struct Entry {
 
 /// The end of an event whose entry stays for a while.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ended {
+pub(crate) struct Ended {
     pub outcome: Outcome,
     pub reason: Reason,
     pub at: UnixMillis,
@@ -48,7 +48,7 @@ pub struct Ended {
 /// What one call of an entry is for. Fixed when the call is sent, so that a call in doubt is looked up as what it was.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
-pub enum Step {
+pub(crate) enum Step {
     /// What the event asks for by itself.
     Own,
     /// The reject, with the default reason, of a card that is pending with an agent.
@@ -80,7 +80,7 @@ pub enum Step {
 /// Where an unsettled entry stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "stage", rename_all = "snake_case")]
-pub enum Stage {
+pub(crate) enum Stage {
     /// Waits for its turn or its next try; blocks what came after it.
     Waiting,
     /// Waits for something that the conversation does not know yet; lets others pass.
@@ -98,7 +98,7 @@ pub enum Stage {
 impl Stage {
     /// Whether a call or a look-up is in flight.
     #[must_use]
-    pub const fn is_in_flight(&self) -> bool {
+    pub(crate) const fn is_in_flight(&self) -> bool {
         match self {
             Self::Sending | Self::LookingUp => true,
             Self::Waiting | Self::Held | Self::Parked { .. } | Self::InDoubt => false,
@@ -107,7 +107,7 @@ impl Stage {
 
     /// Whether what came later may pass.
     #[must_use]
-    pub const fn is_deferred(&self) -> bool {
+    pub(crate) const fn is_deferred(&self) -> bool {
         match self {
             Self::Held | Self::Parked { .. } => true,
             Self::Waiting | Self::Sending | Self::InDoubt | Self::LookingUp => false,
@@ -117,7 +117,7 @@ impl Stage {
 
 /// What an entry has been through; kept for good with the event.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Story {
+pub(crate) struct Story {
     /// Calls sent, look-ups not counted.
     #[serde(default)]
     pub attempts: u32,
@@ -176,29 +176,29 @@ pub struct Story {
 
 impl Story {
     /// How many calls are kept word for word.
-    pub const KEPT: usize = 12;
+    pub(crate) const KEPT: usize = 12;
 
     /// What the last answer was taken to mean.
     #[must_use]
-    pub fn last_meaning(&self) -> &str {
+    pub(crate) fn last_meaning(&self) -> &str {
         self.calls.last().and_then(|call| call.meaning.as_deref()).unwrap_or("no_answer")
     }
 
     /// What the answer to the last call, look-ups aside, was taken to mean; none where there was no answer to take.
     #[must_use]
-    pub fn last_call_meaning(&self) -> Option<&str> {
+    pub(crate) fn last_call_meaning(&self) -> Option<&str> {
         self.meanings().next_back().flatten()
     }
 
     /// How many of the calls that are kept were answered so.
     #[must_use]
-    pub fn answered_so(&self, meaning: &str) -> usize {
+    pub(crate) fn answered_so(&self, meaning: &str) -> usize {
         self.meanings().filter(|answer| *answer == Some(meaning)).count()
     }
 
     /// Whether a call that is kept may have been carried out without our being told.
     #[must_use]
-    pub fn was_in_doubt(&self) -> bool {
+    pub(crate) fn was_in_doubt(&self) -> bool {
         self.meanings().any(|answer| matches!(answer, None | Some("in_doubt" | "not_servicenow")))
     }
 
@@ -208,7 +208,7 @@ impl Story {
     }
 
     /// Adds a call, forgetting the oldest past [`Story::KEPT`].
-    pub fn record(&mut self, attempt: Attempt) {
+    pub(crate) fn record(&mut self, attempt: Attempt) {
         if self.calls.len() == Self::KEPT {
             self.calls.remove(0);
         }
@@ -224,7 +224,7 @@ const fn is_zero(count: &u32) -> bool {
 /// What a conversation knows, as far as an event does not say it itself. Fixed when a call is first sent: what comes to
 /// be known later must not change what is looked up or repeated.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Brought {
+pub(crate) struct Brought {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub document: Option<DocumentRef>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -236,7 +236,7 @@ pub struct Brought {
 
 /// Why an entry was told to wait, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Pause {
+pub(crate) struct Pause {
     pub cause: PauseCause,
     pub ms: u64,
 }
@@ -244,7 +244,7 @@ pub struct Pause {
 /// What a pause is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum PauseCause {
+pub(crate) enum PauseCause {
     BackOff,
     RetryAfter,
 }

@@ -11,12 +11,19 @@ use super::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
+    /// Accepted, not carried out yet.
     Pending,
+    /// Waits for a row of the mapping tables.
     Parked,
+    /// ServiceNow has taken it.
     Delivered,
+    /// Its time was over before ServiceNow took it.
     Expired,
+    /// A later event of its conversation made it needless.
     Superseded,
+    /// A dead letter: it needs attention.
     Dead,
+    /// An operator took it back.
     Discarded,
 }
 
@@ -68,10 +75,15 @@ impl From<Outcome> for State {
 /// One event with all that is known of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct EventRecord {
+    /// The source's name in the configuration.
     pub source: String,
+    /// The sender's id, or one made of the body's hash.
     pub id: String,
+    /// What it asks for; none where the request was not understood.
     pub kind: Option<String>,
+    /// The contact centre's id of the call or chat.
     pub conversation: Option<String>,
+    /// Where it stands.
     pub state: State,
     /// A word to filter by: why it ended as it did, or waits.
     pub reason: Option<String>,
@@ -79,11 +91,15 @@ pub struct EventRecord {
     pub detail: Option<String>,
     /// Calls sent.
     pub attempts: u32,
+    /// When its webhook came in.
     #[serde(serialize_with = "rfc3339")]
     pub received_at: UnixMillis,
+    /// When it ended.
     #[serde(serialize_with = "rfc3339_or_null")]
     pub settled_at: Option<UnixMillis>,
+    /// The work item that it made or changed.
     pub work_item: Option<SysId>,
+    /// ServiceNow's last answer.
     pub last_answer: Option<Answer>,
     /// Whose tables and conversations it goes by.
     pub contact_center: ContactCenter,

@@ -11,6 +11,7 @@ use super::{
 pub struct Rules {
     /// The tables of the conversation's contact centre.
     pub directory: std::sync::Arc<Directory>,
+    /// What an offer has where the event does not say it.
     pub offer: OfferDefaults,
     /// For events without a deadline of their own, in milliseconds from their receipt.
     pub give_up_after: u64,
@@ -25,6 +26,7 @@ pub struct Rules {
     pub request_timeout: u64,
     /// What to do with a call in doubt that may not be looked up.
     pub doubt: Doubt,
+    /// What takes a card back when the call has gone.
     pub withdraw: WithdrawAction,
     /// Ends an open consult when the conversation is withdrawn.
     pub withdraw_ends_consult: bool,
@@ -45,10 +47,15 @@ impl Rules {
 /// The `[offer]` section.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OfferDefaults {
+    /// How long a card stays, in seconds.
     pub timeout_seconds: u32,
+    /// Whether the agent may decline it.
     pub allowed_to_decline: bool,
+    /// Whether AWA may route it on after a decline.
     pub enable_auto_assign: bool,
+    /// How the inbox shows it.
     pub display_option: DisplayOption,
+    /// The presence that an agent gets who let it time out.
     pub after_timeout_presence: Option<SysId>,
     /// What a ring means while another agent has accepted and is still there; a profile may say otherwise.
     pub hand_over: HandOver,

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// How many characters are kept of a text that has no format of its own.
-pub const MAX_CHARS: usize = 256;
+pub(super) const MAX_CHARS: usize = 256;
 
 /// Whether a character is none to be seen, but changes how others are shown: a control character, a separator of lines, a
 /// mark that changes the direction.
 #[must_use]
-pub const fn is_hidden(c: char) -> bool {
+pub(crate) const fn is_hidden(c: char) -> bool {
     matches!(
         c,
         '\0'..='\u{1f}'
@@ -75,13 +75,13 @@ impl<'de> Deserialize<'de> for ForeignText {
 
 /// A text of several lines with hidden characters written `\u001b`, as in JSON; line feeds and tabs stay.
 #[must_use]
-pub fn visible(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     escaped(text, |c| is_hidden(c) && !matches!(c, '\n' | '\t'))
 }
 
 /// The same of a text that has to stay on its line.
 #[must_use]
-pub fn visible_line(text: &str) -> Cow<'_, str> {
+pub(crate) fn visible_line(text: &str) -> Cow<'_, str> {
     escaped(text, is_hidden)
 }
 
@@ -103,7 +103,7 @@ fn escaped(text: &str, hidden: impl Fn(char) -> bool) -> Cow<'_, str> {
 
 /// At most `limit` characters of a sender's text, what cannot be printed escaped, fit for a message.
 #[must_use]
-pub fn shortened(text: &str, limit: usize) -> String {
+pub(crate) fn shortened(text: &str, limit: usize) -> String {
     let mut short = String::new();
     for letter in text.chars().take(limit) {
         match letter {

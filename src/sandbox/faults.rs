@@ -48,7 +48,9 @@ impl Fault {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Match {
+    /// Only requests for this API.
     pub endpoint: Option<Endpoint>,
+    /// Only paths that begin so.
     pub path_prefix: Option<String>,
     /// A text that the raw body holds.
     pub body_contains: Option<String>,
@@ -66,16 +68,25 @@ pub struct Match {
 pub enum Misbehaviour {
     /// Answers that, without effect.
     Status {
+        /// The HTTP status.
         status: u16,
+        /// The JSON body.
         #[serde(default)]
         body: Value,
+        /// Headers, name and value.
         #[serde(default)]
         headers: Vec<(String, String)>,
     },
     /// Waits, then goes on as usual.
-    Delay { ms: u64 },
+    Delay {
+        /// Milliseconds.
+        ms: u64,
+    },
     /// Takes effect, then waits before answering.
-    DelayAfterEffect { ms: u64 },
+    DelayAfterEffect {
+        /// Milliseconds.
+        ms: u64,
+    },
     /// Never answers and never takes effect.
     Hang,
     /// Resets the connection (RST) without effect.
@@ -87,20 +98,30 @@ pub enum Misbehaviour {
     /// Takes effect, then never answers.
     HangAfterEffect,
     /// Answers an HTML page, such as a login page, without effect.
-    Html { status: u16 },
+    Html {
+        /// The HTTP status.
+        status: u16,
+    },
     /// Answers 302 to that address, without effect.
-    Redirect { to: String },
+    Redirect {
+        /// The `Location`.
+        to: String,
+    },
     /// Takes effect and answers its status without a body.
     EmptyBody,
     /// Takes effect and breaks off in the middle of the answer's body.
     CutBody,
     /// Answers 429; with a time it is a rate limit rule's, without it an overloaded node's.
     TooManyRequests {
+        /// `Retry-After`, in seconds.
         #[serde(default)]
         retry_after: Option<u64>,
     },
     /// Answers 200 with `success` false, without effect.
-    SuccessFalse { message: String },
+    SuccessFalse {
+        /// `result.message`.
+        message: String,
+    },
 }
 
 impl Misbehaviour {

@@ -8,7 +8,7 @@ mod faults;
 mod port;
 mod server;
 mod switches;
-pub mod world;
+pub(crate) mod world;
 
 pub use faults::{Fault, Match, Misbehaviour};
 pub use port::lasting_port;

@@ -253,6 +253,7 @@ impl CanceledSpelling {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TableReads {
+    /// They are answered.
     #[default]
     Allowed,
     /// 403 "Insufficient rights to query records".

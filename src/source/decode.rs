@@ -23,7 +23,7 @@ pub(super) use reader::Reader;
 /// How a body is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Decode {
+pub(super) enum Decode {
     /// One JSON value.
     Json,
     /// `application/x-www-form-urlencoded`; every value is a string.

@@ -25,7 +25,7 @@ use crate::text_file;
 
 /// One file of `flows/`.
 #[derive(Debug, Clone)]
-pub struct Flow {
+pub(crate) struct Flow {
     pub file: PathBuf,
     pub description: String,
     /// The name of the source that its requests are for.
@@ -42,7 +42,7 @@ pub struct Flow {
 
 /// One step: a request, something that an agent does in ServiceNow, or both.
 #[derive(Debug, Clone)]
-pub struct Step {
+pub(crate) struct Step {
     /// From the start of the flow, in milliseconds.
     pub at: u64,
     /// The profile that reads the request, where it is not the flow's own.
@@ -54,7 +54,7 @@ pub struct Step {
 /// What happens in ServiceNow without the vendor.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Also {
+pub(crate) enum Also {
     /// The agent takes the card that is pending.
     AgentAccepts(VendorAgentId),
     /// The agent declines it.
@@ -66,7 +66,7 @@ pub enum Also {
 /// What has to be there when the flow has come to rest.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Expected {
+pub(crate) struct Expected {
     /// All work items that an agent has, and no other.
     pub cards: Vec<Card>,
     /// The states of events, by id; of events that are not named nothing is expected.
@@ -80,7 +80,7 @@ pub struct Expected {
 /// A work item that an agent has.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Card {
+pub(crate) struct Card {
     pub document: SysId,
     pub agent: VendorAgentId,
     pub state: CardState,
@@ -89,7 +89,7 @@ pub struct Card {
 /// Where an agent's work item stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum CardState {
+pub(crate) enum CardState {
     PendingAccept,
     Accepted,
 }
@@ -97,7 +97,7 @@ pub enum CardState {
 impl CardState {
     /// ServiceNow's word.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::PendingAccept => "pending_accept",
             Self::Accepted => "accepted",
@@ -161,7 +161,7 @@ fn steps<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<StepJson>, D:
 ///
 /// # Errors
 /// Lists every file that is no flow.
-pub fn load(profile_folder: &Path) -> Result<Vec<Flow>, Vec<Problem>> {
+pub(crate) fn load(profile_folder: &Path) -> Result<Vec<Flow>, Vec<Problem>> {
     let Ok(entries) = fs::read_dir(profile_folder.join("flows")) else { return Ok(Vec::new()) };
     let mut files: Vec<PathBuf> =
         entries.filter_map(Result::ok).map(|entry| entry.path()).collect();
@@ -183,7 +183,7 @@ pub fn load(profile_folder: &Path) -> Result<Vec<Flow>, Vec<Problem>> {
 ///
 /// # Errors
 /// Says what is wrong, with the line.
-pub fn parse(file: &Path, text: &str) -> Result<Flow, Problem> {
+pub(crate) fn parse(file: &Path, text: &str) -> Result<Flow, Problem> {
     let json: FlowJson = serde_json::from_str(text).map_err(|error| {
         let account = in_plain_words(&error.to_string(), "an object");
         Problem::at_line(file, error.line() as u64, account)
@@ -208,7 +208,7 @@ pub fn parse(file: &Path, text: &str) -> Result<Flow, Problem> {
 
 /// Whether a JSON value is meant as a flow: it has steps.
 #[must_use]
-pub fn is_flow(value: &Value) -> bool {
+pub(crate) fn is_flow(value: &Value) -> bool {
     value.get("description").is_some_and(Value::is_string)
         && value.get("steps").is_some_and(Value::is_array)
 }
@@ -230,7 +230,7 @@ impl Step {
     /// The request as the vendor would send it to `path` at that moment, unsigned; none where nothing comes from the
     /// vendor.
     #[must_use]
-    pub fn request(
+    pub(crate) fn request(
         &self,
         profile: &Profile,
         path: &str,

@@ -11,22 +11,25 @@ mod endpoint;
 mod filter;
 #[cfg(test)]
 mod fixture;
-pub mod flows;
+pub(crate) mod flows;
 #[cfg(any(test, fuzzing))]
-pub mod fuzzing;
+pub(crate) mod fuzzing;
 mod handshake;
 mod profile;
 mod reading;
 mod request;
-pub mod samples;
+pub(crate) mod samples;
 mod template;
 mod verify;
 
-pub use answer::{AnswerPolicy, Reply};
-pub use decode::Malformed;
-pub use endpoint::{Source, SourceSpec};
-pub use handshake::HandshakeAnswer;
-pub use profile::{Profile, load_profiles};
-pub use reading::{Inspected, Reading};
+pub(crate) use answer::{AnswerPolicy, Reply};
+pub(crate) use decode::Malformed;
+pub use endpoint::Source;
+pub(crate) use endpoint::SourceSpec;
+pub(crate) use handshake::HandshakeAnswer;
+pub(crate) use profile::Profile;
+pub use profile::load_profiles;
+pub(crate) use reading::Inspected;
+pub use reading::Reading;
 pub use request::Request;
-pub use verify::Unverified;
+pub(crate) use verify::Unverified;

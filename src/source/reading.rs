@@ -34,7 +34,12 @@ pub enum Reading {
         problem: String,
     },
     /// The profile passes it over on purpose.
-    Ignored { id: Option<String>, why: String },
+    Ignored {
+        /// The sender's id, if there is one.
+        id: Option<String>,
+        /// Why, as the filter says it.
+        why: String,
+    },
     /// The profile does not know it.
     Unknown {
         /// At most 40 characters of the sender's text.

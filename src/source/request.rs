@@ -11,11 +11,15 @@ use crate::routing::UnixMillis;
 /// A request of a vendor, its body complete.
 #[derive(Clone, Default)]
 pub struct Request {
+    /// The HTTP method.
     pub method: Method,
     /// As on the wire, such as `/webhooks/demo?x=1`.
     pub path_and_query: String,
+    /// All headers as they came.
     pub headers: HeaderMap,
+    /// The body's bytes as they came.
     pub body: Bytes,
+    /// When the request came in.
     pub received_at: UnixMillis,
 }
 

@@ -90,7 +90,7 @@ fn read(file: &Path) -> Result<Sample, Problem> {
 ///
 /// # Errors
 /// Says what is wrong, with the line.
-pub fn parse(file: &Path, text: &str) -> Result<Sample, Problem> {
+pub(crate) fn parse(file: &Path, text: &str) -> Result<Sample, Problem> {
     let json: SampleJson = serde_json::from_str(text).map_err(|error| {
         let account = in_plain_words(&error.to_string(), "an object");
         Problem::at_line(file, error.line() as u64, account)
@@ -113,7 +113,7 @@ pub fn parse(file: &Path, text: &str) -> Result<Sample, Problem> {
 
 /// Whether a JSON value is meant as a sample: a description, and a body or what is to come of it.
 #[must_use]
-pub fn is_sample(value: &Value) -> bool {
+pub(crate) fn is_sample(value: &Value) -> bool {
     let has = |key: &str| value.get(key).is_some();
     let only_keys = || {
         let keys = ["description", "headers", "method", "query", "body", "options"];
@@ -209,7 +209,7 @@ pub fn unsigned_source(
 ///
 /// # Errors
 /// The options are not the profile's.
-pub fn unsigned(
+pub(crate) fn unsigned(
     profile: &Arc<Profile>,
     name: &str,
     options: &Map<String, Value>,

@@ -9,7 +9,7 @@ mod changes;
 mod direct;
 mod embedded;
 #[cfg(any(test, fuzzing))]
-pub mod fuzzing;
+pub(crate) mod fuzzing;
 mod group;
 mod hashes;
 mod index;
@@ -31,19 +31,20 @@ use std::thread::JoinHandle;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
-pub use self::agenda::Agenda;
-pub use self::direct::{DirectDispatch, SendSlot};
+pub(crate) use self::agenda::Agenda;
+pub(crate) use self::direct::{DirectDispatch, SendSlot};
 use self::embedded::Retention;
-pub use self::open_error::OpenError;
-pub use self::record::Filter;
-pub use self::request::{
-    Acceptance, Claim, Counts, Delivery, DiscardAnswer, EventMeta, Failed, Health, Item, Limit,
-    Refusal, ReplayAnswer, Settled, Transition,
+pub(crate) use self::open_error::OpenError;
+pub(crate) use self::record::Filter;
+pub(crate) use self::request::{
+    Acceptance, Claim, Counts, DiscardAnswer, EventMeta, Failed, Health, Limit, Refusal,
+    ReplayAnswer, Settled, Transition,
 };
 use self::request::{Answer, Question, Replied, Wish};
+pub use self::request::{Delivery, Item};
 pub use self::settings::{Limits, Settings};
 use self::shared::Shared;
-pub use self::space::Space;
+pub(crate) use self::space::Space;
 use self::space::SpaceWatch;
 use self::writer::{Outside, Queued, Writer};
 use crate::routing::{

@@ -87,11 +87,15 @@ pub(super) struct Wish {
 /// One authentic request of a vendor: stored as a whole or not at all.
 #[derive(Debug)]
 pub struct Delivery {
+    /// The source's name in the configuration.
     pub source: Arc<str>,
+    /// Whose tables and conversations it goes by.
     pub contact_center: ContactCenter,
+    /// When the request came in.
     pub received_at: UnixMillis,
     /// The vendor's body as it came; not kept where there is none. Erased after the body retention.
     pub body: Option<Bytes>,
+    /// What the request tells, in its order.
     pub items: Vec<Item>,
     /// What the signature covers, where the same signed bytes can be read as other events: a second delivery with the same
     /// one is a duplicate as a whole.
@@ -101,12 +105,17 @@ pub struct Delivery {
 /// One event of a delivery.
 #[derive(Debug)]
 pub enum Item {
+    /// A routing event.
     Event(Box<RoutingEvent>),
     /// Something that the profile could not read: kept as a dead letter with the reason `unreadable`.
     Unreadable {
+        /// The sender's id, or one made of the body's hash.
         id: String,
+        /// What it seems to ask for.
         kind: Option<String>,
+        /// The conversation that it seems to be of.
         conversation: Option<String>,
+        /// What is wrong with it, as a sentence.
         problem: String,
     },
 }

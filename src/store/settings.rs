@@ -25,6 +25,7 @@ pub struct Settings {
     pub retention_ms: u64,
     /// How long the vendor's bodies of settled events are kept, in milliseconds from their receipt.
     pub body_retention_ms: u64,
+    /// How much may be pending.
     pub limits: Limits,
     /// A commit that takes longer fails the store.
     pub commit_timeout: Duration,

@@ -13,8 +13,8 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-pub mod sockets;
-pub mod watchdog;
+pub(crate) mod sockets;
+pub(crate) mod watchdog;
 
 #[cfg(test)]
 mod tests;
@@ -27,7 +27,7 @@ const SEND_LIMIT: Duration = Duration::from_secs(1);
 
 /// The line to systemd's notify socket; silent where there is none. Clones speak on the same line.
 #[derive(Debug, Clone)]
-pub struct Notifier {
+pub(crate) struct Notifier {
     line: Option<Arc<Line>>,
 }
 
@@ -48,7 +48,7 @@ struct Spoken {
 impl Notifier {
     /// Speaks to `$NOTIFY_SOCKET`; silent without one. An address that cannot be used is logged and then silent too.
     #[must_use]
-    pub fn from_environment() -> Self {
+    pub(crate) fn from_environment() -> Self {
         let Some(address) = std::env::var_os("NOTIFY_SOCKET") else { return Self::silent() };
         Self::to(&address).unwrap_or_else(|error| {
             tracing::warn!(
@@ -61,7 +61,7 @@ impl Notifier {
 
     /// Speaks to nobody.
     #[must_use]
-    pub const fn silent() -> Self {
+    pub(crate) const fn silent() -> Self {
         Self { line: None }
     }
 
@@ -69,7 +69,7 @@ impl Notifier {
     ///
     /// # Errors
     /// The address is no socket address, or no socket can be made. Nobody needs to listen there yet.
-    pub fn to(address: &OsStr) -> io::Result<Self> {
+    pub(crate) fn to(address: &OsStr) -> io::Result<Self> {
         let to = match address.as_bytes().strip_prefix(b"@") {
             Some(name) => SocketAddr::from_abstract_name(name)?,
             None => SocketAddr::from_pathname(address)?,
@@ -80,23 +80,23 @@ impl Notifier {
     }
 
     /// Says that start-up or a reload is over, whether the reload brought anything or was refused.
-    pub fn ready(&self, status: &str) {
+    pub(crate) fn ready(&self, status: &str) {
         self.say(&[NotifyState::Ready], Some(status));
     }
 
     /// Says that a reload began at `at` on [`crate::clock::monotonic`]; [`Self::ready`] must follow.
-    pub fn reloading(&self, at: Duration) {
+    pub(crate) fn reloading(&self, at: Duration) {
         let at = i128::try_from(at.as_micros()).unwrap_or(i128::MAX);
         self.say(&[NotifyState::Reloading, NotifyState::MonotonicUsec(at)], None);
     }
 
     /// Says that the drain began.
-    pub fn stopping(&self, status: &str) {
+    pub(crate) fn stopping(&self, status: &str) {
         self.say(&[NotifyState::Stopping], Some(status));
     }
 
     /// Sets the line that `systemctl status` shows; the same line again is not sent.
-    pub fn status(&self, text: &str) {
+    pub(crate) fn status(&self, text: &str) {
         let Some(line) = &self.line else { return };
         let said = line.spoken().status == one_line(text);
         if !said {
@@ -105,14 +105,14 @@ impl Notifier {
     }
 
     /// Asks for `by` more time, counted from now, for the start, reload or stop that is under way.
-    pub fn extend_timeout(&self, by: Duration) {
+    pub(crate) fn extend_timeout(&self, by: Duration) {
         let micros = u32::try_from(by.as_micros()).unwrap_or(u32::MAX);
         self.say(&[NotifyState::ExtendTimeoutUsec(micros)], None);
     }
 
     /// Waits for `work` and meanwhile asks for more start-up time, for `at_most` in all; after that systemd's own limit
     /// holds again, so that work which never ends is not waited for for ever.
-    pub async fn extending<F: Future>(
+    pub(crate) async fn extending<F: Future>(
         &self,
         status: &str,
         at_most: Duration,
@@ -171,7 +171,7 @@ impl Line {
 
 /// What `systemctl status` shows of a running bridge; its `Display` is the line.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Condition {
+pub(crate) struct Condition {
     /// Events that wait for their turn, their retry or the rate limit.
     pub pending: u64,
     /// Age of the oldest of them.

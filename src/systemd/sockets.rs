@@ -139,7 +139,7 @@ const BACKLOG: u32 = 4_096;
 ///
 /// # Errors
 /// The address cannot be bound, or the runtime refuses the socket.
-pub fn listener(
+pub(crate) fn listener(
     handed: Option<TcpListener>,
     address: SocketAddr,
 ) -> io::Result<tokio::net::TcpListener> {

@@ -13,7 +13,7 @@ const UNWATCHED_PERIOD: Duration = Duration::from_secs(10);
 
 /// The loops that must keep moving. Clones watch the same loops.
 #[derive(Debug, Clone, Default)]
-pub struct Watchdog {
+pub(crate) struct Watchdog {
     loops: Arc<Mutex<Vec<Arc<Heart>>>>,
 }
 
@@ -28,13 +28,13 @@ struct Heart {
 /// The heartbeat of one loop. Dropping it counts as a loop that is stuck (it panicked); at an orderly end
 /// [`Watchdog::retire_all`] comes first.
 #[derive(Debug)]
-pub struct Beat {
+pub(crate) struct Beat {
     heart: Arc<Heart>,
 }
 
 /// What a look at all loops found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Pulse {
+pub(crate) enum Pulse {
     /// Every loop has beaten within its allowance.
     Steady,
     /// These loops have not.
@@ -44,7 +44,7 @@ pub enum Pulse {
 impl Watchdog {
     /// Watches a loop from now on: it must beat at least once in each `allowance`, or it counts as stuck.
     #[must_use = "a beat that is dropped is a stuck loop"]
-    pub fn register(&self, name: &'static str, allowance: Duration) -> Beat {
+    pub(crate) fn register(&self, name: &'static str, allowance: Duration) -> Beat {
         self.register_at(name, allowance, clock::monotonic())
     }
 
@@ -56,7 +56,7 @@ impl Watchdog {
 
     /// Looks at all loops at `now` on [`clock::monotonic`].
     #[must_use]
-    pub fn pulse(&self, now: Duration) -> Pulse {
+    pub(crate) fn pulse(&self, now: Duration) -> Pulse {
         let stuck: Vec<_> = self
             .loops()
             .iter()
@@ -69,7 +69,7 @@ impl Watchdog {
     /// Feeds systemd at half of its period for as long as the loops move; runs until it is dropped.
     ///
     /// Without a period of systemd's it still looks, so that a stuck loop is in the log.
-    pub async fn run(self, notifier: Notifier, period: Option<Duration>) {
+    pub(crate) async fn run(self, notifier: Notifier, period: Option<Duration>) {
         let pause = period.map_or(UNWATCHED_PERIOD, |period| period / 2);
         let mut before = Pulse::Steady;
         loop {
@@ -84,7 +84,7 @@ impl Watchdog {
     }
 
     /// Ends the watch of all loops in good order: the program is about to stop, which has a time limit of its own.
-    pub fn retire_all(&self) {
+    pub(crate) fn retire_all(&self) {
         self.loops().clear();
     }
 
@@ -95,7 +95,7 @@ impl Watchdog {
 
 /// The period in which systemd wants to be fed (`$WATCHDOG_USEC`), where it wants to.
 #[must_use]
-pub fn period_from_environment() -> Option<Duration> {
+pub(crate) fn period_from_environment() -> Option<Duration> {
     sd_notify::watchdog_enabled().filter(|period| !period.is_zero())
 }
 
@@ -139,7 +139,7 @@ impl Heart {
 
 impl Beat {
     /// Says that the loop is about its work. Cheap enough for every turn of a loop.
-    pub fn beat(&self) {
+    pub(crate) fn beat(&self) {
         self.beat_at(clock::monotonic());
     }
 
@@ -149,7 +149,7 @@ impl Beat {
 
     /// The longest that the loop should sleep when it has nothing to do: a third of its allowance.
     #[must_use]
-    pub fn interval(&self) -> Duration {
+    pub(crate) fn interval(&self) -> Duration {
         self.heart.allowance / 3
     }
 }

@@ -21,7 +21,7 @@ use crate::source::samples::{RECEIVED_AT, unsigned};
 use crate::source::{Profile, Source};
 
 /// What a flow is played over.
-pub struct Scenario {
+pub(crate) struct Scenario {
     pub profile: Arc<Profile>,
     /// Options of the source, below those of the flow.
     pub options: Map<String, Value>,
@@ -39,7 +39,7 @@ pub struct Scenario {
 
 /// What the flow's settings are laid over.
 #[derive(Debug, Clone)]
-pub enum Configuration {
+pub(crate) enum Configuration {
     /// What is compiled in.
     Defaults,
     /// That file, if any, and the environment.
@@ -59,7 +59,7 @@ impl Configuration {
 ///
 /// # Errors
 /// Everything about the flow that cannot be played: its options, settings, switches or profiles are none.
-pub fn play_flow(scenario: &Scenario, flow: &Flow) -> Result<Story, Vec<Problem>> {
+pub(crate) fn play_flow(scenario: &Scenario, flow: &Flow) -> Result<Story, Vec<Problem>> {
     play_flow_as(scenario, flow, |script| script)
 }
 
@@ -93,7 +93,7 @@ pub(super) fn play_flow_as(
 ///
 /// # Errors
 /// Every flow that cannot be read or does not end as it says.
-pub fn play_profile(folder: &Path, mappings: &Path) -> Result<usize, Vec<Problem>> {
+pub(crate) fn play_profile(folder: &Path, mappings: &Path) -> Result<usize, Vec<Problem>> {
     let flows = flows::load(folder)?;
     if flows.is_empty() {
         return Ok(0);

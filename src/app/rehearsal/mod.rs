@@ -13,9 +13,9 @@ mod story;
 #[cfg(test)]
 mod tests;
 
-pub use flows::{Scenario, play_flow, play_profile};
-pub use requests::{Input, Rehearsed, rehearse};
-pub use story::{Called, CardShown, EventShown, Later, Played, Story};
+pub(crate) use flows::{Scenario, play_flow, play_profile};
+pub(crate) use requests::{Input, Rehearsed, rehearse};
+pub(crate) use story::{Called, CardShown, EventShown, Later, Played, Story};
 
 use std::sync::Arc;
 

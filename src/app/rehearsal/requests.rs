@@ -24,14 +24,14 @@ const APART: u64 = 1_000;
 
 /// A file as it was read.
 #[derive(Debug)]
-pub struct Input {
+pub(crate) struct Input {
     pub file: PathBuf,
     pub body: Vec<u8>,
 }
 
 /// One call that was played.
 #[derive(Debug)]
-pub struct Rehearsed {
+pub(crate) struct Rehearsed {
     /// The flow's file and description; none for requests.
     pub flow: Option<(PathBuf, String)>,
     pub story: Story,
@@ -41,7 +41,7 @@ pub struct Rehearsed {
 ///
 /// # Errors
 /// Everything that keeps it from being played: an unknown source, a file that is wrong, requests and flows mixed.
-pub fn rehearse(
+pub(crate) fn rehearse(
     settings: &Settings,
     files: &Files,
     source: &str,

@@ -7,7 +7,7 @@ use crate::routing::{SysId, UnixMillis};
 
 /// One step, and what came of it until the next one.
 #[derive(Debug, Clone, Serialize)]
-pub struct Played {
+pub(crate) struct Played {
     /// Counted from 1.
     pub step: usize,
     pub name: String,
@@ -30,14 +30,14 @@ pub struct Played {
 
 /// What happens by itself while time goes by.
 #[derive(Debug, Clone, Serialize)]
-pub struct Later {
+pub(crate) struct Later {
     pub calls: Vec<Called>,
     pub cards: Vec<CardShown>,
 }
 
 /// A call or a look-up, and ServiceNow's answer.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Called {
+pub(crate) struct Called {
     pub event: String,
     pub call: &'static str,
     /// When it left.
@@ -53,7 +53,7 @@ pub struct Called {
 
 /// A work item that an agent has.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct CardShown {
+pub(crate) struct CardShown {
     pub document: SysId,
     /// The vendor's id; the sys_user where no table has one.
     pub agent: String,
@@ -67,7 +67,7 @@ pub struct CardShown {
 
 /// How an event ended, or where it stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct EventShown {
+pub(crate) struct EventShown {
     pub source: String,
     pub id: String,
     pub kind: Option<&'static str>,
@@ -78,7 +78,7 @@ pub struct EventShown {
 
 /// A call that was played to its end.
 #[derive(Debug, Clone, Serialize)]
-pub struct Story {
+pub(crate) struct Story {
     #[serde(skip)]
     pub steps: Vec<Played>,
     /// In the order of arrival.

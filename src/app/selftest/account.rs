@@ -22,7 +22,7 @@ const TOLD: usize = 20;
 
 /// What came of the kill test.
 #[derive(Debug, Default)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     pub kills: u32,
     /// Events that were answered with a 2xx.
     pub answered: u64,

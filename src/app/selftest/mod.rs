@@ -22,7 +22,7 @@ use super::{Failure, sandbox_world};
 use crate::clock;
 use crate::config::Settings;
 use crate::sandbox::{Fault, Match, Misbehaviour, Sandbox, Switches, World, lasting_port};
-pub use account::Verdict;
+pub(crate) use account::Verdict;
 use daemon::Daemon;
 use load::Load;
 
@@ -43,7 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 ///
 /// # Errors
 /// The test could not be carried out.
-pub async fn kill(
+pub(crate) async fn kill(
     kills: u32,
     directory: Option<&Path>,
     mut show: impl FnMut(&str),

@@ -13,7 +13,7 @@ const NEEDED: [&str; 4] = ["sys_id", "state", "assigned_to", "document_id"];
 
 /// Whether the integration user may read work items.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LookUps {
+pub(crate) enum LookUps {
     Allowed,
     /// Calls in doubt cannot be looked up; says why.
     Forbidden(String),
@@ -23,7 +23,7 @@ pub enum LookUps {
 
 /// What one question to the instance told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Probed {
+pub(crate) struct Probed {
     pub look_ups: LookUps,
     /// What ServiceNow said, or what went wrong.
     pub message: String,

@@ -12,7 +12,7 @@ const MOST: u32 = 64;
 /// The delay before the next try, in milliseconds: `dice` (0 to 1) of `initial` doubled with each of `tries`, at most
 /// `max` (both in milliseconds). This is full jitter.
 #[must_use]
-pub fn backoff_delay(tries: u32, initial: u64, max: u64, dice: f64) -> u64 {
+pub(crate) fn backoff_delay(tries: u32, initial: u64, max: u64, dice: f64) -> u64 {
     let mut pauses = Pauses::growing(2_f64.powf(tries.min(MOST).into()), initial, max);
     // The first is `initial` itself, the second has grown by all tries at once.
     pauses.next();

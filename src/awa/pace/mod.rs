@@ -14,11 +14,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::limiter::Limiter;
 use crate::routing::{UnixMillis, Urgency};
-pub use backoff::backoff_delay;
+pub(crate) use backoff::backoff_delay;
 use budget::Budget;
 use gate::Gate;
-pub use permit::Permit;
-pub use signal::{Signal, Why};
+pub(crate) use permit::Permit;
+pub(crate) use signal::{Signal, Why};
 
 /// Failures in a row that open the breaker.
 const OUTAGE: u32 = 8;
@@ -42,7 +42,7 @@ const LONGEST_HINT: u64 = 5_000;
 
 /// What the configuration allows.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Requests in any hour; 0 = no budget.
     pub per_hour: u32,
     /// The share of `per_hour` that only [`Urgency::Live`] may use, 0 to 1.
@@ -53,14 +53,14 @@ pub struct Limits {
 /// No call may leave before `until`. Where that depends on a call that is in flight, `until` is only when to ask
 /// again at the latest; its permit's end is the better moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotNow {
+pub(crate) struct NotNow {
     pub until: UnixMillis,
     pub why: Why,
 }
 
 /// How things stand, for `/readyz` and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing {
+pub(crate) struct Standing {
     /// Calls in flight.
     pub in_flight: u32,
     /// Calls that may be in flight at once, as overload has left it.
@@ -79,7 +79,7 @@ pub struct Standing {
 
 /// Calls are held from now on, or no longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Turn {
+pub(crate) enum Turn {
     /// For this trouble; one call at a time still finds out whether it is over.
     Held(Signal),
     Released,
@@ -87,7 +87,7 @@ pub enum Turn {
 
 /// The pace of all calls to one instance.
 #[derive(Debug, Clone)]
-pub struct Pace {
+pub(crate) struct Pace {
     state: Arc<Mutex<State>>,
 }
 
@@ -119,7 +119,7 @@ struct Probe {
 impl Pace {
     /// A pace with nothing used up.
     #[must_use]
-    pub fn new(limits: Limits, limiter: Arc<Limiter>) -> Self {
+    pub(crate) fn new(limits: Limits, limiter: Arc<Limiter>) -> Self {
         let state = State {
             limits,
             limiter,
@@ -139,7 +139,7 @@ impl Pace {
     }
 
     /// Takes new limits; what is used up of the hour and what is known of the instance stays.
-    pub fn set_limits(&self, limits: Limits) {
+    pub(crate) fn set_limits(&self, limits: Limits) {
         let mut state = lock(&self.state);
         if limits.max_in_flight != state.limits.max_in_flight {
             state.concurrency = limits.max_in_flight.max(1);
@@ -149,7 +149,7 @@ impl Pace {
 
     /// Lets calls through again that were held for refused credentials or an instance out of reach, after what they are
     /// made with was changed.
-    pub fn forgive(&self) {
+    pub(crate) fn forgive(&self) {
         let mut state = lock(&self.state);
         state.reachable();
         state.unauthorised.open_again();
@@ -157,7 +157,7 @@ impl Pace {
     }
 
     /// Ends the pause of a Retry-After: a person has looked, and the next call finds out.
-    pub fn end_pause(&self) {
+    pub(crate) fn end_pause(&self) {
         let mut state = lock(&self.state);
         (state.told, state.hints) = (None, 0);
     }
@@ -166,7 +166,7 @@ impl Pace {
     ///
     /// # Errors
     /// Says why not, and when to ask again. Nothing is used up then.
-    pub fn permit(&self, urgency: Urgency, now: UnixMillis) -> Result<Permit, NotNow> {
+    pub(crate) fn permit(&self, urgency: Urgency, now: UnixMillis) -> Result<Permit, NotNow> {
         let mut state = lock(&self.state);
         let probe = state.check(urgency, now)?;
         state.in_flight = state.in_flight.saturating_add(1);
@@ -181,7 +181,7 @@ impl Pace {
     /// The right to ask the instance whether it is back, where calls are held and it is time for a probe. For when no
     /// call is due that could be the probe.
     #[must_use]
-    pub fn probe(&self, now: UnixMillis) -> Option<Permit> {
+    pub(crate) fn probe(&self, now: UnixMillis) -> Option<Permit> {
         let held = {
             let state = lock(&self.state);
             state.breaker.is_shut() || state.unauthorised.is_shut()
@@ -191,7 +191,7 @@ impl Pace {
 
     /// Takes in what an exchange said about the instance and how many requests it took; says whether calls are held
     /// from now on or no longer. Call it before the permit is dropped.
-    pub fn observe(&self, signal: Signal, requests: u32, now: UnixMillis) -> Option<Turn> {
+    pub(crate) fn observe(&self, signal: Signal, requests: u32, now: UnixMillis) -> Option<Turn> {
         let mut state = lock(&self.state);
         // One was charged with the permit.
         state.budget.charge(requests.saturating_sub(1), now);
@@ -212,7 +212,7 @@ impl Pace {
 
     /// How things stand.
     #[must_use]
-    pub fn standing(&self, now: UnixMillis) -> Standing {
+    pub(crate) fn standing(&self, now: UnixMillis) -> Standing {
         let state = lock(&self.state);
         Standing {
             in_flight: state.in_flight,

@@ -9,7 +9,7 @@ use crate::routing::UnixMillis;
 /// The right to send one call; gives its place back when it is dropped.
 #[derive(Debug)]
 #[must_use = "dropping it gives the place away"]
-pub struct Permit {
+pub(crate) struct Permit {
     pub(super) state: Arc<Mutex<State>>,
     pub(super) probe: Probe,
     /// Until the call's first request is on its way to the limiter.
@@ -20,12 +20,12 @@ pub struct Permit {
 
 impl Permit {
     /// The call is sent now: from here on the limiter sees its requests itself.
-    pub fn sends(&mut self) {
+    pub(crate) fn sends(&mut self) {
         self.expected = None;
     }
 
     /// Gives the budget back with the place: no request left by it.
-    pub fn unused(self) {
+    pub(crate) fn unused(self) {
         lock(&self.state).budget.give_back(self.at);
     }
 }

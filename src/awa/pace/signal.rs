@@ -2,7 +2,7 @@
 
 /// What an exchange says about the instance, whatever it means for the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signal {
+pub(crate) enum Signal {
     /// Nothing was asked.
     Nothing,
     /// ServiceNow answered.
@@ -25,7 +25,7 @@ pub enum Signal {
 
 /// Why not now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
+pub(crate) enum Why {
     RateLimit,
     Budget,
     RetryAfter,

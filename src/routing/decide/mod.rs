@@ -21,11 +21,11 @@ use super::{
 };
 
 /// How far ahead of its receipt an event may have occurred, in milliseconds; past it, it occurred when it came in.
-pub const MAX_AHEAD: u64 = 300_000;
+pub(crate) const MAX_AHEAD: u64 = 300_000;
 
 /// Something that happened to a conversation.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Input {
+pub(crate) enum Input {
     /// A routing event arrived; `entry` is its place in the order of arrival.
     Event { entry: EntryId, event: RoutingEvent, at: UnixMillis },
     /// The dispatcher has a free place, and the entry is due. `waited` is the time since the entry was due that
@@ -46,7 +46,7 @@ pub enum Input {
 
 /// What the conversation has become and what has to be done. Every effect is a row before it is carried out.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Decision {
+pub(crate) struct Decision {
     pub conversation: Conversation,
     /// In the order in which they were decided.
     pub effects: Vec<Effect>,
@@ -54,7 +54,7 @@ pub struct Decision {
 
 /// One thing to be recorded, and perhaps done.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Effect {
+pub(crate) enum Effect {
     /// The entry is now part of the lane.
     Enqueue { entry: EntryId },
     /// Send this, once, and come back with the answer.
@@ -75,7 +75,7 @@ pub enum Effect {
 
 /// Decides.
 #[must_use]
-pub fn decide(conversation: Option<Conversation>, input: Input, rules: &Rules) -> Decision {
+pub(crate) fn decide(conversation: Option<Conversation>, input: Input, rules: &Rules) -> Decision {
     let mut lane = Lane { conversation: conversation.unwrap_or_default(), effects: Vec::new() };
     match input {
         Input::Event { entry, event, at } => on_event::event(&mut lane, entry, event, at, rules),

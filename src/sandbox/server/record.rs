@@ -22,8 +22,11 @@ pub struct RecordedCall {
     pub number: u64,
     /// When it had arrived, on the real clock.
     pub at: UnixMillis,
+    /// Which API it was for.
     pub endpoint: Endpoint,
+    /// The HTTP method.
     pub method: String,
+    /// The path, without the query.
     pub path: String,
     /// Undecoded, without the question mark.
     pub query: String,

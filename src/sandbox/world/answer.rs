@@ -80,7 +80,7 @@ impl Answer {
 
 /// Why Offer Work, Manual Assignment or a consult end was refused; its text is the documented `message`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     CallerLacksRole(SysId),
     /// Offer Work's words for an accepted work item.
     AcceptedCannotBeAssigned,
@@ -157,7 +157,7 @@ impl fmt::Display for Refusal {
 impl Refusal {
     /// The refusal as the instance words and wraps it.
     #[must_use]
-    pub fn answer(&self, shape: RefusalShape, missing_role: MissingRole) -> Answer {
+    pub(crate) fn answer(&self, shape: RefusalShape, missing_role: MissingRole) -> Answer {
         let text = self.to_string();
         let as_error = |status| Answer::error(status, &text, text.as_str());
         let shaped = |status| match shape {

@@ -27,13 +27,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use serde_json::{Value, json};
 
-pub use answer::{Answer, Refusal};
-pub use records::{
-    ConsultState, Document, PresenceState, Queue, RejectReasonRecord, Rejection, ServiceChannel,
-    User, WorkItem, WorkItemState,
+pub(crate) use answer::{Answer, Refusal};
+pub use records::{ConsultState, Document, WorkItem, WorkItemState};
+pub(crate) use records::{
+    PresenceState, Queue, RejectReasonRecord, Rejection, ServiceChannel, User,
 };
 pub use route::Endpoint;
-pub use seed::{AVAILABLE, AWAY, CALLER, CHAT, OFFLINE, VOICE, sys_id_of};
+pub(crate) use seed::{AVAILABLE, AWAY, OFFLINE};
+pub use seed::{CALLER, CHAT, VOICE, sys_id_of};
 
 use super::switches::{Switches, TimedOut};
 use crate::routing::{DocumentRef, ExternalId, SysId, UnixMillis};

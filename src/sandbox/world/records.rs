@@ -9,16 +9,23 @@ use crate::routing::{DisplayOption, DocumentRef, ExternalId, SysId, TableName, U
 /// A record that is routed, such as an interaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Document {
+    /// `interaction`, for example.
     pub table: TableName,
+    /// Its key.
     pub sys_id: SysId,
+    /// `IMS0000221`, for example.
     pub number: String,
     /// An interaction's is `new`, `on_hold`, `work_in_progress`, `wrap_up`, `closed_complete` or `closed_abandoned`.
     pub state: String,
+    /// Whether it is not closed.
     pub active: bool,
+    /// The agent who has it.
     pub assigned_to: Option<SysId>,
     /// Its other columns.
     pub fields: BTreeMap<String, String>,
+    /// When it was made.
     pub created: UnixMillis,
+    /// When it was last changed.
     pub updated: UnixMillis,
 }
 
@@ -53,7 +60,7 @@ pub(super) fn is_closed(state: &str) -> bool {
 
 /// A service channel (`awa_service_channel`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ServiceChannel {
+pub(crate) struct ServiceChannel {
     pub sys_id: SysId,
     pub name: String,
     /// `phone`, `chat`, …
@@ -89,7 +96,7 @@ pub struct User {
 
 /// A presence state (`awa_presence_state`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PresenceState {
+pub(crate) struct PresenceState {
     pub sys_id: SysId,
     pub name: String,
     pub available: bool,
@@ -98,7 +105,7 @@ pub struct PresenceState {
 
 /// A reject reason (`awa_reject_reason`) of a service channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RejectReasonRecord {
+pub(crate) struct RejectReasonRecord {
     pub sys_id: SysId,
     pub service_channel: SysId,
     pub display_value: String,
@@ -119,19 +126,28 @@ pub struct Rejection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkItemState {
+    /// Waits in its queue.
     Queued,
+    /// An agent is asked.
     PendingAccept,
+    /// An agent has taken it.
     Accepted,
+    /// It was taken back.
     Canceled,
 }
 
 /// Where a consult stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConsultState {
+    /// The second agent is asked.
     Requested,
+    /// An agent has taken it.
     Accepted,
+    /// It ended without a hand-over.
     Ended,
+    /// The second agent kept the work item.
     Transferred,
+    /// It was taken back before it began.
     Cancelled,
 }
 
@@ -152,29 +168,49 @@ impl ConsultState {
 /// A work item (`awa_work_item`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WorkItem {
+    /// Its key.
     pub sys_id: SysId,
+    /// The record that is routed.
     pub document: DocumentRef,
+    /// The `awa_queue` it is in.
     pub queue: SysId,
+    /// Where it stands.
     pub state: WorkItemState,
+    /// Whether it is not closed.
     pub active: bool,
+    /// The agent who has it.
     pub assigned_to: Option<SysId>,
+    /// When the agent was asked.
     pub offered_on: Option<UnixMillis>,
     /// Absent: the card stays.
     pub timeout_seconds: Option<u64>,
+    /// The presence of an agent who lets it time out.
     pub after_timeout_presence: Option<SysId>,
+    /// Whether the agent may decline.
     pub allowed_to_decline: bool,
+    /// How the inbox shows it.
     pub display_option: DisplayOption,
+    /// Whether it was accepted without the agent.
     pub auto_accepted: bool,
+    /// How often an agent was asked.
     pub offer_count: u32,
+    /// Whether the last agent declined.
     pub rejected: bool,
+    /// Whether the last agent let it time out.
     pub timed_out: bool,
+    /// The work item that it was transferred from.
     pub previous_work_item: Option<SysId>,
+    /// The `external_segment_id` of its offer.
     pub external_segment_id: Option<String>,
+    /// Where its consult stands; none where it is no consult.
     pub consult: Option<ConsultState>,
     /// One of the documented cancel reasons.
     pub cancel_reason: Option<&'static str>,
+    /// When it was made.
     pub created: UnixMillis,
+    /// When it was last changed.
     pub updated: UnixMillis,
+    /// When its state last changed.
     pub state_changed: UnixMillis,
 }
 

@@ -13,13 +13,19 @@ pub enum Endpoint {
     Transfer,
     /// Manual Assignment.
     Assign,
+    /// Inbox Actions: accept.
     Accept,
+    /// Inbox Actions: reject.
     Reject,
+    /// Inbox Actions: reject reasons.
     RejectReasons,
+    /// Agent Consult: end.
     EndConsult,
     /// Agent API.
     Agent,
+    /// Table API: read.
     TableRead,
+    /// Table API: write.
     TableWrite,
     /// `/oauth_token.do`.
     Token,

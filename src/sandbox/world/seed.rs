@@ -11,11 +11,11 @@ use super::{
 use crate::routing::{Channel, DocumentRef, ExternalId, SysId, TableName, UnixMillis};
 
 /// The out-of-box presence state Available.
-pub const AVAILABLE: &str = "0b10223c57a313005baaaa65ef94f970";
+pub(crate) const AVAILABLE: &str = "0b10223c57a313005baaaa65ef94f970";
 /// The out-of-box presence state Away.
-pub const AWAY: &str = "41f9b8dfb31313005baa6e5f26a8dcac";
+pub(crate) const AWAY: &str = "41f9b8dfb31313005baa6e5f26a8dcac";
 /// The out-of-box presence state Offline.
-pub const OFFLINE: &str = "9cd83267575313005baaaa65ef94f98b";
+pub(crate) const OFFLINE: &str = "9cd83267575313005baaaa65ef94f98b";
 /// The service channel `voice` of every seeded world.
 pub const VOICE: &str = "4a0c5f8a87bd5210be070d48dabb3501";
 /// The service channel `chat` of every seeded world; the sys_id is that of ServiceNow's own sample.
