@@ -5,7 +5,6 @@ pub use crate::shutdown::Shutdown;
 
 /// The daemon in the test's own process.
 pub mod app {
-    pub use crate::app::selftest::writer;
     pub use crate::app::{Bridge, Listeners, start};
 }
 
@@ -19,8 +18,9 @@ pub mod config {
 
 pub mod routing {
     pub use crate::routing::{
-        ContactCenter, DocumentRef, EventJson, EventRecord, OfferDefaults, RoutingEvent, Rules,
-        State, SysId, TableName, UnixMillis,
+        Answer, Answered, AwaReply, ContactCenter, Directory, DocumentJson, DocumentRef, EventJson,
+        EventRecord, ExternalId, OfferDefaults, QueueRow, RoutingEvent, Rules, State, SysId,
+        TableName, UnixMillis, VendorAgentId, VendorQueueId, Waited,
     };
 }
 
@@ -47,7 +47,7 @@ pub mod source {
 }
 
 pub mod store {
-    pub use crate::store::{Delivery, Item, Limits, RulesFor, Settings, Store};
+    pub use crate::store::{Claim, Delivery, Item, Limits, Refusal, RulesFor, Settings, Store};
 }
 
 /// The targets of `fuzz/`: each takes any bytes and panics where a promise is broken.

@@ -117,25 +117,7 @@ pub(super) enum Command {
         /// On whose disk the store is put [default: the system's folder for temporary files]
         #[arg(long, value_name = "DIR")]
         directory: Option<PathBuf>,
-        #[command(flatten)]
-        writer: Writer,
     },
-}
-
-/// What tests of the store cut off.
-#[derive(Debug, clap::Args)]
-pub(super) struct Writer {
-    /// Only write to the store in this directory and tell what was promised
-    #[arg(long, hide = true, value_name = "DIR")]
-    pub(super) writer: Option<PathBuf>,
-    #[arg(long, hide = true, default_value_t = 8)]
-    pub(super) tasks: usize,
-    #[arg(long, hide = true)]
-    pub(super) deliveries: Option<usize>,
-    #[arg(long, hide = true, default_value_t = 0)]
-    pub(super) round: u64,
-    #[arg(long, hide = true)]
-    pub(super) only_accept: bool,
 }
 
 #[derive(Debug, Subcommand)]

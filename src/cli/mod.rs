@@ -123,9 +123,7 @@ fn dispatch(arguments: Arguments) -> Exit {
             }
         }
         Command::Sandbox { listen } => sandbox::run(listen, log_format),
-        Command::Selftest { kill, directory, writer } => {
-            selftest::run(kill, directory.as_deref(), writer)
-        }
+        Command::Selftest { kill, directory } => selftest::run(kill, directory.as_deref()),
     }
 }
 

@@ -2,24 +2,14 @@
 
 use std::path::Path;
 
-use super::arguments::Writer;
 use super::{Exit, runtime, say};
-use crate::app::selftest::writer::{self, Work};
 use crate::app::{Failure, selftest};
 
-pub(super) fn run(kill: u32, directory: Option<&Path>, writer: Writer) -> Exit {
-    let Writer { writer, tasks, deliveries, round, only_accept } = writer;
+pub(super) fn run(kill: u32, directory: Option<&Path>) -> Exit {
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
-    if let Some(store) = writer {
-        let work = Work { tasks, deliveries, round, carries: !only_accept };
-        return match runtime.block_on(writer::write(&store, work)) {
-            Ok(()) => Exit::Done,
-            Err(failure) => Exit::Failed(failure.to_string()),
-        };
-    }
     match runtime.block_on(selftest::kill(kill, directory, say)) {
         Ok(verdict) => {
             say(&format!("\n{verdict}"));

@@ -221,13 +221,25 @@ pub enum Wait {
 /// What an answer means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AwaReply {
-    /// It is done; an offer's or a transfer's answer names the work item.
-    Landed { work_item: Option<SysId> },
+    /// It is done.
+    Landed {
+        /// The work item that an offer's or a transfer's answer names.
+        work_item: Option<SysId>,
+    },
     /// What was asked for is in place already.
-    AlreadyOurs { work_item: Option<SysId> },
-    /// The work item is with somebody else; with nobody where it is back in its queue. A look-up also says which work
-    /// item it is, and whether it is accepted.
-    TakenBy { agent: Option<String>, work_item: Option<SysId>, accepted: bool },
+    AlreadyOurs {
+        /// The work item, where the answer names it.
+        work_item: Option<SysId>,
+    },
+    /// The work item is with somebody else; with nobody where it is back in its queue.
+    TakenBy {
+        /// Whom ServiceNow names.
+        agent: Option<String>,
+        /// Which work item it is, as a look-up says.
+        work_item: Option<SysId>,
+        /// Whether the work item is accepted, as a look-up says.
+        accepted: bool,
+    },
     /// No consult is open on the document.
     NoConsult,
     /// The agent's presence does not allow it now.
@@ -238,29 +250,56 @@ pub enum AwaReply {
     TooLate,
     /// `offered_on` lies ahead of ServiceNow's clock.
     ClockSkew,
-    /// Refused for the work item's state, which may be as wanted all the same: look first. `why` is ServiceNow's text.
-    Conflict { why: String },
+    /// Refused for the work item's state, which may be as wanted all the same: look first.
+    Conflict {
+        /// ServiceNow's text.
+        why: String,
+    },
     /// Refused in words that no page of ServiceNow's documents, such as another language's: whether it is as wanted all the
-    /// same, a look tells. `why` is ServiceNow's text.
-    Unexplained { why: String },
+    /// same, a look tells.
+    Unexplained {
+        /// ServiceNow's text.
+        why: String,
+    },
     /// The document or the queue is not there, or not yet: the contact centre may be ahead of ServiceNow's own insert.
-    NotThere { what: String },
-    /// Repeating cannot help; `what` says what a person has to change.
-    Misconfigured { what: String },
+    NotThere {
+        /// What is missing.
+        what: String,
+    },
+    /// Repeating cannot help.
+    Misconfigured {
+        /// What a person has to change.
+        what: String,
+    },
     /// The instance is alive and turned the call away for now.
-    Busy { wait: Wait },
+    Busy {
+        /// How long it wants to be left alone.
+        wait: Wait,
+    },
     /// It never left: safe to repeat.
-    NotSent { why: String },
+    NotSent {
+        /// What stood in its way.
+        why: String,
+    },
     /// It may have landed: look first.
-    InDoubt { why: String },
+    InDoubt {
+        /// What became of the answer.
+        why: String,
+    },
     /// A look-up found that the call has not landed.
     NotLanded,
     /// A look-up is not allowed, so doubt cannot be cleared.
     LookUpForbidden,
     /// The credentials are not accepted.
-    Unauthorised { why: String },
+    Unauthorised {
+        /// How that was said.
+        why: String,
+    },
     /// Something that is not ServiceNow's API answered: a login page, a hibernating instance.
-    NotServiceNow { what: String },
+    NotServiceNow {
+        /// What seems to have answered.
+        what: String,
+    },
 }
 
 impl AwaReply {

@@ -8,9 +8,11 @@ use super::{Channel, ExternalId, RejectReason, SysId, VendorAgentId, VendorQueue
 /// One row of queues.csv.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueRow {
+    /// What the vendor calls the queue.
     pub queue: VendorQueueId,
     /// None = any channel.
     pub channel: Option<Channel>,
+    /// What ServiceNow knows it by.
     pub external_id: ExternalId,
 }
 

@@ -91,8 +91,10 @@ pub struct EventJson {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DocumentJson {
+    /// The table's name, such as `interaction`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,
+    /// The record's id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sys_id: Option<String>,
 }

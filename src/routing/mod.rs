@@ -21,33 +21,36 @@ mod tests;
 mod text;
 mod waited;
 
+pub use call::AwaReply;
 pub(crate) use call::{
-    Assignment, AwaCall, AwaReply, CallKind, CallOptions, DisplayOption, LookUp, OfferWindow,
-    RejectReason, TransferTarget, Wait,
+    Assignment, AwaCall, CallKind, CallOptions, DisplayOption, LookUp, OfferWindow, RejectReason,
+    TransferTarget, Wait,
 };
 pub(crate) use clock_offset::ClockOffset;
 pub(crate) use conversation::WorkItem;
 pub(crate) use conversation::{Conversation, Due, ItemState, LaneKey, OpenConsult, Urgency};
 pub(crate) use decide::{Decision, Effect, Input, MAX_AHEAD, decide};
-pub(crate) use directory::{Directory, QueueRow, ReasonRow, TableCounts};
+pub use directory::{Directory, QueueRow};
+pub(crate) use directory::{ReasonRow, TableCounts};
 pub use event::RoutingEvent;
 pub(crate) use event::{
     Action, AssignmentWish, HandOver, Kind, Rings, Style, TransferKind, VendorTarget,
 };
-pub(crate) use event_json::DocumentJson;
-pub use event_json::EventJson;
-pub(crate) use id::{
-    Channel, ConversationId, EventId, ExternalId, IdError, SegmentId, VendorAgentId, VendorQueueId,
+pub use event_json::{DocumentJson, EventJson};
+pub(crate) use id::{Channel, ConversationId, EventId, IdError, SegmentId};
+pub use id::{
+    ContactCenter, DocumentRef, ExternalId, SysId, TableName, UnixMillis, VendorAgentId,
+    VendorQueueId,
 };
-pub use id::{ContactCenter, DocumentRef, SysId, TableName, UnixMillis};
 pub(crate) use leg::{Leg, Recent};
+pub use outbox::{Answer, Answered};
 pub(crate) use outbox::{
-    Answer, Answered, Attempt, Brought, ClaimId, Ended, Entry, EntryId, Missing, Outcome, Pause,
-    PauseCause, Reason, Stage, Step, Story,
+    Attempt, Brought, ClaimId, Ended, Entry, EntryId, Missing, Outcome, Pause, PauseCause, Reason,
+    Stage, Step, Story,
 };
 pub(crate) use record::{CallRecord, ConversationRecord, EarlierRecord, LegRecord, Page};
 pub use record::{EventRecord, State};
 pub(crate) use rules::{Doubt, Replace, WithdrawAction};
 pub use rules::{OfferDefaults, Rules};
 pub(crate) use text::{ForeignText, is_hidden, shortened, visible, visible_line};
-pub(crate) use waited::Waited;
+pub use waited::Waited;

@@ -37,11 +37,11 @@ use self::embedded::Retention;
 pub(crate) use self::open_error::OpenError;
 pub(crate) use self::record::Filter;
 pub(crate) use self::request::{
-    Acceptance, Claim, Counts, DiscardAnswer, EventMeta, Failed, Health, Limit, Refusal,
-    ReplayAnswer, Settled, Transition,
+    Acceptance, Counts, DiscardAnswer, EventMeta, Failed, Health, Limit, ReplayAnswer, Settled,
+    Transition,
 };
 use self::request::{Answer, Question, Replied, Wish};
-pub use self::request::{Delivery, Item};
+pub use self::request::{Claim, Delivery, Item, Refusal};
 pub use self::settings::{Limits, Settings};
 use self::shared::Shared;
 pub(crate) use self::space::Space;

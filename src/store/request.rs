@@ -144,7 +144,12 @@ pub enum Acceptance {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// Too much is owed already.
-    Full { limit: Limit, retry_after_seconds: u32 },
+    Full {
+        /// The bound that is reached.
+        limit: Limit,
+        /// When there may be room again.
+        retry_after_seconds: u32,
+    },
     /// The disk is nearly full.
     NoSpace,
     /// The store cannot write.
@@ -236,9 +241,25 @@ pub struct EventMeta {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Claim {
     /// Send this call, once.
-    Call { event: EventMeta, received_at: UnixMillis, call: AwaCall, options: CallOptions },
+    Call {
+        /// The event that wants it.
+        event: EventMeta,
+        /// When that event came in.
+        received_at: UnixMillis,
+        /// What is sent.
+        call: AwaCall,
+        /// How it is sent.
+        options: CallOptions,
+    },
     /// Ask what became of the last try.
-    LookUp { event: EventMeta, question: LookUp, options: CallOptions },
+    LookUp {
+        /// The event that wanted the call.
+        event: EventMeta,
+        /// What is asked.
+        question: LookUp,
+        /// How it is asked.
+        options: CallOptions,
+    },
     /// Nothing to send; perhaps something was settled.
     Nothing(Vec<Settled>),
 }

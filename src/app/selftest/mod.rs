@@ -8,7 +8,6 @@
 mod account;
 mod daemon;
 mod load;
-pub mod writer;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
-use awa_bridge::testing::app::writer::{self, SOURCE};
 use awa_bridge::testing::clock;
 use awa_bridge::testing::routing::{EventRecord, State};
 use awa_bridge::testing::store::Store;
+
+use super::written::{self, SOURCE};
 
 /// What was asked of a store and what it has promised.
 #[derive(Default)]
@@ -42,7 +43,7 @@ impl Promises {
 
     /// Every way in which the store at `path` does not keep to what was promised since the last look.
     pub(super) fn breaches(&mut self, path: &Path) -> Vec<String> {
-        let opened = Store::open(writer::settings(path), writer::rules(), clock::now);
+        let opened = Store::open(written::settings(path), written::rules(), clock::now);
         let store = match opened {
             Ok(store) => store,
             Err(error) => return vec![format!("it does not open: {error}")],
@@ -74,7 +75,7 @@ impl Promises {
 
     /// Every event ever found that the store has no more, and every one whose end is not the promised one.
     pub(super) fn old_breaches(&self, path: &Path) -> Vec<String> {
-        let store = Store::open(writer::settings(path), writer::rules(), clock::now);
+        let store = Store::open(written::settings(path), written::rules(), clock::now);
         let store = store.expect("it was opened before");
         let lost = self.before.iter().filter(|id| match event(&store, id) {
             None => true,
@@ -92,7 +93,7 @@ impl Promises {
         found: &[EventRecord],
         breaches: &mut Vec<String>,
     ) {
-        let expected = writer::body(name);
+        let expected = written::body(name);
         for event in found {
             let settled = self.settled.contains(&event.id);
             if settled && event.state != State::Delivered {

@@ -1,93 +1,59 @@
-//! A writer over a store of its own that tells what it was promised, for tests that cut it off.
+//! A writer over a store of its own that tells what it was promised, for the tests that cut it off.
 //!
-//! Each line of its output is written in one piece: `T name conversation…` before a delivery is asked for (event `name-i` for
-//! each conversation), `A name` when it was accepted, `S id` when an event was settled. It calls no ServiceNow: every call lands.
+//! Each line of its output is written in one piece: `O` once the store is open, `T name conversation…` before a delivery is
+//! asked for (event `name-i` for each conversation), `A name` when it was accepted, `S id` when an event was settled. It
+//! calls no ServiceNow: every call lands.
 
+mod written;
+
+use std::error::Error;
 use std::io::Write as _;
-use std::path::Path;
-use std::sync::Arc;
+use std::path::PathBuf;
 
-use bytes::Bytes;
-
-use crate::app::Failure;
-use crate::clock;
-use crate::routing::{
-    Answer, Answered, AwaReply, ContactCenter, Directory, DocumentJson, EventJson, ExternalId,
-    QueueRow, RoutingEvent, Rules, SysId, UnixMillis, VendorAgentId, VendorQueueId, Waited,
+use awa_bridge::testing::clock;
+use awa_bridge::testing::routing::{
+    Answer, Answered, AwaReply, DocumentJson, EventJson, RoutingEvent, SysId, UnixMillis, Waited,
 };
-use crate::sandbox::world::sys_id_of;
-use crate::store::{self, Claim, Delivery, Item, RulesFor, Store};
+use awa_bridge::testing::sandbox::world::sys_id_of;
+use awa_bridge::testing::store::{Claim, Delivery, Item, Refusal, Store};
+use clap::Parser;
 
-/// The source and the contact centre of everything that it writes.
-pub const SOURCE: &str = "selftest";
+use written::{SOURCE, body, rules, settings};
 
 const WORK_ITEM: &str = "59616aba87bd5210be070d48dabb35e6";
-const AGENT: &str = "46d44a23a9fe19810012d100cca80666";
 
-/// How much is written.
-#[derive(Debug, Clone, Copy)]
-pub struct Work {
+/// Writes to the store at STORE until its work is done or it is ended.
+#[derive(Debug, Clone, Parser)]
+struct Work {
+    /// The store.
+    store: PathBuf,
     /// Deliveries at a time.
-    pub tasks: usize,
+    #[arg(long, default_value_t = 8)]
+    tasks: usize,
     /// Deliveries in all for each task; none: until the process is ended.
-    pub deliveries: Option<usize>,
+    #[arg(long)]
+    deliveries: Option<usize>,
     /// Begins the names, so that they differ from those of earlier runs.
-    pub round: u64,
-    /// Whether events are carried out, too.
-    pub carries: bool,
+    #[arg(long, default_value_t = 0)]
+    round: u64,
+    /// Carry nothing out.
+    #[arg(long)]
+    only_accept: bool,
 }
 
-/// The rules that the writer goes by: everything is mapped.
-#[must_use]
-pub fn rules() -> Arc<dyn RulesFor> {
-    struct Mapped(Arc<Rules>);
-    impl RulesFor for Mapped {
-        fn rules(&self, _: &ContactCenter) -> Arc<Rules> {
-            Arc::clone(&self.0)
-        }
-    }
-    let mut directory = Directory::default();
-    if let (Ok(queue), Ok(external_id)) = (VendorQueueId::parse("q"), ExternalId::parse("queue")) {
-        let added = directory.add_queue(QueueRow { queue, channel: None, external_id });
-        debug_assert!(added, "the table was empty");
-    }
-    if let (Ok(agent), Ok(sys_id)) = (VendorAgentId::parse("a"), SysId::parse(AGENT)) {
-        let added = directory.add_agent(agent, sys_id);
-        debug_assert!(added, "the table was empty");
-    }
-    Arc::new(Mapped(Arc::new(Rules { directory: Arc::new(directory), ..Rules::default() })))
-}
-
-/// The store's settings, the same for whoever looks into it afterwards.
-#[must_use]
-pub fn settings(path: &Path) -> store::Settings {
-    store::Settings { path: path.to_owned(), ..store::Settings::default() }
-}
-
-/// The body that came with the delivery of that name: of any length up to some 40 KB, mostly small.
-#[must_use]
-pub fn body(name: &str) -> Bytes {
-    let sum = name.bytes().fold(7_usize, |sum, byte| sum.wrapping_mul(31) + usize::from(byte));
-    let length = if sum.is_multiple_of(16) { sum % 40_000 } else { sum % 1_500 };
-    name.bytes().cycle().take(length).collect()
-}
-
-/// Writes until it has done its work or the process ends.
-///
-/// # Errors
-/// The store cannot be opened or fails.
-pub async fn write(directory: &Path, work: Work) -> Result<(), Failure> {
-    let broken = |error: &dyn std::fmt::Display| Failure::Broken(error.to_string());
-    let store =
-        Store::open(settings(directory), rules(), clock::now).map_err(|error| broken(&error))?;
+#[expect(clippy::disallowed_methods, reason = "the store is opened before anything else runs")]
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let work = Work::parse();
+    let store = Store::open(settings(&work.store), rules(), clock::now)?;
     tell("O");
-    let carrier = work.carries.then(|| tokio::spawn(carry(store.clone())));
+    let carrier = (!work.only_accept).then(|| tokio::spawn(carry(store.clone())));
     let mut tasks = tokio::task::JoinSet::new();
     for task in 0..work.tasks {
-        tasks.spawn(deliver(store.clone(), work, task));
+        tasks.spawn(deliver(store.clone(), work.clone(), task));
     }
     while let Some(done) = tasks.join_next().await {
-        done.map_err(|error| broken(&error))?.map_err(|refusal| broken(&refusal))?;
+        done??;
     }
     if let Some(carrier) = carrier {
         carrier.abort();
@@ -96,7 +62,7 @@ pub async fn write(directory: &Path, work: Work) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn deliver(store: Store, work: Work, task: usize) -> Result<(), store::Refusal> {
+async fn deliver(store: Store, work: Work, task: usize) -> Result<(), Refusal> {
     for number in 0..work.deliveries.unwrap_or(usize::MAX) {
         let name = format!("{}-{task}-{number}", work.round);
         let conversations: Vec<_> = (0..1 + rand::random_range(0..4_u32))
