@@ -65,6 +65,8 @@ pub(super) enum Verdict {
     BrokenOff,
     /// Not from the vendor, or not provably.
     Unverified,
+    /// The same by its head alone, its body unread.
+    UnverifiedUnread,
     /// The body is not what it is declared to be.
     Malformed(Malformed),
     /// Nothing was stored; the sender should retry.
@@ -88,6 +90,7 @@ impl Verdict {
             | Self::TooSlow
             | Self::BrokenOff
             | Self::Unverified
+            | Self::UnverifiedUnread
             | Self::Defect => false,
         }
     }
@@ -136,6 +139,7 @@ fn worded(verdict: Verdict, policy: &AnswerPolicy) -> Answer {
                 HeaderValue::from_static("Basic realm=\"webhooks\""),
             ),
         },
+        Verdict::UnverifiedUnread => closing(worded(Verdict::Unverified, policy)),
         Verdict::Malformed(malformed) => match (&policy.malformed, malformed) {
             (Some(reply), Malformed::Syntax(_) | Malformed::ContentType) => own(reply),
             (None, malformed @ Malformed::Syntax(_)) => {

@@ -25,6 +25,11 @@ pub(crate) trait Endpoint: Send + Sync + 'static {
     /// The answer to a request that only asks whether somebody is there.
     fn handshake(&self, request: &Request) -> Option<HandshakeAnswer>;
 
+    /// Why a request is refused before its body is read, where its head alone proves whose it is.
+    fn refused_by_head(&self, _head: &Request) -> Option<Unverified> {
+        None
+    }
+
     /// Whether the raw bytes come from the vendor.
     ///
     /// # Errors
@@ -85,6 +90,10 @@ impl Endpoint for Source {
 
     fn handshake(&self, request: &Request) -> Option<HandshakeAnswer> {
         Self::handshake(self, request)
+    }
+
+    fn refused_by_head(&self, head: &Request) -> Option<Unverified> {
+        Self::refused_by_head(self, head)
     }
 
     fn verify(&self, request: &Request) -> Result<(), Unverified> {

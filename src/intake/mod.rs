@@ -6,6 +6,7 @@
 mod answer;
 mod detach_on_drop;
 mod endpoint;
+mod entrance;
 mod health;
 mod line;
 mod sources;

@@ -9,13 +9,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body;
-use hyper::header::{CONTENT_ENCODING, HeaderMap};
+use hyper::header::HeaderMap;
 use hyper::{Method, Request as HttpRequest, Uri};
 use metrics::{counter, gauge, histogram};
 
 use super::answer::{Answer, EventStatus, Status, Verdict, answer};
 use super::detach_on_drop::{DetachOnDrop, Panicked};
 use super::endpoint::{DeliveryStore, Endpoint};
+use super::entrance::{Entrance, enter};
 use super::line::{Line, LineLimits, TooLong};
 use super::sources::Sources;
 use crate::clock;
@@ -65,10 +66,10 @@ pub(crate) struct Webhooks<D, L> {
 }
 
 /// A request whose body has come, with the endpoint that it came to.
-struct Arrival<D> {
-    source: Arc<str>,
-    endpoint: Arc<D>,
-    request: Request,
+pub(super) struct Arrival<D> {
+    pub(super) source: Arc<str>,
+    pub(super) endpoint: Arc<D>,
+    pub(super) request: Request,
 }
 
 impl<D: Endpoint, L: DeliveryStore> Webhooks<D, L> {
@@ -101,10 +102,10 @@ impl<D: Endpoint, L: DeliveryStore> Webhooks<D, L> {
         let Some((source, endpoint)) = self.source_of(&head.uri) else {
             return counted("", answer(Verdict::UnknownSource, &AnswerPolicy::default()));
         };
-        let answered = match self.body(body, endpoint.max_body()).await {
+        let request = request_of(head.method, &head.uri, head.headers, received_at);
+        let answered = match self.with_body(&source, &*endpoint, request, body).await {
             Err(verdict) => answer(verdict, endpoint.answer_policy()),
-            Ok(body) => {
-                let request = request_of(head.method, &head.uri, head.headers, body, received_at);
+            Ok(request) => {
                 let arrival = Arc::new(Arrival { source: Arc::clone(&source), endpoint, request });
                 Arc::clone(&self).contained(arrival).await
             }
@@ -118,6 +119,30 @@ impl<D: Endpoint, L: DeliveryStore> Webhooks<D, L> {
         let name = uri.path().strip_prefix(PATH_PREFIX)?;
         let endpoint = self.sources.find(name)?;
         Some((name.into(), endpoint))
+    }
+
+    /// The request with its body, which is not asked for where the head says already that it is nobody's.
+    async fn with_body<B>(
+        &self,
+        source: &str,
+        endpoint: &D,
+        mut request: Request,
+        body: B,
+    ) -> Result<Request, Verdict>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: std::error::Error + Send + Sync + 'static,
+    {
+        if let Some(why) = endpoint.refused_by_head(&request) {
+            self.note_unverified(source, &why, request.received_at);
+            return Err(if body.is_end_stream() {
+                Verdict::Unverified
+            } else {
+                Verdict::UnverifiedUnread
+            });
+        }
+        request.body = self.body(body, endpoint.max_body()).await?;
+        Ok(request)
     }
 
     /// At most as much as the intake takes, or as the profile does, whichever is less.
@@ -290,50 +315,10 @@ impl<D: Endpoint, L: DeliveryStore> Webhooks<D, L> {
     }
 }
 
-/// How far a request comes before it is read.
-enum Entrance {
-    Verified,
-    Unverified(Unverified),
-    /// It has its answer already.
-    Answered(Verdict),
-}
-
-/// A handshake, the method, the coding and the signature.
-fn enter<D: Endpoint>(arrival: &Arrival<D>) -> Entrance {
-    let Arrival { source: _, endpoint, request } = arrival;
-    if let Some(answer) = endpoint.handshake(request) {
-        return Entrance::Answered(Verdict::Handshake(answer));
-    }
-    if request.method != Method::POST {
-        return Entrance::Answered(Verdict::WrongMethod);
-    }
-    // Before the signature: nobody knows whether it covers the coded bytes or the plain ones.
-    if is_encoded(&request.headers) {
-        return Entrance::Answered(Verdict::Encoded);
-    }
-    match endpoint.verify(request) {
-        Ok(()) => Entrance::Verified,
-        Err(unverified) => Entrance::Unverified(unverified),
-    }
-}
-
-/// Whether the body is coded in any way, such as with gzip.
-fn is_encoded(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(CONTENT_ENCODING).iter();
-    let codings = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
-    let mut codings = codings.map(<[u8]>::trim_ascii).filter(|coding| !coding.is_empty());
-    codings.any(|coding| !coding.eq_ignore_ascii_case(b"identity"))
-}
-
-fn request_of(
-    method: Method,
-    uri: &Uri,
-    headers: HeaderMap,
-    body: Bytes,
-    received_at: UnixMillis,
-) -> Request {
+/// The request before its body has come.
+fn request_of(method: Method, uri: &Uri, headers: HeaderMap, received_at: UnixMillis) -> Request {
     let path_and_query = uri.path_and_query().map_or_else(String::new, ToString::to_string);
-    Request { method, path_and_query, headers, body, received_at }
+    Request { method, path_and_query, headers, body: Bytes::new(), received_at }
 }
 
 /// Parts what is to be kept from what is not; the kept ones are `Accepted` until the store says otherwise.

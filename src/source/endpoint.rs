@@ -14,7 +14,7 @@ use serde_json::Value;
 use super::answer::AnswerPolicy;
 use super::decode::{Malformed, content_type_fits, decode, pointer, string_of, string_val};
 use super::filter::{Bindings, Output};
-use super::handshake::{HandshakeAnswer, HandshakeContext};
+use super::handshake::{Handshake, HandshakeAnswer, HandshakeContext};
 use super::profile::Profile;
 use super::reading::{self, Ids, Inspected, Reading};
 use super::request::Request;
@@ -164,6 +164,14 @@ impl Source {
         self.profile.handshakes.iter().find_map(|handshake| handshake.answer(request, &context))
     }
 
+    /// Why a request is refused whatever its body is; none where that is not known before the body is there.
+    #[must_use]
+    pub fn refused_by_head(&self, head: &Request) -> Option<Unverified> {
+        let asks = |handshake: &Handshake| handshake.is_for_strangers(&head.method);
+        let may_be_asked = self.profile.handshakes.iter().any(asks);
+        if may_be_asked { None } else { self.verifier.refused_by_head(head) }
+    }
+
     /// Checks over the raw bytes that the request is the vendor's and recent.
     ///
     /// # Errors
@@ -289,7 +297,8 @@ impl Source {
             Val::obj(fields.collect::<Map>())
         };
         let query = || {
-            let fields = request.query();
+            let seen = |name: &str| self.verifier.secret_parameter() != Some(name);
+            let fields = request.query().filter(|(name, _)| seen(name));
             Val::obj(fields.map(|(name, value)| (string_val(&name), string_val(&value))).collect())
         };
         let reads = self.profile.filter.reads();

@@ -66,6 +66,7 @@ fn unsigned(source: &Source, request: &Request) {
     handshake(source, request);
     if !shows_secret(&request.body)
         && !request.headers.values().any(|value| shows_secret(value.as_bytes()))
+        && !request.query().any(|(_, value)| shows_secret(value.as_bytes()))
     {
         let unverified = source.verify(request).expect_err("the request is not signed");
         assert!(unverified.to_string().len() < 200, "{unverified}");

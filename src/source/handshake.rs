@@ -2,22 +2,21 @@
 //!
 //! A handshake never carries an event. What it echoes is short, and matched narrowly, since some of them come unsigned.
 
+mod answer;
+
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{HeaderMap, Method, StatusCode};
 use jaq_json::Val;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
+use self::answer::{AnswerTemplate, AnswerToml, Echo};
 use super::decode::{Decode, decode, pointer, string_of};
 use super::request::Request;
 use super::verify::Verifier;
-use super::verify::mac::{self, Algorithm, same};
-
-/// The longest text of a request that is echoed, in bytes.
-const MAX_ECHO: usize = 1_024;
+use super::verify::mac::{Algorithm, same};
 
 /// What a vendor hears when it tests the address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,17 +53,6 @@ struct WhenToml {
     secret_query: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct AnswerToml {
-    #[serde(default = "ok")]
-    status: u16,
-    #[serde(default)]
-    headers: BTreeMap<String, String>,
-    text: Option<String>,
-    json: Option<BTreeMap<String, String>>,
-}
-
 fn post() -> String {
     "POST".to_owned()
 }
@@ -73,20 +61,13 @@ const fn yes() -> bool {
     true
 }
 
-const fn ok() -> u16 {
-    200
-}
-
 /// A checked handshake.
 #[derive(Debug)]
 pub(super) struct Handshake {
     method: Method,
     verified: bool,
     when: WhenToml,
-    status: StatusCode,
-    headers: Vec<(HeaderName, String)>,
-    text: Option<String>,
-    json: Option<BTreeMap<String, String>>,
+    answer: AnswerTemplate,
 }
 
 impl HandshakeToml {
@@ -99,25 +80,13 @@ impl HandshakeToml {
         {
             return Err("a handshake by POST needs `when`: it would swallow every event".to_owned());
         }
-        if answer.text.is_some() && answer.json.is_some() {
-            return Err("a handshake answers `text` or `json`, not both".to_owned());
-        }
-        let named = |(name, value): (String, String)| {
-            HeaderName::from_bytes(name.as_bytes())
-                .map(|name| (name, value))
-                .map_err(|_| "handshake: a header of the answer is not a header name".to_owned())
-        };
         Ok(Handshake {
             method: method
                 .parse()
                 .map_err(|_| "handshake: `method` is not an HTTP method".to_owned())?,
             verified,
             when,
-            status: StatusCode::from_u16(answer.status)
-                .map_err(|_| format!("handshake: {} is not a status", answer.status))?,
-            headers: answer.headers.into_iter().map(named).collect::<Result<_, _>>()?,
-            text: answer.text,
-            json: answer.json,
+            answer: answer.build()?,
         })
     }
 }
@@ -167,16 +136,20 @@ impl Handshake {
                     .any(|one| same(one.expose_secret().as_bytes(), found.as_bytes()))
             });
         let echo = Echo { request, body: &body, secret };
-        fits.then(|| self.filled(&echo)).flatten()
+        fits.then(|| self.answer.filled(&echo)).flatten()
     }
 
-    /// Whether whoever asks gets an HMAC over a text of their own choice.
-    pub(super) fn signs_for_strangers(&self) -> bool {
-        let json = self.json.iter().flat_map(BTreeMap::values);
-        let mut templates = self.text.iter().chain(json).chain(self.headers.iter().map(|(_, t)| t));
-        !self.verified
-            && self.when.secret_query.is_none()
-            && templates.any(|template| template.contains("{hmac"))
+    /// Whether a request of that method may be answered without a proof of whose it is.
+    pub(super) fn is_for_strangers(&self, method: &Method) -> bool {
+        !self.verified && self.method == *method
+    }
+
+    /// The hashes of which whoever asks gets an HMAC over a text of their own choice.
+    pub(super) fn signs_for_strangers(&self) -> Vec<Algorithm> {
+        if self.verified || self.when.secret_query.is_some() {
+            return Vec::new();
+        }
+        self.answer.signs_with().collect()
     }
 
     /// Cheap look before anything is verified or parsed: headers, and the wanted words somewhere in the body.
@@ -194,70 +167,7 @@ impl Handshake {
     }
 
     fn reads_body(&self) -> bool {
-        let json = self.json.iter().flat_map(BTreeMap::values);
-        let mut templates = self.text.iter().chain(json).chain(self.headers.iter().map(|(_, t)| t));
-        !self.when.body.is_empty()
-            || templates.any(|template| template.contains("{body:") || template.contains("{hmac"))
-    }
-
-    fn filled(&self, echo: &Echo<'_>) -> Option<HandshakeAnswer> {
-        let mut headers = HeaderMap::new();
-        let (content_type, body) = match (&self.text, &self.json) {
-            (Some(template), _) => (Some("text/plain; charset=utf-8"), echo.fill(template)?),
-            (None, Some(fields)) => {
-                let filled = |(name, template): (&String, &String)| {
-                    echo.fill(template).map(|text| (name.clone(), serde_json::Value::String(text)))
-                };
-                let object: serde_json::Map<_, _> =
-                    fields.iter().map(filled).collect::<Option<_>>()?;
-                (Some("application/json"), serde_json::Value::Object(object).to_string())
-            }
-            (None, None) => (None, String::new()),
-        };
-        if let Some(content_type) = content_type {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-        }
-        for (name, template) in &self.headers {
-            headers.insert(name.clone(), echo.fill(template)?.parse().ok()?);
-        }
-        Some(HandshakeAnswer { status: self.status, headers, body: body.into() })
-    }
-}
-
-/// What placeholders stand for.
-struct Echo<'a> {
-    request: &'a Request,
-    body: &'a Val,
-    secret: Option<&'a SecretString>,
-}
-
-impl Echo<'_> {
-    /// Fills `{header:N}`, `{query:N}`, `{body:/P}` and `{hmac_sha256_hex:/P}`; none if one of them is missing.
-    fn fill(&self, template: &str) -> Option<String> {
-        let (mut out, mut rest) = (String::new(), template);
-        while let Some((text, after)) = rest.split_once('{') {
-            let (placeholder, after) = after.split_once('}')?;
-            let (what, name) = placeholder.split_once(':')?;
-            let from_body = || pointer(self.body, name).and_then(string_of);
-            let value = match what {
-                "header" => self.request.header(name)?.to_owned(),
-                "query" => self.request.query_parameter(name)?,
-                "body" => from_body()?,
-                "hmac_sha256_hex" => {
-                    let key = self.secret?.expose_secret().as_bytes().to_vec().into();
-                    hex::encode(mac::hmac(Algorithm::Sha256, &key, &[from_body()?.as_bytes()]))
-                }
-                _ => return None,
-            };
-            if value.len() > MAX_ECHO || value.chars().any(char::is_control) {
-                return None;
-            }
-            out.push_str(text);
-            out.push_str(&value);
-            rest = after;
-        }
-        out.push_str(rest);
-        Some(out)
+        !self.when.body.is_empty() || self.answer.reads_body()
     }
 }
 

@@ -64,5 +64,6 @@ mod tls;
 mod told;
 mod unsigned_work;
 mod vendors;
+mod verify_query;
 mod whose_configuration;
 mod withdraws;

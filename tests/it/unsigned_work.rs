@@ -110,6 +110,7 @@ fn cases() -> Vec<Case> {
             &[("content-type", "application/jwt")],
             &many("a.", BODY),
         ),
+        case("a secret in the query", "grid", format!("?{}", many("code=A&", HEADERS)), &[], &body),
         case(
             "a secret in the body",
             "aircall",
@@ -133,8 +134,11 @@ async fn the_worst_unsigned_request_costs_what_a_plain_one_does() {
     let tables = sources.map(|(name, vendor, secret)| {
         format!("[sources.{name}]\nvendor = \"{vendor}\"\ncontact_center = \"native\"\nsecrets = [\"{secret}\"]\n")
     });
-    let config =
-        format!("[intake]\npublic_url = \"https://bridge.example.com\"\n{}", tables.concat());
+    let config = format!(
+        "[intake]\npublic_url = \"https://bridge.example.com\"\n{}[sources.grid]\nvendor = \"native\"\nsecrets = \
+         [\"secret-of-thirty-two-characters1\"]\nverify = {{ scheme = \"query\", parameter = \"code\" }}\n",
+        tables.concat()
+    );
     let sandbox = start_sandbox(Setup::default().switches).await;
     let home = Home::new(&sandbox.url(), &Setup { config, ..Setup::default() });
     let daemon = home.start().await;

@@ -8,7 +8,7 @@ use super::super::verify::mac::GOOD_KEY;
 
 /// An answer that is an HMAC over the asker's own text is a signature, where events are signed with the same key over a text
 /// that can be written so.
-const STRANGERS_SIGN: &str = "the profile has a handshake with `verified = false` that answers `{hmac_sha256_hex:…}`, and a \
+const STRANGERS_SIGN: &str = "the profile has a handshake with `verified = false` that answers `{hmac_…:…}`, and a \
      signature of an event could be had from it by anybody: set `verified = true`";
 
 /// Why profile and secrets do not go together.
@@ -19,8 +19,10 @@ pub(super) fn refusal(
 ) -> Option<String> {
     // Whoever is not verified gets the first secret's.
     let first = secrets.first();
-    let signs = profile.handshakes.iter().any(|handshake| handshake.signs_for_strangers())
-        && first.is_some_and(|secret| verifier.takes_hmac_of_text(secret));
+    let mut hashes =
+        profile.handshakes.iter().flat_map(|handshake| handshake.signs_for_strangers());
+    let signs =
+        hashes.any(|hash| first.is_some_and(|secret| verifier.takes_hmac_of_text(secret, hash)));
     signs.then(|| STRANGERS_SIGN.to_owned())
 }
 

@@ -1,5 +1,7 @@
 use super::super::Source;
 use super::super::fixture::{profile, request, spec};
+use hyper::header::CONTENT_TYPE;
+
 use super::*;
 
 fn source(toml: &str, secrets: &[&str]) -> Source {
@@ -133,4 +135,115 @@ fn a_handshake_that_would_swallow_events_or_cannot_work_is_refused() {
     assert!(problems(both).contains("not both"));
     assert!(problems("[[handshake]]\nmethod = \"GET\"\nanswer = { status = 99 }").contains("99"));
     assert!(problems("[[handshake]]\nmethod = \"GET\"\nanswr = {}").contains("answr"));
+}
+
+/// Azure Event Grid's, in both of its forms, beside a secret in the query.
+const EVENT_GRID: &str = r#"
+[verify]
+scheme = "query"
+parameter = "code"
+[[handshake]]
+when.header = { "aeg-event-type" = "SubscriptionValidation" }
+when.body = { "/0/eventType" = "Microsoft.EventGrid.SubscriptionValidationEvent" }
+answer.json = { validationResponse = "{body:/0/data/validationCode}" }
+[[handshake]]
+method = "OPTIONS"
+when.header = { "webhook-request-origin" = "*" }
+answer.headers = { "webhook-allowed-origin" = "{header:webhook-request-origin}", "webhook-allowed-rate" = "{header:webhook-request-rate|120}" }
+"#;
+
+#[test]
+fn a_code_in_an_array_is_answered_to_whoever_knows_the_secret_alone() {
+    let source = source(EVENT_GRID, &["s3cret"]);
+    let body = r#"[{"id":"1","eventType":"Microsoft.EventGrid.SubscriptionValidationEvent","data":{"validationCode":"C-1"}}]"#;
+    let asked = |query: &str| Request {
+        path_and_query: format!("/webhooks/demo?{query}"),
+        ..request(&[("aeg-event-type", "SubscriptionValidation")], body)
+    };
+    let answer = source.handshake(&asked("code=s3cret")).unwrap();
+    assert_eq!(
+        (answer.status, &answer.body[..]),
+        (StatusCode::OK, &br#"{"validationResponse":"C-1"}"#[..])
+    );
+    for stranger in ["", "code=s3cre", "validationCode=C-1"] {
+        assert_eq!(source.handshake(&asked(stranger)), None, "{stranger}");
+        assert!(source.refused_by_head(&asked(stranger)).is_some());
+    }
+}
+
+#[test]
+fn a_preflight_is_answered_with_what_it_says_or_with_what_stands_in() {
+    let source = source(EVENT_GRID, &["s3cret"]);
+    let asked = |headers: &[(&str, &str)], query: &str| Request {
+        method: Method::OPTIONS,
+        path_and_query: format!("/webhooks/demo?{query}"),
+        ..request(headers, "")
+    };
+    let origin = ("webhook-request-origin", "eventgrid.azure.net");
+    let answer = source.handshake(&asked(&[origin], "code=s3cret")).unwrap();
+    assert_eq!(answer.headers["webhook-allowed-origin"], "eventgrid.azure.net");
+    assert_eq!(answer.headers["webhook-allowed-rate"], "120");
+    let rated = asked(&[origin, ("webhook-request-rate", "60")], "code=s3cret");
+    assert_eq!(source.handshake(&rated).unwrap().headers["webhook-allowed-rate"], "60");
+    assert_eq!(source.handshake(&asked(&[origin], "code=x")), None);
+    assert_eq!(source.handshake(&asked(&[], "code=s3cret")), None);
+}
+
+#[test]
+fn an_answer_may_be_nested_and_hash_what_stands_in_query_or_header() {
+    let toml = r#"
+[verify]
+scheme = "basic"
+username = "u"
+[[handshake]]
+method = "GET"
+verified = false
+when.query = { crc_token = "*" }
+answer.json = { response_token = "sha256={hmac_sha256_base64:query:crc_token}", more = { list = [1, true, "{{{query:crc_token}}}"] } }
+"#;
+    let source = source(toml, &["secret"]);
+    let asked = Request {
+        method: Method::GET,
+        path_and_query: "/webhooks/demo?crc_token=t-1".to_owned(),
+        ..request(&[], "")
+    };
+    let body: serde_json::Value =
+        serde_json::from_slice(&source.handshake(&asked).unwrap().body).unwrap();
+    assert_eq!(body["response_token"], "sha256=S1mfjMs4hBWWCkL3lYWaSfI0dfTaB9Krt2317HRG6PY=");
+    assert_eq!(body["more"]["list"], serde_json::json!([1, true, "{t-1}"]));
+}
+
+#[test]
+fn a_placeholder_that_nothing_can_fill_is_refused_with_its_line() {
+    for wrong in [
+        "{boddy:/x}",
+        "{body:x}",
+        "{hmac_md5_hex:/x}",
+        "{hmac_sha256:/x}",
+        "{header:}",
+        "{query:a",
+        "}",
+        "{x}",
+    ] {
+        let told = problems(&format!("[[handshake]]\nmethod = \"GET\"\nanswer.text = \"{wrong}\""));
+        assert!(
+            told.contains("test/vendor.toml:3: handshake: a placeholder is none of"),
+            "{wrong}: {told}"
+        );
+    }
+}
+
+#[test]
+fn no_hash_of_a_strangers_text_is_one_that_signs() {
+    let oracle = |hash: &str, algorithm: &str| {
+        let toml = format!(
+            "[request]\ndecode = \"json\"\n[verify]\nscheme = \"hmac\"\nheader = \"x-s\"\nalgorithm = \"{algorithm}\"\nencoding = \"hex\"\n[[handshake]]\nmethod = \"GET\"\nverified = false\nanswer.text = \"{{hmac_{hash}_hex:query:a}}\""
+        );
+        Source::build(profile(&toml, ".").unwrap(), spec(&["secret"])).is_err()
+    };
+    for hash in ["sha1", "sha256", "sha512"] {
+        for algorithm in ["sha1", "sha256", "sha512"] {
+            assert_eq!(oracle(hash, algorithm), hash == algorithm, "{hash} {algorithm}");
+        }
+    }
 }

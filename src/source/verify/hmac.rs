@@ -257,11 +257,9 @@ impl Hmac {
     }
 
     /// Whether an HMAC over a text of somebody's choice, made with this secret as it is written, would be a signature.
-    pub(super) fn takes_hmac_of_text(&self, secret: &str) -> bool {
+    pub(super) fn takes_hmac_of_text(&self, secret: &str, hash: Algorithm) -> bool {
         let is_key = |key: &NamedKey| key.key.expose_secret() == secret.as_bytes();
-        self.algorithm == Algorithm::Sha256
-            && self.keys.iter().any(is_key)
-            && self.message.is_printable()
+        self.algorithm == hash && self.keys.iter().any(is_key) && self.message.is_printable()
     }
 
     /// The signatures of the request, and the time that stands beside them in their header.

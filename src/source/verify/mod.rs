@@ -13,11 +13,12 @@ mod jwt;
 pub(super) mod mac;
 mod message;
 mod public_key;
+mod query;
 mod standard_webhooks;
 mod twilio;
+mod unverified;
 
 use std::borrow::Cow;
-use std::fmt;
 
 use bytes::Bytes;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -25,58 +26,10 @@ use serde::Deserialize;
 
 use super::decode::Decode;
 use super::request::Request;
+pub(crate) use unverified::{Unsignable, Unverified};
 
 /// A body that is read before it is believed, in bytes: what a stranger may have read of his costs no more than hashing it.
 const SHORT: usize = 4096;
-
-/// Why a request is not taken for its vendor's. Names are the profile's, never the sender's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unverified {
-    /// The header or field is not there.
-    Missing(String),
-    /// The header or field is there, but cannot be read as what it should be.
-    Unreadable(String),
-    /// It was signed too long ago, or too far ahead.
-    Stale,
-    /// The signature, token or password fits none of the secrets.
-    Wrong,
-    /// The token is another receiver's, or from another issuer than the source's.
-    OtherParty,
-    /// No secret is configured under the name that the request gives.
-    UnknownKey,
-}
-
-impl fmt::Display for Unverified {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing(name) => write!(f, "`{name}` is missing"),
-            Self::Unreadable(name) => write!(f, "`{name}` cannot be read"),
-            Self::Stale => write!(
-                f,
-                "the signature's time is too far from now; if that lasts, check this machine's clock and the sender's"
-            ),
-            Self::Wrong => write!(f, "the signature fits none of the secrets"),
-            Self::OtherParty => {
-                write!(f, "the token's `aud` or `iss` is not the source's `audience` or `issuer`")
-            }
-            Self::UnknownKey => write!(f, "no secret is configured for this sender's key"),
-        }
-    }
-}
-
-impl std::error::Error for Unverified {}
-
-/// A scheme that only a vendor can sign for, or a source without a secret to sign with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unsignable;
-
-impl fmt::Display for Unsignable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "requests of this scheme cannot be signed here")
-    }
-}
-
-impl std::error::Error for Unsignable {}
 
 /// The `[verify]` section.
 #[derive(Debug, Clone, Deserialize)]
@@ -86,6 +39,7 @@ pub(super) enum VerifySpec {
     Header(header::HeaderSpec),
     Bearer(header::BearerSpec),
     Basic(header::BasicSpec),
+    Query(query::QuerySpec),
     Field(field::FieldSpec),
     Hmac(Box<hmac::HmacSpec>),
     StandardWebhooks(standard_webhooks::StandardWebhooksSpec),
@@ -114,6 +68,7 @@ pub(super) enum Verifier {
     None,
     Header(header::Header),
     Basic(header::Basic),
+    Query(query::Query),
     Field(field::Field),
     Hmac(hmac::Hmac),
     StandardWebhooks(standard_webhooks::StandardWebhooks),
@@ -136,6 +91,7 @@ impl Verifier {
             Self::None
             | Self::Header(_)
             | Self::Basic(_)
+            | Self::Query(_)
             | Self::Hmac(_)
             | Self::StandardWebhooks(_)
             | Self::Twilio(_) => false,
@@ -168,6 +124,7 @@ impl Verifier {
                 header::Header::bearer(spec, context.secrets).map(Self::Header)
             }
             VerifySpec::Basic(spec) => header::Basic::build(spec, context.secrets).map(Self::Basic),
+            VerifySpec::Query(spec) => query::Query::build(spec, context.secrets).map(Self::Query),
             VerifySpec::Field(spec) => {
                 field::Field::build(spec, context.decode, context.secrets).map(Self::Field)
             }
@@ -203,6 +160,7 @@ impl Verifier {
             Self::None => Ok(0),
             Self::Header(header) => header.verify(request),
             Self::Basic(basic) => basic.verify(request),
+            Self::Query(query) => query.verify(request),
             Self::Field(field) => field.verify(request),
             Self::Hmac(hmac) => hmac.verify(request),
             Self::StandardWebhooks(standard) => standard.verify(request),
@@ -214,12 +172,28 @@ impl Verifier {
         }
     }
 
+    /// Why a request is refused whatever its body is, where the proof stands in its head.
+    pub(super) fn refused_by_head(&self, head: &Request) -> Option<Unverified> {
+        let Self::Query(query) = self else { return None };
+        query.verify(head).err()
+    }
+
+    /// The query parameter that carries the secret: nobody is to see it.
+    pub(super) fn secret_parameter(&self) -> Option<&str> {
+        let Self::Query(query) = self else { return None };
+        Some(query.parameter())
+    }
+
     /// How many bytes the key of each secret has; many for public keys.
     pub(super) fn key_lengths(&self, secrets: &[SecretString]) -> Vec<usize> {
         let of = |keys: &[mac::Key]| keys.iter().map(|key| key.expose_secret().len()).collect();
         match self {
             Self::None | Self::JwsDetached(_) | Self::Ecdsa(_) => Vec::new(),
-            Self::Header(_) | Self::Basic(_) | Self::Field(_) | Self::Twilio(_) => {
+            Self::Header(_)
+            | Self::Basic(_)
+            | Self::Query(_)
+            | Self::Field(_)
+            | Self::Twilio(_) => {
                 secrets.iter().map(|secret| secret.expose_secret().len()).collect()
             }
             Self::Hmac(hmac) => hmac.key_lengths(),
@@ -229,20 +203,21 @@ impl Verifier {
         }
     }
 
-    /// Whether an HMAC-SHA-256 over a text of somebody's choice, made with this secret as it is written, proves a request.
-    pub(super) fn takes_hmac_of_text(&self, secret: &SecretString) -> bool {
+    /// Whether such an HMAC over a text of somebody's choice, made with this secret as it is written, proves a request.
+    pub(super) fn takes_hmac_of_text(&self, secret: &SecretString, hash: mac::Algorithm) -> bool {
         let secret = secret.expose_secret();
         let is_key = |key: &mac::Key| key.expose_secret() == secret.as_bytes();
         match self {
-            Self::Hmac(hmac) => hmac.takes_hmac_of_text(secret),
-            Self::JwtHeader(jwt) => jwt.keys().iter().any(is_key),
-            Self::JwtBody(jwt) => jwt.keys().iter().any(is_key),
+            Self::Hmac(hmac) => hmac.takes_hmac_of_text(secret, hash),
+            Self::JwtHeader(jwt) => hash == mac::Algorithm::Sha256 && jwt.keys().iter().any(is_key),
+            Self::JwtBody(jwt) => hash == mac::Algorithm::Sha256 && jwt.keys().iter().any(is_key),
+            Self::Twilio(_) => hash == mac::Algorithm::Sha1,
             Self::None
             | Self::Header(_)
             | Self::Basic(_)
+            | Self::Query(_)
             | Self::Field(_)
             | Self::StandardWebhooks(_)
-            | Self::Twilio(_)
             | Self::JwsDetached(_)
             | Self::Ecdsa(_) => false,
         }
@@ -255,6 +230,7 @@ impl Verifier {
             Self::None
             | Self::Header(_)
             | Self::Basic(_)
+            | Self::Query(_)
             | Self::Hmac(_)
             | Self::StandardWebhooks(_)
             | Self::Twilio(_)
@@ -271,6 +247,7 @@ impl Verifier {
             Self::None => Ok(()),
             Self::Header(header) => header.sign(request),
             Self::Basic(basic) => basic.sign(request),
+            Self::Query(query) => query.sign(request),
             Self::Field(_) | Self::JwsDetached(_) | Self::Ecdsa(_) => Err(Unsignable),
             Self::Hmac(hmac) => hmac.sign(request),
             Self::StandardWebhooks(standard) => standard.sign(request),
@@ -287,6 +264,7 @@ impl Verifier {
             Self::None
             | Self::Header(_)
             | Self::Basic(_)
+            | Self::Query(_)
             | Self::Field(_)
             | Self::Hmac(_)
             | Self::Twilio(_)
@@ -301,7 +279,9 @@ impl Verifier {
     /// there several times is not: its readers may take another value than the verification did.
     pub(super) fn covers_header(&self, request: &Request, name: &str) -> bool {
         let signed = match self {
-            Self::None | Self::Header(_) | Self::Basic(_) | Self::Field(_) => return true,
+            Self::None | Self::Header(_) | Self::Basic(_) | Self::Query(_) | Self::Field(_) => {
+                return true;
+            }
             Self::Hmac(hmac) => hmac.covers_header(name),
             Self::JwsDetached(jws) => jws.covers_header(name),
             Self::StandardWebhooks(_) => standard_webhooks::covers_header(request, name),
@@ -313,9 +293,12 @@ impl Verifier {
     /// The same of the query.
     pub(super) fn covers_query(&self) -> bool {
         match self {
-            Self::None | Self::Header(_) | Self::Basic(_) | Self::Field(_) | Self::Twilio(_) => {
-                true
-            }
+            Self::None
+            | Self::Header(_)
+            | Self::Basic(_)
+            | Self::Query(_)
+            | Self::Field(_)
+            | Self::Twilio(_) => true,
             Self::Hmac(_)
             | Self::JwsDetached(_)
             | Self::StandardWebhooks(_)
@@ -344,6 +327,7 @@ impl Verifier {
             Self::None
             | Self::Header(_)
             | Self::Basic(_)
+            | Self::Query(_)
             | Self::Field(_)
             | Self::Hmac(_)
             | Self::StandardWebhooks(_)
@@ -358,7 +342,7 @@ impl Verifier {
     /// Whoever does not know the secret cannot make a request with another one that verifies.
     pub(super) fn signed<'a>(&'a self, request: &'a Request) -> Option<Cow<'a, [u8]>> {
         match self {
-            Self::None | Self::Header(_) | Self::Basic(_) | Self::Field(_) => None,
+            Self::None | Self::Header(_) | Self::Basic(_) | Self::Query(_) | Self::Field(_) => None,
             Self::Hmac(hmac) => hmac.message(request),
             Self::JwsDetached(jws) => jws.message(request),
             Self::StandardWebhooks(_) => Some(standard_webhooks::signed(request)),
@@ -376,6 +360,7 @@ impl Verifier {
             Self::None
             | Self::Header(_)
             | Self::Basic(_)
+            | Self::Query(_)
             | Self::Field(_)
             | Self::StandardWebhooks(_)
             | Self::JwtHeader(_)

@@ -53,6 +53,7 @@ fn what_is_signed_here_is_verified_here() {
         (json!({ "scheme": "header", "header": "x" }), "s"),
         (json!({ "scheme": "bearer" }), "s"),
         (json!({ "scheme": "basic", "username": "u" }), "s"),
+        (json!({ "scheme": "query", "parameter": "code" }), "s/+=&% é"),
         (json!({ "scheme": "twilio" }), "s"),
         (json!({ "scheme": "jwt_header", "key": "base64" }), "c2VjcmV0"),
         (json!({ "scheme": "jwt_header", "header": "x-jwt", "payload_hash": "body_hash" }), "s"),

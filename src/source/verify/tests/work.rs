@@ -178,6 +178,31 @@ fn cases() -> Vec<Case> {
             hashes: 0,
         },
         Case {
+            verify: json!({ "scheme": "query", "parameter": "code" }),
+            secrets: texts(),
+            plain: Request {
+                path_and_query: format!("/x?a={}", "x".repeat(HEADERS)),
+                ..request(&[], &body)
+            },
+            worst: vec![
+                (
+                    "query, names",
+                    Request {
+                        path_and_query: format!("/x?{}", many("code", "&")),
+                        ..request(&[], &body)
+                    },
+                ),
+                (
+                    "query, encoded",
+                    Request {
+                        path_and_query: format!("/x?code={}", "%41".repeat(HEADERS / 3)),
+                        ..request(&[], &body)
+                    },
+                ),
+            ],
+            hashes: 0,
+        },
+        Case {
             verify: json!({ "scheme": "field", "pointer": "/token" }),
             secrets: texts(),
             plain: one("x", "x", &format!("[{}0]", "{},".repeat(BODY / 3))),

@@ -1,0 +1,52 @@
+//! Why a request is not taken for its vendor's, or cannot be made as its vendor makes it. Neither shows a secret.
+
+use std::fmt;
+
+/// Why a request is not taken for its vendor's. Names are the profile's, never the sender's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unverified {
+    /// The header or field is not there.
+    Missing(String),
+    /// The header or field is there, but cannot be read as what it should be.
+    Unreadable(String),
+    /// It was signed too long ago, or too far ahead.
+    Stale,
+    /// The signature, token or password fits none of the secrets.
+    Wrong,
+    /// The token is another receiver's, or from another issuer than the source's.
+    OtherParty,
+    /// No secret is configured under the name that the request gives.
+    UnknownKey,
+}
+
+impl fmt::Display for Unverified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing(name) => write!(f, "`{name}` is missing"),
+            Self::Unreadable(name) => write!(f, "`{name}` cannot be read"),
+            Self::Stale => write!(
+                f,
+                "the signature's time is too far from now; if that lasts, check this machine's clock and the sender's"
+            ),
+            Self::Wrong => write!(f, "the signature fits none of the secrets"),
+            Self::OtherParty => {
+                write!(f, "the token's `aud` or `iss` is not the source's `audience` or `issuer`")
+            }
+            Self::UnknownKey => write!(f, "no secret is configured for this sender's key"),
+        }
+    }
+}
+
+impl std::error::Error for Unverified {}
+
+/// A scheme that only a vendor can sign for, or a source without a secret to sign with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unsignable;
+
+impl fmt::Display for Unsignable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "requests of this scheme cannot be signed here")
+    }
+}
+
+impl std::error::Error for Unsignable {}
