@@ -5,6 +5,7 @@ mod access;
 mod answer;
 mod reads;
 mod routes;
+mod status;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ use crate::store::Store;
 pub(crate) use access::Token;
 use answer::Body;
 use reads::Reads;
+pub(crate) use status::{EventCounts, Held, HoldAnswer, ServiceNow, Status};
 
 /// How long a client of the admin address may take for its request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -33,8 +35,7 @@ const MAX_BODY: usize = 64 * 1024;
 /// What the admin address shows and sets off, beside the store.
 pub(crate) struct Admin {
     pub store: Store,
-    /// How things stand: `ready` and its `reasons`, `held`, and all that `GET /v1/status` shows beside.
-    pub status: Box<dyn Fn() -> serde_json::Value + Send + Sync>,
+    pub status: Box<dyn Fn() -> Status + Send + Sync>,
     /// Holds all sending (true) or lets it go on (false), for whom; whether that changed anything.
     pub hold: Hold,
     /// The metrics page.

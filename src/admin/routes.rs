@@ -9,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use serde_json::json;
 
 use super::answer::{self, Body};
-use super::{Admin, access, reads};
+use super::{Admin, HoldAnswer, Status, access, reads};
 use crate::clock;
 use crate::routing::{ForeignText, State};
 use crate::store::{DiscardAnswer, Failed, Filter, ReplayAnswer};
@@ -84,7 +84,7 @@ pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts) -> Response<Bod
         ["v1", what @ ("hold" | "resume")] if post => {
             let by = who(&query);
             let changed = (admin.hold)(*what == "hold", &by);
-            answer::json(200, &json!({ "changed": changed, "status": (admin.status)() }))
+            answer::json(200, &HoldAnswer { changed, status: (admin.status)() })
         }
         ["v1", "reload"] if post => match (admin.reload)().await {
             Ok(changes) => answer::json(200, &json!({ "reloaded": true, "changes": changes })),
@@ -111,14 +111,13 @@ fn query(request: &Parts) -> HashMap<String, String> {
 
 /// The reasons name accounts, files and addresses: they are for the holder of the token.
 fn readiness(admin: &Admin, authorised: bool) -> Response<Body> {
-    let status = (admin.status)();
-    let ready = status["ready"] == true;
+    let Status { ready, reasons, held, .. } = (admin.status)();
+    let code = if ready { 200 } else { 503 };
     if !authorised {
-        return answer::json(if ready { 200 } else { 503 }, &json!({ "ready": ready }));
+        return answer::json(code, &json!({ "ready": ready }));
     }
     // A hold is what an operator wants: it is said, and is no reason against.
-    let shown = json!({ "ready": ready, "reasons": status["reasons"], "held": status["held"] });
-    answer::json(if ready { 200 } else { 503 }, &shown)
+    answer::json(code, &json!({ "ready": ready, "reasons": reasons, "held": held }))
 }
 
 async fn list(admin: &Admin, query: &HashMap<String, String>) -> Response<Body> {

@@ -3,20 +3,13 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::admin::Held;
 use crate::clock;
-use crate::routing::UnixMillis;
 
 /// Whether sending is held; clones share it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Hold {
     held: Arc<Mutex<Option<Held>>>,
-}
-
-/// Since when, and by whom.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Held {
-    pub(super) since: UnixMillis,
-    pub(super) by: String,
 }
 
 impl Hold {

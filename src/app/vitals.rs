@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use metrics::gauge;
-use serde_json::{Value, json};
 
 use super::hold::Hold;
 use super::instance;
 use super::reload::Reloader;
+use crate::admin::{EventCounts, ServiceNow, Status};
 use crate::awa::Client;
 use crate::awa::pace::Pace;
 use crate::clock;
@@ -63,33 +63,32 @@ impl Vitals {
     }
 
     /// The answer to `GET /v1/status`.
-    pub(super) fn status(&self) -> Value {
+    pub(super) fn status(&self) -> Status {
         let (now, counts) = (clock::now(), self.store.counts());
         let standing = self.pace.standing(now);
-        let time = |at: Option<UnixMillis>| at.map(|at| at.to_string());
         let reasons = self.not_ready();
-        json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "started_at": self.started_at.to_string(),
-            "ready": reasons.is_empty(),
-            "reasons": reasons,
-            "held": self.hold.held().map(|held| json!({ "since": held.since.to_string(), "by": held.by })),
-            "events": {
-                "pending": counts.pending,
-                "parked": counts.parked,
-                "dead": counts.dead,
-                "remembered": counts.remembered,
-                "oldest_received_at": time(counts.oldest_received_at),
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: self.started_at,
+            ready: reasons.is_empty(),
+            reasons,
+            held: self.hold.held(),
+            events: EventCounts {
+                pending: counts.pending,
+                parked: counts.parked,
+                dead: counts.dead,
+                remembered: counts.remembered,
+                oldest_received_at: counts.oldest_received_at,
             },
-            "servicenow": {
-                "calls_in_flight": standing.in_flight,
-                "calls_allowed": standing.concurrency,
-                "breaker_open_until": time(standing.breaker),
-                "unauthorised_until": time(standing.unauthorised),
-                "retry_after_until": time(standing.retry_after),
-                "clock_offset_ms": self.client.clock_offset().map(ClockOffset::likely),
+            servicenow: ServiceNow {
+                calls_in_flight: standing.in_flight,
+                calls_allowed: standing.concurrency,
+                breaker_open_until: standing.breaker,
+                unauthorised_until: standing.unauthorised,
+                retry_after_until: standing.retry_after,
+                clock_offset_ms: self.client.clock_offset().map(ClockOffset::likely),
             },
-        })
+        }
     }
 
     /// Sets every gauge that is not set by whoever changes it.

@@ -5,24 +5,27 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::admin_client::{AdminClient, operator, segment, text, title};
+use super::admin_client::{AdminClient, Unanswered, operator, read, read_raw, segment, title};
 use super::arguments::EventsCommand;
 use super::table::table_on_a_page;
-use super::wording::{short_time, words};
+use super::wording::short_time;
 use super::{Exit, runtime, say, story};
+use crate::routing::{EventRecord, Missing, Page};
 
 /// How many events one page of the admin address holds.
 const PAGE: usize = 500;
 
-/// The columns of the list and the members that they show.
-const COLUMNS: [(&str, &str); 7] = [
-    ("RECEIVED", "received_at"),
-    ("SOURCE", "source"),
-    ("ID", "id"),
-    ("KIND", "kind"),
-    ("CONVERSATION", "conversation"),
-    ("STATE", "state"),
-    ("REASON", "reason"),
+/// A column of the list: its head and what it shows of an event.
+type Column = (&'static str, fn(&EventRecord) -> String);
+
+const COLUMNS: [Column; 7] = [
+    ("RECEIVED", |event| short_time(event.received_at)),
+    ("SOURCE", |event| event.source.clone()),
+    ("ID", |event| event.id.clone()),
+    ("KIND", |event| event.kind.clone().unwrap_or_default()),
+    ("CONVERSATION", |event| event.conversation.clone().unwrap_or_default()),
+    ("STATE", |event| event.state.to_string()),
+    ("REASON", |event| event.reason.clone().unwrap_or_default()),
 ];
 
 /// What was filtered by, and is therefore the same in every row.
@@ -47,11 +50,12 @@ pub(super) fn run(config: Option<&Path>, command: EventsCommand) -> Exit {
                     let parked = state.as_deref() == Some("parked") && !json;
                     let wanted = if parked { usize::MAX } else { limit };
                     let events = list(&admin, &query, wanted).await?;
-                    let shown = &events[..limit.min(events.len())];
                     if json {
-                        shown.iter().for_each(|event| say(&event.to_string()));
+                        events.iter().for_each(|event| say(&event.to_string()));
                         return Ok(Exit::Done);
                     }
+                    let events = records(events)?;
+                    let shown = &events[..limit.min(events.len())];
                     if parked && !events.is_empty() {
                         say(&format!("{}\n", show_missing(&events, &admin.mappings)));
                     }
@@ -100,54 +104,49 @@ async fn list(admin: &AdminClient, query: &str, limit: usize) -> Result<Vec<Valu
     let mut cursor = String::new();
     while events.len() < limit {
         let page = PAGE.min(limit - events.len());
-        let (status, body) = admin
-            .get(&format!("/v1/events?{query}&limit={page}&cursor={}", segment(&cursor)))
-            .await?;
-        if status != 200 {
-            return Err(Exit::Failed(format!("the daemon answered {status}: {}", title(&body))));
-        }
-        let Some(found) = body.get("events").and_then(Value::as_array) else { break };
-        events.extend(found.iter().cloned());
-        cursor = text(&body, "next_cursor");
-        if cursor.is_empty() || found.is_empty() {
-            break;
+        let path = format!("/v1/events?{query}&limit={page}&cursor={}", segment(&cursor));
+        let page: Page<Value> = read_raw(admin.get(&path).await?)?;
+        let none = page.events.is_empty();
+        events.extend(page.events);
+        match page.next_cursor {
+            Some(next) if !none => cursor = next,
+            _ => break,
         }
     }
     Ok(events)
 }
 
-fn show_list(events: &[Value], filter: &Filtered) -> String {
+fn records(events: Vec<Value>) -> Result<Vec<EventRecord>, Exit> {
+    events.into_iter().map(read).collect()
+}
+
+fn show_list(events: &[EventRecord], filter: &Filtered) -> String {
     if events.is_empty() {
         return "There is no such event.".to_owned();
     }
     // A column that has the same word in every row says nothing.
-    let columns = COLUMNS.into_iter().filter(|(_, member)| match *member {
-        "state" => !filter.state,
-        "source" => !filter.source,
-        "conversation" => !filter.conversation,
+    let columns = COLUMNS.into_iter().filter(|(head, _)| match *head {
+        "STATE" => !filter.state,
+        "SOURCE" => !filter.source,
+        "CONVERSATION" => !filter.conversation,
         _ => true,
     });
-    let (head, members): (Vec<&str>, Vec<&str>) = columns.unzip();
-    let cell = |event: &Value, member: &str| match member {
-        "received_at" => short_time(&text(event, member)),
-        member => text(event, member),
-    };
-    let row = |event: &Value| members.iter().map(|member| cell(event, member)).collect();
+    let (head, cells): (Vec<&str>, Vec<_>) = columns.unzip();
+    let row = |event: &EventRecord| cells.iter().map(|cell| cell(event)).collect();
     let rows: Vec<Vec<String>> = events.iter().map(row).collect();
     table_on_a_page(&head, &rows, &["CONVERSATION", "SOURCE", "ID", "REASON"])
 }
 
 /// What is missing, how many events wait for it, and the line that lets them go on.
-fn show_missing(events: &[Value], mappings: &Path) -> String {
-    let mut missing: BTreeMap<(String, String, String), usize> = BTreeMap::new();
+fn show_missing(events: &[EventRecord], mappings: &Path) -> String {
+    let mut missing: BTreeMap<_, usize> = BTreeMap::new();
     for event in events {
-        let table = text(&event["missing"], "table");
-        let line = line_to_add(&event["missing"]);
-        *missing.entry((text(event, "contact_center"), table, line)).or_default() += 1;
+        let Some(line) = event.missing.as_ref().map(line_to_add) else { continue };
+        *missing.entry((event.contact_center.as_str(), line)).or_default() += 1;
     }
     let mut lines = Vec::new();
-    for ((contact_center, table, line), count) in missing {
-        let file = mappings.join("sources").join(contact_center).join(format!("{table}.csv"));
+    for ((contact_center, (table, line)), count) in missing {
+        let file = mappings.join("sources").join(contact_center).join(table);
         let (events, wait) = if count == 1 { ("event", "waits") } else { ("events", "wait") };
         lines.push(format!("{count} {events} {wait} for a line in {}:", file.display()));
         lines.push(format!("    {line}"));
@@ -156,37 +155,36 @@ fn show_missing(events: &[Value], mappings: &Path) -> String {
     lines.join("\n")
 }
 
-/// The CSV line with ServiceNow's side left open.
-fn line_to_add(missing: &Value) -> String {
-    let fields = match text(missing, "table").as_str() {
-        "queues" => vec![text(missing, "queue"), text(missing, "channel"), "EXTERNAL_ID".into()],
-        "agents" => vec![text(missing, "agent"), "SYS_ID".into()],
-        _ => vec![text(missing, "reason"), "REJECT_REASON".into()],
+/// The table, and the CSV line with ServiceNow's side left open.
+fn line_to_add(missing: &Missing) -> (&'static str, String) {
+    let (table, fields) = match missing {
+        Missing::Queues { queue, channel } => {
+            let channel = channel.as_deref().unwrap_or_default();
+            ("queues.csv", vec![queue, channel, "EXTERNAL_ID"])
+        }
+        Missing::Agents { agent } => ("agents.csv", vec![agent.as_str(), "SYS_ID"]),
+        Missing::RejectReasons { reason } => {
+            ("reject_reasons.csv", vec![reason.as_str(), "REJECT_REASON"])
+        }
     };
     let mut writer = csv::Writer::from_writer(Vec::new());
     let written = writer.write_record(&fields).ok().and_then(|()| writer.into_inner().ok());
-    String::from_utf8(written.unwrap_or_default()).unwrap_or_default().trim_end().to_owned()
+    let line = String::from_utf8(written.unwrap_or_default()).unwrap_or_default();
+    (table, line.trim_end().to_owned())
 }
 
 async fn show(admin: &AdminClient, id: &str, body: bool, json: bool) -> Result<Exit, Exit> {
     let (source, id) = place(admin, id).await?;
     let path = format!("/v1/events/{}/{}", segment(&source), segment(&id));
+    let about = |refused: Unanswered| refused.about(&format!("{source}/{id}"));
     if body {
-        let (status, body) =
-            admin.get_bytes(&format!("{path}/body?by={}", segment(&operator()))).await?;
-        let shown = String::from_utf8_lossy(&body);
-        if status != 200 {
-            let problem = serde_json::from_str(&shown).unwrap_or(Value::Null);
-            return Err(Exit::Failed(format!("{source}/{id}: {}", title(&problem))));
-        }
-        say(&shown);
+        let path = format!("{path}/body?by={}", segment(&operator()));
+        let body = admin.get_bytes(&path).await.map_err(about)?;
+        say(&String::from_utf8_lossy(&body));
         return Ok(Exit::Done);
     }
-    let (status, event) = admin.get(&path).await?;
-    if status != 200 {
-        return Err(Exit::Failed(format!("{source}/{id}: {}", title(&event))));
-    }
-    say(&if json { event.to_string() } else { story::tell(&event) });
+    let event = admin.get(&path).await.map_err(about)?;
+    say(&if json { event.to_string() } else { story::tell(&read(event)?) });
     Ok(Exit::Done)
 }
 
@@ -195,23 +193,18 @@ async fn show(admin: &AdminClient, id: &str, body: bool, json: bool) -> Result<E
 async fn place(admin: &AdminClient, name: &str) -> Result<(String, String), Exit> {
     if let Some((source, id)) = name.split_once('/') {
         let path = format!("/v1/events/{}/{}", segment(source), segment(id));
-        match admin.get(&path).await? {
-            (200, _) => return Ok((source.to_owned(), id.to_owned())),
-            (404, _) => {}
-            (status, body) => {
-                return Err(Exit::Failed(format!(
-                    "the daemon answered {status}: {}",
-                    title(&body)
-                )));
-            }
+        match admin.get(&path).await {
+            Ok(_) => return Ok((source.to_owned(), id.to_owned())),
+            Err(Unanswered::Refused { status: 404, .. }) => {}
+            Err(refused) => return Err(refused.into()),
         }
     }
-    let found = list(admin, &query(&[("id", Some(name))]), PAGE).await?;
+    let found = records(list(admin, &query(&[("id", Some(name))]), PAGE).await?)?;
     match found.as_slice() {
-        [event] => Ok((text(event, "source"), name.to_owned())),
+        [event] => Ok((event.source.clone(), name.to_owned())),
         [] => Err(Exit::Failed(format!("no event `{name}` is known"))),
         several => {
-            let one = |event: &Value| format!("{}/{name}", text(event, "source"));
+            let one = |event: &EventRecord| format!("{}/{name}", event.source);
             let candidates: Vec<_> = several.iter().map(one).collect();
             Err(Exit::Usage(format!(
                 "`{name}` is the id of several events; write which: {}",
@@ -223,11 +216,8 @@ async fn place(admin: &AdminClient, name: &str) -> Result<(String, String), Exit
 
 async fn of_reason(admin: &AdminClient, reason: &str) -> Result<Vec<String>, Exit> {
     let query = query(&[("state", Some("dead")), ("reason", Some(reason))]);
-    let events = list(admin, &query, usize::MAX).await?;
-    Ok(events
-        .iter()
-        .map(|event| format!("{}/{}", text(event, "source"), text(event, "id")))
-        .collect())
+    let events = records(list(admin, &query, usize::MAX).await?)?;
+    Ok(events.iter().map(|event| format!("{}/{}", event.source, event.id)).collect())
 }
 
 async fn operate(
@@ -247,18 +237,21 @@ async fn operate(
             segment(&id),
             segment(&by)
         );
-        let (status, body) = admin.post(&path).await?;
+        let (done, answer) = match admin.post(&path).await {
+            Ok(event) => (true, event),
+            Err(Unanswered::Refused { problem, .. }) => (false, problem),
+            Err(failed) => return Err(failed.into()),
+        };
         if json {
-            say(&body.to_string());
-        } else if status == 200 {
-            let state = text(&body, "state");
-            let reason = words(&text(&body, "reason"));
-            let reason = if reason.is_empty() { reason } else { format!(" ({reason})") };
-            say(&format!("{source}/{id} is {state}{reason}"));
+            say(&answer.to_string());
+        } else if done {
+            let event: EventRecord = read(answer)?;
+            let reason = event.reason.as_deref();
+            say(&format!("{source}/{id} is {}", story::state_and_why(&event.state, reason, None)));
         } else {
-            say(&format!("{source}/{id} is left as it is: {}", title(&body)));
+            say(&format!("{source}/{id} is left as it is: {}", title(&answer)));
         }
-        refused += usize::from(status != 200);
+        refused += usize::from(!done);
     }
     if ids.is_empty() && !json {
         say("There is no such event.");

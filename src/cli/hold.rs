@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use serde_json::Value;
-
-use super::admin_client::{AdminClient, operator, segment, text, title};
+use super::admin_client::{AdminClient, operator, read, segment};
 use super::wording::short_time;
 use super::{Exit, runtime, say};
+use crate::admin::HoldAnswer;
 
 /// What is asked of the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,29 +27,23 @@ async fn ask(admin: &AdminClient, wish: Wish, json: bool) -> Result<Exit, Exit> 
         Wish::Hold => "hold",
         Wish::Resume => "resume",
     };
-    let (status, answer) = admin.post(&format!("/v1/{verb}?by={}", segment(&operator()))).await?;
-    if status != 200 {
-        return Err(Exit::Failed(format!("the daemon answered {status}: {}", title(&answer))));
-    }
-    say(&if json { answer.to_string() } else { told(wish, &answer) });
+    let answer = admin.post(&format!("/v1/{verb}?by={}", segment(&operator()))).await?;
+    say(&if json { answer.to_string() } else { shown(wish, &read(answer)?) });
     Ok(Exit::Done)
 }
 
-fn told(wish: Wish, answer: &Value) -> String {
-    let changed = answer["changed"] == true;
-    let waiting = text(&answer["status"]["events"], "pending");
-    match (wish, changed) {
+fn shown(wish: Wish, answer: &HoldAnswer) -> String {
+    let waiting = answer.status.events.pending;
+    match (wish, answer.changed) {
         (Wish::Hold, true) => format!(
             "Held: events are kept and nothing is sent; {waiting} wait now. Offers still expire with their ring time. \
              `awa-bridge resume` ends it, and so does a restart."
         ),
         (Wish::Hold, false) => {
-            let held = &answer["status"]["held"];
-            let since = short_time(&text(held, "since"));
-            format!(
-                "Held already, since {since} UTC by {}; {waiting} events wait.",
-                text(held, "by")
-            )
+            let since = answer.status.held.as_ref();
+            let since =
+                since.map(|held| format!(", since {} UTC by {}", short_time(held.since), held.by));
+            format!("Held already{}; {waiting} events wait.", since.unwrap_or_default())
         }
         (Wish::Resume, true) => {
             format!("Resumed: {waiting} events go out now, the most urgent first.")

@@ -1,28 +1,29 @@
 //! One event's whole story for a person: what came in, what was asked and answered, how it ended, what to do now.
 
+use std::fmt::Display;
+
 use serde_json::Value;
 
-use super::admin_client::text;
 use super::wording::{call, full_time, meaning, time_of_day, words};
-use crate::routing::visible_line;
+use crate::routing::{CallRecord, EarlierRecord, EventRecord, State, UnixMillis, Waited};
 
 /// Lines under a head; nothing of the vendor's body.
-pub(super) fn tell(event: &Value) -> String {
+pub(super) fn tell(event: &EventRecord) -> String {
     let mut lines = vec![headline(event), String::new()];
-    let mut fact = |name: &str, value: String| {
-        if !value.is_empty() {
-            lines.push(format!("  {name:<16}{value}"));
-        }
+    let mut fact = |name: &str, value: Option<String>| {
+        lines.extend(value.map(|value| format!("  {name:<16}{value}")));
     };
-    fact("reason", reason(event));
+    let why = reason(event.reason.as_deref(), event.detail.as_deref());
+    fact("reason", Some(why).filter(|why| !why.is_empty()));
     fact("conversation", conversation(event));
-    fact("received", full_time(&text(event, "received_at")));
-    fact("ended", full_time(&text(event, "settled_at")));
-    fact("looked at", full_time(&text(event, "due_at")));
-    fact("deadline", full_time(&text(event, "deadline")));
-    fact("work item", text(event, "work_item"));
-    fact("time went to", waits(event));
-    fact("operators", text(event, "by"));
+    fact("received", Some(full_time(event.received_at)));
+    fact("ended", event.settled_at.map(full_time));
+    fact("looked at", event.due_at.map(full_time));
+    fact("deadline", event.deadline.map(full_time));
+    fact("work item", event.work_item.map(|sys_id| sys_id.to_string()));
+    let waited = Some(event.waited_ms).filter(|waited| *waited != Waited::default());
+    fact("time went to", waited.map(|waited| words(&waited.to_string())));
+    fact("operators", event.by.clone());
     let asked = asked(event);
     if !asked.is_empty() {
         lines.extend([String::new(), "What the event says".to_owned()]);
@@ -35,85 +36,77 @@ pub(super) fn tell(event: &Value) -> String {
 }
 
 /// One call and its answer, after its number or time.
-pub(super) fn call_line(one: &Value) -> String {
+pub(super) fn call_line(one: &CallRecord) -> String {
     // Where all went well, ServiceNow's words say nothing more.
-    let message = match text(one, "message") {
-        message if message.is_empty() || text(one, "meaning") == "landed" => String::new(),
-        message => format!(" “{message}”"),
+    let all_well = one.meaning.as_deref() == Some("landed");
+    let message = one.message.as_deref().filter(|message| !message.is_empty() && !all_well);
+    let message = message.map(|message| format!(" “{message}”")).unwrap_or_default();
+    let answer = match (one.status.filter(|status| *status != 0), one.elapsed_ms) {
+        (None, None) => String::new(),
+        (None, Some(elapsed)) => format!(" ({elapsed} ms)"),
+        (Some(status), None) => format!(" (HTTP {status})"),
+        (Some(status), Some(elapsed)) => format!(" (HTTP {status}, {elapsed} ms)"),
     };
-    let answer = match (text(one, "status").as_str(), text(one, "elapsed_ms").as_str()) {
-        ("", "") => String::new(),
-        ("" | "0", elapsed) => format!(" ({elapsed} ms)"),
-        (status, "") => format!(" (HTTP {status})"),
-        (status, elapsed) => format!(" (HTTP {status}, {elapsed} ms)"),
-    };
-    let meaning = match text(one, "meaning").as_str() {
-        "" => "no answer yet".to_owned(),
-        word => meaning(word),
-    };
-    format!("{}: {meaning}{answer}{message}", call(&text(one, "call")))
+    let meaning = one.meaning.as_deref().map_or_else(|| "no answer yet".to_owned(), meaning);
+    format!("{}: {meaning}{answer}{message}", call(&one.call))
+}
+
+/// A state and why, in brackets: `dead (misconfigured: …)`.
+pub(super) fn state_and_why(
+    state: &impl Display,
+    code: Option<&str>,
+    detail: Option<&str>,
+) -> String {
+    match reason(code, detail) {
+        why if why.is_empty() => state.to_string(),
+        why => format!("{state} ({why})"),
+    }
+}
+
+/// How an event had ended before it was replayed or discarded.
+pub(super) fn earlier_end(end: &EarlierRecord) -> String {
+    state_and_why(&end.state, Some(&end.reason), end.detail.as_deref())
 }
 
 /// The reason's word and its sentence.
-pub(super) fn reason(event: &Value) -> String {
-    let (code, detail) = (words(&text(event, "reason")), text(event, "detail"));
-    match (code.is_empty(), detail.is_empty()) {
-        (_, true) => code,
-        (true, false) => detail,
-        (false, false) => format!("{code}: {detail}"),
-    }
+fn reason(code: Option<&str>, detail: Option<&str>) -> String {
+    let parts = [code.map(words), detail.map(str::to_owned)];
+    let parts: Vec<_> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
+    parts.join(": ")
 }
 
-/// The reason in brackets, after a state.
-pub(super) fn why(event: &Value) -> String {
-    match reason(event) {
-        why if why.is_empty() => why,
-        why => format!(" ({why})"),
-    }
-}
-
-fn headline(event: &Value) -> String {
-    let kind = match text(event, "kind").as_str() {
-        "" => "Event".to_owned(),
-        kind => words(kind),
-    };
-    let (id, source, state) = (text(event, "id"), text(event, "source"), text(event, "state"));
+fn headline(event: &EventRecord) -> String {
+    let EventRecord { id, source, state, .. } = event;
+    let kind = event.kind.as_deref().map_or_else(|| "Event".to_owned(), words);
     format!("{kind} {id} from {source} is {state}")
 }
 
-fn conversation(event: &Value) -> String {
-    let (conversation, center) = (text(event, "conversation"), text(event, "contact_center"));
-    if center == text(event, "source") || conversation.is_empty() {
-        conversation
+fn conversation(event: &EventRecord) -> Option<String> {
+    let (conversation, center) = (event.conversation.as_ref()?, event.contact_center.as_str());
+    Some(if center == event.source {
+        conversation.clone()
     } else {
         format!("{conversation} (contact centre {center})")
-    }
+    })
 }
 
-fn waits(event: &Value) -> String {
-    let Some(waited) = event.get("waited_ms").and_then(Value::as_object) else {
-        return String::new();
+/// All that the event says and that is not shown above.
+fn asked(event: &EventRecord) -> Vec<(String, String)> {
+    let Some(Ok(Value::Object(members))) = event.event.as_ref().map(serde_json::to_value) else {
+        return Vec::new();
     };
-    let spent = waited.iter().filter(|(_, ms)| ms.as_u64().is_some_and(|ms| ms > 0));
-    spent.map(|(cause, ms)| format!("{} {ms} ms", words(cause))).collect::<Vec<_>>().join(", ")
-}
-
-fn asked(event: &Value) -> Vec<(String, String)> {
-    let Some(members) = event.get("event").and_then(Value::as_object) else { return Vec::new() };
     let known_above = ["id", "kind", "conversation"];
-    let shown = members
-        .iter()
-        .filter(|(name, value)| !value.is_null() && !known_above.contains(&name.as_str()));
+    let shown = members.iter().filter(|(name, _)| !known_above.contains(&name.as_str()));
     shown.map(|(name, value)| (words(name), plain(value))).collect()
 }
 
 /// A member without JSON's brackets, as far as that is possible.
 fn plain(value: &Value) -> String {
     match value {
-        Value::String(text) => visible_line(text).into_owned(),
+        Value::String(text) => text.clone(),
         Value::Object(members) => {
-            let members = members.iter().filter(|(_, value)| !value.is_null());
-            let parts = members.map(|(name, value)| format!("{} {}", words(name), plain(value)));
+            let parts =
+                members.iter().map(|(name, value)| format!("{} {}", words(name), plain(value)));
             parts.collect::<Vec<_>>().join(", ")
         }
         other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_)) => {
@@ -124,80 +117,76 @@ fn plain(value: &Value) -> String {
 
 /// What happened to an event between its coming in and how it stands, each with its moment: the calls, how it had ended
 /// before an operator replayed or discarded it, and what operators did.
-pub(super) fn happened(event: &Value) -> Vec<(String, Happened<'_>)> {
-    let of_call = |call| (text(call, "at"), Happened::Call(call));
+pub(super) fn happened(event: &EventRecord) -> Vec<(UnixMillis, Happened<'_>)> {
     let mut all = Vec::new();
-    for end in list(event, "earlier") {
-        all.push((text(end, "settled_at"), Happened::Ended(end)));
+    all.extend(event.earlier.iter().map(|end| (end.settled_at, Happened::Ended(end))));
+    let actions = event.by.as_deref().unwrap_or_default().split("; ");
+    for action in actions.filter(|action| !action.is_empty()) {
+        let dated = action.rsplit_once(" at ");
+        let dated = dated.and_then(|(what, at)| Some((what, UnixMillis::from_rfc3339(at)?)));
+        let (what, at) = dated.unwrap_or((action, event.received_at));
+        all.push((at, Happened::OperatorAction(what)));
     }
-    for action in text(event, "by").split("; ").filter(|action| !action.is_empty()) {
-        let (action, at) = action.rsplit_once(" at ").unwrap_or((action, ""));
-        all.push((at.to_owned(), Happened::OperatorAction(action.to_owned())));
-    }
-    all.extend(list(event, "calls").map(of_call));
-    all.sort_by(|(left, _), (right, _)| left.cmp(right));
+    all.extend(event.calls.iter().map(|call| (call.at, Happened::Call(call))));
+    all.sort_by_key(|(at, _)| *at);
     all
 }
 
 /// One thing that happened to an event.
 pub(super) enum Happened<'a> {
     /// A call or look-up with its answer.
-    Call(&'a Value),
+    Call(&'a CallRecord),
     /// It had ended so.
-    Ended(&'a Value),
+    Ended(&'a EarlierRecord),
     /// An operator did something: `anna replayed`.
-    OperatorAction(String),
+    OperatorAction(&'a str),
 }
 
-/// How moments are shown: by the time of day where all of them, in their order, are of one day.
-pub(super) fn moments<'a>(all: impl IntoIterator<Item = &'a str>) -> fn(&str) -> String {
-    let day = |at: &'a str| at.split_once('T').map(|(day, _)| day);
-    let mut days: Vec<_> = all.into_iter().filter_map(day).collect();
-    days.dedup();
-    if days.len() > 1 { full_time } else { time_of_day }
+/// How moments are shown: by the time of day where all of them are of one day.
+pub(super) fn moments(all: impl IntoIterator<Item = UnixMillis>) -> fn(UnixMillis) -> String {
+    let mut days = all.into_iter().map(|at| at.0.div_euclid(86_400_000));
+    let first = days.next();
+    if days.all(|day| Some(day) == first) { time_of_day } else { full_time }
 }
 
-fn list<'a>(of: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
-    of.get(name).and_then(Value::as_array).into_iter().flatten()
-}
-
-fn calls(event: &Value) -> Vec<String> {
+fn calls(event: &EventRecord) -> Vec<String> {
     let happened = happened(event);
     if happened.is_empty() {
         return vec!["  none".to_owned()];
     }
-    let shown = moments(happened.iter().map(|(at, _)| at.as_str()));
+    let shown = moments(happened.iter().map(|(at, _)| *at));
     let mut number = 0;
-    let mut line = |(at, what): &(String, Happened<'_>)| {
-        let at = shown(at);
+    let mut line = |(at, what): &(UnixMillis, Happened<'_>)| {
+        let at = shown(*at);
         match what {
             Happened::Call(call) => {
                 number += 1;
                 format!("  {number}. {at}  {}", call_line(call))
             }
-            Happened::Ended(end) => format!("     {at}  {}{}", text(end, "state"), why(end)),
+            Happened::Ended(end) => format!("     {at}  {}", earlier_end(end)),
             Happened::OperatorAction(action) => format!("     {at}  {action}"),
         }
     };
     happened.iter().map(&mut line).collect()
 }
 
-fn next_step(event: &Value) -> Vec<String> {
-    let place = format!("{}/{}", text(event, "source"), text(event, "id"));
+fn next_step(event: &EventRecord) -> Vec<String> {
+    let place = format!("{}/{}", event.source, event.id);
     let body = format!(
         "`awa-bridge events show {place} --body` shows the vendor's body while it is kept."
     );
-    let step = match text(event, "state").as_str() {
-        "dead" if text(event, "reason") == "unreadable" => {
+    let step = match event.state.known() {
+        Some(State::Dead) if event.reason.as_deref() == Some("unreadable") => {
             format!("Mend the profile, have the vendor send it again, then `awa-bridge events discard {place}`.")
         }
-        "dead" => {
+        Some(State::Dead) => {
             format!("`awa-bridge events replay {place}` does it again, `awa-bridge events discard {place}` gives it up.")
         }
-        "parked" => {
+        Some(State::Parked) => {
             "`awa-bridge events list --state parked` shows the line to add; after a reload it goes on by itself.".to_owned()
         }
-        _ => return vec![String::new(), body],
+        Some(State::Pending | State::Delivered | State::Expired | State::Superseded | State::Discarded)
+        | None => return vec![String::new(), body],
     };
     vec![String::new(), step, body]
 }

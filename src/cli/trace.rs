@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use serde_json::Value;
-
-use super::admin_client::{AdminClient, segment, text, title};
-use super::story::{self, Happened, call_line, happened, why};
+use super::admin_client::{AdminClient, read, segment};
+use super::story::{self, Happened, call_line, earlier_end, happened, state_and_why};
 use super::wording::{full_time, words};
 use super::{Exit, runtime, say};
+use crate::routing::{ConversationRecord, EventRecord, Page, UnixMillis};
 
 pub(super) fn run(
     config: Option<&Path>,
@@ -33,26 +32,20 @@ async fn trace(
         None => source_of(admin, conversation).await?,
     };
     let path = format!("/v1/conversations/{}/{}", segment(&source), segment(conversation));
-    let (status, record) = admin.get(&path).await?;
-    if status != 200 {
-        return Err(Exit::Failed(format!("{source}/{conversation}: {}", title(&record))));
-    }
-    say(&if json { record.to_string() } else { tell(&record, conversation) });
+    let record = admin.get(&path).await;
+    let record = record.map_err(|refused| refused.about(&format!("{source}/{conversation}")))?;
+    say(&if json { record.to_string() } else { tell(&read(record)?, conversation) });
     Ok(Exit::Done)
 }
 
 async fn source_of(admin: &AdminClient, conversation: &str) -> Result<String, Exit> {
     let path = format!("/v1/events?limit=1000&conversation={}", segment(conversation));
-    let (status, body) = admin.get(&path).await?;
-    if status != 200 {
-        return Err(Exit::Failed(format!("the daemon answered {status}: {}", title(&body))));
-    }
-    let events = body.get("events").and_then(Value::as_array).cloned().unwrap_or_default();
-    let mut centers: Vec<_> = events.iter().map(|event| text(event, "contact_center")).collect();
+    let Page { events, .. } = read::<Page>(admin.get(&path).await?)?;
+    let mut centers: Vec<_> = events.iter().map(|event| event.contact_center.as_str()).collect();
     centers.sort();
     centers.dedup();
     match (centers.as_slice(), events.first()) {
-        ([_], Some(event)) => Ok(text(event, "source")),
+        ([_], Some(event)) => Ok(event.source.clone()),
         ([], _) | (_, None) => Err(Exit::Failed(format!(
             "no event of a conversation `{conversation}` is known; ids are forgotten after store.retention"
         ))),
@@ -64,87 +57,71 @@ async fn source_of(admin: &AdminClient, conversation: &str) -> Result<String, Ex
 }
 
 /// Head, then every event with its calls, one line each, by time.
-fn tell(record: &Value, conversation: &str) -> String {
-    let events = record.get("events").and_then(Value::as_array).cloned().unwrap_or_default();
+fn tell(record: &ConversationRecord, conversation: &str) -> String {
     let mut lines = head(record, conversation);
-    if let Some(first) = events.first() {
-        lines.push(format!("  from          {}", full_time(&text(first, "received_at"))));
-    }
     lines.push(String::new());
-    let mut moments: Vec<(String, String)> =
-        events.iter().flat_map(|event| moments_of(event, conversation)).collect();
-    moments.sort_by(|left, right| left.0.cmp(&right.0));
-    let shown = story::moments(moments.iter().map(|(at, _)| at.as_str()));
+    let mut moments: Vec<(Option<UnixMillis>, String)> =
+        record.events.iter().flat_map(|event| moments_of(event, conversation)).collect();
+    moments.sort_by_key(|(at, _)| at.unwrap_or(UnixMillis::MAX));
+    let shown = story::moments(moments.iter().filter_map(|(at, _)| *at));
+    let shown = |at: &Option<UnixMillis>| at.map_or_else(|| "now".to_owned(), shown);
     lines.extend(moments.iter().map(|(at, line)| format!("{:<12}  {line}", shown(at))));
     lines.join("\n")
 }
 
-fn head(record: &Value, conversation: &str) -> Vec<String> {
-    let center = text(record, "contact_center");
+fn head(record: &ConversationRecord, conversation: &str) -> Vec<String> {
+    let center = &record.contact_center;
     let mut lines = vec![format!("Conversation {conversation} of {center}"), String::new()];
-    let mut fact = |name: &str, value: String| {
-        if !value.is_empty() {
-            lines.push(format!("  {name:<14}{value}"));
-        }
+    let mut fact = |name: &str, value: Option<String>| {
+        lines.extend(value.map(|value| format!("  {name:<14}{value}")));
     };
-    let document = &record["document"];
-    if document.is_object() {
-        fact("document", format!("{} {}", text(document, "table"), text(document, "sys_id")));
-    }
-    let others = record.get("shared_with").and_then(Value::as_array).into_iter().flatten();
-    let others: Vec<_> = others.filter_map(Value::as_str).collect();
-    fact("shared with", others.join(", "));
-    fact("last queue", text(record, "queue"));
-    fact("channel", text(record, "channel"));
-    let since = text(record, "consult_since");
-    if !since.is_empty() {
-        fact("consult", format!("open since {}", full_time(&since)));
-    }
+    let document = record.document.as_ref();
+    fact("document", document.map(|document| format!("{} {}", document.table, document.sys_id)));
+    let others = Some(record.shared_with.join(", "));
+    fact("shared with", others.filter(|others| !others.is_empty()));
+    fact("last queue", record.queue.clone());
+    fact("channel", record.channel.clone());
+    let since = record.consult_since.map(full_time);
+    fact("consult", since.map(|since| format!("open since {since}")));
+    fact("from", record.events.first().map(|first| full_time(first.received_at)));
     lines
 }
 
-/// What happened with one event, each with its moment. Of another conversation that shares the document, with its name.
-fn moments_of(event: &Value, conversation: &str) -> Vec<(String, String)> {
-    let of = match text(event, "conversation") {
-        other if other.is_empty() || other == conversation => String::new(),
-        other => format!(" (of {other})"),
-    };
-    let name = format!("{} {}{of}", words(&text(event, "kind")), text(event, "id"));
-    let mut moments = vec![(text(event, "received_at"), came_in(event, &name))];
+/// What happened with one event, each with its moment; none stands for now. Of another conversation that shares the
+/// document, with its name.
+fn moments_of(event: &EventRecord, conversation: &str) -> Vec<(Option<UnixMillis>, String)> {
+    let other = event.conversation.as_deref().filter(|other| *other != conversation);
+    let of = other.map(|other| format!(" (of {other})")).unwrap_or_default();
+    let kind = event.kind.as_deref().map(words).unwrap_or_default();
+    let name = format!("{kind} {}{of}", event.id);
+    let mut moments = vec![(Some(event.received_at), came_in(event, &name))];
     moments.extend(happened(event).into_iter().map(|(at, what)| {
         let line = match what {
             Happened::Call(call) => format!("  {name}: {}", call_line(call)),
-            Happened::Ended(end) => format!("  {name} is {}{}", text(end, "state"), why(end)),
+            Happened::Ended(end) => format!("  {name} is {}", earlier_end(end)),
             Happened::OperatorAction(action) => format!("  {name}: {action}"),
         };
-        (at, line)
+        (Some(at), line)
     }));
-    let (state, why) = (text(event, "state"), why(event));
-    moments.push(match text(event, "settled_at") {
-        at if at.is_empty() => ("now".to_owned(), format!("  {name} is {state}{why}")),
-        at => (at, format!("  {name} is {state}{why}")),
-    });
+    let state = state_and_why(&event.state, event.reason.as_deref(), event.detail.as_deref());
+    moments.push((event.settled_at, format!("  {name} is {state}")));
     moments
 }
 
 /// What came in, with the members that tell the story.
-fn came_in(event: &Value, name: &str) -> String {
-    let said = &event["event"];
-    let told = ["agent", "queue", "channel", "reason"].map(|member| (member, text(said, member)));
-    let mut told: Vec<_> = told
-        .into_iter()
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(member, value)| format!("{member} {value}"))
-        .collect();
-    let ring = text(said, "timeout_seconds");
-    if !ring.is_empty() {
-        told.push(format!("rings {ring} s"));
-    }
-    let target = &said["transfer"]["target"];
-    told.extend(["agent", "queue"].iter().filter_map(|member| {
-        let to = text(target, member);
-        (!to.is_empty()).then(|| format!("to {member} {to}"))
-    }));
-    let told = if told.is_empty() { String::new() } else { format!(": {}", told.join(", ")) };
-    format!("{name} came in from {}{told}", text(event, "source"))
+fn came_in(event: &EventRecord, name: &str) -> String {
+    let said = event.event.clone().unwrap_or_default();
+    let target = said.transfer.and_then(|transfer| transfer.target).unwrap_or_default();
+    let parts = [
+        said.agent.map(|agent| format!("agent {agent}")),
+        said.queue.map(|queue| format!("queue {queue}")),
+        said.channel.map(|channel| format!("channel {channel}")),
+        said.reason.map(|reason| format!("reason {reason}")),
+        said.timeout_seconds.map(|seconds| format!("rings {seconds} s")),
+        target.agent.map(|agent| format!("to agent {agent}")),
+        target.queue.map(|queue| format!("to queue {queue}")),
+    ];
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    let said = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
+    format!("{name} came in from {}{said}", event.source)
 }

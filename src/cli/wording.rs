@@ -1,27 +1,29 @@
 //! How times, durations, words of the program and long ids are shown to a person.
 
 use crate::clock;
+use crate::routing::{CallKind, UnixMillis, Word};
 
-/// `20:52:14` for today, `11-21 20:52` for another day; UTC. What is no RFC 3339 time stays as it is.
-pub(super) fn short_time(rfc3339: &str) -> String {
-    let today = clock::now().to_string();
-    match (rfc3339.split_once('T'), today.split_once('T')) {
+/// `20:52:14` for today, `11-21 20:52` for another day; UTC.
+pub(super) fn short_time(at: UnixMillis) -> String {
+    let (at, today) = (at.to_string(), clock::now().to_string());
+    match (at.split_once('T'), today.split_once('T')) {
         (Some((day, time)), Some((today, _))) if day == today => first(time, 8),
         (Some((day, time)), _) => {
             format!("{} {}", day.get(5..).unwrap_or(day), first(time, 5))
         }
-        (None, _) => rfc3339.to_owned(),
+        (None, _) => at,
     }
 }
 
 /// `20:52:14.337`: the time of day with milliseconds, UTC.
-pub(super) fn time_of_day(rfc3339: &str) -> String {
-    rfc3339.split_once('T').map_or_else(|| rfc3339.to_owned(), |(_, time)| first(time, 12))
+pub(super) fn time_of_day(at: UnixMillis) -> String {
+    let at = at.to_string();
+    at.split_once('T').map(|(_, time)| first(time, 12)).unwrap_or(at)
 }
 
 /// `2026-11-21 20:52:14.337 UTC`.
-pub(super) fn full_time(rfc3339: &str) -> String {
-    rfc3339.replace('T', " ").replace('Z', " UTC")
+pub(super) fn full_time(at: UnixMillis) -> String {
+    at.to_string().replace('T', " ").replace('Z', " UTC")
 }
 
 /// At most `width` letters, with the middle left out.
@@ -60,19 +62,22 @@ pub(super) fn meaning(word: &str) -> String {
 }
 
 /// What a call asks of ServiceNow, as the start of a sentence.
-pub(super) fn call(word: &str) -> String {
-    let known = match word {
-        "offer" => "Offer the work",
-        "transfer" => "Transfer the work",
-        "assign" => "Assign the work",
-        "accept" => "Accept for the agent",
-        "reject" => "Reject for the agent",
-        "end_consult" => "End the consult",
-        "close_document" => "Close the document",
-        "look_up" => "Look up what became of it",
-        other => return other.replace('_', " "),
+pub(super) fn call(word: &Word<CallKind>) -> String {
+    let kind = match word {
+        Word::Known(kind) => kind,
+        Word::Other(word) => return words(word),
     };
-    known.to_owned()
+    let shown = match kind {
+        CallKind::Offer => "Offer the work",
+        CallKind::Transfer => "Transfer the work",
+        CallKind::Assign => "Assign the work",
+        CallKind::Accept => "Accept for the agent",
+        CallKind::Reject => "Reject for the agent",
+        CallKind::EndConsult => "End the consult",
+        CallKind::CloseDocument => "Close the document",
+        CallKind::LookUp => "Look up what became of it",
+    };
+    shown.to_owned()
 }
 
 /// `deadline_while_parked` → `deadline while parked`.
@@ -97,10 +102,11 @@ mod tests {
 
     #[test]
     fn times_are_as_short_as_the_day_allows() {
-        let today = clock::now().to_string();
-        assert_eq!(short_time(&today), today[11..19]);
-        assert_eq!(short_time("2001-02-03T04:05:06.789Z"), "02-03 04:05");
-        assert_eq!(time_of_day("2001-02-03T04:05:06.789Z"), "04:05:06.789");
-        assert_eq!(short_time("now"), "now");
+        let today = clock::now();
+        assert_eq!(short_time(today), today.to_string()[11..19]);
+        let other = UnixMillis::from_rfc3339("2001-02-03T04:05:06.789Z").unwrap();
+        assert_eq!(short_time(other), "02-03 04:05");
+        assert_eq!(time_of_day(other), "04:05:06.789");
+        assert_eq!(full_time(other), "2001-02-03 04:05:06.789 UTC");
     }
 }

@@ -15,6 +15,7 @@ mod id;
 mod leg;
 mod outbox;
 mod record;
+pub(crate) mod rfc3339;
 mod rules;
 #[cfg(test)]
 mod tests;
@@ -48,7 +49,7 @@ pub(crate) use outbox::{
     Attempt, Brought, ClaimId, Ended, Entry, EntryId, Missing, Outcome, Pause, PauseCause, Reason,
     Stage, Step, Story,
 };
-pub(crate) use record::{CallRecord, ConversationRecord, EarlierRecord, LegRecord, Page};
+pub(crate) use record::{CallRecord, ConversationRecord, EarlierRecord, LegRecord, Page, Word};
 pub use record::{EventRecord, State};
 pub(crate) use rules::{Doubt, Replace, WithdrawAction};
 pub use rules::{OfferDefaults, Rules};

@@ -1,14 +1,63 @@
-//! Events and conversations as operators see them: the JSON of the admin address, times as RFC 3339 texts.
+//! Events and conversations as operators see them: the JSON of the admin address, which the daemon writes and the
+//! commands read.
+//!
+//! The commands may be of another version than the daemon: fields that are not known are passed over, a word that is not
+//! known stays as it came, and of the richer members what cannot be read is left out.
 
-use serde::{Serialize, Serializer};
+use std::fmt;
+
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     Answer, Attempt, CallKind, ContactCenter, DocumentRef, EventJson, Leg, Missing, Outcome, SysId,
-    UnixMillis, Waited, WorkItem,
+    UnixMillis, Waited, WorkItem, rfc3339,
 };
 
+/// A word of a closed set, or one that this version does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Word<T> {
+    /// One of the set.
+    Known(T),
+    /// As it came.
+    Other(String),
+}
+
+impl<T: Copy> Word<T> {
+    /// The word, where this version knows it.
+    #[must_use]
+    pub const fn known(&self) -> Option<T> {
+        match self {
+            Self::Known(word) => Some(*word),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+impl<T> From<T> for Word<T> {
+    fn from(word: T) -> Self {
+        Self::Known(word)
+    }
+}
+
+impl<T: PartialEq> PartialEq<T> for Word<T> {
+    fn eq(&self, other: &T) -> bool {
+        matches!(self, Self::Known(word) if word == other)
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Word<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Known(word) => word.fmt(f),
+            Self::Other(word) => f.write_str(word),
+        }
+    }
+}
+
 /// The state of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// Accepted, not carried out yet.
@@ -60,6 +109,12 @@ impl State {
     }
 }
 
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 impl From<Outcome> for State {
     fn from(outcome: Outcome) -> Self {
         match outcome {
@@ -73,7 +128,7 @@ impl From<Outcome> for State {
 }
 
 /// One event with all that is known of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventRecord {
     /// The source's name in the configuration.
     pub source: String,
@@ -84,7 +139,7 @@ pub struct EventRecord {
     /// The contact centre's id of the call or chat.
     pub conversation: Option<String>,
     /// Where it stands.
-    pub state: State,
+    pub state: Word<State>,
     /// A word to filter by: why it ended as it did, or waits.
     pub reason: Option<String>,
     /// The reason as a sentence.
@@ -92,10 +147,10 @@ pub struct EventRecord {
     /// Calls sent.
     pub attempts: u32,
     /// When its webhook came in.
-    #[serde(serialize_with = "rfc3339")]
+    #[serde(with = "rfc3339")]
     pub received_at: UnixMillis,
     /// When it ended.
-    #[serde(serialize_with = "rfc3339_or_null")]
+    #[serde(default, with = "rfc3339::optional")]
     pub settled_at: Option<UnixMillis>,
     /// The work item that it made or changed.
     pub work_item: Option<SysId>,
@@ -104,39 +159,43 @@ pub struct EventRecord {
     /// Whose tables and conversations it goes by.
     pub contact_center: ContactCenter,
     /// What the tables lack, while it is parked.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
     pub missing: Option<Missing>,
     /// When it is looked at next, while it is not settled.
-    #[serde(serialize_with = "rfc3339_or_null", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
     pub due_at: Option<UnixMillis>,
     /// Nothing is sent after this, while it is not settled.
-    #[serde(serialize_with = "rfc3339_or_null", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
     pub deadline: Option<UnixMillis>,
     /// Where its time went, in milliseconds.
+    #[serde(default)]
     pub waited_ms: Waited,
     /// The last calls and look-ups, oldest first, with those before it was replayed or discarded.
+    #[serde(default)]
     pub calls: Vec<CallRecord>,
     /// Who replayed or discarded it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by: Option<String>,
     /// How it had ended before it was replayed or discarded: the last three times, oldest first.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub earlier: Vec<EarlierRecord>,
     /// The routing event, completed from its conversation; none where the request was not understood.
+    #[serde(default, deserialize_with = "if_readable")]
     pub event: Option<EventJson>,
 }
 
 /// How an event had ended before an operator replayed or discarded it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EarlierRecord {
-    pub state: State,
+    pub state: Word<State>,
     pub reason: String,
     pub detail: Option<String>,
-    #[serde(serialize_with = "rfc3339")]
+    #[serde(with = "rfc3339")]
     pub settled_at: UnixMillis,
     /// Calls sent until then, since it came in or was replayed.
     pub attempts: u32,
     /// The last of them with the look-ups, oldest first; of a dead letter that was discarded the event has them.
+    #[serde(default)]
     pub calls: Vec<CallRecord>,
     /// Who had replayed it until then.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -144,10 +203,10 @@ pub struct EarlierRecord {
 }
 
 /// One call or look-up and its answer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CallRecord {
-    pub call: CallKind,
-    #[serde(serialize_with = "rfc3339")]
+    pub call: Word<CallKind>,
+    #[serde(with = "rfc3339")]
     pub at: UnixMillis,
     pub elapsed_ms: Option<u64>,
     pub status: Option<u16>,
@@ -156,28 +215,31 @@ pub struct CallRecord {
 }
 
 /// One conversation with its latest events.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConversationRecord {
     pub contact_center: ContactCenter,
     pub conversation: String,
     pub document: Option<DocumentRef>,
     pub queue: Option<String>,
     pub channel: Option<String>,
+    #[serde(default, deserialize_with = "readable_ones")]
     pub work_items: Vec<WorkItem>,
     /// What the vendor has told of its legs, newest last.
+    #[serde(default)]
     pub legs: Vec<LegRecord>,
     /// Other conversations that work on the same document, of which there are events here.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shared_with: Vec<String>,
     /// Since when a consult is open.
-    #[serde(serialize_with = "rfc3339_or_null")]
+    #[serde(default, with = "rfc3339::optional")]
     pub consult_since: Option<UnixMillis>,
     /// Of all conversations that work on the document, oldest first, at most the last hundred.
+    #[serde(default)]
     pub events: Vec<EventRecord>,
 }
 
 /// One leg; without segment and agent, the conversation as a whole.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LegRecord {
     pub conversation: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -185,18 +247,18 @@ pub struct LegRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
     /// When the agent was last rung, in the vendor's words.
-    #[serde(serialize_with = "rfc3339_or_null", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
     pub rung: Option<UnixMillis>,
-    #[serde(serialize_with = "rfc3339_or_null", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
     pub accepted: Option<UnixMillis>,
-    #[serde(serialize_with = "rfc3339_or_null", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
     pub ended: Option<UnixMillis>,
 }
 
 /// Some events, newest first.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Page {
-    pub events: Vec<EventRecord>,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Page<E = EventRecord> {
+    pub events: Vec<E>,
     /// The `cursor` to go on with; there may be more. A page may be short, or empty, and still have one.
     pub next_cursor: Option<String>,
 }
@@ -204,7 +266,7 @@ pub struct Page {
 impl From<Attempt> for CallRecord {
     fn from(attempt: Attempt) -> Self {
         let Attempt { call, at, elapsed_ms, status, meaning, message } = attempt;
-        Self { call, at, elapsed_ms, status, meaning, message }
+        Self { call: call.into(), at, elapsed_ms, status, meaning, message }
     }
 }
 
@@ -222,17 +284,31 @@ impl From<Leg> for LegRecord {
     }
 }
 
-fn rfc3339<S: Serializer>(at: &UnixMillis, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(at)
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Read<T> {
+    Readable(T),
+    Other(IgnoredAny),
 }
 
-#[expect(clippy::ref_option, reason = "serde calls it so")]
-fn rfc3339_or_null<S: Serializer>(
-    at: &Option<UnixMillis>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match at {
-        Some(at) => serializer.collect_str(at),
-        None => serializer.serialize_none(),
+impl<T> Read<T> {
+    fn readable(self) -> Option<T> {
+        match self {
+            Self::Readable(value) => Some(value),
+            Self::Other(_) => None,
+        }
     }
+}
+
+fn if_readable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    Read::deserialize(deserializer).map(Read::readable)
+}
+
+fn readable_ones<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    let all = Vec::<Read<T>>::deserialize(deserializer)?;
+    Ok(all.into_iter().filter_map(Read::readable).collect())
 }

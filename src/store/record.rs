@@ -30,7 +30,7 @@ pub(super) fn event(row: EventRow) -> EventRecord {
         kind: content.kind().map(str::to_owned),
         conversation: content.conversation().map(|id| id.to_string()),
         source: origin.source.to_string(),
-        state: State::Pending,
+        state: State::Pending.into(),
         reason: None,
         detail: None,
         attempts: 0,
@@ -53,13 +53,13 @@ pub(super) fn event(row: EventRow) -> EventRecord {
     };
     let (story, reason) = match (origin.end, entry) {
         (Some(end), _) => {
-            record.state = end.outcome.into();
+            record.state = State::from(end.outcome).into();
             record.settled_at = Some(end.settled_at);
             (end.story, Some(end.reason))
         }
         (None, Some(entry)) => {
             if let Stage::Parked { missing } = entry.stage {
-                record.state = State::Parked;
+                record.state = State::Parked.into();
                 record.missing = Some(missing);
             }
             record.due_at = Some(entry.due);
@@ -86,7 +86,7 @@ impl From<EarlierEnd> for EarlierRecord {
     fn from(end: EarlierEnd) -> Self {
         let EarlierEnd { outcome, reason, settled_at, by, attempts, calls } = end;
         Self {
-            state: outcome.into(),
+            state: State::from(outcome).into(),
             reason: reason.code,
             detail: reason.detail,
             settled_at,

@@ -21,7 +21,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 21] = [
     ("admin", &["http", "store", "routing", "report", "shutdown"]),
     ("report", &["store", "routing"]),
     ("config", &["routing"]),
-    ("cli", &["app", "config", "logging", "systemd", "routing", "sandbox", "shutdown"]),
+    ("cli", &["app", "admin", "config", "logging", "systemd", "routing", "sandbox", "shutdown"]),
     ("fuzzing", &[]),
     ("logging", &["routing"]),
     ("systemd", &[]),

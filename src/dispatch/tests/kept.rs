@@ -122,7 +122,7 @@ impl<'a> Kept<'a> {
 
     pub(super) fn end_of(&self, number: usize) -> Option<Outcome> {
         let event = self.runtime.block_on(self.store.event("demo", &name(number))).unwrap();
-        match event.expect("what was accepted is remembered").state {
+        match event.expect("what was accepted is remembered").state.known()? {
             State::Pending | State::Parked => None,
             State::Delivered => Some(Outcome::Delivered),
             State::Expired => Some(Outcome::Expired),

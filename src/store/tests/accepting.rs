@@ -106,7 +106,7 @@ async fn what_could_not_be_read_is_kept_as_a_dead_letter_with_its_body() {
     let again = Delivery { items: vec![unreadable("u1")], ..delivery(vec![]) };
     assert_eq!(bench.store.accept(again).await.unwrap(), [Acceptance::Duplicate]);
     let record = bench.event("u1").await;
-    assert_eq!((record.state, record.reason.as_deref()), (State::Dead, Some("unreadable")));
+    assert_eq!((record.state, record.reason.as_deref()), (State::Dead.into(), Some("unreadable")));
     assert_eq!(record.detail.as_deref(), Some("`agent` is missing"));
     assert_eq!(record.event, None);
     let body = bench.store.body("demo", "u1").await.unwrap().unwrap();

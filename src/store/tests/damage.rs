@@ -13,7 +13,7 @@ async fn a_damaged_event_becomes_a_dead_letter_and_the_others_of_its_lane_go_on(
     let counts = bench.store.counts();
     assert_eq!((counts.pending, counts.dead, counts.damaged_rows), (1, 1, 1));
     let record = bench.event("e1").await;
-    assert_eq!((record.state, record.reason.as_deref()), (State::Dead, Some("damaged_row")));
+    assert_eq!((record.state, record.reason.as_deref()), (State::Dead.into(), Some("damaged_row")));
     let answer = bench.store.replay("demo", "e1", false, "me".to_owned()).await;
     assert_eq!(answer, Ok(ReplayAnswer::Unreadable));
     let all = bench.store.events(Filter::default()).await.unwrap();
@@ -34,7 +34,7 @@ async fn the_events_of_a_damaged_conversation_become_dead_letters_that_can_be_re
     let bench = Bench { store, directory: bench.directory };
     assert_eq!((bench.store.counts().pending, bench.store.counts().dead), (1, 1));
     let record = bench.event("e1").await;
-    assert_eq!((record.state, record.reason.as_deref()), (State::Dead, Some("damaged_row")));
+    assert_eq!((record.state, record.reason.as_deref()), (State::Dead.into(), Some("damaged_row")));
     let answer = bench.store.replay("demo", "e1", false, "me".to_owned()).await.unwrap();
     assert_eq!(answer, ReplayAnswer::Replayed { settled: vec![] });
     let bench = bench.reopened().await;

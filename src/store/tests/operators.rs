@@ -19,7 +19,7 @@ async fn a_dead_letter_is_replayed_under_its_old_id() {
     let (key, entry, _) = bench.claim_next().await;
     bench.reply(key, entry, landed()).await;
     let record = bench.event("e1").await;
-    assert_eq!((record.state, record.attempts), (State::Delivered, 1));
+    assert_eq!((record.state, record.attempts), (State::Delivered.into(), 1));
     assert_eq!(record.by.as_deref(), Some("ann"));
 }
 
@@ -88,7 +88,7 @@ async fn dead_letters_and_waiting_events_can_be_discarded_but_nothing_else() {
         assert_eq!(settled.len(), 1);
         assert_eq!((settled[0].meta.id.as_str(), settled[0].outcome), (id, Outcome::Discarded));
         let record = bench.event(id).await;
-        assert_eq!((record.state, record.by.as_deref()), (State::Discarded, Some("ann")));
+        assert_eq!((record.state, record.by.as_deref()), (State::Discarded.into(), Some("ann")));
     }
     let bound = bench.store.discard("demo", "e3", "ann".to_owned()).await.unwrap();
     assert_eq!(bound, DiscardAnswer::Settled(Outcome::Delivered));

@@ -58,7 +58,7 @@ async fn a_card_that_is_watched_is_not_pending_and_what_ends_it_is_added_to_its_
         let before = bench.event("ring-b").await.calls.len();
         assert_eq!(bench.reply(key, due.entry, landed()).await, [], "it had ended before");
         let record = bench.event("ring-b").await;
-        assert_eq!((record.state, record.calls.len()), (State::Delivered, before + 1));
+        assert_eq!((record.state, record.calls.len()), (State::Delivered.into(), before + 1));
         assert_eq!(record.calls.last().unwrap().call, crate::routing::CallKind::EndConsult);
         assert!(bench.store.agenda().is_empty());
     }
@@ -71,19 +71,19 @@ async fn an_event_whose_card_is_watched_is_pending_again_when_it_is_replayed() {
     assert_eq!(answer, ReplayAnswer::Replayed { settled: vec![] });
     assert_eq!(
         (bench.event("ring-b").await.state, bench.store.counts().pending),
-        (State::Pending, 1)
+        (State::Pending.into(), 1)
     );
     let bench = bench.after_a_kill();
     assert_eq!(
         (bench.event("ring-b").await.state, bench.store.counts().pending),
-        (State::Pending, 1)
+        (State::Pending.into(), 1)
     );
     let (_, _, claim) = bench.claim_next().await;
     let Claim::Nothing(settled) = claim else { panic!("B has the card: {claim:?}") };
     assert_eq!(settled[0].meta.id, "ring-b");
     assert_eq!(
         (bench.event("ring-b").await.state, bench.store.counts().pending),
-        (State::Delivered, 0)
+        (State::Delivered.into(), 0)
     );
 }
 
