@@ -198,7 +198,7 @@ impl Conversation {
     }
 
     /// Whether a call or a look-up is in flight.
-    pub(super) fn is_calling(&self) -> bool {
+    pub(crate) fn is_calling(&self) -> bool {
         self.entries().any(|entry| entry.stage.is_in_flight())
     }
 

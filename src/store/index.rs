@@ -22,7 +22,7 @@ pub(super) struct Index {
     /// What of `open` is whose.
     sources: HashMap<Arc<str>, Owed>,
     /// What of `open` is in which lane.
-    lanes: HashMap<Arc<LaneKey>, BTreeSet<u64>>,
+    lanes: HashMap<Arc<LaneKey>, Vec<u64>>,
     dead: BTreeSet<u64>,
     damaged_rows: u64,
 }
@@ -81,7 +81,8 @@ impl Index {
         }
     }
 
-    fn set_event(&mut self, number: u64, row: &EventRow) {
+    /// Takes note of an event as it is from now on.
+    pub(super) fn set_event(&mut self, number: u64, row: &EventRow) {
         let open = row.entry.as_ref().zip(row.lane()).map(|(entry, lane)| Open {
             lane: Arc::new(lane),
             source: Arc::clone(&row.origin.source),
@@ -112,7 +113,7 @@ impl Index {
         if let Some((lane, _)) = self.lanes.get_key_value(&open.lane) {
             open.lane = Arc::clone(lane);
         }
-        self.lanes.entry(Arc::clone(&open.lane)).or_default().insert(number);
+        self.lanes.entry(Arc::clone(&open.lane)).or_default().push(number);
         let owed = self.sources.entry(Arc::clone(&open.source)).or_default();
         match open.state {
             OpenState::Pending => owed.pending += 1,
@@ -140,7 +141,7 @@ impl Index {
             }
         }
         if let Entry::Occupied(mut lane) = self.lanes.entry(open.lane) {
-            lane.get_mut().remove(&number);
+            lane.get_mut().retain(|open| *open != number);
             if lane.get().is_empty() {
                 lane.remove();
             }
@@ -173,7 +174,7 @@ impl Index {
 
     /// The events that have an entry in a lane.
     pub(super) fn open_in(&self, lane: &LaneKey) -> Vec<u64> {
-        self.lanes.get(lane).map(|open| open.iter().copied().collect()).unwrap_or_default()
+        self.lanes.get(lane).cloned().unwrap_or_default()
     }
 
     /// The lanes with something parked, each once.

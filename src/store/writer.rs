@@ -16,9 +16,10 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::RulesFor;
 use super::changes::Change;
+use super::embedded::open::OwedLane;
 use super::embedded::{Committed, Engine, Retention};
 use super::group::{Group, Lost, Outcomes, Terms};
-use super::lane::{Lane, LaneCache};
+use super::lane::LaneCache;
 use super::request::{Answer, Failed, Question, Transition};
 use super::shared::{Shared, watch_commits};
 use super::space::SpaceWatch;
@@ -99,21 +100,10 @@ impl Writer {
     }
 
     /// Takes up the lanes that owe something; returns how many calls were in flight when the process stopped.
-    pub(super) fn recover(
-        &mut self,
-        mut lanes: Vec<(Arc<LaneKey>, Arc<Lane>)>,
-    ) -> Result<usize, Failed> {
-        let in_flight =
-            |lane: &Lane| lane.conversation.entries().any(|entry| entry.stage.is_in_flight());
-        let mut interrupted = Vec::new();
-        let news = lanes.iter().map(|(key, lane)| (Arc::clone(key), lane.conversation.next_due()));
-        self.shared.agenda.publish(news.collect());
-        lanes.retain(|(key, lane)| {
-            if in_flight(lane) {
-                interrupted.push(Arc::clone(key));
-            }
-            in_flight(lane)
-        });
+    pub(super) fn recover(&mut self, lanes: Vec<OwedLane>) -> Result<usize, Failed> {
+        let interrupted = lanes.iter().filter(|lane| lane.in_flight);
+        let interrupted: Vec<_> = interrupted.map(|lane| Arc::clone(&lane.key)).collect();
+        self.shared.agenda.publish(lanes.into_iter().map(|lane| (lane.key, lane.due)).collect());
         let mut in_doubt = 0;
         for keys in interrupted.chunks(LANES_AT_ONCE) {
             in_doubt += self.group(|group| {

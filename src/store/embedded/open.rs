@@ -1,7 +1,7 @@
 //! Opening: proves durability, takes the directory, opens sled, checks the schema, and rebuilds what is held in memory.
 //! A store that cannot be opened is an error that names the path and what to do, never a fresh start.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -10,17 +10,16 @@ use std::time::Duration;
 use backoff::ExponentialBackoff;
 
 use super::directory::{Before, Directory};
-use super::view::read_lane;
+use super::view::{ReadEvent, read_events, restore_lane};
 use super::watermark::{self, Watermark};
 use super::{Engine, RowError, Rows, durable, layout};
-use crate::routing::LaneKey;
+use crate::routing::{Due, LaneKey};
 use crate::store::changes::Change;
-use crate::store::group::Lost;
+use crate::store::group::{Found, Lost};
 use crate::store::hashes;
 use crate::store::index::Index;
-use crate::store::lane::Lane;
 use crate::store::open_error::OpenError;
-use crate::store::records::{Class, IndexRow};
+use crate::store::records::{Class, ConversationHash, IndexRow};
 use crate::store::request::Failed;
 use crate::store::settings::Settings;
 
@@ -36,12 +35,19 @@ pub(in crate::store) struct Opened {
     pub(in crate::store) index: Index,
     /// The first number that is free.
     pub(in crate::store) next_number: u64,
-    /// The lanes that owe something.
-    pub(in crate::store) lanes: Vec<(Arc<LaneKey>, Arc<Lane>)>,
+    pub(in crate::store) lanes: Vec<OwedLane>,
     /// Events that belong to no lane any more.
     pub(in crate::store) lost: Vec<Lost>,
     /// Rows that a damaged one is to be replaced by.
     pub(in crate::store) repairs: Vec<Change>,
+}
+
+/// A lane that owes something.
+pub(in crate::store) struct OwedLane {
+    pub(in crate::store) key: Arc<LaneKey>,
+    pub(in crate::store) due: Option<Due>,
+    /// A call of it was in flight when the process stopped.
+    pub(in crate::store) in_flight: bool,
 }
 
 pub(in crate::store) fn open(settings: &Settings) -> Result<Opened, OpenError> {
@@ -167,59 +173,60 @@ fn create(path: &Path, rows: &Rows) -> Result<(), OpenError> {
     })
 }
 
-/// Reads the index, and all events that have an entry in a lane.
+/// Reads the index, then lane by lane the events that have an entry in one.
 fn rebuild(path: &Path, engine: Engine, next_number: u64) -> Result<Opened, Failed> {
     let rows = engine.rows();
-    let (mut index, mut repairs, mut lost) = (Index::default(), Vec::new(), Vec::new());
-    let mut owed: HashMap<LaneKey, Vec<u64>> = HashMap::new();
-    let damaged = |index: &mut Index, error: &RowError| {
+    let damaged = |index: &mut Index, error: &str| {
         index.note_damage();
         tracing::error!(path = %path.display(), %error, "the store holds a damaged row");
     };
+    let (mut index, mut repairs, mut lost) = (Index::default(), Vec::new(), Vec::new());
+    // By the lane's conversation: those of one lane are together, maybe with those of another contact centre's.
+    let mut open: BTreeMap<Option<ConversationHash>, Vec<u64>> = BTreeMap::new();
     for found in rows.indexes(0) {
         let (number, row) = match found {
             Ok(found) => found,
             Err((_, RowError::Read(why))) => return Err(Failed::Write(why)),
             Err((number, error)) => {
-                damaged(&mut index, &error);
+                damaged(&mut index, &error.to_string());
                 let Some(row) = index_from_event(rows, number)? else { continue };
                 repairs.push(Change::Index(number, row));
                 (number, row)
             }
         };
         index.apply(&Change::Index(number, row));
-        if row.class != Class::Open {
-            continue;
-        }
-        match rows.event(number) {
-            Ok(Some(event)) => {
-                if let Some(lane) = event.lane() {
-                    owed.entry(lane).or_default().push(number);
-                }
-                index.apply(&Change::Event(number, Box::new(event)));
-            }
-            Err(RowError::Read(why)) => return Err(Failed::Write(why)),
-            Ok(None) => {
-                index.note_damage();
-                let why = "its event is missing".to_owned();
-                lost.push(Lost { number, index: Some(row), row: None, why });
-            }
-            Err(error) => {
-                damaged(&mut index, &error);
-                let why = error.to_string();
-                lost.push(Lost { number, index: Some(row), row: None, why });
-            }
+        if row.class == Class::Open {
+            let lane = row.conversations.map(|[_, lane]| lane);
+            open.entry(lane).or_default().push(number);
         }
     }
-    let mut lanes = Vec::with_capacity(owed.len());
-    for (key, numbers) in owed {
-        let found = read_lane(rows, &key, &numbers)?;
-        if found.damaged {
-            index.note_damage();
-            repairs.push(Change::Lane(key.clone(), Some(Box::new(found.lane.to_row(&key)))));
+    let mut lanes = Vec::with_capacity(open.len());
+    while let Some((_, numbers)) = open.pop_first() {
+        let mut found: BTreeMap<Arc<LaneKey>, Vec<ReadEvent>> = BTreeMap::new();
+        for event in read_events(rows, &numbers)? {
+            match event.row {
+                Ok(ref row) => {
+                    index.set_event(event.number, row);
+                    let Some(lane) = index.lane_of(event.number) else { continue };
+                    found.entry(lane).or_default().push(event);
+                }
+                Err(why) => {
+                    damaged(&mut index, &why);
+                    let ReadEvent { number, index, .. } = event;
+                    lost.push(Lost { number, index, row: None, why });
+                }
+            }
         }
-        lost.extend(found.lost);
-        lanes.push((Arc::new(key), found.lane));
+        for (key, events) in found {
+            let Found { lane, lost: gone, damaged } = restore_lane(rows, &key, events)?;
+            if damaged {
+                index.note_damage();
+                repairs.push(Change::Lane(LaneKey::clone(&key), Some(Box::new(lane.to_row(&key)))));
+            }
+            lost.extend(gone);
+            let due = lane.conversation.next_due();
+            lanes.push(OwedLane { key, due, in_flight: lane.conversation.is_calling() });
+        }
     }
     Ok(Opened { engine, index, next_number, lanes, lost, repairs })
 }

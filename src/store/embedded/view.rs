@@ -39,7 +39,7 @@ impl View for Committed<'_> {
             return Ok(Found { lane, lost: Vec::new(), damaged: false });
         }
         let numbers = self.shared.index().open_in(key);
-        let found = read_lane(self.rows, key, &numbers)?;
+        let found = restore_lane(self.rows, key, read_events(self.rows, &numbers)?)?;
         let damage = found.lost.len() + usize::from(found.damaged);
         (0..damage).for_each(|_| self.shared.index().note_damage());
         Ok(found)
@@ -86,31 +86,53 @@ impl View for Committed<'_> {
     }
 }
 
-/// Reads a lane with its events. Of a lane whose own row is damaged nothing can go on: its events are lost to it.
-pub(super) fn read_lane(rows: &Rows, key: &LaneKey, numbers: &[u64]) -> Result<Found, Failed> {
+/// An event that has an entry in a lane, as it was read.
+pub(super) struct ReadEvent {
+    pub(super) number: u64,
+    pub(super) index: Option<IndexRow>,
+    pub(super) row: Result<Box<EventRow>, String>,
+}
+
+pub(super) fn read_events(rows: &Rows, numbers: &[u64]) -> Result<Vec<ReadEvent>, Failed> {
+    let mut events = Vec::with_capacity(numbers.len());
+    for &number in numbers {
+        let row = match rows.event(number) {
+            Ok(Some(row)) => Ok(Box::new(row)),
+            Ok(None) => Err("its event is missing".to_owned()),
+            Err(RowError::Read(why)) => return Err(Failed::Write(why)),
+            Err(damage) => Err(damage.to_string()),
+        };
+        // It is only needed where the event cannot go on.
+        let index = if row.is_err() { rows.index(number).ok().flatten() } else { None };
+        events.push(ReadEvent { number, index, row });
+    }
+    Ok(events)
+}
+
+/// Makes a lane of its row and its events. Of a lane whose own row is damaged nothing can go on: its events are lost to it.
+pub(super) fn restore_lane(
+    rows: &Rows,
+    key: &LaneKey,
+    events: Vec<ReadEvent>,
+) -> Result<Found, Failed> {
     let (row, damage) = match rows.lane(key) {
         Ok(row) => (row, None),
         Err(RowError::Read(why)) => return Err(Failed::Write(why)),
         Err(damage) => (None, Some(damage.to_string())),
     };
-    let (mut entries, mut lost) = (Vec::with_capacity(numbers.len()), Vec::new());
-    for &number in numbers {
-        let index = rows.index(number).ok().flatten();
-        let event = match rows.event(number) {
-            Ok(Some(row)) => Ok(row),
-            Ok(None) => Err("its event is missing".to_owned()),
-            Err(RowError::Read(why)) => return Err(Failed::Write(why)),
-            Err(damage) => Err(damage.to_string()),
+    let (mut entries, mut lost) = (Vec::with_capacity(events.len()), Vec::new());
+    for ReadEvent { number, index, row } in events {
+        let lose = |row, why| {
+            let index = index.or_else(|| rows.index(number).ok().flatten());
+            Lost { number, index, row, why }
         };
-        match (event, &damage) {
-            (Ok(row), Some(why)) => {
-                lost.push(Lost { number, index, row: Some(Box::new(row)), why: why.clone() });
-            }
+        match (row, &damage) {
+            (Ok(row), Some(why)) => lost.push(lose(Some(row), why.clone())),
             (Ok(row), None) => match row.into_entry(number) {
                 Ok(entry) => entries.push(entry),
-                Err(why) => lost.push(Lost { number, index, row: None, why }),
+                Err(why) => lost.push(lose(None, why)),
             },
-            (Err(why), _) => lost.push(Lost { number, index, row: None, why }),
+            (Err(why), _) => lost.push(lose(None, why)),
         }
     }
     let lane = Arc::new(Lane::restore(row, entries));
