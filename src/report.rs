@@ -48,7 +48,7 @@ fn count(source: &str, kind: &'static str, state: &'static str) {
 }
 
 fn ended(settled: &Settled) {
-    let Settled { meta, outcome, reason, attempts, waited, received_at: _ } = settled;
+    let Settled { meta, outcome, reason, attempts, waited } = settled;
     let (source, kind, state) = (meta.source.to_string(), meta.kind, outcome.as_str());
     count(&source, kind, state);
     if *outcome == Outcome::Expired {

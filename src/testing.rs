@@ -47,7 +47,9 @@ pub mod source {
 }
 
 pub mod store {
-    pub use crate::store::{Claim, Delivery, Item, Limits, Refusal, RulesFor, Settings, Store};
+    pub use crate::store::{
+        Claim, Delivery, Item, Limits, Refusal, RulesFor, Settings, Store, Transition,
+    };
 }
 
 /// The targets of `fuzz/`: each takes any bytes and panics where a promise is broken.

@@ -257,7 +257,7 @@ async fn replayed(
 ) -> Response<Body> {
     let refused = |title: &str| answer::problem(409, title);
     match answer {
-        Ok(ReplayAnswer::Replayed { .. }) => show(admin, source, id).await,
+        Ok(ReplayAnswer::Replayed) => show(admin, source, id).await,
         Ok(ReplayAnswer::Unknown) => not_found(),
         Ok(ReplayAnswer::NotSettled) => {
             refused("The event is not settled yet: there is nothing to replay")
@@ -279,7 +279,7 @@ async fn discarded(
     answer: Result<DiscardAnswer, Failed>,
 ) -> Response<Body> {
     match answer {
-        Ok(DiscardAnswer::Discarded { .. }) => show(admin, source, id).await,
+        Ok(DiscardAnswer::Discarded) => show(admin, source, id).await,
         Ok(DiscardAnswer::Unknown) => not_found(),
         Ok(DiscardAnswer::InFlight) => answer::problem(
             409,

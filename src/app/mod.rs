@@ -241,7 +241,7 @@ async fn open_store(settings: &Settings, rules: Arc<RulesInForce>) -> Result<Sto
         retention_ms: millis(settings.store.retention),
         body_retention_ms: millis(settings.store.body_retention),
         limits: pending_limits(settings),
-        tell: crate::report::transition,
+        tell: Arc::new(crate::report::transition),
         free_space_floor: settings.store.free_space_floor,
         ..store::Settings::default()
     };

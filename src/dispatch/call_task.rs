@@ -103,7 +103,7 @@ impl CallTask {
             claimed.store(options.claim.0, Ordering::Release);
         }
         let (asked, reply) = match &claim {
-            Claim::Nothing(_) => {
+            Claim::Nothing => {
                 give_back(permit, &dispatch);
                 return;
             }

@@ -361,7 +361,7 @@ fn fill_in(statuses: &mut [EventStatus], receipts: &[Acceptance]) {
     let kept = statuses.iter_mut().filter(|event| event.status == Status::Accepted);
     for (event, receipt) in kept.zip(receipts) {
         event.status = match receipt {
-            Acceptance::Accepted { .. } => Status::Accepted,
+            Acceptance::Accepted => Status::Accepted,
             Acceptance::Duplicate => Status::Duplicate,
         };
     }

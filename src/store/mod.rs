@@ -38,10 +38,9 @@ pub(crate) use self::open_error::OpenError;
 pub(crate) use self::record::Filter;
 pub(crate) use self::request::{
     Acceptance, Counts, DiscardAnswer, EventMeta, Failed, Health, Limit, ReplayAnswer, Settled,
-    Transition,
 };
 use self::request::{Answer, Question, Replied, Wish};
-pub use self::request::{Claim, Delivery, Item, Refusal};
+pub use self::request::{Claim, Delivery, Item, Refusal, Transition};
 pub use self::settings::{Limits, Settings};
 use self::shared::Shared;
 pub(crate) use self::space::Space;
@@ -160,8 +159,8 @@ impl Store {
         }
     }
 
-    /// Records ServiceNow's answer to a call or look-up that was made under that claim; returns what that has settled. `retry_in`
-    /// is the back-off's next delay in milliseconds.
+    /// Records ServiceNow's answer to a call or look-up that was made under that claim. `retry_in` is the back-off's next delay
+    /// in milliseconds.
     ///
     /// # Errors
     /// The store has failed; after the next start the call is in doubt.
@@ -172,10 +171,10 @@ impl Store {
         claim: ClaimId,
         answered: Answered,
         retry_in: u64,
-    ) -> Result<Vec<Settled>, Failed> {
+    ) -> Result<(), Failed> {
         let reply = Box::new(Replied { claim, answered, retry_in });
         match self.ask(Question::Reply { lane, entry, reply }).await? {
-            Answer::Replied(settled) => Ok(settled),
+            Answer::Replied => Ok(()),
             _ => Err(self.gone()),
         }
     }

@@ -40,7 +40,7 @@ pub(super) enum Question {
 pub(super) enum Answer {
     Accepted(Result<Vec<Acceptance>, Refusal>),
     Claimed(Box<Claim>),
-    Replied(Vec<Settled>),
+    Replied,
     Reloaded(usize),
     Replayed(Result<ReplayAnswer, Failed>),
     Discarded(Result<DiscardAnswer, Failed>),
@@ -132,10 +132,10 @@ impl Item {
 }
 
 /// What became of an item; as many as there were items, in their order.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Acceptance {
-    /// Stored now. `settled` is what it settled at once: perhaps itself, perhaps earlier events.
-    Accepted { settled: Vec<Settled> },
+    /// Stored now.
+    Accepted,
     /// Stored before, by this delivery or an earlier one.
     Duplicate,
 }
@@ -260,8 +260,8 @@ pub enum Claim {
         /// How it is asked.
         options: CallOptions,
     },
-    /// Nothing to send; perhaps something was settled.
-    Nothing(Vec<Settled>),
+    /// Nothing to send.
+    Nothing,
 }
 
 /// An event that has reached its last state.
@@ -273,7 +273,6 @@ pub struct Settled {
     /// Calls sent.
     pub attempts: u32,
     pub waited: Waited,
-    pub received_at: UnixMillis,
 }
 
 /// A change of an event's state, told once it is committed.
@@ -294,8 +293,8 @@ pub enum Transition {
 /// What came of the wish to replay an event.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReplayAnswer {
-    /// It is in its lane again; `settled` is what that settled at once.
-    Replayed { settled: Vec<Settled> },
+    /// It is in its lane again.
+    Replayed,
     /// No such event is remembered.
     Unknown,
     /// It is not settled yet.
@@ -310,7 +309,7 @@ pub enum ReplayAnswer {
 #[derive(Debug, Clone, PartialEq)]
 pub enum DiscardAnswer {
     /// It is given up.
-    Discarded { settled: Vec<Settled> },
+    Discarded,
     /// No such event is remembered.
     Unknown,
     /// It had ended already, and not as a dead letter.

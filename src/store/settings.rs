@@ -1,6 +1,7 @@
 //! What the store is told when it is opened.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::request::Transition;
@@ -16,8 +17,11 @@ pub struct Limits {
     pub per_conversation: usize,
 }
 
+/// Hears of a change of state.
+pub(super) type Tell = Arc<dyn Fn(&Transition) + Send + Sync>;
+
 /// How the store is set up: the `[store]` section and the limits of `[intake]`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Settings {
     /// A directory of the store's own; created if need be.
     pub path: PathBuf,
@@ -32,7 +36,7 @@ pub struct Settings {
     /// sled's page cache; its real use is two to four times this.
     pub cache_bytes: u64,
     /// Told of each change of state, in the order in which they were committed. It must not wait.
-    pub tell: fn(&Transition),
+    pub tell: Tell,
     /// With less than this free on the disk nothing new is taken, in bytes: what was taken can still be carried out.
     pub free_space_floor: u64,
 }
@@ -52,7 +56,7 @@ impl Default for Settings {
             limits: Limits::default(),
             commit_timeout: Duration::from_secs(10),
             cache_bytes: 64 * 1024 * 1024,
-            tell: |_| {},
+            tell: Arc::new(|_| {}),
             free_space_floor: 256 * 1024 * 1024,
         }
     }

@@ -82,13 +82,17 @@ impl Bench {
         (lane, due.entry, claim)
     }
 
-    async fn reply(&self, lane: LaneKey, entry: EntryId, reply: AwaReply) -> Vec<Settled> {
+    async fn reply(&self, lane: LaneKey, entry: EntryId, reply: AwaReply) {
         let answer = crate::routing::Answer { status: Some(200), message: "ok".to_owned() };
         let row = self.store.inner.shared.rows().unwrap().event(entry.0).unwrap();
         let claim =
             row.and_then(|row| row.entry).map_or_else(ClaimId::default, |entry| entry.story.claim);
         let answered = Answered { reply, answer, elapsed_ms: 35 };
-        self.store.reply(lane, entry, claim, answered, 500).await.unwrap()
+        self.store.reply(lane, entry, claim, answered, 500).await.unwrap();
+    }
+
+    async fn state(&self, id: &str) -> State {
+        self.event(id).await.state.known().unwrap()
     }
 
     async fn event(&self, id: &str) -> EventRecord {
@@ -205,7 +209,7 @@ fn lane(conversation: &str) -> LaneKey {
 }
 
 fn is_new(acceptance: &Acceptance) -> bool {
-    matches!(acceptance, Acceptance::Accepted { .. })
+    *acceptance == Acceptance::Accepted
 }
 
 fn landed() -> AwaReply {

@@ -20,7 +20,8 @@ use super::embedded::open::OwedLane;
 use super::embedded::{Committed, Engine, Retention};
 use super::group::{Group, Lost, Outcomes, Terms};
 use super::lane::LaneCache;
-use super::request::{Answer, Failed, Question, Transition};
+use super::request::{Answer, Failed, Question};
+use super::settings::Tell;
 use super::shared::{Shared, watch_commits};
 use super::space::SpaceWatch;
 use crate::clock;
@@ -55,7 +56,7 @@ pub(super) struct Queued {
 pub(super) struct Outside {
     pub(super) rules: Arc<dyn RulesFor>,
     pub(super) now: fn() -> UnixMillis,
-    pub(super) tell: fn(&Transition),
+    pub(super) tell: Tell,
 }
 
 pub(super) struct Writer {
@@ -223,7 +224,7 @@ impl Writer {
             self.cache.insert(key, lane);
         }
         shared.agenda.publish(news);
-        transitions.iter().for_each(self.outside.tell);
+        transitions.iter().for_each(&*self.outside.tell);
         leaving.into_iter().for_each(super::direct::PendingSend::leave);
         Ok(decided)
     }

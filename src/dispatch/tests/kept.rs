@@ -1,5 +1,6 @@
 //! A real store on a disk of its own, in memory where the machine has such a place, with a clock and tables that are set by hand.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -13,7 +14,7 @@ use super::history::NOON;
 use super::witness::{Ended, number_of};
 use crate::routing::*;
 use crate::store::{
-    Acceptance, Delivery, DiscardAnswer, Item, ReplayAnswer, RulesFor, Settings, Settled, Store,
+    Acceptance, Delivery, Item, ReplayAnswer, RulesFor, Settings, Store, Transition,
 };
 
 /// A year: histories are about what is remembered.
@@ -37,7 +38,14 @@ pub(super) struct Kept<'a> {
     pub(super) store: Store,
     pub(super) clock: Clock,
     directory: TempDir,
+    outside: Outside,
+}
+
+/// What a store is given, and what it tells.
+struct Outside {
     tables: Arc<Tables>,
+    clock: Clock,
+    told: Arc<Mutex<Vec<Transition>>>,
 }
 
 struct Tables(Mutex<Arc<Rules>>);
@@ -52,9 +60,20 @@ impl<'a> Kept<'a> {
     pub(super) fn new(runtime: &'a Runtime, clock: Clock, rules: Rules) -> Self {
         clock.set(NOON);
         let tables = Arc::new(Tables(Mutex::new(Arc::new(rules))));
+        let outside = Outside { tables, clock, told: Arc::default() };
         let directory = a_directory();
-        let store = open(&path_in(&directory), &tables, clock);
-        Self { runtime, store, clock, directory, tables }
+        let store = outside.open(&path_in(&directory));
+        Self { runtime, store, clock, directory, outside }
+    }
+
+    /// What has been told since this was last asked.
+    fn told(&self) -> Vec<Transition> {
+        std::mem::take(&mut *self.outside.told.lock().unwrap())
+    }
+
+    /// What of it has ended.
+    pub(super) fn ended(&self) -> Vec<Ended> {
+        self.told().iter().filter_map(end_in).collect()
     }
 
     /// Takes one request, or as many as there are events, all at once.
@@ -65,7 +84,9 @@ impl<'a> Kept<'a> {
         } else {
             vec![delivery(events, now)]
         };
-        self.runtime.block_on(async {
+        let numbers: Vec<usize> = deliveries.iter().flat_map(numbers_in).collect();
+        self.told();
+        let accepted: Vec<Acceptance> = self.runtime.block_on(async {
             let mut answers = JoinSet::new();
             for (place, delivery) in deliveries.into_iter().enumerate() {
                 let store = self.store.clone();
@@ -73,18 +94,27 @@ impl<'a> Kept<'a> {
             }
             let mut answers = answers.join_all().await;
             answers.sort_by_key(|(place, _)| *place);
-            let accepted = answers.into_iter().flat_map(|(_, accepted)| accepted);
-            accepted
-                .map(|acceptance| match acceptance {
-                    Acceptance::Accepted { settled } => Some(ended(&settled)),
-                    Acceptance::Duplicate => None,
-                })
-                .collect()
-        })
+            answers.into_iter().flat_map(|(_, accepted)| accepted).collect()
+        });
+        // What an event settles is told after it, and before the next one.
+        let (mut ended, mut latest) = (HashMap::<usize, Vec<Ended>>::new(), 0);
+        for told in self.told() {
+            match &told {
+                Transition::Pending(meta) => latest = number_of(&meta.id),
+                other => ended.entry(latest).or_default().extend(end_in(other)),
+            }
+        }
+        let accepted = numbers.into_iter().zip(accepted);
+        accepted
+            .map(|(number, acceptance)| match acceptance {
+                Acceptance::Accepted => Some(ended.remove(&number).unwrap_or_default()),
+                Acceptance::Duplicate => None,
+            })
+            .collect()
     }
 
     pub(super) fn reload(&self, rules: &Rules) {
-        *self.tables.0.lock().unwrap() = Arc::new(rules.clone());
+        *self.outside.tables.0.lock().unwrap() = Arc::new(rules.clone());
         self.runtime.block_on(self.store.reloaded()).unwrap();
     }
 
@@ -93,31 +123,23 @@ impl<'a> Kept<'a> {
         let directory = a_directory();
         copy(&path_in(&self.directory), &path_in(&directory));
         self.runtime.block_on(self.store.close());
-        self.store = open(&path_in(&directory), &self.tables, self.clock);
+        self.store = self.outside.open(&path_in(&directory));
         self.directory = directory;
     }
 
     pub(super) fn discard(&self, number: usize) -> Vec<Ended> {
         let id = name(number);
-        let wish = self.store.discard("demo", &id, "ann".to_owned());
-        match self.runtime.block_on(wish).unwrap() {
-            DiscardAnswer::Discarded { settled } => ended(&settled),
-            DiscardAnswer::Unknown | DiscardAnswer::Settled(_) | DiscardAnswer::InFlight => {
-                Vec::new()
-            }
-        }
+        self.told();
+        self.runtime.block_on(self.store.discard("demo", &id, "ann".to_owned())).unwrap();
+        self.ended()
     }
 
     pub(super) fn replay(&self, number: usize) -> Option<Vec<Ended>> {
         let id = name(number);
+        self.told();
         let wish = self.store.replay("demo", &id, true, "ann".to_owned());
-        match self.runtime.block_on(wish).unwrap() {
-            ReplayAnswer::Replayed { settled } => Some(ended(&settled)),
-            ReplayAnswer::Unknown
-            | ReplayAnswer::NotSettled
-            | ReplayAnswer::NeedsForce(_)
-            | ReplayAnswer::Unreadable => None,
-        }
+        let answer = self.runtime.block_on(wish).unwrap();
+        (answer == ReplayAnswer::Replayed).then(|| self.ended())
     }
 
     pub(super) fn end_of(&self, number: usize) -> Option<Outcome> {
@@ -149,13 +171,14 @@ impl Drop for Kept<'_> {
     }
 }
 
-pub(super) fn ended(settled: &[Settled]) -> Vec<Ended> {
-    let end = |settled: &Settled| Ended {
-        number: number_of(&settled.meta.id),
-        outcome: settled.outcome,
-        reason: settled.reason.code.clone(),
-    };
-    settled.iter().map(end).collect()
+fn end_in(told: &Transition) -> Option<Ended> {
+    let Transition::Settled(settled) = told else { return None };
+    let (outcome, reason) = (settled.outcome, settled.reason.code.clone());
+    Some(Ended { number: number_of(&settled.meta.id), outcome, reason })
+}
+
+fn numbers_in(delivery: &Delivery) -> Vec<usize> {
+    delivery.items.iter().map(|item| number_of(item.id())).collect()
 }
 
 fn name(number: usize) -> String {
@@ -173,16 +196,20 @@ fn delivery(events: Vec<RoutingEvent>, received_at: UnixMillis) -> Delivery {
     }
 }
 
-fn open(path: &Path, tables: &Arc<Tables>, clock: Clock) -> Store {
-    let settings = Settings {
-        path: path.to_owned(),
-        retention_ms: RETENTION_MS,
-        cache_bytes: 8 * 1024 * 1024,
-        free_space_floor: 0,
-        ..Settings::default()
-    };
-    let tables: Arc<dyn RulesFor> = Arc::clone(tables) as Arc<dyn RulesFor>;
-    Store::open(settings, tables, clock.now).unwrap()
+impl Outside {
+    fn open(&self, path: &Path) -> Store {
+        let told = Arc::clone(&self.told);
+        let settings = Settings {
+            path: path.to_owned(),
+            retention_ms: RETENTION_MS,
+            cache_bytes: 8 * 1024 * 1024,
+            free_space_floor: 0,
+            tell: Arc::new(move |transition| told.lock().unwrap().push(transition.clone())),
+            ..Settings::default()
+        };
+        let tables: Arc<dyn RulesFor> = Arc::clone(&self.tables) as Arc<dyn RulesFor>;
+        Store::open(settings, tables, self.clock.now).unwrap()
+    }
 }
 
 /// In memory if that can be, because every commit waits for the disk.

@@ -2,7 +2,7 @@
 
 use tokio::task::JoinSet;
 
-use super::kept::{Kept, ended};
+use super::kept::Kept;
 use super::play::{Bridge, Leaving, News, TURNS};
 use super::servicenow::Question;
 use super::witness::{Ended, number_of};
@@ -22,6 +22,7 @@ impl<'a> Stored<'a> {
 
     /// Claims all of these at once.
     fn claim(&self, entries: Vec<(LaneKey, EntryId)>) -> News {
+        self.kept.ended();
         let claims = self.kept.runtime.block_on(async {
             let mut claims = JoinSet::new();
             for (lane, entry) in entries {
@@ -33,13 +34,10 @@ impl<'a> Stored<'a> {
             }
             claims.join_all().await
         });
-        let mut news = News::default();
+        let mut news = News { leaving: Vec::new(), ended: self.kept.ended() };
         for (lane, entry, claim) in claims {
             let (event, question, options) = match claim {
-                Claim::Nothing(settled) => {
-                    news.ended.extend(ended(&settled));
-                    continue;
-                }
+                Claim::Nothing => continue,
                 Claim::Call { event, call, options, .. } => (event, Question::Call(call), options),
                 Claim::LookUp { event, question, options } => {
                     (event, Question::LookUp(question), options)
@@ -92,14 +90,11 @@ impl Bridge for Stored<'_> {
     fn answer(&mut self, call: &Leaving, reply: AwaReply, now: UnixMillis) -> Vec<Ended> {
         self.kept.clock.set(now);
         let Some((lane, entry)) = call.of.clone() else { return Vec::new() };
-        let stored = self.kept.store.reply(
-            lane,
-            entry,
-            call.claim,
-            Answered { reply, answer: Answer::default(), elapsed_ms: 1 },
-            300,
-        );
-        ended(&self.kept.runtime.block_on(stored).unwrap())
+        let answered = Answered { reply, answer: Answer::default(), elapsed_ms: 1 };
+        self.kept.ended();
+        let stored = self.kept.store.reply(lane, entry, call.claim, answered, 300);
+        self.kept.runtime.block_on(stored).unwrap();
+        self.kept.ended()
     }
 
     fn reload(&mut self, rules: &Rules, now: UnixMillis) {

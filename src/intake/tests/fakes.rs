@@ -173,7 +173,7 @@ impl FakeStore {
         let receipts = ids
             .map(|id| {
                 if state.known.insert(id) {
-                    Acceptance::Accepted { settled: Vec::new() }
+                    Acceptance::Accepted
                 } else {
                     Acceptance::Duplicate
                 }

@@ -85,9 +85,9 @@ impl Group<'_> {
             order: number,
             ..Origin::default()
         };
-        let settled = match item {
+        match item {
             Item::Event(event) => {
-                self.accept_event(delivery, number, RoutingEvent::clone(event), origin)?
+                self.accept_event(delivery, number, RoutingEvent::clone(event), origin)?;
             }
             Item::Unreadable { id, kind, conversation, problem } => {
                 let content = Content::Unreadable {
@@ -97,10 +97,10 @@ impl Group<'_> {
                     problem: problem.clone(),
                 };
                 let reason = Reason::with("unreadable", problem);
-                vec![self.accept_unreadable(delivery, number, content, reason, origin)?]
+                self.accept_unreadable(delivery, number, content, reason, origin)?;
             }
-        };
-        Ok(Acceptance::Accepted { settled })
+        }
+        Ok(Acceptance::Accepted)
     }
 
     /// Remembers an id under a number of its own.
@@ -116,7 +116,7 @@ impl Group<'_> {
         number: u64,
         mut event: RoutingEvent,
         origin: Origin,
-    ) -> Result<Vec<Settled>, Failed> {
+    ) -> Result<(), Failed> {
         let meta = meta_of(&delivery.source, &event);
         self.transitions.push(Transition::Pending(meta));
         let conversation = lane_in(delivery, event.conversation.clone());
@@ -131,7 +131,8 @@ impl Group<'_> {
         let entry = EntryId(number);
         self.lane(&lane)?.origins.insert(entry, Arc::new(origin));
         let input = Input::Event { entry, event, at: delivery.received_at };
-        Ok(self.decide(&lane, input)?.settled)
+        self.decide(&lane, input)?;
+        Ok(())
     }
 
     fn accept_unreadable(
@@ -141,7 +142,7 @@ impl Group<'_> {
         content: Content,
         reason: Reason,
         origin: Origin,
-    ) -> Result<Settled, Failed> {
+    ) -> Result<(), Failed> {
         let received_at = delivery.received_at;
         let end = End {
             outcome: Outcome::Dead,
@@ -161,7 +162,6 @@ impl Group<'_> {
             reason,
             attempts: 0,
             waited: Waited::default(),
-            received_at,
         };
         let conversations = match row.content.conversation() {
             Some(own) => {
@@ -174,8 +174,8 @@ impl Group<'_> {
         let index = IndexRow { id, received_at, class: Class::Dead, conversations };
         self.changes.push(Change::Index(number, index));
         self.changes.push(Change::Event(number, Box::new(row)));
-        self.transitions.push(Transition::Settled(settled.clone()));
-        Ok(settled)
+        self.transitions.push(Transition::Settled(settled));
+        Ok(())
     }
 }
 

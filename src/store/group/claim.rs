@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Claim, Failed, Group, Input, Lane, Settled};
+use super::{Claim, Failed, Group, Input, Lane};
 use crate::routing::{Due, Effect, EntryId, LaneKey, Waited};
 use crate::store::direct::{DirectDispatch, PendingSend};
 use crate::store::request::Replied;
@@ -18,12 +18,12 @@ impl Group<'_> {
         // A lane may be handed out twice.
         let found = self.lane(&lane)?.conversation.entry(entry);
         if found.is_none_or(|entry| entry.stage.is_in_flight()) {
-            return Ok(Claim::Nothing(Vec::new()));
+            return Ok(Claim::Nothing);
         }
         let at = self.terms.now;
         let clock = self.terms.rules.clock_offset();
         let done = self.decide(&lane, Input::Due { entry, waited, clock, at })?;
-        Ok(done.claim.unwrap_or(Claim::Nothing(done.settled)))
+        Ok(done.claim.unwrap_or(Claim::Nothing))
     }
 
     /// Claims, in the commit that makes it due, what may leave at once. What is on the agenda already goes first if it is
@@ -58,15 +58,16 @@ impl Group<'_> {
         lane: &Arc<LaneKey>,
         entry: EntryId,
         replied: &Replied,
-    ) -> Result<Vec<Settled>, Failed> {
+    ) -> Result<(), Failed> {
         let lane = self.root(lane)?;
         if self.lane(&lane)?.conversation.entry(entry).is_none() {
-            return Ok(Vec::new());
+            return Ok(());
         }
         let Replied { claim, answered, retry_in } = replied.clone();
         let at = self.terms.now;
         let input = Input::Reply { entry, claim, answered, retry_in, at };
-        Ok(self.decide(&lane, input)?.settled)
+        self.decide(&lane, input)?;
+        Ok(())
     }
 }
 

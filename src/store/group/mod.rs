@@ -119,7 +119,6 @@ pub(super) struct Outcomes {
 /// What a decision has brought, beside rows.
 #[derive(Default)]
 struct Done {
-    settled: Vec<Settled>,
     claim: Option<Claim>,
     resumed: usize,
 }
@@ -156,7 +155,8 @@ impl<'a> Group<'a> {
                 Answer::Claimed(Box::new(self.claim(&Arc::new(lane.clone()), *entry, *waited)?))
             }
             Question::Reply { lane, entry, reply } => {
-                Answer::Replied(self.reply(&Arc::new(lane.clone()), *entry, reply)?)
+                self.reply(&Arc::new(lane.clone()), *entry, reply)?;
+                Answer::Replied
             }
             Question::Replay { wish, force } => {
                 Answer::Replayed(survivable(self.replay(wish, *force))?)
@@ -293,9 +293,7 @@ impl<'a> Group<'a> {
                 done.resumed += 1;
             }
             Effect::Settle { settled, outcome, reason } => {
-                let settled = self.settle(key, &settled, outcome, reason, at)?;
-                self.transitions.push(Transition::Settled(settled.clone()));
-                done.settled.push(settled);
+                self.settle(key, &settled, outcome, reason, at)?;
             }
             Effect::Amend { entry, ended } => {
                 let Ended { outcome, reason, at: settled_at } = ended;
@@ -315,7 +313,7 @@ impl<'a> Group<'a> {
         outcome: Outcome,
         reason: Reason,
         at: UnixMillis,
-    ) -> Result<Settled, Failed> {
+    ) -> Result<(), Failed> {
         let lane = self.lane(key)?;
         let end =
             End { outcome, reason: reason.clone(), settled_at: at, story: entry.story.clone() };
@@ -326,7 +324,6 @@ impl<'a> Group<'a> {
             reason,
             attempts: entry.story.attempts,
             waited: entry.story.waited,
-            received_at: entry.received_at,
         };
         if lane.conversation.entry(entry.id).is_some() {
             if let Some(origin) = lane.origin_mut(entry.id) {
@@ -337,7 +334,8 @@ impl<'a> Group<'a> {
             let origin = Origin { end: Some(end), why: None, ..origin.unwrap_or_default() };
             self.put_ended(key, entry, origin);
         }
-        Ok(settled)
+        self.transitions.push(Transition::Settled(settled));
+        Ok(())
     }
 
     fn put_ended(&mut self, lane: &LaneKey, entry: &Entry, origin: Origin) {

@@ -49,9 +49,9 @@ impl Group<'_> {
             ..Origin::default()
         };
         self.lane(&lane)?.origins.insert(entry, Arc::new(again));
-        let settled = self.decide(&lane, input)?.settled;
+        self.decide(&lane, input)?;
         tracing::info!(source = wish.source, event_id = wish.id, by = wish.who, "replayed");
-        Ok(ReplayAnswer::Replayed { settled })
+        Ok(ReplayAnswer::Replayed)
     }
 
     pub(super) fn discard(&mut self, wish: &Wish) -> Result<DiscardAnswer, Failed> {
@@ -61,7 +61,7 @@ impl Group<'_> {
             Some(lane) => self.discard_unsettled(wish, &lane, number)?,
             None => self.discard_dead(wish, number)?,
         };
-        if matches!(answer, DiscardAnswer::Discarded { .. }) {
+        if answer == DiscardAnswer::Discarded {
             tracing::info!(source = wish.source, event_id = wish.id, by = wish.who, "discarded");
         }
         Ok(answer)
@@ -106,8 +106,8 @@ impl Group<'_> {
             origin.by = Some(wish.who.clone());
         }
         let at = self.terms.now;
-        let settled = self.decide(&lane, Input::Discard { entry, at })?.settled;
-        Ok(DiscardAnswer::Discarded { settled })
+        self.decide(&lane, Input::Discard { entry, at })?;
+        Ok(DiscardAnswer::Discarded)
     }
 
     fn discard_dead(&mut self, wish: &Wish, number: u64) -> Result<DiscardAnswer, Failed> {
@@ -125,7 +125,6 @@ impl Group<'_> {
             reason: reason.clone(),
             attempts: end.story.attempts,
             waited: end.story.waited,
-            received_at,
         };
         let conversation = row.lane().map(|lane| [hashes::of_conversation(&lane.conversation); 2]);
         let index = IndexRow {
@@ -138,8 +137,8 @@ impl Group<'_> {
         let row = EventRow { origin, entry: None, ..row };
         self.changes.push(Change::Index(number, index));
         self.changes.push(Change::Event(number, Box::new(row)));
-        self.transitions.push(Transition::Settled(settled.clone()));
-        Ok(DiscardAnswer::Discarded { settled: vec![settled] })
+        self.transitions.push(Transition::Settled(settled));
+        Ok(DiscardAnswer::Discarded)
     }
 
     fn number_of_wish(&self, wish: &Wish) -> Option<u64> {

@@ -36,7 +36,7 @@ async fn the_events_of_a_damaged_conversation_become_dead_letters_that_can_be_re
     let record = bench.event("e1").await;
     assert_eq!((record.state, record.reason.as_deref()), (State::Dead.into(), Some("damaged_row")));
     let answer = bench.store.replay("demo", "e1", false, "me".to_owned()).await.unwrap();
-    assert_eq!(answer, ReplayAnswer::Replayed { settled: vec![] });
+    assert_eq!(answer, ReplayAnswer::Replayed);
     let bench = bench.reopened().await;
     assert_eq!((bench.store.counts().pending, bench.store.counts().dead), (2, 0));
     assert_eq!(bench.store.counts().damaged_rows, 0, "what was damaged is cleared away");

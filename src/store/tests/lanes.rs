@@ -107,7 +107,7 @@ async fn after_the_first_agent_has_left_the_ring_of_another_conversation_is_a_bl
     bench.accept(vec![a_ring("ring-b", "d", "b", Some(DOCUMENT))]).await;
     loop {
         let (_, _, claim) = bench.claim_next().await;
-        if let Claim::Nothing(_) = claim {
+        if claim == Claim::Nothing {
             continue;
         }
         let (id, call) = called(&claim);
@@ -162,7 +162,7 @@ async fn named_too_late() -> Bench {
     let bench = Bench::talking().await;
     bench.accept(vec![a_ring("ring-b", "d", "b", None)]).await;
     let (key, _, claim) = bench.claim_next().await;
-    assert_eq!((key, claim), (lane("d"), Claim::Nothing(vec![])), "it waits for a document");
+    assert_eq!((key, claim), (lane("d"), Claim::Nothing), "it waits for a document");
     bench.accept(vec![an_answer("accept", "accept-b", "d", "b")]).await;
     assert_eq!(bench.store.counts().pending, 2);
     bench
@@ -222,14 +222,17 @@ async fn calls_of_both_that_were_on_the_way_at_the_merge_are_both_answered() {
     assert!(bench.store.agenda().is_empty(), "nothing goes while a call is in flight");
     let (key, entry, _) = second;
     assert_eq!(key, lane("d"), "claimed under the old key");
-    let settled = bench.reply(key.clone(), entry, item(2)).await;
-    assert_eq!(settled.len(), 1);
-    assert_eq!((settled[0].meta.id.as_str(), settled[0].outcome), ("d", Outcome::Delivered));
+    bench.reply(key.clone(), entry, item(2)).await;
+    assert_eq!(
+        (bench.state("c").await, bench.state("d").await),
+        (State::Pending, State::Delivered)
+    );
     assert!(bench.store.agenda().is_empty(), "the other one is still in flight");
-    assert_eq!(bench.reply(key, entry, item(2)).await, [], "once");
+    bench.reply(key, entry, item(2)).await;
+    assert_eq!(bench.event("d").await.calls.len(), 1, "once");
     let (key, entry, _) = first;
-    let settled = bench.reply(key, entry, item(1)).await;
-    assert_eq!(settled.iter().map(|one| one.meta.id.as_str()).collect::<Vec<_>>(), ["c"]);
+    bench.reply(key, entry, item(1)).await;
+    assert_eq!(bench.state("c").await, State::Delivered);
     let (key, _, claim) = bench.claim_next().await;
     assert_eq!((key, called(&claim).0), (lane("c"), "later"));
 }
@@ -251,7 +254,8 @@ async fn calls_of_both_that_were_on_the_way_at_a_kill_are_both_looked_up() {
         assert_eq!(event.id, expected);
         let AwaCall::Offer { document, .. } = question.call else { panic!("{question:?}") };
         assert_eq!(document.sys_id.to_string(), document_of(if number == 1 { "c" } else { "d" }));
-        assert_eq!(bench.reply(key, entry, item(number)).await.len(), 1);
+        bench.reply(key, entry, item(number)).await;
+        assert_eq!(bench.state(expected).await, State::Delivered);
     }
     assert_eq!(bench.store.counts().pending, 0);
 }
@@ -268,7 +272,8 @@ async fn a_stale_place_on_the_agenda_leads_to_the_lane() {
     let claim = bench.store.claim(old.clone(), due.entry, Waited::default()).await.unwrap();
     assert_eq!(called(&claim).0, "two");
     assert!(bench.store.agenda().is_empty());
-    assert_eq!(bench.reply(old, due.entry, item(2)).await.len(), 1);
+    bench.reply(old, due.entry, item(2)).await;
+    assert_eq!(bench.state("two").await, State::Delivered);
     assert_eq!(bench.lands(1).await.0, "one");
 }
 
@@ -334,7 +339,7 @@ async fn an_event_of_a_conversation_that_moved_is_replayed_and_discarded_in_the_
     bench.reply(key, entry, AwaReply::Misconfigured { what: "a role".to_owned() }).await;
     bench.accept(vec![a_naming("name", "d", DOCUMENT)]).await;
     let answer = bench.store.replay("demo", "two", false, "ann".to_owned()).await.unwrap();
-    assert_eq!(answer, ReplayAnswer::Replayed { settled: vec![] });
+    assert_eq!(answer, ReplayAnswer::Replayed);
     let bench = bench.after_a_kill();
     let (key, due) = bench.store.agenda().take_most_urgent(NOON).unwrap();
     assert_eq!(key, lane("c"));
@@ -345,7 +350,8 @@ async fn an_event_of_a_conversation_that_moved_is_replayed_and_discarded_in_the_
     let doubt = AwaReply::Busy { wait: crate::routing::Wait::BackOff };
     bench.reply(key, due.entry, doubt).await;
     let answer = bench.store.discard("demo", "two", "ann".to_owned()).await.unwrap();
-    assert!(matches!(answer, DiscardAnswer::Discarded { settled } if settled.len() == 1));
+    assert_eq!(answer, DiscardAnswer::Discarded);
+    assert_eq!(bench.state("two").await, State::Discarded);
     assert_eq!(bench.store.counts().pending, 0);
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::routing::{AwaCall, Missing, Outcome};
+use crate::routing::{AwaCall, Missing};
 
 #[tokio::test]
 async fn an_offer_is_claimed_answered_and_told_as_delivered() {
@@ -12,9 +12,7 @@ async fn an_offer_is_claimed_answered_and_told_as_delivered() {
     assert!(matches!(call, AwaCall::Offer { .. }));
     assert!(!options.after_doubt);
     assert!(bench.store.agenda().is_empty(), "its call is in flight");
-    let settled = bench.reply(key, entry, landed()).await;
-    assert_eq!(settled.len(), 1);
-    assert_eq!((settled[0].outcome, settled[0].attempts), (Outcome::Delivered, 1));
+    bench.reply(key, entry, landed()).await;
     assert_eq!(bench.store.counts(), Counts { remembered: 1, ..Counts::default() });
     let json = serde_json::to_value(bench.event("e1").await).unwrap();
     assert_eq!(json["source"], "demo");
@@ -38,12 +36,14 @@ async fn an_entry_whose_call_is_on_the_way_is_not_given_out_again() {
     bench.accept(vec![an_offer("e1", "c")]).await;
     let (key, entry, _) = bench.claim_next().await;
     let again = bench.store.claim(key.clone(), entry, Waited::default()).await.unwrap();
-    assert_eq!(again, Claim::Nothing(vec![]));
+    assert_eq!(again, Claim::Nothing);
     let unknown = bench.store.claim(lane("nobody"), entry, Waited::default()).await.unwrap();
-    assert_eq!(unknown, Claim::Nothing(vec![]));
-    assert_eq!(bench.reply(lane("nobody"), entry, landed()).await, []);
+    assert_eq!(unknown, Claim::Nothing);
+    bench.reply(lane("nobody"), entry, landed()).await;
     assert_eq!(bench.store.conversation("connect", "nobody").await.unwrap(), None);
-    assert_eq!(bench.reply(key, entry, landed()).await.len(), 1);
+    assert_eq!(bench.state("e1").await, State::Pending);
+    bench.reply(key, entry, landed()).await;
+    assert_eq!(bench.state("e1").await, State::Delivered);
 }
 
 #[tokio::test]
@@ -83,7 +83,7 @@ async fn what_is_not_mapped_is_parked_and_goes_on_after_a_reload() {
     let bench = Bench::new();
     bench.accept(vec![an_offer_to("e1", "c", "new queue")]).await;
     let (_, _, claim) = bench.claim_next().await;
-    assert_eq!(claim, Claim::Nothing(vec![]));
+    assert_eq!(claim, Claim::Nothing);
     assert_eq!((bench.store.counts().pending, bench.store.counts().parked), (0, 1));
     let record = bench.event("e1").await;
     assert_eq!(record.state, State::Parked);
@@ -106,14 +106,12 @@ async fn what_is_not_mapped_is_parked_and_goes_on_after_a_reload() {
 }
 
 #[tokio::test]
-async fn a_withdraw_tells_of_the_offer_that_it_took_back() {
+async fn a_withdraw_ends_the_offer_that_it_took_back() {
     let bench = Bench::new();
     bench.accept(vec![an_offer("e1", "c")]).await;
-    let answer = bench.accept(vec![a_withdraw("e2", "c")]).await;
-    let Acceptance::Accepted { settled } = &answer[0] else { panic!("it is new") };
-    let ends: Vec<_> =
-        settled.iter().map(|settled| (settled.meta.id.as_str(), settled.outcome)).collect();
-    assert_eq!(ends, [("e1", Outcome::Superseded), ("e2", Outcome::Delivered)]);
+    bench.accept(vec![a_withdraw("e2", "c")]).await;
+    assert_eq!(bench.state("e1").await, State::Superseded);
+    assert_eq!(bench.state("e2").await, State::Delivered);
     assert!(bench.store.agenda().is_empty());
 }
 

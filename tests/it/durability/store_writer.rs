@@ -1,7 +1,7 @@
 //! A writer over a store of its own that tells what it was promised, for the tests that cut it off.
 //!
 //! Each line of its output is written in one piece: `O` once the store is open, `T name conversation…` before a delivery is
-//! asked for (event `name-i` for each conversation), `A name` when it was accepted, `S id` when an event was settled. It
+//! asked for (event `name-i` for each conversation), `A name` when it was accepted, `S id` when an event was delivered. It
 //! calls no ServiceNow: every call lands.
 
 mod written;
@@ -9,13 +9,14 @@ mod written;
 use std::error::Error;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use awa_bridge::testing::clock;
 use awa_bridge::testing::routing::{
     Answer, Answered, AwaReply, DocumentJson, EventJson, RoutingEvent, SysId, UnixMillis, Waited,
 };
 use awa_bridge::testing::sandbox::world::sys_id_of;
-use awa_bridge::testing::store::{Claim, Delivery, Item, Refusal, Store};
+use awa_bridge::testing::store::{Claim, Delivery, Item, Refusal, Settings, Store, Transition};
 use clap::Parser;
 
 use written::{SOURCE, body, rules, settings};
@@ -45,7 +46,8 @@ struct Work {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let work = Work::parse();
-    let store = Store::open(settings(&work.store), rules(), clock::now)?;
+    let settings = Settings { tell: Arc::new(tell_of), ..settings(&work.store) };
+    let store = Store::open(settings, rules(), clock::now)?;
     tell("O");
     let carrier = (!work.only_accept).then(|| tokio::spawn(carry(store.clone())));
     let mut tasks = tokio::task::JoinSet::new();
@@ -99,13 +101,14 @@ async fn carry(store: Store) {
         };
         let claim = match claim {
             Claim::Call { options, .. } | Claim::LookUp { options, .. } => options.claim,
-            Claim::Nothing(_) => continue,
+            Claim::Nothing => continue,
         };
         let reply = AwaReply::Landed { work_item: SysId::parse(WORK_ITEM).ok() };
         let answer = Answer { status: Some(200), message: "ok".to_owned() };
         let answered = Answered { reply, answer, elapsed_ms: 1 };
-        let Ok(settled) = store.reply(lane, due.entry, claim, answered, 100).await else { return };
-        settled.iter().for_each(|settled| tell(&format!("S {}", settled.meta.id)));
+        if store.reply(lane, due.entry, claim, answered, 100).await.is_err() {
+            return;
+        }
     }
 }
 
@@ -130,6 +133,14 @@ fn offer(id: &str, conversation: &str, at: UnixMillis) -> Option<Item> {
         ..EventJson::default()
     };
     RoutingEvent::parse(json, at).ok().map(|event| Item::Event(Box::new(event)))
+}
+
+fn tell_of(transition: &Transition) {
+    if let Transition::Settled(settled) = transition
+        && settled.outcome.as_str() == "delivered"
+    {
+        tell(&format!("S {}", settled.meta.id));
+    }
 }
 
 fn tell(line: &str) {
