@@ -247,4 +247,4 @@ fn describe() {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -15,7 +15,7 @@ use crate::awa::pace::{Permit, Signal, backoff_delay};
 use crate::contained::{Panicked, contained};
 use crate::report::Repeats;
 use crate::routing::{
-    Answer, Answered, AwaReply, CallKind, CallOptions, ClaimId, EntryId, LaneKey, Wait, Waited,
+    Answer, Answered, AwaReply, CallKind, CallOptions, ClaimId, Due, EntryId, LaneKey, Wait, Waited,
 };
 use crate::store::{Claim, EventMeta};
 use crate::{clock, metrics as names};
@@ -32,33 +32,46 @@ pub(super) struct CallTask {
     entry: EntryId,
     waited: Waited,
     permit: Option<Permit>,
-    /// None while it has yet to be claimed.
-    claim: Option<Claim>,
+    origin: Origin,
+}
+
+/// Where a task comes from.
+enum Origin {
+    /// From the agenda, where its lane stood so; its entry has yet to be claimed.
+    Agenda(Due),
+    /// From the commit that claimed it.
+    Commit(Claim),
 }
 
 impl CallTask {
     pub(super) fn new(
         dispatch: &Arc<Dispatch>,
         lane: LaneKey,
+        due: Due,
         entry: EntryId,
         waited: Waited,
         permit: Option<Permit>,
     ) -> Self {
-        Self { dispatch: Arc::clone(dispatch), lane, entry, waited, permit, claim: None }
+        let origin = Origin::Agenda(due);
+        Self { dispatch: Arc::clone(dispatch), lane, entry, waited, permit, origin }
     }
 
     /// With a claim that is on record already.
     pub(super) fn claimed(dispatch: &Arc<Dispatch>, claimed: Claimed) -> Self {
         let Claimed { permit, lane, entry, claim } = claimed;
-        let (permit, claim, waited) = (Some(permit), Some(claim), Waited::default());
-        Self { dispatch: Arc::clone(dispatch), lane, entry, waited, permit, claim }
+        let (permit, origin, waited) = (Some(permit), Origin::Commit(claim), Waited::default());
+        Self { dispatch: Arc::clone(dispatch), lane, entry, waited, permit, origin }
     }
 
     /// Carries it out. After a panic outside of the call itself nobody knows what became of the call: it is one in doubt,
-    /// and the entry is tried again like any other.
+    /// and the entry is tried again like any other. One that was not claimed yet goes back to the agenda.
     pub(super) async fn run(self) {
         let (dispatch, lane, entry) = (Arc::clone(&self.dispatch), self.lane.clone(), self.entry);
-        let claimed = Arc::new(AtomicU64::new(0));
+        let (due, claim) = match &self.origin {
+            Origin::Agenda(due) => (Some(*due), ClaimId::default()),
+            Origin::Commit(claim) => (None, id_of(claim)),
+        };
+        let claimed = Arc::new(AtomicU64::new(claim.0));
         let carried_out = contained(self.carry_out(Arc::clone(&claimed)));
         let Err(Panicked(defect)) = carried_out.await else { return };
         counter!(names::CALL_PANICS).increment(1);
@@ -68,9 +81,11 @@ impl CallTask {
         );
         dispatch.freed.notify_one();
         tokio::time::sleep(AFTER_DEFECT).await;
-        // Where nothing was claimed yet, the entry is due again by itself.
         let claim = ClaimId(claimed.load(Ordering::Acquire));
         if claim == ClaimId::default() {
+            if let Some(due) = due {
+                dispatch.store.agenda().put_back(lane, due);
+            }
             return;
         }
         let retry_in = u64::try_from(AFTER_DEFECT.as_millis()).unwrap_or(u64::MAX);
@@ -83,11 +98,11 @@ impl CallTask {
 
     /// Makes the call; `claimed` becomes the id of its claim.
     async fn carry_out(self, claimed: Arc<AtomicU64>) {
-        let Self { dispatch, lane, entry, waited, mut permit, claim } = self;
+        let Self { dispatch, lane, entry, waited, mut permit, origin } = self;
         histogram!(names::RATE_LIMIT_WAIT).record(seconds(waited.rate_limit));
-        let claim = match claim {
-            Some(claim) => Ok(claim),
-            None => dispatch.store.claim(lane.clone(), entry, waited).await,
+        let claim = match origin {
+            Origin::Commit(claim) => Ok(claim),
+            Origin::Agenda(_) => dispatch.store.claim(lane.clone(), entry, waited).await,
         };
         let claim = match claim {
             Ok(claim) => claim,
@@ -96,11 +111,9 @@ impl CallTask {
                 return debug!(%error, "An entry could not be claimed");
             }
         };
+        claimed.store(id_of(&claim).0, Ordering::Release);
         if let Some(permit) = &mut permit {
             permit.sends();
-        }
-        if let Claim::Call { options, .. } | Claim::LookUp { options, .. } = &claim {
-            claimed.store(options.claim.0, Ordering::Release);
         }
         let (asked, reply) = match &claim {
             Claim::Nothing => {
@@ -135,6 +148,14 @@ impl CallTask {
         if let Err(error) = dispatch.store.reply(lane, entry, claim, answered, retry_in).await {
             debug!(%error, "An answer could not be recorded");
         }
+    }
+}
+
+/// None has the default.
+const fn id_of(claim: &Claim) -> ClaimId {
+    match claim {
+        Claim::Call { options, .. } | Claim::LookUp { options, .. } => options.claim,
+        Claim::Nothing => ClaimId(0),
     }
 }
 

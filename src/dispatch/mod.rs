@@ -120,7 +120,7 @@ impl Dispatch {
             {
                 let waited = blocked.during(due.at, now);
                 let (entry, _) = due.expires;
-                tasks.spawn(CallTask::new(self, lane, entry, waited, None).run());
+                tasks.spawn(CallTask::new(self, lane, due, entry, waited, None).run());
                 continue;
             }
             let Some(due) = agenda.most_urgent(now) else {
@@ -137,7 +137,9 @@ impl Dispatch {
                 Ok(permit) => {
                     let Some((lane, due)) = agenda.take_most_urgent(now) else { continue };
                     let waited = blocked.during(due.at, now);
-                    tasks.spawn(CallTask::new(self, lane, due.entry, waited, Some(permit)).run());
+                    let entry = due.entry;
+                    let task = CallTask::new(self, lane, due, entry, waited, Some(permit));
+                    tasks.spawn(task.run());
                 }
                 Err(NotNow { until, why }) => {
                     blocked.begins(why, now);

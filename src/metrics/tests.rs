@@ -1,3 +1,5 @@
+pub(crate) mod defect;
+
 use super::*;
 
 #[test]

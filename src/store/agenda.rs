@@ -63,6 +63,15 @@ impl Agenda {
         if deadline > now { None } else { lanes.take(&lane) }
     }
 
+    /// Puts a lane back that was taken and not claimed; it stays as it is where a commit has published it since.
+    pub fn put_back(&self, lane: LaneKey, due: Due) {
+        let mut lanes = self.lanes();
+        if !lanes.due.contains_key(&lane) {
+            lanes.add(Arc::new(lane), due);
+            self.changed.notify_one();
+        }
+    }
+
     /// The earliest deadline of a lane.
     #[must_use]
     pub fn next_deadline(&self) -> Option<UnixMillis> {
@@ -103,9 +112,7 @@ impl Agenda {
         for (lane, due) in news {
             lanes.remove(&lane);
             if let Some(due) = due {
-                lanes.later.insert((due.at, due.urgency, due.entry, Arc::clone(&lane)));
-                lanes.deadlines.insert((due.expires.1, due.expires.0, Arc::clone(&lane)));
-                lanes.due.insert(lane, (due, Place::Later));
+                lanes.add(lane, due);
                 woken = true;
             }
         }
@@ -121,6 +128,12 @@ impl Agenda {
 }
 
 impl Lanes {
+    fn add(&mut self, lane: Arc<LaneKey>, due: Due) {
+        self.later.insert((due.at, due.urgency, due.entry, Arc::clone(&lane)));
+        self.deadlines.insert((due.expires.1, due.expires.0, Arc::clone(&lane)));
+        self.due.insert(lane, (due, Place::Later));
+    }
+
     fn take(&mut self, lane: &Arc<LaneKey>) -> Option<(LaneKey, Due)> {
         let due = self.remove(lane)?;
         Some((LaneKey::clone(lane), due))

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -12,6 +13,8 @@ use crate::awa::stand_in::StandIn;
 use crate::awa::{Auth, Client, Settings};
 use crate::clock;
 use crate::dispatch::{Delays, Dispatch};
+use crate::metrics::RATE_LIMIT_WAIT;
+use crate::metrics::tests::defect::DefectAt;
 use crate::report::Repeats;
 use crate::routing::*;
 use crate::shutdown::Shutdown;
@@ -71,19 +74,35 @@ fn broken_client() -> Arc<Client> {
 
 #[tokio::test]
 async fn events_whose_calls_panic_end_by_their_deadline_one_after_the_other() {
-    events_end(|| Delays { initial: 50, max: 50 }).await;
+    events_end(|| Delays { initial: 50, max: 50 }, || false).await;
 }
 
 #[tokio::test]
 async fn so_do_events_over_whose_answers_the_program_panics() {
-    events_end(|| {
+    let delays = || {
         assert!(std::hint::black_box(false), "a defect on purpose");
         Delays { initial: 50, max: 50 }
-    })
-    .await;
+    };
+    events_end(delays, || false).await;
 }
 
-async fn events_end(delays: impl Fn() -> Delays + Send + Sync + 'static) {
+#[tokio::test]
+async fn so_do_events_over_which_the_program_panics_before_anything_is_claimed_or_sent() {
+    let times = AtomicU32::new(0);
+    // The first event by the agenda, before its claim; the second after its claim, before its call.
+    let defect = DefectAt::new(RATE_LIMIT_WAIT, move || {
+        assert!(times.fetch_add(1, Ordering::SeqCst) % 2 == 1, "a defect on purpose");
+    });
+    let _defect = metrics::set_default_local_recorder(&defect);
+    let asked = AtomicU32::new(0);
+    let held = move || asked.fetch_add(1, Ordering::SeqCst) == 0;
+    events_end(|| Delays { initial: 50, max: 50 }, held).await;
+}
+
+async fn events_end(
+    delays: impl Fn() -> Delays + Send + Sync + 'static,
+    held: impl Fn() -> bool + Send + Sync + 'static,
+) {
     let directory = tempfile::tempdir().unwrap();
     let settings = store::Settings {
         path: directory.path().join("state.sled"),
@@ -102,7 +121,7 @@ async fn events_end(delays: impl Fn() -> Delays + Send + Sync + 'static) {
         dice: Box::new(rand::random),
         delays: Box::new(delays),
         freed: Notify::new(),
-        held: Arc::new(|| false),
+        held: Arc::new(held),
         repeats: Repeats::default(),
         beat: Box::new(|| {}),
     };
