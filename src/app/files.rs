@@ -113,7 +113,7 @@ fn build(
         problems.iter().map(|problem| of_config(settings, problem.to_string())).collect::<Vec<_>>()
     })?;
     let spec = SourceSpec {
-        name: source.name.clone(),
+        name: source.name.as_str().into(),
         contact_center: source.contact_center.as_str().into(),
         secrets,
         verify: source.verify.clone().map(serde_json::Value::Object),

@@ -28,7 +28,6 @@ use crate::intake::{self, Sources, Webhooks};
 use crate::metrics::Metrics;
 use crate::report::Repeats;
 use crate::shutdown::{Hangups, Shutdown};
-use crate::source::Source;
 use crate::store::Store;
 use crate::systemd::watchdog::Beat;
 
@@ -54,7 +53,7 @@ pub(super) struct Parts {
 /// What runs.
 pub(super) struct Running {
     settings: Settings,
-    webhooks: Arc<Webhooks<Source, Store>>,
+    webhooks: Arc<Webhooks>,
     tls: Option<Tls>,
     places: Places,
     limits: LimitsInForce,

@@ -27,15 +27,14 @@ use crate::http::{LimitsInForce, Tls};
 use crate::intake::{BodyLimits, Sources, Webhooks};
 use crate::logging::Logging;
 use crate::shutdown::{Hangups, Shutdown};
-use crate::source::Source;
 use crate::store::Store;
 use crate::systemd::Notifier;
 
 /// The parts that are told of what is in force.
 pub(super) struct Told {
     pub(super) rules: Arc<RulesInForce>,
-    pub(super) sources: Sources<Source>,
-    pub(super) webhooks: Arc<Webhooks<Source, Store>>,
+    pub(super) sources: Sources,
+    pub(super) webhooks: Arc<Webhooks>,
     pub(super) intake: LimitsInForce,
     pub(super) client: Arc<Client>,
     pub(super) token: admin::Token,

@@ -4,7 +4,6 @@ use hyper::Method;
 use hyper::header::{CONTENT_ENCODING, HeaderMap};
 
 use super::answer::Verdict;
-use super::endpoint::Endpoint;
 use super::webhook::Arrival;
 use crate::source::Unverified;
 
@@ -17,9 +16,9 @@ pub(super) enum Entrance {
 }
 
 /// A handshake, the method, the coding and the signature.
-pub(super) fn enter<D: Endpoint>(arrival: &Arrival<D>) -> Entrance {
-    let Arrival { source: _, endpoint, request } = arrival;
-    if let Some(answer) = endpoint.handshake(request) {
+pub(super) fn enter(arrival: &Arrival) -> Entrance {
+    let Arrival { source, request } = arrival;
+    if let Some(answer) = source.handshake(request) {
         return Entrance::Answered(Verdict::Handshake(answer));
     }
     if request.method != Method::POST {
@@ -29,7 +28,7 @@ pub(super) fn enter<D: Endpoint>(arrival: &Arrival<D>) -> Entrance {
     if is_encoded(&request.headers) {
         return Entrance::Answered(Verdict::Encoded);
     }
-    match endpoint.verify(request) {
+    match source.verify(request) {
         Ok(()) => Entrance::Verified,
         Err(unverified) => Entrance::Unverified(unverified),
     }

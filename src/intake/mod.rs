@@ -5,7 +5,6 @@
 
 mod answer;
 mod detach_on_drop;
-mod endpoint;
 mod entrance;
 mod health;
 mod line;

@@ -15,7 +15,6 @@ use metrics::{counter, gauge, histogram};
 
 use super::answer::{Answer, EventStatus, Status, Verdict, answer};
 use super::detach_on_drop::{DetachOnDrop, Panicked};
-use super::endpoint::{DeliveryStore, Endpoint};
 use super::entrance::{Entrance, enter};
 use super::line::{Line, LineLimits, TooLong};
 use super::sources::Sources;
@@ -26,8 +25,8 @@ use crate::metrics::{
 };
 use crate::report::Repeats;
 use crate::routing::UnixMillis;
-use crate::source::{AnswerPolicy, Reading, Request, Unverified};
-use crate::store::{Acceptance, Delivery, Item, Refusal};
+use crate::source::{AnswerPolicy, Reading, Request, Source, Unverified};
+use crate::store::{Acceptance, Delivery, Item, Refusal, Store};
 
 const PATH_PREFIX: &str = "/webhooks/";
 
@@ -56,25 +55,24 @@ pub(crate) struct BodyLimits {
 }
 
 /// Takes webhook requests; shared by all connections.
-pub(crate) struct Webhooks<D, L> {
-    sources: Sources<D>,
-    store: L,
+pub(crate) struct Webhooks {
+    sources: Sources,
+    store: Store,
     limits: RwLock<BodyLimits>,
     warned: Repeats,
     verifying: Line,
-    reading: Line,
+    pub(super) reading: Line,
 }
 
-/// A request whose body has come, with the endpoint that it came to.
-pub(super) struct Arrival<D> {
-    pub(super) source: Arc<str>,
-    pub(super) endpoint: Arc<D>,
+/// A request whose body has come, with the source that it came to.
+pub(super) struct Arrival {
+    pub(super) source: Arc<Source>,
     pub(super) request: Request,
 }
 
-impl<D: Endpoint, L: DeliveryStore> Webhooks<D, L> {
+impl Webhooks {
     /// Takes requests for these sources and keeps what they say in `store`.
-    pub(crate) fn new(sources: Sources<D>, store: L, limits: BodyLimits) -> Self {
+    pub(crate) fn new(sources: Sources, store: Store, limits: BodyLimits) -> Self {
         let (verifying, reading) = (Line::new(verifying()), Line::new(READING));
         Self {
             sources,
@@ -99,33 +97,30 @@ impl<D: Endpoint, L: DeliveryStore> Webhooks<D, L> {
     {
         let received_at = clock::now();
         let (head, body) = request.into_parts();
-        let Some((source, endpoint)) = self.source_of(&head.uri) else {
+        let Some(source) = self.source_of(&head.uri) else {
             return counted("", answer(Verdict::UnknownSource, &AnswerPolicy::default()));
         };
         let request = request_of(head.method, &head.uri, head.headers, received_at);
-        let answered = match self.with_body(&source, &*endpoint, request, body).await {
-            Err(verdict) => answer(verdict, endpoint.answer_policy()),
+        let answered = match self.with_body(&source, request, body).await {
+            Err(verdict) => answer(verdict, source.answer()),
             Ok(request) => {
-                let arrival = Arc::new(Arrival { source: Arc::clone(&source), endpoint, request });
-                Arc::clone(&self).contained(arrival).await
+                let arrival = Arrival { source: Arc::clone(&source), request };
+                Arc::clone(&self).contained(Arc::new(arrival)).await
             }
         };
         let seconds = Duration::from_millis(clock::now().since(received_at)).as_secs_f64();
-        histogram!(INTAKE_DURATION, "source" => Arc::clone(&source)).record(seconds);
-        counted(&source, answered)
+        histogram!(INTAKE_DURATION, "source" => Arc::clone(source.name())).record(seconds);
+        counted(source.name(), answered)
     }
 
-    fn source_of(&self, uri: &Uri) -> Option<(Arc<str>, Arc<D>)> {
-        let name = uri.path().strip_prefix(PATH_PREFIX)?;
-        let endpoint = self.sources.find(name)?;
-        Some((name.into(), endpoint))
+    fn source_of(&self, uri: &Uri) -> Option<Arc<Source>> {
+        self.sources.find(uri.path().strip_prefix(PATH_PREFIX)?)
     }
 
     /// The request with its body, which is not asked for where the head says already that it is nobody's.
     async fn with_body<B>(
         &self,
-        source: &str,
-        endpoint: &D,
+        source: &Source,
         mut request: Request,
         body: B,
     ) -> Result<Request, Verdict>
@@ -133,15 +128,15 @@ impl<D: Endpoint, L: DeliveryStore> Webhooks<D, L> {
         B: Body<Data = Bytes>,
         B::Error: std::error::Error + Send + Sync + 'static,
     {
-        if let Some(why) = endpoint.refused_by_head(&request) {
-            self.note_unverified(source, &why, request.received_at);
+        if let Some(why) = source.refused_by_head(&request) {
+            self.note_unverified(source.name(), &why, request.received_at);
             return Err(if body.is_end_stream() {
                 Verdict::Unverified
             } else {
                 Verdict::UnverifiedUnread
             });
         }
-        request.body = self.body(body, endpoint.max_body()).await?;
+        request.body = self.body(body, source.profile().max_body()).await?;
         Ok(request)
     }
 
@@ -167,65 +162,66 @@ impl<D: Endpoint, L: DeliveryStore> Webhooks<D, L> {
     }
 
     /// Handles it so that a panic costs this request alone and a hang-up costs nothing.
-    async fn contained(self: Arc<Self>, arrival: Arc<Arrival<D>>) -> Answer {
-        let (source, endpoint) = (Arc::clone(&arrival.source), Arc::clone(&arrival.endpoint));
+    async fn contained(self: Arc<Self>, arrival: Arc<Arrival>) -> Answer {
+        let source = Arc::clone(&arrival.source);
         let warned = Arc::clone(&self);
         let handled = DetachOnDrop::new(async move { self.handle(&arrival).await });
         let verdict = handled.await.unwrap_or_else(|Panicked| {
             counter!(INTAKE_PANICS).increment(1);
-            if let Some(repeats) = warned.may_warn(&source, "defect", clock::now()) {
+            if let Some(repeats) = warned.may_warn(source.name(), "defect", clock::now()) {
                 tracing::error!(
-                    %source, repeats,
+                    source = %source.name(), repeats,
                     "A webhook ended in a defect of the program; the sender should retry"
                 );
             }
             Verdict::Defect
         });
-        answer(verdict, endpoint.answer_policy())
+        answer(verdict, source.answer())
     }
 
-    async fn handle(&self, arrival: &Arc<Arrival<D>>) -> Verdict {
-        let Arrival { source, endpoint, request } = &**arrival;
+    async fn handle(&self, arrival: &Arc<Arrival>) -> Verdict {
+        let Arrival { source, request } = &**arrival;
+        let name = source.name();
         let is_small = request.body.len() <= SMALL_BODY;
-        let entrance = if is_small && !endpoint.is_costly() {
+        let entrance = if is_small && !source.is_costly() {
             Ok(enter(arrival))
         } else {
             let arrival = Arc::clone(arrival);
-            self.verifying.after(source, move || enter(&arrival)).await
+            self.verifying.after(name, move || enter(&arrival)).await
         };
         match entrance {
             Ok(Entrance::Verified) => {}
             Ok(Entrance::Unverified(why)) => {
-                self.note_unverified(source, &why, request.received_at);
+                self.note_unverified(name, &why, request.received_at);
                 return Verdict::Unverified;
             }
             Ok(Entrance::Answered(verdict)) => {
                 if matches!(verdict, Verdict::Handshake(_))
-                    && let Some(repeats) = self.may_warn(source, "handshake", request.received_at)
+                    && let Some(repeats) = self.may_warn(name, "handshake", request.received_at)
                 {
-                    tracing::info!(%source, repeats, "Answered a handshake");
+                    tracing::info!(source = %name, repeats, "Answered a handshake");
                 }
                 return verdict;
             }
-            Err(TooLong) => return self.overloaded(source, request.received_at),
+            Err(TooLong) => return self.overloaded(name, request.received_at),
         }
-        let quickly = if is_small { endpoint.read_quickly(request) } else { Ok(None) };
+        let quickly = if is_small { source.read_quickly(request) } else { Ok(None) };
         let readings = match quickly {
             Ok(Some(readings)) => Ok(readings),
             Err(malformed) => Err(malformed),
             Ok(None) => {
                 let theirs = Arc::clone(arrival);
-                let read = move || theirs.endpoint.read(&theirs.request);
-                match self.reading.after(source, read).await {
+                let read = move || theirs.source.read(&theirs.request);
+                match self.reading.after(name, read).await {
                     Ok(readings) => readings,
-                    Err(TooLong) => return self.overloaded(source, request.received_at),
+                    Err(TooLong) => return self.overloaded(name, request.received_at),
                 }
             }
         };
         match readings {
             Err(malformed) => {
-                if let Some(repeats) = self.may_warn(source, "malformed", request.received_at) {
-                    tracing::warn!(%source, why = %malformed, repeats, "Refused an authentic webhook that cannot be read");
+                if let Some(repeats) = self.may_warn(name, "malformed", request.received_at) {
+                    tracing::warn!(source = %name, why = %malformed, repeats, "Refused an authentic webhook that cannot be read");
                 }
                 Verdict::Malformed(malformed)
             }
@@ -233,36 +229,35 @@ impl<D: Endpoint, L: DeliveryStore> Webhooks<D, L> {
         }
     }
 
-    async fn keep(&self, arrival: &Arrival<D>, readings: Vec<Reading>) -> Verdict {
-        let Arrival { source, endpoint, request } = arrival;
+    async fn keep(&self, arrival: &Arrival, readings: Vec<Reading>) -> Verdict {
+        let Arrival { source, request } = arrival;
+        let name = source.name();
         let seconds = Duration::from_millis(request.received_at.since(UnixMillis(0)));
-        gauge!(LAST_EVENT, "source" => Arc::clone(source)).set(seconds.as_secs_f64());
+        gauge!(LAST_EVENT, "source" => Arc::clone(name)).set(seconds.as_secs_f64());
 
         let mut unknown = BTreeSet::new();
-        let (mut statuses, items) = sorted(source, readings, &mut unknown);
-        self.note_unknown(source, &unknown, request.received_at);
+        let (mut statuses, items) = sorted(name, readings, &mut unknown);
+        self.note_unknown(name, &unknown, request.received_at);
         // Of a request that its signature does not bind, also that it was nothing has to be remembered.
-        let fingerprint = endpoint.fingerprint(request);
+        let fingerprint = source.fingerprint(request);
         if !items.is_empty() || fingerprint.is_some() {
             let delivery = Delivery {
-                source: Arc::clone(source),
-                contact_center: endpoint.contact_center().clone(),
+                source: Arc::clone(name),
+                contact_center: source.contact_center().clone(),
                 received_at: request.received_at,
-                body: Some(endpoint.body_to_keep(request)),
+                body: Some(source.body_to_keep(request)),
                 items,
                 fingerprint,
             };
             match self.store.accept(delivery).await {
-                Ok(receipts) => {
-                    fill_in(&mut statuses, &receipts);
-                }
+                Ok(accepted) => fill_in(&mut statuses, &accepted),
                 Err(refusal) => {
-                    self.note_refusal(source, refusal, request.received_at);
+                    self.note_refusal(name, refusal, request.received_at);
                     return Verdict::Refused(refusal);
                 }
             }
         }
-        count(source, &statuses);
+        count(name, &statuses);
         Verdict::Handled(statuses)
     }
 
@@ -357,10 +352,10 @@ fn sorted(
     (statuses, items)
 }
 
-fn fill_in(statuses: &mut [EventStatus], receipts: &[Acceptance]) {
+fn fill_in(statuses: &mut [EventStatus], accepted: &[Acceptance]) {
     let kept = statuses.iter_mut().filter(|event| event.status == Status::Accepted);
-    for (event, receipt) in kept.zip(receipts) {
-        event.status = match receipt {
+    for (event, acceptance) in kept.zip(accepted) {
+        event.status = match acceptance {
             Acceptance::Accepted => Status::Accepted,
             Acceptance::Duplicate => Status::Duplicate,
         };

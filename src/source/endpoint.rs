@@ -24,7 +24,7 @@ use crate::routing::{ContactCenter, HandOver, Rings, Style};
 
 /// What the configuration says about a source.
 pub struct SourceSpec {
-    pub name: String,
+    pub name: Arc<str>,
     /// Sources with the same one share conversations and tables.
     pub contact_center: ContactCenter,
     /// Several = rotation: any that fits is good.
@@ -41,7 +41,7 @@ pub struct SourceSpec {
 
 /// A source that is ready for requests.
 pub struct Source {
-    name: String,
+    name: Arc<str>,
     contact_center: ContactCenter,
     profile: Arc<Profile>,
     verifier: Verifier,
@@ -124,7 +124,7 @@ impl Source {
 
     /// The last part of its URL.
     #[must_use]
-    pub fn name(&self) -> &str {
+    pub const fn name(&self) -> &Arc<str> {
         &self.name
     }
 

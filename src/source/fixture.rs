@@ -21,7 +21,7 @@ pub(super) fn profile(toml: &str, jq: &str) -> Result<Arc<Profile>, Vec<Problem>
 
 pub(super) fn spec(secrets: &[&str]) -> SourceSpec {
     SourceSpec {
-        name: "demo".to_owned(),
+        name: "demo".into(),
         contact_center: "demo".into(),
         secrets: secrets.iter().map(|secret| (*secret).into()).collect(),
         verify: None,

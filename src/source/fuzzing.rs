@@ -136,7 +136,7 @@ fn targets() -> &'static [Target] {
 /// None where the secrets are keys of the vendor's.
 fn signed_source(profile: &Arc<Profile>) -> Option<Source> {
     let spec = |secret: &str| SourceSpec {
-        name: "fuzz".to_owned(),
+        name: "fuzz".into(),
         contact_center: "fuzz".into(),
         secrets: vec![SecretString::from(secret)],
         verify: None,

@@ -215,7 +215,7 @@ pub(crate) fn unsigned(
     options: &Map<String, Value>,
 ) -> Result<Source, Vec<Problem>> {
     let spec = SourceSpec {
-        name: name.to_owned(),
+        name: name.into(),
         contact_center: name.into(),
         secrets: vec!["sample-secret".into()],
         verify: Some(json!({ "scheme": "none" })),

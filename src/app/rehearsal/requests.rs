@@ -149,7 +149,7 @@ fn play_flows(
     source: &Arc<Source>,
     flows: &[Flow],
 ) -> Result<Vec<Rehearsed>, Vec<Problem>> {
-    let configured = settings.sources.get(source.name());
+    let configured = settings.sources.get(&**source.name());
     let vendor = source.profile().vendor().to_owned();
     let folder = settings.mappings.join("vendors").join(&vendor);
     let directory = files.directories.get(source.contact_center()).cloned().unwrap_or_default();

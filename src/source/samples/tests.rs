@@ -34,7 +34,7 @@ fn every_sample_that_can_be_signed_here_is_taken_for_its_vendors_and_forged_it_i
     for (vendor, profile) in super::super::load_profiles(&vendors()).unwrap() {
         let source = |secret: &str, options: &Map<String, Value>| {
             let spec = SourceSpec {
-                name: "signed".to_owned(),
+                name: "signed".into(),
                 contact_center: "signed".into(),
                 secrets: vec![secret.into()],
                 verify: None,
