@@ -18,8 +18,9 @@ use hyper::{Request, Response};
 use tokio::net::TcpListener;
 
 use crate::http::{self, Authentic, Limits, Listener, TrackedBody};
+use crate::routing::UnixMillis;
 use crate::shutdown::Shutdown;
-use crate::store::Store;
+use crate::store::{Failed, Store};
 pub(crate) use access::Token;
 use answer::Body;
 use reads::Reads;
@@ -36,7 +37,7 @@ const MAX_BODY: usize = 64 * 1024;
 pub(crate) struct Admin {
     pub store: Store,
     pub status: Box<dyn Fn() -> Status + Send + Sync>,
-    /// Holds all sending (true) or lets it go on (false), for whom; whether that changed anything.
+    /// Holds all sending or lets it go on; whether that changed anything.
     pub hold: Hold,
     /// The metrics page.
     pub metrics: Box<dyn Fn() -> String + Send + Sync>,
@@ -60,7 +61,20 @@ pub(crate) struct AdminReads {
 }
 
 /// See [`Admin::hold`].
-pub(crate) type Hold = Box<dyn Fn(bool, &str) -> bool + Send + Sync>;
+pub(crate) type Hold = Box<dyn Fn(HoldWish) -> HoldFuture + Send + Sync>;
+/// See [`Hold`].
+pub(crate) type HoldFuture = Pin<Box<dyn Future<Output = Result<bool, Failed>> + Send>>;
+
+/// What an operator wants of the hold.
+pub(crate) struct HoldWish {
+    /// Whether all sending is to be held.
+    pub held: bool,
+    /// Up to when; none: until it is ended.
+    pub until: Option<UnixMillis>,
+    /// Who wants it.
+    pub by: String,
+}
+
 /// See [`Admin::contact_center`].
 pub(crate) type ContactCenter = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 /// Re-reads the files: what changed, or every problem found.

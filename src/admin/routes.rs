@@ -9,9 +9,9 @@ use percent_encoding::percent_decode_str;
 use serde_json::json;
 
 use super::answer::{self, Body};
-use super::{Admin, HoldAnswer, Status, access, reads};
+use super::{Admin, HoldAnswer, HoldWish, Status, access, reads};
 use crate::clock;
-use crate::routing::{ForeignText, State};
+use crate::routing::{ForeignText, State, UnixMillis, duration};
 use crate::store::{DiscardAnswer, Failed, Filter, ReplayAnswer};
 
 /// How many events one page has where the request does not say.
@@ -82,9 +82,16 @@ pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts) -> Response<Bod
         ["v1", "events", source, id, "body"] if get => body(admin, source, id, &query).await,
         ["v1", "status"] if get => answer::json(200, &(admin.status)()),
         ["v1", what @ ("hold" | "resume")] if post => {
-            let by = who(&query);
-            let changed = (admin.hold)(*what == "hold", &by);
-            answer::json(200, &HoldAnswer { changed, status: (admin.status)() })
+            let (held, by) = (*what == "hold", who(&query));
+            let Ok(until) = query.get("for").map(|text| moment_after(text)).transpose() else {
+                let why =
+                    "`for` has to be a whole number with a unit, such as 30m or 2h, and not 0";
+                return answer::problem(400, why);
+            };
+            match (admin.hold)(HoldWish { held, until, by }).await {
+                Ok(changed) => answer::json(200, &HoldAnswer { changed, status: (admin.status)() }),
+                Err(failed) => answer::problem(503, &failed.to_string()),
+            }
         }
         ["v1", "reload"] if post => match (admin.reload)().await {
             Ok(changes) => answer::json(200, &json!({ "reloaded": true, "changes": changes })),
@@ -102,6 +109,12 @@ pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts) -> Response<Bod
         }
         _ => answer::problem(404, "There is nothing at this path"),
     }
+}
+
+/// The moment that is a duration of the configuration's grammar away.
+fn moment_after(text: &str) -> Result<UnixMillis, ()> {
+    let duration = duration::parse(text).filter(|duration| !duration.is_zero()).ok_or(())?;
+    Ok(clock::now().plus(u64::try_from(duration.as_millis()).map_err(|_| ())?))
 }
 
 fn query(request: &Parts) -> HashMap<String, String> {

@@ -26,6 +26,9 @@ pub(crate) struct Held {
     #[serde(with = "rfc3339")]
     pub since: UnixMillis,
     pub by: String,
+    /// When it ends by itself; none: with `resume`.
+    #[serde(default, with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
+    pub until: Option<UnixMillis>,
 }
 
 /// How many events the store has.

@@ -51,6 +51,7 @@ use crate::shutdown::Shutdown;
 use crate::store::{self, OpenError, Store};
 use crate::systemd::sockets::{self, HandedSockets};
 use files::{Files, RulesInForce};
+use hold::Hold;
 pub(crate) use host::Host;
 use parts::Parts;
 
@@ -198,7 +199,8 @@ pub(crate) async fn start_on(
     };
     let (intake_at, admin_at) = (address(&listeners.intake)?, address(&listeners.admin)?);
     announce(&settings, &files, intake_at, admin_at);
-    let parts = Parts { settings, files, rules, store, client, pace, metrics, tls, host };
+    let hold = Hold::open(store.clone()).await?;
+    let parts = Parts { settings, files, rules, store, hold, client, pace, metrics, tls, host };
     let running = tokio::spawn(parts.start()?.run(listeners, shutdown.clone()));
     Ok(Bridge { intake: intake_at, admin: admin_at, shutdown, running })
 }

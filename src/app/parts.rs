@@ -16,7 +16,7 @@ use super::tasks::Tasks;
 use super::upkeep::{self, Beats};
 use super::vitals::Vitals;
 use super::{Failure, Host, Listeners, admin_token};
-use crate::admin::{self, Admin, AdminReads};
+use crate::admin::{self, Admin, AdminReads, HoldWish};
 use crate::awa::Client;
 use crate::awa::pace::Pace;
 use crate::clock;
@@ -43,6 +43,7 @@ pub(super) struct Parts {
     pub(super) files: Files,
     pub(super) rules: Arc<RulesInForce>,
     pub(super) store: Store,
+    pub(super) hold: Hold,
     pub(super) client: Arc<Client>,
     pub(super) pace: Arc<Pace>,
     pub(super) metrics: Metrics,
@@ -66,7 +67,7 @@ pub(super) struct Running {
 impl Parts {
     /// Puts the parts together.
     pub(super) fn start(self) -> Result<Running, Failure> {
-        let Self { settings, files, rules, store, client, pace, metrics, tls, host } = self;
+        let Self { settings, files, rules, store, hold, client, pace, metrics, tls, host } = self;
         let token = admin_token::in_force(&settings)?;
         if let Some(directory) = &host.runtime_directory {
             admin_token::copy_to(directory, &token);
@@ -92,7 +93,7 @@ impl Parts {
             notifier: host.notifier.clone(),
         };
         let reloader = Arc::new(Reloader::new(settings.clone(), files, told));
-        let (hold, started_at) = (Hold::default(), clock::now());
+        let started_at = clock::now();
         let vitals = Arc::new(Vitals { store, pace, client, reloader, hold, started_at });
         let admin = Arc::new(admin_of(&vitals, &metrics, token, settings.admin.listen));
         Ok(Running { settings, webhooks, tls, places, limits, vitals, admin, metrics, host })
@@ -115,15 +116,19 @@ fn admin_of(
         },
         hold: {
             let vitals = vitals();
-            Box::new(move |held, by| match held {
-                true => vitals.hold.begin(by),
-                false => {
-                    let ended = vitals.hold.end(by);
+            Box::new(move |wish: HoldWish| {
+                let vitals = Arc::clone(&vitals);
+                Box::pin(async move {
+                    let HoldWish { held, until, by } = wish;
+                    if held {
+                        return vitals.hold.begin(&by, until).await;
+                    }
+                    let ended = vitals.hold.end(&by).await?;
                     vitals.pace.end_pause();
                     // The dispatcher sleeps until something happens.
                     vitals.store.agenda().changed().notify_one();
-                    ended
-                }
+                    Ok(ended)
+                })
             })
         },
         metrics: {
@@ -231,11 +236,13 @@ fn background<F: Future<Output = ()> + Send + 'static>(
     mut hang_ups: Option<Hangups>,
     writer: Beat,
     watch: impl FnMut() -> F + Send + 'static,
-) -> [JoinHandle<()>; 4] {
+) -> [JoinHandle<()>; 5] {
     let (client, in_doubt) = (Arc::clone(&vitals.client), settings.servicenow.in_doubt);
     let (reloader, shutdown) = (Arc::clone(&vitals.reloader), shutdown.clone());
     let (store, writer) = (vitals.store.clone(), Arc::new(writer));
+    let hold = vitals.hold.clone();
     [
+        tokio::spawn(supervised("hold", move || hold.clone().watch())),
         tokio::spawn(supervised("look-up rights", move || {
             super::online::warn_if_forbidden(Arc::clone(&client), in_doubt)
         })),

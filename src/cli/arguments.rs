@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::logging::LogFormat;
+use crate::routing::duration;
 
 /// Carries a contact centre's routing events to ServiceNow Advanced Work Assignment.
 #[derive(Debug, Parser)]
@@ -85,8 +86,11 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Keep events and send nothing until `resume`, for a maintenance window; ends with the daemon
+    /// Keep events and send nothing until `resume`, for a maintenance window; also after a restart
     Hold {
+        /// End it by itself after this time, such as 30m or 2h
+        #[arg(long = "for", value_name = "DURATION", value_parser = checked_duration)]
+        for_: Option<String>,
         /// JSON for machines
         #[arg(long)]
         json: bool,
@@ -175,4 +179,12 @@ pub(super) enum EventsCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// A duration of the configuration's grammar, as it was written.
+fn checked_duration(text: &str) -> Result<String, String> {
+    match duration::parse(text).filter(|duration| !duration.is_zero()) {
+        Some(_) => Ok(text.to_owned()),
+        None => Err("write a whole number and a unit, such as 30m or 2h".to_owned()),
+    }
 }

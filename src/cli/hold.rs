@@ -8,9 +8,10 @@ use super::{Exit, runtime, say};
 use crate::admin::HoldAnswer;
 
 /// What is asked of the daemon.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Wish {
-    Hold,
+    /// Up to when it ends by itself: a duration.
+    Hold(Option<String>),
     Resume,
 }
 
@@ -23,26 +24,30 @@ pub(super) fn run(config: Option<&Path>, wish: Wish, json: bool) -> Exit {
 }
 
 async fn ask(admin: &AdminClient, wish: Wish, json: bool) -> Result<Exit, Exit> {
-    let verb = match wish {
-        Wish::Hold => "hold",
-        Wish::Resume => "resume",
+    let by = segment(&operator());
+    let path = match &wish {
+        Wish::Hold(None) => format!("/v1/hold?by={by}"),
+        Wish::Hold(Some(duration)) => format!("/v1/hold?by={by}&for={}", segment(duration)),
+        Wish::Resume => format!("/v1/resume?by={by}"),
     };
-    let answer = admin.post(&format!("/v1/{verb}?by={}", segment(&operator()))).await?;
-    say(&if json { answer.to_string() } else { shown(wish, &read(answer)?) });
+    let answer = admin.post(&path).await?;
+    say(&if json { answer.to_string() } else { shown(&wish, &read(answer)?) });
     Ok(Exit::Done)
 }
 
-fn shown(wish: Wish, answer: &HoldAnswer) -> String {
-    let waiting = answer.status.events.pending;
+fn shown(wish: &Wish, answer: &HoldAnswer) -> String {
+    let (waiting, held) = (answer.status.events.pending, answer.status.held.as_ref());
+    let until = held.and_then(|held| held.until);
+    let until = until.map(|until| format!(" at {} UTC, or earlier", short_time(until)));
     match (wish, answer.changed) {
-        (Wish::Hold, true) => format!(
-            "Held: events are kept and nothing is sent; {waiting} wait now. Offers still expire with their ring time. \
-             `awa-bridge resume` ends it, and so does a restart."
+        (Wish::Hold(_), true) => format!(
+            "Held: events are accepted and nothing is sent; {waiting} wait now. Offers still expire with their ring time. \
+             The hold survives a restart and ends{} with `awa-bridge resume`.",
+            until.unwrap_or_default()
         ),
-        (Wish::Hold, false) => {
-            let since = answer.status.held.as_ref();
+        (Wish::Hold(_), false) => {
             let since =
-                since.map(|held| format!(", since {} UTC by {}", short_time(held.since), held.by));
+                held.map(|held| format!(", since {} UTC by {}", short_time(held.since), held.by));
             format!("Held already{}; {waiting} events wait.", since.unwrap_or_default())
         }
         (Wish::Resume, true) => {

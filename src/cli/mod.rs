@@ -113,7 +113,7 @@ fn dispatch(arguments: Arguments) -> Exit {
         Command::Trace { conversation, source, json } => {
             trace::run(config.as_deref(), &conversation, source.as_deref(), json)
         }
-        Command::Hold { json } => hold::run(config.as_deref(), hold::Wish::Hold, json),
+        Command::Hold { for_, json } => hold::run(config.as_deref(), hold::Wish::Hold(for_), json),
         Command::Reload { pid } => reload::run(pid),
         Command::Resume { json } => hold::run(config.as_deref(), hold::Wish::Resume, json),
         Command::Generate { directory } => {

@@ -1,6 +1,6 @@
 //! What one commit changes: an engine writes all of it or nothing.
 
-use super::records::{BodyRow, EventRow, IndexRow, LaneRow};
+use super::records::{BodyRow, EventRow, IndexRow, LaneRow, RegisterRow};
 use crate::routing::{ContactCenter, DocumentRef, LaneKey};
 
 /// One row that gets a new content, or goes where there is none. Of two changes of a row the later holds.
@@ -14,4 +14,5 @@ pub(super) enum Change {
     Lane(LaneKey, Option<Box<LaneRow>>),
     /// The lane that carries out the events of a document of a contact centre.
     Document(ContactCenter, DocumentRef, Option<LaneKey>),
+    Register(&'static str, RegisterRow),
 }

@@ -77,7 +77,7 @@ impl Index {
                 self.dead.remove(number);
                 self.close(*number);
             }
-            Change::Body(..) | Change::Lane(..) | Change::Document(..) => {}
+            Change::Body(..) | Change::Lane(..) | Change::Document(..) | Change::Register(..) => {}
         }
     }
 

@@ -18,6 +18,8 @@ mod open_error;
 mod read;
 mod record;
 mod records;
+mod refusal;
+mod register;
 mod request;
 mod settings;
 mod shared;
@@ -36,11 +38,14 @@ pub(crate) use self::direct::{DirectDispatch, SendSlot};
 use self::embedded::Retention;
 pub(crate) use self::open_error::OpenError;
 pub(crate) use self::record::Filter;
+pub(crate) use self::refusal::Limit;
+pub use self::refusal::Refusal;
+pub(crate) use self::register::Swapped;
 pub(crate) use self::request::{
-    Acceptance, Counts, DiscardAnswer, EventMeta, Failed, Health, Limit, ReplayAnswer, Settled,
+    Acceptance, Counts, DiscardAnswer, EventMeta, Failed, Health, ReplayAnswer, Settled,
 };
 use self::request::{Answer, Question, Replied, Wish};
-pub use self::request::{Claim, Delivery, Item, Refusal, Transition};
+pub use self::request::{Claim, Delivery, Item, Transition};
 pub use self::settings::{Limits, Settings};
 use self::shared::Shared;
 pub(crate) use self::space::Space;

@@ -152,6 +152,15 @@ pub(super) struct BodyRow {
     pub(super) bytes: bytes::Bytes,
 }
 
+/// What all who send go by, under a name: whoever changes it names the version that he has seen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RegisterRow {
+    /// How often it was written.
+    pub(crate) version: u64,
+    /// The owner's.
+    pub(crate) value: serde_json::Value,
+}
+
 /// What is held in memory of an event, for as long as its id is remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct IndexRow {

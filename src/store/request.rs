@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::refusal::Refusal;
+use super::register::Swapped;
 use crate::routing::{
     Answered, AwaCall, CallOptions, ClaimId, ContactCenter, EntryId, LaneKey, LookUp, Missing,
     Outcome, Reason, RoutingEvent, UnixMillis, Waited,
@@ -25,6 +27,12 @@ pub(super) enum Question {
         reply: Box<Replied>,
     },
     Reloaded,
+    /// Writes a register of which that version was seen.
+    Swap {
+        name: &'static str,
+        seen: u64,
+        value: serde_json::Value,
+    },
     Replay {
         wish: Wish,
         force: bool,
@@ -42,6 +50,7 @@ pub(super) enum Answer {
     Claimed(Box<Claim>),
     Replied,
     Reloaded(usize),
+    Swapped(Swapped),
     Replayed(Result<ReplayAnswer, Failed>),
     Discarded(Result<DiscardAnswer, Failed>),
     Done,
@@ -55,6 +64,7 @@ impl Question {
             Self::Claim { .. }
             | Self::Reply { .. }
             | Self::Reloaded
+            | Self::Swap { .. }
             | Self::Replay { .. }
             | Self::Discard(_)
             | Self::RoundTrip
@@ -139,92 +149,6 @@ pub enum Acceptance {
     /// Stored before, by this delivery or an earlier one.
     Duplicate,
 }
-
-/// Why a delivery was turned away; nothing of it is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// Too much is owed already.
-    Full {
-        /// The bound that is reached.
-        limit: Limit,
-        /// When there may be room again.
-        retry_after_seconds: u32,
-    },
-    /// The disk is nearly full.
-    NoSpace,
-    /// The store cannot write.
-    Unavailable,
-}
-
-/// Which bound is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
-    /// `intake.max_pending`.
-    Pending,
-    /// `intake.max_pending_per_source`.
-    Source,
-    /// The same for what waits for a mapping.
-    Parked,
-    /// `intake.max_pending_per_conversation`.
-    Conversation,
-    /// What waits to be stored.
-    Queue,
-}
-
-impl Limit {
-    const fn what(self) -> &'static str {
-        match self {
-            Self::Pending => "too many events are pending (intake.max_pending)",
-            Self::Source => {
-                "too many events of this source are pending (intake.max_pending_per_source)"
-            }
-            Self::Parked => {
-                "too many events of this source wait for a mapping (intake.max_pending_per_source); `awa-bridge events list \
-                 --state parked` says for which"
-            }
-            Self::Conversation => {
-                "too many events of one conversation are pending (intake.max_pending_per_conversation)"
-            }
-            Self::Queue => "too many requests wait for the store",
-        }
-    }
-}
-
-impl Refusal {
-    /// All words of [`Refusal::limit`].
-    pub const LIMITS: [&'static str; 7] =
-        ["pending", "source", "parked", "conversation", "queue", "disk", "store"];
-
-    /// What stands against taking more, as a word for metrics.
-    #[must_use]
-    pub const fn limit(self) -> &'static str {
-        match self {
-            Self::Full { limit, .. } => match limit {
-                Limit::Pending => "pending",
-                Limit::Source => "source",
-                Limit::Parked => "parked",
-                Limit::Conversation => "conversation",
-                Limit::Queue => "queue",
-            },
-            Self::NoSpace => "disk",
-            Self::Unavailable => "store",
-        }
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Full { limit, retry_after_seconds } => {
-                write!(f, "{}; try again in {retry_after_seconds} s", limit.what())
-            }
-            Self::NoSpace => f.write_str("the disk of the store is nearly full"),
-            Self::Unavailable => f.write_str("the store cannot write"),
-        }
-    }
-}
-
-impl std::error::Error for Refusal {}
 
 /// What names an event in logs and metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,6 +9,7 @@ mod forgetting;
 mod lanes;
 mod limits;
 mod operators;
+mod registers;
 mod reopening;
 mod turns;
 

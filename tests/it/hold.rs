@@ -40,12 +40,37 @@ async fn a_hold_keeps_events_expires_them_honestly_and_drains_by_urgency() {
 }
 
 #[tokio::test]
-async fn a_hold_ends_with_the_process() {
+async fn a_hold_survives_a_restart() {
     let mut bridge = Bridge::start().await;
-    bridge.post_admin("/v1/hold").await;
+    bridge.post_admin("/v1/hold?by=ada").await;
     bridge.accept(&an_offer("e-1", "c-1")).await;
     bridge.restart().await;
+    let (_, ready) = bridge.get("/readyz").await;
+    assert_eq!(ready["held"]["by"], "ada", "{ready}");
+    bridge.accept(&with(an_offer("short", "c-2"), json!({ "timeout_seconds": 1 }))).await;
+    bridge.ends("short", "expired").await;
+    assert_eq!(bridge.deeds().len(), 0, "nothing is sent during a hold");
+    assert_eq!(bridge.post_admin("/v1/resume").await.1["changed"], true);
     bridge.ends("e-1", "delivered").await;
+    bridge.restart().await;
+    assert_eq!(bridge.get("/readyz").await.1["held"], Value::Null, "it stays ended");
+}
+
+#[tokio::test]
+async fn a_hold_with_a_time_ends_by_itself() {
+    let bridge = Bridge::start().await;
+    for wrong in ["0s", "2", "-1s", "soon", "99999999999999999999d"] {
+        let (status, answer) = bridge.post_admin(&format!("/v1/hold?for={wrong}")).await;
+        assert_eq!(status, 400, "{wrong}: {answer}");
+    }
+    assert_eq!(bridge.post_admin("/v1/hold?for=1h&by=ada").await.1["changed"], true);
+    let (_, answer) = bridge.post_admin("/v1/hold?for=1500ms&by=bob").await;
+    assert_eq!(answer["changed"], true, "another time is another hold");
+    assert_eq!(answer["status"]["held"]["by"], "bob");
+    bridge.accept(&an_offer("e-1", "c-1")).await;
+    bridge.ends("e-1", "delivered").await;
+    assert_eq!(bridge.get("/readyz").await.1["held"], Value::Null);
+    assert_eq!(bridge.post_admin("/v1/resume").await.1["changed"], false);
 }
 
 /// The sys_id in `/api/now/awa/documents/interaction/<sys_id>/offer`.

@@ -12,6 +12,7 @@
 //! | index | `i` number:`u64` | [`IndexRow`]: id:16, received at:`i64`, class:`u8`, then nothing or twice a conversation's hash:`u64` |
 //! | body | `b` number:`u64` | received at:`i64`, events:`u32`, the vendor's bytes; under the number of its first event |
 //! | lane | `l` hash:16 | JSON [`LaneRow`](crate::store::records::LaneRow); the hash is over contact centre and conversation |
+//! | register | `g` name | JSON [`RegisterRow`](crate::store::records::RegisterRow) |
 //! | document | `r` hash:16 | JSON [`LaneKey`](crate::routing::LaneKey) of the lane that carries the document's events out; the hash is over contact centre, table and sys_id |
 //!
 //! An event's number is its place in the order of arrival. See `hashes.rs` for the hashes.
@@ -50,6 +51,10 @@ pub(super) fn lane(hash: &Hash) -> Key {
 
 pub(super) fn document(hash: &Hash) -> Key {
     hashed(b'r', hash)
+}
+
+pub(super) fn register(name: &str) -> Key {
+    [b"g", name.as_bytes()].concat()
 }
 
 pub(super) fn schema() -> Key {

@@ -136,6 +136,7 @@ impl Batch<'_> {
                 self.put_json(&layout::lane(&hashes::of_lane(key)), row)
             }
             Change::Lane(key, None) => self.remove(&layout::lane(&hashes::of_lane(key))),
+            Change::Register(name, row) => self.put_json(&layout::register(name), row),
             Change::Document(contact_center, document, lane) => {
                 let key = layout::document(&hashes::of_document(contact_center, document));
                 match lane {

@@ -19,7 +19,7 @@ use super::value::{self, RowError, chunk_key, readable};
 use crate::problem::in_plain_words;
 use crate::routing::{ContactCenter, DocumentRef, LaneKey};
 use crate::store::hashes;
-use crate::store::records::{BodyRow, EventRow, IndexRow, LaneRow};
+use crate::store::records::{BodyRow, EventRow, IndexRow, LaneRow, RegisterRow};
 
 /// How often a row of several chunks is read again because a commit changes it meanwhile, and after what pause.
 const TRIES: u32 = 100;
@@ -77,6 +77,10 @@ impl Rows {
         let key = layout::document(&hashes::of_document(contact_center, document));
         let lane: Option<LaneKey> = self.json(&key)?;
         Ok(lane.filter(|lane| lane.contact_center == *contact_center))
+    }
+
+    pub(in crate::store) fn register(&self, name: &str) -> Result<Option<RegisterRow>, RowError> {
+        self.json(&layout::register(name))
     }
 
     /// The index from a number on, oldest first.

@@ -8,7 +8,7 @@ use crate::store::group::{Found, Lost, View};
 use crate::store::hashes;
 use crate::store::index::Owed;
 use crate::store::lane::{Lane, LaneCache};
-use crate::store::records::{EventRow, Hash, IndexRow};
+use crate::store::records::{EventRow, Hash, IndexRow, RegisterRow};
 use crate::store::request::Failed;
 use crate::store::shared::Shared;
 
@@ -74,6 +74,17 @@ impl View for Committed<'_> {
             }
         }
         Ok(latest)
+    }
+
+    fn register(&self, name: &str) -> Result<Option<RegisterRow>, Failed> {
+        match self.rows.register(name) {
+            Ok(row) => Ok(row),
+            Err(RowError::Read(why)) => Err(Failed::Write(why)),
+            Err(error @ (RowError::Corrupt(_) | RowError::Newer(_))) => {
+                tracing::error!(%error, "the store holds a damaged row; what it held counts as not set");
+                Ok(None)
+            }
+        }
     }
 
     fn owed(&self, source: &str) -> (usize, Owed) {

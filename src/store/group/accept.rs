@@ -12,7 +12,8 @@ use crate::routing::{
 };
 use crate::store::hashes;
 use crate::store::records::{BodyRow, Content, Hash};
-use crate::store::request::{Delivery, Item, Refusal};
+use crate::store::refusal::Refusal;
+use crate::store::request::{Delivery, Item};
 
 impl Group<'_> {
     pub(super) fn accept(

@@ -12,70 +12,29 @@ mod claim;
 mod entries;
 mod join;
 mod operator;
+mod register;
 mod room;
+mod view;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use self::entries::{changed_entries, index_of};
+pub(super) use self::view::{Found, Lost, View};
 use super::RulesFor;
 use super::changes::Change;
 use super::direct::PendingSend;
-use super::index::Owed;
 use super::lane::Lane;
-use super::records::{Class, End, EventRow, Hash, IndexRow, Origin};
+use super::records::{Class, End, EventRow, Hash, IndexRow, Origin, RegisterRow};
+use super::register::Swapped;
 use super::request::{
     Acceptance, Answer, Claim, EventMeta, Failed, Question, Settled, Transition, meta_of,
 };
 use super::settings::Limits;
 use crate::routing::{
-    ContactCenter, Decision, DocumentRef, Due, Effect, Ended, Entry, EntryId, Input, LaneKey,
-    Outcome, Reason, UnixMillis, decide,
+    ContactCenter, Decision, DocumentRef, Effect, Ended, Entry, EntryId, Input, LaneKey, Outcome,
+    Reason, UnixMillis, decide,
 };
-
-/// What is committed.
-pub(super) trait View {
-    /// The number under which an id is known.
-    fn number_of(&self, id: &Hash) -> Option<u64>;
-    /// Whether an event has an entry, and in which lane.
-    fn lane_of(&self, number: u64) -> Option<Arc<LaneKey>>;
-    /// Whether an event is not settled.
-    fn is_unsettled(&self, number: u64) -> bool;
-    /// A lane; an empty one where nothing is known of it.
-    fn lane(&mut self, key: &Arc<LaneKey>) -> Result<Found, Failed>;
-    /// The lane that carries out the events of a document.
-    fn lane_of_document(
-        &self,
-        contact_center: &ContactCenter,
-        document: &DocumentRef,
-    ) -> Result<Option<LaneKey>, Failed>;
-    /// One event.
-    fn event(&self, number: u64) -> Result<Option<EventRow>, Failed>;
-    /// The index of the latest events of a conversation.
-    fn latest_of(&self, conversation: &LaneKey) -> Result<Vec<(u64, IndexRow)>, Failed>;
-    /// What is owed in all, and to a source.
-    fn owed(&self, source: &str) -> (usize, Owed);
-    /// The most urgent of what waits to be claimed.
-    fn most_urgent(&self, now: UnixMillis) -> Option<Due>;
-}
-
-/// A lane as it was read.
-pub(super) struct Found {
-    pub(super) lane: Arc<Lane>,
-    /// Its events that cannot go on.
-    pub(super) lost: Vec<Lost>,
-    /// Its own row was damaged.
-    pub(super) damaged: bool,
-}
-
-/// An event that cannot go on because of a damaged row.
-pub(super) struct Lost {
-    pub(super) number: u64,
-    pub(super) index: Option<IndexRow>,
-    /// Its own row, if that is not the one.
-    pub(super) row: Option<Box<EventRow>>,
-    pub(super) why: String,
-}
 
 /// What a group goes by, beside the view.
 pub(super) struct Terms {
@@ -93,6 +52,7 @@ pub(super) struct Group<'a> {
     /// The lanes of documents, as they are from this commit on; none where a document has no lane any more.
     documents: HashMap<(ContactCenter, DocumentRef), Option<Arc<LaneKey>>>,
     ids: HashMap<Hash, u64>,
+    registers: HashMap<&'static str, RegisterRow>,
     /// New events of a source.
     added: HashMap<Arc<str>, usize>,
     changes: Vec<Change>,
@@ -131,6 +91,7 @@ impl<'a> Group<'a> {
             lanes: HashMap::new(),
             documents: HashMap::new(),
             ids: HashMap::new(),
+            registers: HashMap::new(),
             added: HashMap::new(),
             changes: Vec::new(),
             transitions: Vec::new(),
@@ -162,6 +123,7 @@ impl<'a> Group<'a> {
                 Answer::Replayed(survivable(self.replay(wish, *force))?)
             }
             Question::Discard(wish) => Answer::Discarded(survivable(self.discard(wish))?),
+            Question::Swap { name, seen, value } => Answer::Swapped(self.swap(name, *seen, value)?),
             Question::Reloaded | Question::RoundTrip | Question::Close => Answer::Done,
         })
     }

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use super::{Failed, Group};
 use crate::routing::{ContactCenter, DocumentRef, LaneKey, RoutingEvent};
-use crate::store::request::{Delivery, Item, Limit, Refusal};
+use crate::store::refusal::{Limit, Refusal};
+use crate::store::request::{Delivery, Item};
 
 /// What a sender is told to wait when too much is owed, in seconds.
 const RETRY_AFTER: u32 = 5;

@@ -1,0 +1,43 @@
+//! Registers: what all who send go by, under a name and with a version. Whoever changes one says which version he has seen, and
+//! learns what it is now where another was faster.
+
+use serde_json::Value;
+
+pub(crate) use super::records::RegisterRow;
+use super::request::{Answer, Question};
+use super::{Failed, Store};
+
+/// What came of the wish to write a register.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Swapped {
+    /// It is written, and on disk.
+    Written,
+    /// It is another than the one that was seen: as it is now.
+    Other(Option<RegisterRow>),
+}
+
+impl Store {
+    /// A register; none where it was never written.
+    ///
+    /// # Errors
+    /// The store is closed or cannot be read, or the row is damaged.
+    pub(crate) async fn register(&self, name: &'static str) -> Result<Option<RegisterRow>, Failed> {
+        self.read(move |shared| Ok(shared.rows()?.register(name)?)).await
+    }
+
+    /// Writes a register of which version `seen` was seen, 0 where it was never written.
+    ///
+    /// # Errors
+    /// The store has failed; the register is as it was, or is written.
+    pub(crate) async fn swap(
+        &self,
+        name: &'static str,
+        seen: u64,
+        value: Value,
+    ) -> Result<Swapped, Failed> {
+        match self.ask(Question::Swap { name, seen, value }).await? {
+            Answer::Swapped(swapped) => Ok(swapped),
+            _ => Err(self.gone()),
+        }
+    }
+}
