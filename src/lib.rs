@@ -41,6 +41,10 @@ mod systemd;
 #[cfg(any(test, fuzzing))]
 mod fuzzing;
 
+#[cfg(test)]
+#[path = "../tests/seed.rs"]
+mod seed;
+
 mod sandbox;
 
 #[doc(hidden)]

@@ -118,6 +118,9 @@ pub(super) enum Command {
         /// How many times the daemon is killed (SIGKILL) under load
         #[arg(long, value_name = "N", default_value_t = 20)]
         kill: u32,
+        /// Chooses the moments of the kills and the faults of the sandbox [default: others each time]
+        #[arg(long)]
+        seed: Option<u64>,
         /// On whose disk the store is put [default: the system's folder for temporary files]
         #[arg(long, value_name = "DIR")]
         directory: Option<PathBuf>,

@@ -123,7 +123,9 @@ fn dispatch(arguments: Arguments) -> Exit {
             }
         }
         Command::Sandbox { listen } => sandbox::run(listen, log_format),
-        Command::Selftest { kill, directory } => selftest::run(kill, directory.as_deref()),
+        Command::Selftest { kill, seed, directory } => {
+            selftest::run(kill, seed, directory.as_deref())
+        }
     }
 }
 

@@ -5,12 +5,13 @@ use std::path::Path;
 use super::{Exit, runtime, say};
 use crate::app::{Failure, selftest};
 
-pub(super) fn run(kill: u32, directory: Option<&Path>) -> Exit {
+pub(super) fn run(kill: u32, seed: Option<u64>, directory: Option<&Path>) -> Exit {
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
-    match runtime.block_on(selftest::kill(kill, directory, say)) {
+    let seed = seed.unwrap_or_else(rand::random);
+    match runtime.block_on(selftest::kill(kill, seed, directory, say)) {
         Ok(verdict) => {
             say(&format!("\n{verdict}"));
             match verdict.breaches.len() {

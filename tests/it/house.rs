@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms that anyone but `routing` may use: they name things, tell the time or serve tests, and know nobody.
-const COMMON: [&str; 6] = ["clock", "contained", "fuzzing", "metrics", "problem", "text_file"];
+const COMMON: [&str; 7] =
+    ["clock", "contained", "fuzzing", "metrics", "problem", "seed", "text_file"];
 
 /// The table of who may use whom. `app` may use everything.
 pub(super) const MAY_USE: [(&str, &[&str]); 21] = [

@@ -8,7 +8,7 @@ use super::operator_reads::ticks;
 use super::support::bridge::{Bridge, Setup, start_sandbox};
 use super::support::program::{Daemon, Home};
 use super::support::sign::NATIVE_SECRET;
-use super::support::{an_offer, eventually, with};
+use super::support::{an_offer, eventually, fresh_id, with};
 
 /// Two sources that share the tables of contact centre `native`.
 async fn bridge(intake: &str) -> Bridge {
@@ -31,7 +31,7 @@ fn offers(prefix: &str, count: usize) -> Value {
 }
 
 async fn post(bridge: &Bridge, source: &str, body: &Value) -> Response {
-    let id = format!("msg_{}", hex::encode(rand::random::<[u8; 8]>()));
+    let id = fresh_id();
     bridge.deliver(source, &id, body.to_string().as_bytes()).await
 }
 

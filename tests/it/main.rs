@@ -3,6 +3,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests may block")]
 
+#[path = "../seed.rs"]
+mod seed;
 mod support;
 
 mod admin_access;

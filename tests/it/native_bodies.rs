@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::support::an_offer;
 use super::support::bridge::Bridge;
 use super::support::sign::{NATIVE_SECRET, standard_webhooks};
+use super::support::{an_offer, fresh_id};
 
 async fn post(bridge: &Bridge, content_type: &str, headers: &[(&str, &str)], body: &Value) -> u16 {
     let timestamp = awa_bridge::testing::clock::now().0 / 1000;
-    let id = format!("msg_{}", hex::encode(rand::random::<[u8; 8]>()));
+    let id = fresh_id();
     let text = body.to_string();
     let mut request = bridge
         .http

@@ -13,6 +13,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 use tokio::net::TcpListener;
 
 use super::files::Files;
@@ -37,13 +39,14 @@ const LONGEST_LIFE: u64 = 1_200;
 /// How long events may take to end after the last kill.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Kills the daemon `kills` times under load, and accounts for everything. The store lies in a folder of its own in
+/// Kills the daemon `kills` times under load, at moments that follow from `seed`, and accounts for everything. The store lies in a folder of its own in
 /// `directory`, which is removed if all was well. `show` is told how it goes.
 ///
 /// # Errors
 /// The test could not be carried out.
 pub(crate) async fn kill(
     kills: u32,
+    seed: u64,
     directory: Option<&Path>,
     mut show: impl FnMut(&str),
 ) -> Result<Verdict, Failure> {
@@ -74,15 +77,17 @@ pub(crate) async fn kill(
     let sandbox = Sandbox::start(sandbox_at, sandbox_world(World::demo(), &files))
         .map_err(|error| broken("the sandbox cannot start", &error))?;
     sandbox.set_switches(Switches::for_strangers());
-    misbehave(&sandbox);
+    misbehave(&sandbox, seed);
+    show(&format!("to choose the same moments and faults again: --seed {seed}"));
 
     let mut daemon = Daemon::new(home.path(), &admin);
     daemon.start().await?;
     let load = Arc::new(Load::new(files, &intake)?);
     let senders = load.start();
     let mut slowest = Duration::ZERO;
+    let mut dice = StdRng::seed_from_u64(seed);
     for number in 1..=kills {
-        tokio::time::sleep(Duration::from_millis(rand::random_range(0..LONGEST_LIFE))).await;
+        tokio::time::sleep(Duration::from_millis(dice.random_range(0..LONGEST_LIFE))).await;
         daemon.kill().await?;
         let took = daemon.start().await?;
         slowest = slowest.max(took);
@@ -109,7 +114,7 @@ pub(crate) async fn kill(
 }
 
 /// Every kind of trouble, each now and then.
-fn misbehave(sandbox: &Sandbox) {
+fn misbehave(sandbox: &Sandbox, seed: u64) {
     let troubles = [
         (0.02, Misbehaviour::Reset),
         (0.02, Misbehaviour::CloseBeforeAnswer),
@@ -120,7 +125,8 @@ fn misbehave(sandbox: &Sandbox) {
         (0.004, Misbehaviour::HangAfterEffect),
         (0.15, Misbehaviour::DelayAfterEffect { ms: 40 }),
     ];
-    for (seed, (share, what)) in (1_u64..).zip(troubles) {
+    for (number, (share, what)) in (1_u64..).zip(troubles) {
+        let seed = seed.wrapping_add(number);
         let when = Match { probability: Some(share), seed, ..Match::default() };
         sandbox.script(Fault { when, times: u32::MAX, what });
     }

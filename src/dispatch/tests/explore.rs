@@ -1,11 +1,12 @@
 //! Draws histories until enough steps are played; a history that breaks a promise is made as short as it goes and told.
 //!
-//! Every run plays the same histories, so that a change is judged by itself; `MODEL_STEPS` sets how many steps all
-//! properties play together, over histories that are new each time, and `MODEL_SEED` plays one history again. They do not
-//! begin as the program's own variables do: its configuration refuses those that it does not know.
+//! Every run plays the same histories, so that a change is judged by itself; `TEST_SEED` sets the first one, so that it also
+//! plays one again, and `MODEL_STEPS` how many steps all properties play together.
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use crate::seed::test_seed;
 
 /// What a property plays: a history of steps, of which any part is one, too.
 pub(super) trait Played: Clone {
@@ -51,10 +52,7 @@ pub(super) fn explore<S: Strategy<Value: Played>>(
     any: impl Fn() -> S,
     mut play: impl FnMut(&S::Value, bool) -> Told,
 ) {
-    let again = std::env::var("MODEL_SEED").ok();
-    let again = again.map(|text| text.parse::<u64>().expect("a seed"));
-    let usual = || if std::env::var_os("MODEL_STEPS").is_some() { rand::random() } else { 0 };
-    let first = again.unwrap_or_else(usual);
+    let first = test_seed();
     let (wanted, mut played, mut histories) = (share.steps(), 0, 0);
     while played < wanted {
         let seed = first.wrapping_add(histories);
@@ -65,12 +63,8 @@ pub(super) fn explore<S: Strategy<Value: Played>>(
         if let Some(breach) = play(&history, false).breach {
             tell(share, seed, &breach, &mut tree, &mut play);
         }
-        if again.is_some() {
-            break;
-        }
     }
     println!("{}: {played} steps in {histories} histories, seeds from {first}", share.property);
-    assert!(played >= wanted || again.is_some());
 }
 
 fn drawn<S: Strategy>(seed: u64, any: S) -> S::Tree {
@@ -125,7 +119,7 @@ fn tell<H: Played>(
     let held = || format!("{first}; played again, every promise held");
     let breach = breach.unwrap_or_else(held);
     panic!(
-        "a promise is broken: {breach}\n\n{}\n{}\n\nto play it again: MODEL_SEED={seed} cargo test {}\n",
+        "a promise is broken: {breach}\n\n{}\n{}\n\nto play it again: TEST_SEED={seed} cargo test {}\n",
         worst.heading(),
         story.join("\n"),
         share.property,

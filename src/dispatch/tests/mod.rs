@@ -114,7 +114,7 @@ fn a_history_that_breaks_a_promise_is_told_in_as_few_steps_as_it_goes() {
     let told = *broken.unwrap_err().downcast::<String>().unwrap();
     assert!(told.starts_with("a promise is broken: it is lost\n"), "{told}");
     assert!(told.contains("\nin 2 steps\n"), "{told}");
-    assert!(told.contains("MODEL_SEED="), "{told}");
+    assert!(told.contains("TEST_SEED="), "{told}");
 }
 
 fn told(rules: Rules, telling: bool, play: impl FnOnce(&mut Witness)) -> Told {

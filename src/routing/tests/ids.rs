@@ -73,7 +73,7 @@ fn moments_do_not_overflow() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(chosen_by_seed())]
 
     #[test]
     fn a_sys_id_reads_back_from_its_text(text in "[0-9a-f]{32}") {

@@ -197,7 +197,7 @@ fn unknown_fields_and_empty_ones_are_passed_over() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(chosen_by_seed())]
 
     #[test]
     fn an_event_written_as_json_reads_back_as_itself(event in any_event()) {

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+
+use super::super::seed::test_seed;
 use super::super::support::program::{program, run};
 use super::promises::Promises;
 use super::{listen, writer};
@@ -15,9 +19,10 @@ fn kills_during_open_leave_a_store_that_opens_with_everything() {
     let mut child = first.args(["--deliveries", "60"]).spawn().expect("the writer starts");
     listen(&mut child, &mut promises);
     assert_eq!(promises.kept(), 480, "the writer did all its work");
+    let mut dice = StdRng::seed_from_u64(test_seed());
     for round in 2..42 {
         let mut child = writer(&store, round).spawn().expect("the writer starts");
-        std::thread::sleep(Duration::from_micros(rand::random_range(2_000..80_000)));
+        std::thread::sleep(Duration::from_micros(dice.random_range(2_000..80_000)));
         child.kill().expect("it can be killed");
         listen(&mut child, &mut promises);
     }
@@ -48,7 +53,8 @@ fn no_body_of_any_size_makes_a_blob_file() {
 #[test]
 fn the_kill_test_passes_on_this_machine() {
     let mut command = program();
-    let (code, out, errors) = run(command.args(["selftest", "--kill", "20"]));
+    let (code, out, errors) =
+        run(command.args(["selftest", "--kill", "20", "--seed", &test_seed().to_string()]));
     println!("{out}");
     assert_eq!(code, 0, "{out}\n{errors}");
     assert!(out.contains("PASSED"), "{out}");

@@ -1,9 +1,13 @@
-//! The power goes at random moments, and of what was written and not synced each page survives by the toss of a coin.
+//! The power goes at moments that a seed decides, and of what was written and not synced each page survives by the toss of a coin.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
+
+use super::super::seed::test_seed;
 use super::super::support::program::skipped;
 use super::promises::Promises;
 use super::{listen, writer};
@@ -59,8 +63,8 @@ fn chain(disk: &Disk, database: u64) -> usize {
     let store = directory.path().join("state.sled");
     let mut promises = Promises::default();
     for cut in 0..CUTS {
-        let seed = database * CUTS + cut;
-        let after = LATEST.mul_f64(f64::from(rand::random_range(0.05..1.0_f32)));
+        let seed = test_seed().wrapping_add(database * CUTS + cut);
+        let after = LATEST.mul_f64(StdRng::seed_from_u64(seed).random_range(0.05..1.0));
         disk.cut(&store, seed, after, &mut promises);
         let breaches = promises.breaches(&store);
         assert!(

@@ -18,6 +18,8 @@ use awa_bridge::testing::routing::{
 use awa_bridge::testing::sandbox::world::sys_id_of;
 use awa_bridge::testing::store::{Claim, Delivery, Item, Refusal, Settings, Store, Transition};
 use clap::Parser;
+use rand::rngs::StdRng;
+use rand::{Rng as _, SeedableRng as _};
 
 use written::{SOURCE, body, rules, settings};
 
@@ -65,10 +67,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
 }
 
 async fn deliver(store: Store, work: Work, task: usize) -> Result<(), Refusal> {
+    let mut dice = StdRng::seed_from_u64(work.round.wrapping_mul(1_000).wrapping_add(task as u64));
     for number in 0..work.deliveries.unwrap_or(usize::MAX) {
         let name = format!("{}-{task}-{number}", work.round);
-        let conversations: Vec<_> = (0..1 + rand::random_range(0..4_u32))
-            .map(|_| format!("c{}-{}", work.round, rand::random_range(0..40_u32)))
+        let conversations: Vec<_> = (0..dice.random_range(1..5))
+            .map(|_| format!("c{}-{}", work.round, dice.random_range(0..40)))
             .collect();
         let at = clock::now();
         let items = conversations.iter().enumerate().filter_map(|(index, conversation)| {

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 
 use super::sign::{NATIVE_SECRET, standard_webhooks};
-use super::{ADA, BUSY, GRACE, eventually};
+use super::{ADA, BUSY, GRACE, eventually, fresh_id};
 
 /// What a story may set before the bridge starts.
 pub(crate) struct Setup {
@@ -119,7 +119,7 @@ impl Bridge {
 
     /// Posts an event, or an array of them, to source `native`, signed; the `webhook-id` is a fresh one.
     pub(crate) async fn post(&self, body: &Value) -> (u16, Value) {
-        let id = format!("msg_{}", hex::encode(rand::random::<[u8; 8]>()));
+        let id = fresh_id();
         let response = self.deliver("native", &id, body.to_string().as_bytes()).await;
         let status = response.status().as_u16();
         (status, response.json().await.unwrap_or(Value::Null))

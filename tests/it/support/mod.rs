@@ -7,6 +7,7 @@ pub(crate) mod raw;
 pub(crate) mod sign;
 
 use std::future::Future;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -16,6 +17,12 @@ pub(crate) const ADA: &str = "46d44a23a9fe19810012d100cca80666";
 pub(crate) const GRACE: &str = "0d584509c323120095ccd02422d3ae5b";
 /// The reject reason "Busy" as a sys_id.
 pub(crate) const BUSY: &str = "4e93fa29b38023002e7b6e5f26a8dc20";
+
+/// A `webhook-id` that no other delivery has.
+pub(crate) fn fresh_id() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    format!("msg_{}", NEXT.fetch_add(1, Ordering::Relaxed))
+}
 
 /// The document of a conversation: always the same for the same name.
 pub(crate) fn document(conversation: &str) -> String {

@@ -12,8 +12,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::bridge::{Setup, admin_token, config, http_client, write_mappings};
-use super::eventually;
 use super::sign::{NATIVE_SECRET, standard_webhooks};
+use super::{eventually, fresh_id};
 
 /// How often the daemon is asked whether it listens, every 10 ms.
 const PATIENCE: u32 = 6_000;
@@ -240,7 +240,7 @@ impl Daemon {
 
     /// Posts an event to a source with the secret of `native`; none if no answer came.
     pub(crate) async fn post_to(&self, source: &str, body: &Value) -> Option<u16> {
-        let id = format!("msg_{}", hex::encode(rand::random::<[u8; 8]>()));
+        let id = fresh_id();
         let timestamp = awa_bridge::testing::clock::now().0 / 1000;
         let body = body.to_string();
         let signature = standard_webhooks(NATIVE_SECRET, &id, timestamp, body.as_bytes());

@@ -1,6 +1,7 @@
 //! An HTTP/1.1 server for tests that keeps its connections, numbers them from 1, and answers as a function of the
 //! connection and the request; every GET gets an empty result, every POST the documented success, where it has no answer.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -65,13 +66,14 @@ pub(crate) fn json(status: u16, body: &str) -> String {
 }
 
 fn usual(asked: &Asked) -> String {
+    static WORK_ITEMS: AtomicU64 = AtomicU64::new(1);
     match asked.method.as_str() {
         "GET" => json(200, "{\"result\":[]}"),
         _ => json(
             200,
             &format!(
-                "{{\"result\":{{\"success\":true,\"message\":\"requested\",\"work_item\":{{\"sys_id\":\"{}\"}}}}}}",
-                hex::encode(rand::random::<[u8; 16]>())
+                "{{\"result\":{{\"success\":true,\"message\":\"requested\",\"work_item\":{{\"sys_id\":\"{:032x}\"}}}}}}",
+                WORK_ITEMS.fetch_add(1, Ordering::Relaxed)
             ),
         ),
     }
