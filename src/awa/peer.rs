@@ -9,6 +9,7 @@ use secrecy::SecretString;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 
 use super::{Auth, Client, Settings};
 
@@ -21,8 +22,8 @@ pub(super) enum Act {
     Cut(Vec<u8>),
     /// The request is read and nothing is said.
     Hang,
-    /// These bytes, after a while.
-    Late(Duration, Vec<u8>),
+    /// These bytes, once they are let go.
+    Late(Arc<Notify>, Vec<u8>),
 }
 
 /// A request as it came.
@@ -86,12 +87,12 @@ impl Peer {
         self.asked().into_iter().map(|asked| asked.line).collect()
     }
 
-    /// Settings for this peer: basic authentication, two seconds.
+    /// Settings for this peer: basic authentication, and more time than a test takes.
     pub(super) fn settings(&self) -> Settings {
         Settings {
             base_url: format!("http://{}", self.address),
             api_version: super::wire::ApiVersion::default(),
-            request_timeout: Duration::from_secs(2),
+            request_timeout: Duration::from_secs(60),
             rate: crate::awa::Rate::UNLIMITED,
             auth: Auth::Basic {
                 username: "bridge".into(),
@@ -142,8 +143,8 @@ async fn converse(
             Act::Say(bytes) => stream.write_all(&bytes).await.unwrap_or_default(),
             Act::Cut(bytes) => return stream.write_all(&bytes).await.unwrap_or_default(),
             Act::Hang => std::future::pending().await,
-            Act::Late(after, bytes) => {
-                tokio::time::sleep(after).await;
+            Act::Late(let_go, bytes) => {
+                let_go.notified().await;
                 stream.write_all(&bytes).await.unwrap_or_default();
             }
         }

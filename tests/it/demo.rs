@@ -1,16 +1,12 @@
-//! What a stranger sees first: `demo` ends well and quickly, wherever it is started.
-
-use std::time::Duration;
+//! What a stranger sees first: `demo` ends well, wherever it is started.
 
 use super::support::program::{program, run};
 
 #[test]
-fn the_demonstration_ends_as_expected_in_under_ten_seconds_anywhere() {
+fn the_demonstration_ends_as_expected_anywhere() {
     let elsewhere = tempfile::tempdir().expect("a temporary directory");
-    let started = awa_bridge::testing::clock::instant();
     let (code, shown, errors) = run(program().arg("demo").current_dir(elsewhere.path()));
     assert_eq!(code, 0, "{shown}\n{errors}");
-    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
     for word in ["delivered", "expired", "parked", "dead", "duplicate", "204", "no answer"] {
         assert!(shown.contains(word), "{word} is not shown:\n{shown}");
     }

@@ -1,10 +1,10 @@
 //! What one source does must not cost another its calls: rate and budget are for calls that leave, and the most urgent goes first.
 
-use awa_bridge::testing::sandbox::{Endpoint, Fault, Misbehaviour};
+use awa_bridge::testing::sandbox::{Endpoint, Fault, Misbehaviour, RecordedCall};
 use serde_json::{Value, json};
 
 use super::support::bridge::Bridge;
-use super::support::{an_event, an_offer, eventually, from_now, with};
+use super::support::{an_event, an_offer, document, eventually, from_now, with};
 
 #[tokio::test]
 async fn what_parks_dies_or_is_over_leaves_rate_and_budget_to_what_is_called() {
@@ -90,8 +90,15 @@ async fn a_flood_of_offers_holds_up_neither_answers_nor_offers_that_end_sooner()
     );
     bridge.accept(&accept).await;
     bridge.accept(&with(an_offer("soon", "c-soon"), json!({ "timeout_seconds": 20 }))).await;
+    let before = bridge.sandbox.calls().len();
     bridge.ends("answer", "delivered").await;
     bridge.ends("soon", "delivered").await;
-    let calls = bridge.calls(Endpoint::Offer).len();
-    assert!(calls < FLOOD / 2, "{calls} offers were made by then");
+    let calls = bridge.sandbox.calls();
+    let path = format!("/{}/offer", document("c-soon"));
+    let turn = |is_it: &dyn Fn(&RecordedCall) -> bool| {
+        calls.iter().position(is_it).expect("it was called").saturating_sub(before)
+    };
+    let turns =
+        [turn(&|call| call.endpoint == Endpoint::Accept), turn(&|call| call.path.ends_with(&path))];
+    assert!(turns.iter().all(|turn| *turn < 20), "as many calls were made before them: {turns:?}");
 }

@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -30,14 +30,18 @@ pub(crate) struct Crowd {
 
 impl Crowd {
     pub(crate) fn gather(url: &str, trick: Trick) -> Self {
-        let over = Arc::new(AtomicBool::new(false));
+        let (over, connected) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let threads = (0..4).map(|_| {
             let (over, address) = (Arc::clone(&over), url.trim_start_matches("http://").to_owned());
+            let connected = Arc::clone(&connected);
             std::thread::spawn(move || {
                 let mut open: Vec<Option<TcpStream>> = (0..GREEDY / 4).map(|_| None).collect();
                 while !over.load(Ordering::Relaxed) {
                     for place in &mut open {
-                        let stream = place.get_or_insert_with(|| connect(&address));
+                        let stream = place.get_or_insert_with(|| {
+                            connected.fetch_add(1, Ordering::Relaxed);
+                            connect(&address)
+                        });
                         if !trick(stream) {
                             *place = None;
                         }
@@ -46,9 +50,11 @@ impl Crowd {
                 }
             })
         });
-        let threads = threads.collect();
-        // They are all there.
-        std::thread::sleep(Duration::from_millis(500));
+        let threads: Vec<_> = threads.collect();
+        while connected.load(Ordering::Relaxed) < GREEDY {
+            assert!(!threads.iter().any(JoinHandle::is_finished), "a connection is refused");
+            std::thread::sleep(Duration::from_millis(5));
+        }
         Self { over, threads }
     }
 }

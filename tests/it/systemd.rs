@@ -7,11 +7,12 @@ use std::os::unix::net::UnixDatagram;
 use std::process::{Command, Stdio};
 
 use awa_bridge::testing::sandbox::Switches;
+use serde_json::json;
 
 use super::support::bridge::{Setup, start_sandbox};
 use super::support::program::{Home, program, root, run, skipped};
 use super::support::sign::NATIVE_SECRET;
-use super::support::{an_offer, eventually};
+use super::support::{an_offer, eventually, with};
 
 /// A shell that puts its stdin in place of the first handed socket, and becomes the program.
 const HANDING: &str = "exec 3<&0 0</dev/null; export LISTEN_PID=$$; exec \"$0\" \"$@\"";
@@ -140,6 +141,11 @@ async fn a_reload_needs_no_other_program() {
     let sandbox = start_sandbox(Setup::default().switches).await;
     let home = Home::new(&sandbox.url(), &Setup::default());
     let daemon = home.start().await;
+    let offer = with(an_offer("e-1", "c-1"), json!({ "queue": "night", "timeout_seconds": 60 }));
+    assert_eq!(daemon.post(&offer).await, Some(202));
+    let queues = "queue,channel,external_id\nnight,,support-voice\n";
+    let tables = home.directory.path().join("mappings/sources/native");
+    std::fs::write(tables.join("queues.csv"), queues).expect("the table");
     let unit =
         std::fs::read_to_string(root().join("systemd/awa-bridge.service")).expect("the unit");
     let line = unit.lines().find_map(|line| line.strip_prefix("ExecReload=/usr/bin/awa-bridge "));
@@ -148,7 +154,7 @@ async fn a_reload_needs_no_other_program() {
     let words: Vec<_> = line.split(' ').map(|word| word.replace("$MAINPID", &pid)).collect();
     let (code, _, errors) = run(program().args(words).env_clear());
     assert_eq!(code, 0, "{errors}");
-    daemon.says("Reloaded").await;
+    assert_eq!(daemon.settled("e-1").await["state"], "delivered", "the table was read again");
 }
 
 #[test]

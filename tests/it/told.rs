@@ -1,5 +1,6 @@
 //! What the log, `events show` and the metrics tell of the way to ServiceNow.
 
+use awa_bridge::testing::routing::UnixMillis;
 use awa_bridge::testing::sandbox::{Access, Endpoint, Fault, Misbehaviour, Switches, TableReads};
 use serde_json::{Value, json};
 
@@ -45,13 +46,13 @@ async fn that_look_ups_are_forbidden_is_said_once_with_role_and_policy() {
 }
 
 #[tokio::test]
-async fn a_start_with_the_instance_gone_or_silent_is_neither_slow_nor_loud() {
+async fn a_start_waits_for_no_answer_of_the_instance_and_is_not_loud() {
     let sandbox = start_sandbox(Switches::default()).await;
     sandbox.script(Fault::next(Misbehaviour::Hang).times(100));
-    let home = Home::new(&sandbox.url(), &Setup::default());
-    let started = awa_bridge::testing::clock::instant();
+    // Longer than the test waits for a start.
+    let config = "[servicenow]\nrequest_timeout = \"5m\"".to_owned();
+    let home = Home::new(&sandbox.url(), &Setup { config, ..Setup::default() });
     let daemon = home.start().await;
-    assert!(started.elapsed().as_millis() < 5_000, "{:?}", started.elapsed());
     assert!(lines(&daemon.log(), "WARN").is_empty(), "{}", daemon.log());
 }
 
@@ -80,9 +81,12 @@ async fn an_expired_event_tells_where_its_time_went() {
     for cause in ["lane", "rate_limit", "backoff", "retry_after", "breaker", "answer", "mapping"] {
         assert!(waited[cause].is_u64(), "{cause}: {event:#}");
     }
-    assert!((500..1_100).contains(&waited["retry_after"].as_u64().unwrap_or(0)), "{waited}");
+    assert!(waited["retry_after"].as_u64() > Some(0), "{waited}");
     let sum: u64 = waited.as_object().expect("causes").values().filter_map(Value::as_u64).sum();
-    assert!((950..2_000).contains(&sum), "all of its time: {waited}");
+    let moment = |name: &str| event[name].as_str().and_then(UnixMillis::from_rfc3339);
+    let (received, settled) = (moment("received_at"), moment("settled_at"));
+    let passed = settled.expect("a time").since(received.expect("a time"));
+    assert_eq!(sum, passed, "all of its time: {event:#}");
     let said = eventually("the log line", async || {
         let said = lines(&daemon.log(), "is expired");
         (!said.is_empty()).then_some(said)

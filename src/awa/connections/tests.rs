@@ -4,11 +4,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use secrecy::SecretString;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use super::*;
 use crate::awa::peer::{Act, Asked, Peer, answer, json};
 use crate::awa::settings::Resolver;
 use crate::awa::{Auth, Client, OAuth};
+use crate::clock::by_hand;
 use crate::routing::CallOptions;
 use crate::routing::{AwaCall, SysId};
 
@@ -35,10 +37,13 @@ fn connections(peer: &Peer) -> Vec<usize> {
 
 /// Over which connections three calls go where the second one gets this answer.
 async fn around(second: Act) -> Vec<usize> {
+    let hangs = matches!(second, Act::Hang);
     let peer =
         Peer::start(move |number, _| if number == 1 { second.clone() } else { accepted() }).await;
     let mut settings = peer.settings();
-    settings.request_timeout = Duration::from_millis(300);
+    if hangs {
+        settings.request_timeout = Duration::from_millis(600);
+    }
     let client = Client::new(settings).unwrap();
     for _ in 0..3 {
         client.send(&call(), &options()).await;
@@ -92,8 +97,10 @@ async fn a_connection_is_not_used_past_its_time() {
 
 #[tokio::test]
 async fn what_is_on_its_way_finishes_where_it_is() {
-    let peer = Peer::start(|number, _| match (number, accepted()) {
-        (0, Act::Say(bytes)) => Act::Late(Duration::from_millis(400), bytes),
+    let let_go = Arc::new(Notify::new());
+    let late = Arc::clone(&let_go);
+    let peer = Peer::start(move |number, _| match (number, accepted()) {
+        (0, Act::Say(bytes)) => Act::Late(Arc::clone(&late), bytes),
         (1, _) => html(503),
         (_, well) => well,
     })
@@ -109,6 +116,7 @@ async fn what_is_on_its_way_finishes_where_it_is() {
     assert_eq!(client.send(&call(), &options()).await.answered.reply.name(), "in_doubt");
     assert_eq!(client.trouble().unwrap(), "a gateway answers 503 in its place");
     assert_eq!(client.send(&call(), &options()).await.answered.reply.name(), "landed");
+    let_go.notify_one();
     assert_eq!(slow.await.unwrap().answered.reply.name(), "landed");
     assert_eq!((connections(&peer), client.trouble()), (vec![1, 2, 3], None));
 }
@@ -154,8 +162,9 @@ async fn a_token_endpoint_behind_a_sick_gateway_is_reached_anew_too() {
     let secret = Some(SecretString::from("s"));
     settings.auth = Auth::OAuth(Box::new(OAuth::of_client("app", secret)));
     let client = Client::new(settings).unwrap();
+    by_hand::stop();
     assert_eq!(client.send(&call(), &options()).await.answered.reply.name(), "not_sent");
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    by_hand::wind(Duration::from_millis(300));
     assert_eq!(client.send(&call(), &options()).await.answered.reply.name(), "landed");
     assert_eq!(connections(&peer), [1, 2, 2]);
 }

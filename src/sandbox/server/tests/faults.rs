@@ -6,8 +6,14 @@ use super::*;
 
 impl Bench {
     async fn struck(&self, what: Misbehaviour) -> reqwest::Result<Response> {
+        let patience = match what {
+            Misbehaviour::Hang
+            | Misbehaviour::HangAfterEffect
+            | Misbehaviour::DelayAfterEffect { .. } => Duration::from_secs(1),
+            _ => Duration::from_secs(60),
+        };
         self.sandbox.script(Fault::on(Endpoint::Offer, what));
-        self.offer().timeout(Duration::from_millis(300)).send().await
+        self.offer().timeout(patience).send().await
     }
 }
 
@@ -34,7 +40,7 @@ async fn a_status_comes_with_its_body_and_headers_and_without_the_deed() {
 async fn a_delay_only_delays() {
     let bench = bench().await;
     assert_eq!(bench.struck(Misbehaviour::Delay { ms: 20 }).await.unwrap().status(), 200);
-    let late = Misbehaviour::DelayAfterEffect { ms: 5_000 };
+    let late = Misbehaviour::DelayAfterEffect { ms: 60_000 };
     assert!(bench.struck(late).await.unwrap_err().is_timeout());
     assert_eq!(bench.last_call().done, Some(200));
 }

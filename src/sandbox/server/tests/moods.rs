@@ -7,11 +7,13 @@ use crate::sandbox::RateLimit;
 async fn the_date_is_the_instances_own_and_cookies_are_set() {
     let bench = bench().await;
     bench.sandbox.with_world(|world| world.switches.clock_offset_ms = -3_600_000);
+    let before = clock::now().0;
     let response = bench.offer().send().await.unwrap();
     let date = response.headers()["date"].to_str().unwrap();
     let parsed = jiff::fmt::rfc2822::parse(date).unwrap().timestamp().as_millisecond();
-    let offset = parsed - clock::now().0;
-    assert!((-3_605_000..=-3_599_000).contains(&offset), "{date}");
+    // The header has whole seconds.
+    let between = before - 3_601_000..=clock::now().0 - 3_600_000;
+    assert!(between.contains(&parsed), "{date}");
     assert!(response.headers().get_all("set-cookie").iter().count() >= 3);
     assert!(bench.last_call().header("cookie").is_none());
 }
@@ -28,7 +30,7 @@ async fn a_rate_limit_rule_shows_in_headers_and_then_refuses() {
     let second = bench.offer().send().await.unwrap();
     assert_eq!(second.status(), 429);
     let wait: u64 = second.headers()["retry-after"].to_str().unwrap().parse().unwrap();
-    assert!((3_590..=3_600).contains(&wait));
+    assert!((1..=3_600).contains(&wait));
     let answer = body_of(second).await;
     assert_eq!(answer["error"]["message"], json!("Rate limit exceeded"));
 }
