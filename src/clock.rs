@@ -16,6 +16,18 @@ pub fn now() -> UnixMillis {
     UnixMillis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
+/// A length of time in whole milliseconds.
+#[must_use]
+pub(crate) fn millis(length: Duration) -> u64 {
+    u64::try_from(length.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Milliseconds in seconds, for metrics.
+#[must_use]
+pub(crate) fn seconds(ms: u64) -> f64 {
+    Duration::from_millis(ms).as_secs_f64()
+}
+
 /// A reading of the monotonic clock, for lengths of time that a step of the wall clock must not bend.
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the place that may")]

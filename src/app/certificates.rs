@@ -19,6 +19,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::clock;
 use crate::config::{KeyPair, Settings, shown_path};
 use crate::routing::UnixMillis;
 
@@ -147,7 +148,7 @@ pub(super) fn warnings(settings: &Settings, now: UnixMillis) -> Vec<String> {
 
 fn warning(certificate: &CertificateDer<'_>, now: UnixMillis) -> Option<String> {
     let (begins, ends) = validity(certificate)?;
-    let soon = now.plus(u64::try_from(SOON.as_millis()).unwrap_or(u64::MAX));
+    let soon = now.plus(clock::millis(SOON));
     if ends < now {
         return Some(format!(
             "the certificate expired at {ends}: whoever checks it refuses the connection; replace it"

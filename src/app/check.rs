@@ -197,16 +197,7 @@ fn unsigned_reads(files: &Files) -> Vec<String> {
 
 /// Every folder of `mappings/vendors`, used by a source or not: one that is broken is better known before it is wanted.
 fn profile_folders(settings: &Settings) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(settings.mappings.join("vendors")) else {
-        return Vec::new();
-    };
-    let mut folders: Vec<PathBuf> = entries
-        .filter_map(Result::ok)
-        .map(|entry| entry.path())
-        .filter(|path| path.is_dir())
-        .collect();
-    folders.sort();
-    folders
+    source::profile_folders(&settings.mappings.join("vendors")).unwrap_or_default()
 }
 
 fn add_new(problems: &mut Vec<Problem>, found: Vec<Problem>) {

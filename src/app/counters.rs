@@ -1,7 +1,5 @@
 //! Every counter and histogram from zero on: an alert on an increase needs the series before the first event.
 
-use std::time::Duration;
-
 use metrics::{counter, gauge, histogram};
 
 use crate::clock;
@@ -116,6 +114,6 @@ async fn last_event(store: &Store, source: &str, now: UnixMillis) {
     let filter = Filter { source: Some(source.to_owned()), limit: 1, ..Filter::default() };
     let newest = store.events(filter).await.ok().and_then(|page| page.events.first().cloned());
     let at = newest.map_or(now, |event| event.received_at);
-    let seconds = Duration::from_millis(at.since(UnixMillis(0))).as_secs_f64();
+    let seconds = clock::seconds(at.since(UnixMillis(0)));
     gauge!(names::LAST_EVENT, "source" => source.to_owned()).set(seconds);
 }

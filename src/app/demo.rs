@@ -102,11 +102,7 @@ impl Demo {
         let bridge = super::start_on(host, settings, listeners, Shutdown::new()).await?;
         asked_at_start(&sandbox).await;
         let token = super::admin_token::of_file(&token_file)?;
-        // Fails only if a provider is there already, which is as good.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let http = Client::builder()
-            .no_proxy()
-            .timeout(PATIENCE)
+        let http = super::local_client(PATIENCE)
             .build()
             .map_err(|error| broken("no HTTP client", &error))?;
         Ok(Self { _directory: directory, sandbox, bridge, files, mappings, http, token })
@@ -233,7 +229,7 @@ impl Demo {
         let id_in_path =
             percent_encoding::utf8_percent_encode(id, percent_encoding::NON_ALPHANUMERIC);
         let url = format!("http://{}/v1/events/{source}/{id_in_path}", self.bridge.admin);
-        let deadline = clock::now().plus(u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX));
+        let deadline = clock::now().plus(clock::millis(PATIENCE));
         loop {
             let asked = self.http.get(&url).bearer_auth(self.token.expose_secret());
             let event = match asked.send().await {
@@ -262,7 +258,7 @@ impl Demo {
 
 /// Waits for the question that the daemon asks once, whether it may look up, so that no step is shown with it.
 async fn asked_at_start(sandbox: &Sandbox) {
-    let deadline = clock::now().plus(u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX));
+    let deadline = clock::now().plus(clock::millis(PATIENCE));
     let asked = || sandbox.calls().iter().any(|call| call.status.is_some());
     while !asked() && clock::now() < deadline {
         tokio::time::sleep(Duration::from_millis(5)).await;

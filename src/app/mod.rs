@@ -40,7 +40,7 @@ use tokio::task::JoinHandle;
 use tracing::info;
 
 use crate::awa::pace::Pace;
-use crate::clock;
+use crate::clock::{self, millis};
 use crate::config::Settings;
 use crate::http::Tls;
 use crate::metrics::Metrics;
@@ -290,6 +290,9 @@ pub(crate) fn sandbox_world(mut world: World, files: &Files) -> World {
     world
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+/// An HTTP client for this machine's own addresses.
+pub(crate) fn local_client(timeout: Duration) -> reqwest::ClientBuilder {
+    // Fails only if a provider is there already, which is as good.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    reqwest::Client::builder().timeout(timeout).no_proxy()
 }

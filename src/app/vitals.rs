@@ -98,9 +98,9 @@ impl Vitals {
         gauge!(names::PENDING_EVENTS).set(number(counts.pending));
         gauge!(names::PARKED_EVENTS).set(number(counts.parked));
         gauge!(names::DEAD_EVENTS).set(number(counts.dead));
-        gauge!(names::OLDEST_PENDING).set(seconds(oldest));
+        gauge!(names::OLDEST_PENDING).set(clock::seconds(oldest));
         let started = self.started_at.since(UnixMillis(0));
-        gauge!(names::START_TIME).set(seconds(started));
+        gauge!(names::START_TIME).set(clock::seconds(started));
         gauge!(names::HELD).set(flag(self.hold.is_held()));
         gauge!(names::STORE_FAILED).set(flag(self.store.health().problem().is_some()));
         #[expect(clippy::cast_precision_loss, reason = "a gauge has no use for more than 52 bits")]
@@ -134,9 +134,4 @@ fn flag(on: bool) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "no count comes near 2^52")]
 fn number(count: usize) -> f64 {
     count as f64
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a gauge has no use for more than 52 bits")]
-fn seconds(ms: u64) -> f64 {
-    ms as f64 / 1000.0
 }

@@ -80,7 +80,7 @@ impl Allowance {
     }
 
     pub(super) fn elapsed_ms(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+        clock::millis(self.started.elapsed())
     }
 
     pub(super) fn requests(&self) -> u32 {

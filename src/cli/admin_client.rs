@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{Exit, admin_token};
+use crate::app::local_client;
 use crate::routing::visible_line;
 
 /// How long the daemon may take for an answer.
@@ -60,11 +61,7 @@ impl AdminClient {
     pub(super) fn new(config: Option<&Path>) -> Result<Self, Exit> {
         let settings = super::load_settings(config)?;
         let (token, advice) = admin_token::find(&settings)?;
-        // Fails only if a provider is there already, which is as good.
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let client = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .no_proxy()
+        let client = local_client(TIMEOUT)
             .build()
             .map_err(|error| Exit::Failed(format!("cannot make an HTTP client: {error}")))?;
         let base = format!("http://{}", settings.admin.listen);

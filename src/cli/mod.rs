@@ -85,7 +85,7 @@ pub fn main() -> ExitCode {
 /// only then, and every call waits meanwhile.
 fn take_no_huge_pages() {
     // A kernel without huge pages, or one that may not be asked, works as well.
-    nix::sys::prctl::set_thp_disable(true).unwrap_or_default();
+    rustix::thread::disable_transparent_huge_pages(true).unwrap_or_default();
 }
 
 /// What the daemon writes, its own files and those that its libraries make, is for its user alone, whatever the umask that it

@@ -34,6 +34,7 @@ use std::time::Duration;
 
 use figment::value::{Dict, Value};
 
+use crate::clock::millis;
 use crate::routing::{Directory, MAX_AHEAD, OfferDefaults, Rules};
 
 pub use auth::Auth;
@@ -332,10 +333,6 @@ fn dict(sections: &Sections) -> Dict {
 fn memory(retention: Duration) -> u64 {
     let retention = millis(retention);
     retention - MAX_AHEAD.min(retention / 2)
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Whether every user of the machine may read a file, as far as its own mode says.

@@ -272,26 +272,9 @@ impl BaseUrl {
             path: !path.is_empty(),
         })
     }
-
-    /// The URL, to which a path that starts with a slash can be added.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    /// Whether it is encrypted.
-    #[must_use]
-    pub const fn is_https(&self) -> bool {
-        self.https
-    }
-
-    /// Whether its host is this machine.
-    #[must_use]
-    pub const fn is_loopback(&self) -> bool {
-        self.loopback
-    }
 }
 
+/// A path that starts with a slash can be added.
 impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)

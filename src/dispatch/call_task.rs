@@ -88,7 +88,7 @@ impl CallTask {
             }
             return;
         }
-        let retry_in = u64::try_from(AFTER_DEFECT.as_millis()).unwrap_or(u64::MAX);
+        let retry_in = clock::millis(AFTER_DEFECT);
         if let Err(error) =
             dispatch.store.reply(lane, entry, claim, after_defect(0), retry_in).await
         {
@@ -99,7 +99,7 @@ impl CallTask {
     /// Makes the call; `claimed` becomes the id of its claim.
     async fn carry_out(self, claimed: Arc<AtomicU64>) {
         let Self { dispatch, lane, entry, waited, mut permit, origin } = self;
-        histogram!(names::RATE_LIMIT_WAIT).record(seconds(waited.rate_limit));
+        histogram!(names::RATE_LIMIT_WAIT).record(clock::seconds(waited.rate_limit));
         let claim = match origin {
             Origin::Commit(claim) => Ok(claim),
             Origin::Agenda(_) => dispatch.store.claim(lane.clone(), entry, waited).await,
@@ -123,7 +123,8 @@ impl CallTask {
             Claim::Call { event, received_at, call, options } => {
                 if options.attempt == 1 {
                     let ms = clock::now().since(*received_at);
-                    histogram!(names::EVENT_TO_CALL, "kind" => event.kind).record(seconds(ms));
+                    histogram!(names::EVENT_TO_CALL, "kind" => event.kind)
+                        .record(clock::seconds(ms));
                 }
                 let asked = Asked { event, call: call.kind(), options };
                 let reply = answer_of(&asked, dispatch.client.send(call, options)).await;
@@ -192,7 +193,7 @@ async fn answer_of(asked: &Asked<'_>, call: impl Future<Output = Reply>) -> Repl
         %source, event_id, conversation, call, attempt, defect,
         "The {call} ended in a defect of the program; what became of it is looked up"
     );
-    let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let elapsed_ms = clock::millis(began.elapsed());
     Reply { answered: after_defect(elapsed_ms), signal: Signal::Nothing, requests: 1 }
 }
 
@@ -308,9 +309,4 @@ impl Trouble {
             | AwaReply::NotServiceNow { .. } => Self::NoGoodAnswer,
         }
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a histogram has no use for more than 52 bits")]
-fn seconds(ms: u64) -> f64 {
-    ms as f64 / 1000.0
 }

@@ -99,7 +99,7 @@ impl Dispatch {
         tokio::select! {
             () = finished => {}
             () = tokio::time::sleep(drain) => tracing::warn!(
-                drain_ms = u64::try_from(drain.as_millis()).unwrap_or(u64::MAX),
+                drain_ms = clock::millis(drain),
                 "Calls were still under way when the time to finish was over; they are looked up at the next start"
             ),
             () = shutdown.hurried() => {}

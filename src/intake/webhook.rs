@@ -108,7 +108,7 @@ impl Webhooks {
                 Arc::clone(&self).contained(Arc::new(arrival)).await
             }
         };
-        let seconds = Duration::from_millis(clock::now().since(received_at)).as_secs_f64();
+        let seconds = clock::seconds(clock::now().since(received_at));
         histogram!(INTAKE_DURATION, "source" => Arc::clone(source.name())).record(seconds);
         counted(source.name(), answered)
     }
@@ -232,8 +232,8 @@ impl Webhooks {
     async fn keep(&self, arrival: &Arrival, readings: Vec<Reading>) -> Verdict {
         let Arrival { source, request } = arrival;
         let name = source.name();
-        let seconds = Duration::from_millis(request.received_at.since(UnixMillis(0)));
-        gauge!(LAST_EVENT, "source" => Arc::clone(name)).set(seconds.as_secs_f64());
+        let seconds = clock::seconds(request.received_at.since(UnixMillis(0)));
+        gauge!(LAST_EVENT, "source" => Arc::clone(name)).set(seconds);
 
         let mut unknown = BTreeSet::new();
         let (mut statuses, items) = sorted(name, readings, &mut unknown);

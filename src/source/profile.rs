@@ -6,9 +6,9 @@
 )]
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::{fs, io};
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -140,19 +140,24 @@ impl std::fmt::Debug for Profile {
     }
 }
 
+/// The folders of `mappings/vendors` in name order.
+///
+/// # Errors
+/// It cannot be read.
+pub(crate) fn profile_folders(vendors: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(vendors)?.filter_map(Result::ok).map(|entry| entry.path());
+    let mut folders: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+    folders.sort();
+    Ok(folders)
+}
+
 /// Loads every folder of `mappings/vendors`, by vendor.
 ///
 /// # Errors
 /// Lists the problems of all of them.
 pub fn load_profiles(vendors: &Path) -> Result<BTreeMap<String, Arc<Profile>>, Vec<Problem>> {
-    let entries = fs::read_dir(vendors)
+    let folders = profile_folders(vendors)
         .map_err(|error| vec![Problem::in_file(vendors, format!("cannot be read: {error}"))])?;
-    let mut folders: Vec<PathBuf> = entries
-        .filter_map(Result::ok)
-        .map(|entry| entry.path())
-        .filter(|path| path.is_dir())
-        .collect();
-    folders.sort();
     let (mut profiles, mut problems) = (BTreeMap::new(), Vec::new());
     for folder in folders {
         match Profile::load(&folder) {

@@ -93,18 +93,6 @@ impl Agenda {
         &self.changed
     }
 
-    /// How many lanes are on the agenda.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.lanes().due.len()
-    }
-
-    /// Whether no lane is on the agenda.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// Replaces what is known of these lanes.
     pub(super) fn publish(&self, news: Vec<(Arc<LaneKey>, Option<Due>)>) {
         let mut lanes = self.lanes();

@@ -14,6 +14,7 @@ use super::index::Index;
 use super::request::{Failed, Health};
 use super::settings::Limits;
 use super::space::Space;
+use crate::clock;
 
 pub(super) struct Shared {
     index: Mutex<Index>,
@@ -155,8 +156,7 @@ pub(super) fn watch_commits(shared: &Arc<Shared>, limit: Duration, stop: &Receiv
     let mut commits = Seen::default();
     while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(limit / LOOKS) {
         if commits.hangs(&shared.commits) {
-            let ms = u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
-            return shared.fail(Failed::TimedOut(ms));
+            return shared.fail(Failed::TimedOut(clock::millis(limit)));
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Notifier;
-use crate::clock;
+use crate::clock::{self, millis};
 
 /// How often the loops are looked at where systemd asks for no watchdog.
 const UNWATCHED_PERIOD: Duration = Duration::from_secs(10);
@@ -152,10 +152,6 @@ impl Beat {
     pub(crate) fn interval(&self) -> Duration {
         self.heart.allowance / 3
     }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use super::player::{Delays, Player, Tables};
 use super::{Scripted, Story, judge, play};
 use crate::app::files;
 use crate::awa::wire::ApiVersion;
+use crate::clock::millis;
 use crate::config::{Problems, Settings};
 use crate::problem::Problem;
 use crate::routing::{Directory, ReasonRow};
@@ -188,8 +189,6 @@ fn player(scenario: &Scenario, flow: &Flow, settings: &Settings, mut world: Worl
 
 /// The delays between tries, in milliseconds.
 pub(super) fn delays(settings: &Settings) -> Delays {
-    let millis =
-        |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     Delays { initial: millis(settings.retry.initial), max: millis(settings.retry.max) }
 }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::load::{KINDS, Load, document, id};
 use super::{Failure, PATIENCE, SOURCE, broken};
-use crate::app::admin_token;
+use crate::app::{admin_token, local_client};
 use crate::clock;
 use crate::routing::SysId;
 use crate::sandbox::{Endpoint, RecordedCall, Sandbox};
@@ -53,9 +53,7 @@ pub(super) async fn settle(
     let token = admin_token::of_file(token_file)?;
     let token = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
         .map_err(|error| broken("the admin token is no header", &error))?;
-    let http = Client::builder()
-        .no_proxy()
-        .timeout(Duration::from_secs(10))
+    let http = local_client(Duration::from_secs(10))
         .default_headers(HeaderMap::from_iter([(AUTHORIZATION, token)]))
         .build();
     let http = http.map_err(|error| broken("no HTTP client", &error))?;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::{Failure, Files, SOURCE, broken};
+use crate::app::local_client;
 use crate::clock;
 use crate::source::{Request, Source};
 
@@ -42,9 +43,7 @@ impl Load {
         let source = files.sources.get(SOURCE).cloned();
         let source =
             source.ok_or_else(|| Failure::Broken("the test lacks its source".to_owned()))?;
-        let http = Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(5))
+        let http = local_client(Duration::from_secs(5))
             .build()
             .map_err(|error| broken("no HTTP client", &error))?;
         Ok(Self {

@@ -51,8 +51,6 @@ pub(crate) async fn kill(
     mut show: impl FnMut(&str),
 ) -> Result<Verdict, Failure> {
     let began = clock::instant();
-    // Somebody may have installed it already.
-    drop(rustls::crypto::ring::default_provider().install_default());
     let mut folder = tempfile::Builder::new();
     let folder = folder.prefix("awa-bridge-selftest-");
     let home = match directory {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use backoff::backoff::Backoff;
 use backoff::{ExponentialBackoff, ExponentialBackoffBuilder};
 
+use crate::clock::millis;
+
 /// Past this many tries the delay has long reached its maximum.
 const MOST: u32 = 64;
 
@@ -17,7 +19,7 @@ pub(crate) fn backoff_delay(tries: u32, initial: u64, max: u64, dice: f64) -> u6
     // The first is `initial` itself, the second has grown by all tries at once.
     pauses.next();
     let whole = Duration::from_millis(pauses.next());
-    u64::try_from(whole.mul_f64(dice.clamp(0.0, 1.0)).as_millis()).unwrap_or(max)
+    millis(whole.mul_f64(dice.clamp(0.0, 1.0)))
 }
 
 /// Pauses that grow up to a longest one.
@@ -43,8 +45,7 @@ impl Pauses {
 
     /// The next pause, in milliseconds.
     pub(super) fn next(&mut self) -> u64 {
-        let pause = self.0.next_backoff().unwrap_or(self.0.max_interval);
-        u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)
+        millis(self.0.next_backoff().unwrap_or(self.0.max_interval))
     }
 
     /// Begins with the first again.

@@ -13,6 +13,7 @@ mod signal;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::limiter::Limiter;
+use crate::clock::millis;
 use crate::routing::{UnixMillis, Urgency};
 pub(crate) use backoff::backoff_delay;
 use budget::Budget;
@@ -249,8 +250,7 @@ impl State {
         }
         let wait = self.limiter.wait();
         if !wait.is_zero() {
-            let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-            return not(now.plus(ms.saturating_add(1)), Why::RateLimit);
+            return not(now.plus(millis(wait).saturating_add(1)), Why::RateLimit);
         }
         Ok(Probe { breaker, unauthorised })
     }

@@ -15,6 +15,7 @@ use crate::awa::classify::{self, Verdict};
 use crate::awa::pace::Signal;
 use crate::awa::received::{Received, Words};
 use crate::awa::settings::{ClientAuth, Grant, OAuth, SettingsError};
+use crate::clock;
 use crate::routing::{AwaReply, UnixMillis};
 
 /// ServiceNow's own lifetime of a token, for an answer that does not say one.
@@ -129,7 +130,7 @@ impl Registered {
             return Err(unsigned());
         };
         let seconds = |at: UnixMillis| at.0.div_euclid(1000);
-        let ends = now.plus(u64::try_from(lifetime.as_millis()).unwrap_or(u64::MAX));
+        let ends = now.plus(clock::millis(*lifetime));
         let mut claims = json!({
             "iss": issuer, "aud": audience, "sub": subject,
             "iat": seconds(now.minus(BACKDATED)), "exp": seconds(ends),

@@ -1,6 +1,17 @@
 use super::*;
 use crate::routing::ConversationId;
 
+impl Agenda {
+    /// How many lanes are on it.
+    pub(in crate::store) fn len(&self) -> usize {
+        self.lanes().due.len()
+    }
+
+    pub(in crate::store) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
 #[test]
 fn calls_about_live_conversations_go_before_offers_and_then_by_time() {
     let agenda = Agenda::default();
