@@ -74,8 +74,6 @@ pub(crate) const INTAKE_DURATION: &str = "awa_bridge_intake_duration_seconds";
 pub(crate) const INTAKE_CONNECTIONS: &str = "awa_bridge_intake_connections";
 /// Open connections of the admin address.
 pub(crate) const ADMIN_CONNECTIONS: &str = "awa_bridge_admin_connections";
-/// Both, in the order of the listeners.
-pub(crate) const OPEN_CONNECTIONS: [&str; 2] = [INTAKE_CONNECTIONS, ADMIN_CONNECTIONS];
 /// Connections that gave way to new ones because all places were taken. Label: `listener`.
 pub(crate) const CONNECTIONS_EVICTED: &str = "awa_bridge_connections_evicted_total";
 /// Webhook requests that ended in a defect of the program.

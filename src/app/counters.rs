@@ -50,7 +50,7 @@ const WHY: [&str; 10] = [
 /// What has no labels, or labels that are known from the start.
 pub(super) fn of_the_program() {
     gauge!(names::BUILD_INFO, "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-    for connections in names::OPEN_CONNECTIONS {
+    for connections in [names::INTAKE_CONNECTIONS, names::ADMIN_CONNECTIONS] {
         gauge!(connections).increment(0.0);
     }
     for listener in ["intake", "admin"] {

@@ -143,7 +143,7 @@ impl Demo {
         let request = self.request(step)?;
         let ids = self.event_ids(step, &request);
         if let Some(fault) = &step.fault {
-            self.sandbox.script(fault.clone());
+            self.sandbox.inject(fault.clone());
         }
         let before = self.sandbox.calls().len();
         let (status, answer) = self.send(step, request).await?;

@@ -37,9 +37,7 @@ async fn serve(listen: SocketAddr) -> Exit {
     };
     sandbox.set_switches(Switches::for_strangers());
     let url = sandbox.url();
-    say(&format!(
-        "AWA sandbox on {url}: it takes any user name and password; its control API is under {url}/sandbox/"
-    ));
+    say(&format!("AWA sandbox on {url}: it takes any user name and password"));
     shutdown.requested().await;
     sandbox.stop().await;
     Exit::Done

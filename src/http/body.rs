@@ -1,5 +1,6 @@
-//! A request's body that tells its connection when it has come whole.
+//! Bodies: a request's, which marks its connection when it has come whole, and what an answer's has to be.
 
+use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,6 +10,17 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::connection::Connection;
+
+/// A body as it goes out.
+pub(crate) trait AnswerBody:
+    Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + From<Bytes> + Send + 'static
+{
+}
+
+impl<B> AnswerBody for B where
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>> + From<Bytes> + Send + 'static
+{
+}
 
 /// A body as it comes in.
 #[derive(Debug)]
@@ -35,7 +47,7 @@ impl fmt::Display for BodyError {
     }
 }
 
-impl std::error::Error for BodyError {}
+impl Error for BodyError {}
 
 impl TrackedBody {
     pub(super) fn new(body: Incoming, connection: Arc<Connection>) -> Self {

@@ -73,6 +73,8 @@ pub(super) struct Connection {
     read: AtomicBool,
     answered: AtomicBool,
     authentic: AtomicBool,
+    /// Whether it ends with a reset.
+    reset: AtomicBool,
 }
 
 /// A look at a connection.
@@ -97,6 +99,7 @@ impl Connection {
             read: AtomicBool::new(false),
             answered: AtomicBool::new(false),
             authentic: AtomicBool::new(false),
+            reset: AtomicBool::new(false),
         }
     }
 
@@ -152,6 +155,15 @@ impl Connection {
         }
         self.quiet_since.store(micros(), Ordering::Relaxed);
         self.enter(if closing { Phase::Closing } else { Phase::Idle });
+    }
+
+    /// Its end is to be a reset.
+    pub(super) fn reset_at_end(&self) {
+        self.reset.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn ends_with_reset(&self) -> bool {
+        self.reset.load(Ordering::Relaxed)
     }
 
     /// Takes its place away, if it still is where it was seen.

@@ -3,11 +3,14 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::metrics::{ADMIN_CONNECTIONS, INTAKE_CONNECTIONS};
+
 /// Whose connections these are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Listener {
     Intake,
     Admin,
+    Sandbox,
 }
 
 impl Listener {
@@ -17,6 +20,16 @@ impl Listener {
         match self {
             Self::Intake => "intake",
             Self::Admin => "admin",
+            Self::Sandbox => "sandbox",
+        }
+    }
+
+    /// The metric of its open connections; the sandbox has none.
+    pub(super) const fn open_connections(self) -> Option<&'static str> {
+        match self {
+            Self::Intake => Some(INTAKE_CONNECTIONS),
+            Self::Admin => Some(ADMIN_CONNECTIONS),
+            Self::Sandbox => None,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The HTTP/1 server under the intake and the admin address: one accepting loop, places for connections, deadlines, and
+//! The HTTP/1 server under the intake, the admin address and the sandbox: one accepting loop, places for connections, deadlines, and
 //! an orderly end.
 //!
 //! When all places are taken, connections that are of no use to a sender give way to new ones, so that nobody can hold the
@@ -17,5 +17,5 @@ mod tls;
 
 pub(crate) use body::TrackedBody;
 pub(crate) use limits::{Limits, LimitsInForce, Listener};
-pub(crate) use server::{Authentic, serve};
+pub(crate) use server::{Authentic, Unanswered, serve};
 pub(crate) use tls::{Tls, acceptor};

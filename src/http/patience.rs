@@ -11,6 +11,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::time::Sleep;
 
 use super::connection::{Connection, Phase};
@@ -23,8 +24,8 @@ const LINGER: Duration = Duration::from_secs(1);
 const LINGER_BYTES: usize = 1024 * 1024;
 
 /// A stream that fails once its peer has been silent, or slow with a head, or reads no answer, for too long.
-pub(super) struct Patient<S> {
-    stream: S,
+pub(super) struct Patient {
+    stream: TcpStream,
     limits: LimitsInForce,
     connection: Arc<Connection>,
     /// What is waited out, and until when.
@@ -35,8 +36,12 @@ pub(super) struct Patient<S> {
     lingering: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
-impl<S> Patient<S> {
-    pub(super) fn new(stream: S, limits: LimitsInForce, connection: Arc<Connection>) -> Self {
+impl Patient {
+    pub(super) fn new(
+        stream: TcpStream,
+        limits: LimitsInForce,
+        connection: Arc<Connection>,
+    ) -> Self {
         Self { stream, limits, connection, waiting: None, unread: None, lingering: None }
     }
 
@@ -89,7 +94,7 @@ impl<S> Patient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl AsyncRead for Patient {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -109,7 +114,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl AsyncWrite for Patient {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -159,5 +164,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Patient<S> {
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
+    }
+}
+
+impl Drop for Patient {
+    fn drop(&mut self) {
+        if self.connection.ends_with_reset()
+            && let Err(error) = self.stream.set_zero_linger()
+        {
+            tracing::debug!(%error, "A connection cannot be reset");
+        }
     }
 }

@@ -2,14 +2,13 @@
 //!
 //! A client that is slow or silent is cut off by a deadline of its own, or earlier where its place is wanted.
 
-use std::convert::Infallible;
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
 use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
@@ -21,7 +20,7 @@ use metrics::{counter, gauge};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 
-use super::body::TrackedBody;
+use super::body::{AnswerBody, TrackedBody};
 use super::connection::{Connection, Origin};
 use super::in_place::InPlace;
 use super::limits::{Limits, LimitsInForce, Listener};
@@ -30,7 +29,7 @@ use super::places::{Place, Places};
 use super::tls::Tls;
 use crate::clock;
 use crate::contained::watched;
-use crate::metrics::{CONNECTIONS_EVICTED, OPEN_CONNECTIONS};
+use crate::metrics::CONNECTIONS_EVICTED;
 use crate::report::Repeats;
 use crate::shutdown::Shutdown;
 
@@ -50,12 +49,29 @@ const BEAT: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Authentic;
 
+/// An extension of an answer that is not sent: its connection ends instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unanswered {
+    /// The connection is closed.
+    Closed,
+    /// It is reset (RST).
+    Reset,
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the service ends the connection without an answer")
+    }
+}
+
+impl std::error::Error for Unanswered {}
+
 /// Serves until the end is asked for and what was begun is answered, or the grace is over.
 ///
 /// TLS is spoken where `tls` is given. `beat` is called on every turn of the accepting loop, for the watchdog. A panic of
 /// `service` is answered 500. A connection ends with the first answer of 400 and above that is not
-/// [`Authentic`]. `limits` may be replaced meanwhile.
-pub(crate) async fn serve<F, R>(
+/// [`Authentic`], and without an answer where that is [`Unanswered`]. `limits` may be replaced meanwhile.
+pub(crate) async fn serve<F, R, B>(
     listener: TcpListener,
     tls: Option<Tls>,
     limits: impl Into<LimitsInForce>,
@@ -64,7 +80,8 @@ pub(crate) async fn serve<F, R>(
     service: F,
 ) where
     F: Fn(Request<TrackedBody>) -> R + Clone + Send + Sync + 'static,
-    R: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+    R: Future<Output = Response<B>> + Send + 'static,
+    B: AnswerBody,
 {
     let limits = limits.into();
     let Limits { listener: name, grace, .. } = limits.now();
@@ -190,10 +207,11 @@ struct Served {
     listener: Listener,
 }
 
-async fn converse<F, R>(stream: TcpStream, tls: Option<Tls>, served: Served, service: F)
+async fn converse<F, R, B>(stream: TcpStream, tls: Option<Tls>, served: Served, service: F)
 where
     F: Fn(Request<TrackedBody>) -> R + Clone,
-    R: Future<Output = Response<Full<Bytes>>>,
+    R: Future<Output = Response<B>>,
+    B: AnswerBody,
 {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "A connection was gone before it began");
@@ -213,11 +231,12 @@ where
     }
 }
 
-async fn speak<S, F, R>(stream: S, served: Served, service: F)
+async fn speak<S, F, R, B>(stream: S, served: Served, service: F)
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
     F: Fn(Request<TrackedBody>) -> R + Clone,
-    R: Future<Output = Response<Full<Bytes>>>,
+    R: Future<Output = Response<B>>,
+    B: AnswerBody,
 {
     let Served { limits: _, watcher, connection, listener } = served;
     let service = service_fn(|request: Request<Incoming>| {
@@ -227,6 +246,12 @@ where
         async move {
             let answered = watched(listener.as_str(), async { service(request).await }).await;
             let mut answer = answered.unwrap_or_else(|_| defect());
+            if let Some(unanswered) = answer.extensions_mut().remove::<Unanswered>() {
+                if unanswered == Unanswered::Reset {
+                    connection.reset_at_end();
+                }
+                return Err(unanswered);
+            }
             let authentic = answer.extensions_mut().remove::<Authentic>().is_some();
             let refused = answer.status().as_u16() >= 400 && !authentic;
             if refused {
@@ -234,7 +259,7 @@ where
             }
             let closing = answer.headers().get(CONNECTION).is_some_and(|value| value == "close");
             connection.request_is_answered(authentic, closing);
-            Ok::<_, Infallible>(answer)
+            Ok(answer)
         }
     });
     let connection = http1::Builder::new()
@@ -249,24 +274,25 @@ where
 }
 
 /// The answer to a request that the program failed over.
-fn defect() -> Response<Full<Bytes>> {
-    let mut answer = Response::new(Full::new(Bytes::from_static(b"something went wrong here\n")));
+fn defect<B: AnswerBody>() -> Response<B> {
+    let mut answer = Response::new(Bytes::from_static(b"something went wrong here\n").into());
     *answer.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
     answer
 }
 
 /// Counts a connection while it is open.
-struct Open(Listener);
+struct Open(Option<&'static str>);
 
 impl Open {
     fn count(listener: Listener) -> Self {
-        gauge!(OPEN_CONNECTIONS[listener as usize]).increment(1.0);
-        Self(listener)
+        let metric = listener.open_connections();
+        metric.inspect(|metric| gauge!(*metric).increment(1.0));
+        Self(metric)
     }
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        gauge!(OPEN_CONNECTIONS[self.0 as usize]).decrement(1.0);
+        self.0.inspect(|metric| gauge!(*metric).decrement(1.0));
     }
 }

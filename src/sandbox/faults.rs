@@ -1,42 +1,34 @@
-//! Scripted misbehaviour: which calls it strikes and what they suffer. Pure; the server carries it out.
+//! Fault injection: which calls a fault matches and what it does to them. Pure; the server carries it out.
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::world::Endpoint;
 
-/// One misbehaviour. In JSON: `{"when":{"endpoint":"offer"},"times":2,"what":{"kind":"status","status":503}}`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// One fault.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Fault {
-    /// Which calls it strikes.
-    #[serde(default)]
+    /// Which calls it matches.
     pub when: Match,
-    /// How many calls it strikes before it is used up.
-    #[serde(default = "once")]
+    /// How many calls it is applied to before it is used up.
     pub times: u32,
-    /// What they suffer.
+    /// What it does to them.
     pub what: Misbehaviour,
 }
 
-const fn once() -> u32 {
-    1
-}
-
 impl Fault {
-    /// Strikes the next call of any kind.
+    /// For the next call of any kind.
     #[must_use]
     pub fn next(what: Misbehaviour) -> Self {
         Self { when: Match::default(), times: 1, what }
     }
 
-    /// Strikes the next call of that kind.
+    /// For the next call of that kind.
     #[must_use]
     pub fn on(endpoint: Endpoint, what: Misbehaviour) -> Self {
         Self { when: Match { endpoint: Some(endpoint), ..Match::default() }, times: 1, what }
     }
 
-    /// The same, striking so many calls.
+    /// The same, for so many calls.
     #[must_use]
     pub const fn times(mut self, times: u32) -> Self {
         self.times = times;
@@ -44,37 +36,27 @@ impl Fault {
     }
 }
 
-/// Which calls a fault strikes: all that is said must hold.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+/// Which calls a fault matches.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Match {
     /// Only requests for this API.
     pub endpoint: Option<Endpoint>,
-    /// Only paths that begin so.
-    pub path_prefix: Option<String>,
-    /// A text that the raw body holds.
-    pub body_contains: Option<String>,
-    /// The first of the otherwise fitting calls that is struck, counted from 1.
-    pub nth: Option<u32>,
-    /// The share of the otherwise fitting calls that is struck, 0 to 1.
+    /// The share of these calls that it is applied to, 0 to 1.
     pub probability: Option<f64>,
-    /// Makes the dice of `probability` repeatable.
+    /// Makes the choice of `probability` repeatable.
     pub seed: u64,
 }
 
-/// What a struck call suffers.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+/// What a fault does to a call.
+#[derive(Debug, Clone, PartialEq)]
 pub enum Misbehaviour {
     /// Answers that, without effect.
     Status {
         /// The HTTP status.
         status: u16,
         /// The JSON body.
-        #[serde(default)]
         body: Value,
         /// Headers, name and value.
-        #[serde(default)]
         headers: Vec<(String, String)>,
     },
     /// Waits, then goes on as usual.
@@ -114,7 +96,6 @@ pub enum Misbehaviour {
     /// Answers 429; with a time it is a rate limit rule's, without it an overloaded node's.
     TooManyRequests {
         /// `Retry-After`, in seconds.
-        #[serde(default)]
         retry_after: Option<u64>,
     },
     /// Answers 200 with `success` false, without effect.
@@ -125,7 +106,7 @@ pub enum Misbehaviour {
 }
 
 impl Misbehaviour {
-    /// Its name in JSON.
+    /// Its name in recorded calls.
     #[must_use]
     pub const fn name(&self) -> &'static str {
         match self {
@@ -149,65 +130,49 @@ impl Misbehaviour {
 
 /// The faults that are not used up, in the order in which they were given.
 #[derive(Debug, Default)]
-pub(super) struct Script {
-    faults: Vec<Armed>,
+pub(super) struct Faults {
+    pending: Vec<Pending>,
 }
 
 #[derive(Debug)]
-struct Armed {
+struct Pending {
     fault: Fault,
-    /// Calls that fitted so far, struck or not.
-    seen: u32,
-    dice: u64,
+    /// State of the generator of `probability`.
+    random: u64,
 }
 
-impl Script {
+impl Faults {
     pub(super) fn add(&mut self, fault: Fault) {
-        let dice = fault.when.seed;
-        self.faults.push(Armed { fault, seen: 0, dice });
+        let random = fault.when.seed;
+        self.pending.push(Pending { fault, random });
     }
 
     pub(super) fn clear(&mut self) {
-        self.faults.clear();
+        self.pending.clear();
     }
 
-    /// What a call suffers: the first fault that fits strikes.
-    pub(super) fn matching_fault(
-        &mut self,
-        endpoint: Endpoint,
-        path: &str,
-        body: &str,
-    ) -> Option<Misbehaviour> {
-        let at = self.faults.iter_mut().position(|armed| armed.strikes(endpoint, path, body))?;
-        let armed = &mut self.faults[at];
-        armed.fault.times = armed.fault.times.saturating_sub(1);
-        let what = armed.fault.what.clone();
-        self.faults.retain(|armed| armed.fault.times > 0);
+    /// What is injected into a call: the first fault that matches is applied.
+    pub(super) fn matching_fault(&mut self, endpoint: Endpoint) -> Option<Misbehaviour> {
+        let at = self.pending.iter_mut().position(|pending| pending.matches(endpoint))?;
+        let fault = &mut self.pending[at].fault;
+        fault.times = fault.times.saturating_sub(1);
+        let what = fault.what.clone();
+        self.pending.retain(|pending| pending.fault.times > 0);
         Some(what)
     }
 }
 
-impl Armed {
-    fn strikes(&mut self, endpoint: Endpoint, path: &str, body: &str) -> bool {
-        let when = &self.fault.when;
-        let fits = when.endpoint.is_none_or(|wanted| wanted == endpoint)
-            && when.path_prefix.as_ref().is_none_or(|prefix| path.starts_with(prefix.as_str()))
-            && when.body_contains.as_ref().is_none_or(|part| body.contains(part.as_str()));
-        if !fits || self.fault.times == 0 {
-            return false;
-        }
-        self.seen += 1;
-        if when.nth.is_some_and(|nth| self.seen < nth) {
-            return false;
-        }
-        let probability = when.probability;
-        probability.is_none_or(|share| self.throw() < share)
+impl Pending {
+    fn matches(&mut self, endpoint: Endpoint) -> bool {
+        let Match { endpoint: wanted, probability, .. } = self.fault.when;
+        let fits = self.fault.times > 0 && wanted.is_none_or(|wanted| wanted == endpoint);
+        fits && probability.is_none_or(|probability| self.next_random() < probability)
     }
 
     /// A number in [0, 1) of the splitmix64 sequence of the seed.
-    fn throw(&mut self) -> f64 {
-        self.dice = self.dice.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.dice;
+    fn next_random(&mut self) -> f64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.random;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^= mixed >> 31;

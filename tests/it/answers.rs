@@ -70,11 +70,11 @@ async fn play(kind: &str, endpoint: Endpoint, status: u16, rows: &[Row<'_>]) {
         for what in shapes(status, message) {
             number += 1;
             let event = prepared(&bridge, kind, number).await;
-            bridge.sandbox.script(Fault::on(endpoint, what.clone()).times(100));
+            bridge.sandbox.inject(Fault::on(endpoint, what.clone()).times(100));
             bridge.sandbox.forget_calls();
             bridge.accept(&event).await;
             let ended = bridge.settled(event["id"].as_str().expect("an id")).await;
-            bridge.sandbox.clear_script();
+            bridge.sandbox.clear_faults();
             let seen = (&ended["state"], &ended["reason"], bridge.calls(endpoint).len());
             assert_eq!(
                 seen,
@@ -263,7 +263,7 @@ async fn an_offer_that_is_in_place_teaches_its_work_item_to_the_accept() {
             .clone()
     });
     let message = format!("Work Item is already assigned to {ADA}");
-    bridge.sandbox.script(Fault::on(Endpoint::Offer, Misbehaviour::SuccessFalse { message }));
+    bridge.sandbox.inject(Fault::on(Endpoint::Offer, Misbehaviour::SuccessFalse { message }));
     bridge.accept(&an_offer("e-2", "c-1")).await;
     let second = bridge.ends("e-2", "delivered").await;
     assert_eq!(second["work_item"], first);

@@ -25,7 +25,7 @@ fn unwell(bridge: &Bridge) {
         Misbehaviour::TooManyRequests { retry_after: None },
         Misbehaviour::Reset,
     ] {
-        bridge.sandbox.script(Fault::on(Endpoint::Offer, what));
+        bridge.sandbox.inject(Fault::on(Endpoint::Offer, what));
     }
 }
 
@@ -66,13 +66,13 @@ async fn what_servicenow_refuses_for_its_clock_is_corrected_once() {
     // Too little to be sure of by headers of a second's resolution, or a rule of the instance's own.
     let message = "Offered time (2026-11-21T16:00:00.000) must be before the current time, otherwise agent will have more time to accept the work item";
     let refusal = Misbehaviour::SuccessFalse { message: message.to_owned() };
-    bridge.sandbox.script(Fault::on(Endpoint::Offer, refusal.clone()));
+    bridge.sandbox.inject(Fault::on(Endpoint::Offer, refusal.clone()));
     bridge.accept(&an_offer("e-1", "c-1")).await;
     bridge.ends("e-1", "delivered").await;
     let said = offered_on(&bridge);
     assert_eq!(said.len(), 2);
     assert!(said[1] < said[0], "{said:?}");
-    bridge.sandbox.script(Fault::on(Endpoint::Offer, refusal).times(10));
+    bridge.sandbox.inject(Fault::on(Endpoint::Offer, refusal).times(10));
     bridge.sandbox.forget_calls();
     bridge.accept(&an_offer("e-2", "c-2")).await;
     let event = bridge.ends("e-2", "dead").await;

@@ -15,7 +15,7 @@ async fn twenty_on_the_way(fault: Misbehaviour, config: &str) -> (Sandbox, Home,
     let sandbox = start_sandbox(Switches { documents_appear: true, ..Switches::default() }).await;
     let config = format!("[servicenow]\nmax_in_flight = 20\n{config}");
     let home = Home::new(&sandbox.url(), &Setup { config, ..Setup::default() });
-    sandbox.script(Fault::on(Endpoint::Offer, fault).times(20));
+    sandbox.inject(Fault::on(Endpoint::Offer, fault).times(20));
     let daemon = home.start().await;
     for number in 0..CALLS {
         let offer = an_offer(&format!("e-{number}"), &format!("c-{number}"));

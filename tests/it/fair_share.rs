@@ -47,7 +47,7 @@ async fn a_call_that_is_put_off_and_then_pointless_is_charged_once() {
         "[rate_limit]\nper_hour = 8\nreserve = 0.5\n[offer]\ntimeout = \"60s\"\n[retry]\ninitial = \"2s\"\nmax = \"2s\"",
     )
     .await;
-    bridge.sandbox.script(
+    bridge.sandbox.inject(
         Fault::on(Endpoint::Offer, Misbehaviour::TooManyRequests { retry_after: Some(1) }).times(1),
     );
     bridge.accept(&an_offer("again", "c-again")).await;

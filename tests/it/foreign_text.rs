@@ -80,7 +80,7 @@ async fn no_text_of_others_takes_an_output_over() {
     let daemon = home.start().await;
     for event in events() {
         if event["id"] == "refused" {
-            sandbox.script(Fault::next(refusal()));
+            sandbox.inject(Fault::next(refusal()));
         }
         assert_eq!(daemon.post(&event).await, Some(202), "{}", event["id"]);
     }

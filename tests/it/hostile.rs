@@ -40,9 +40,9 @@ fn blind() -> Vec<Misbehaviour> {
 async fn where_a_look_up_shows_nothing_lost_calls_are_repeated_and_end_well() {
     for look_up in blind() {
         let bridge = Bridge::start().await;
-        bridge.sandbox.script(Fault::on(Endpoint::TableRead, look_up.clone()).times(1_000));
+        bridge.sandbox.inject(Fault::on(Endpoint::TableRead, look_up.clone()).times(1_000));
         for endpoint in [Endpoint::Offer, Endpoint::Accept] {
-            bridge.sandbox.script(Fault::on(endpoint, Misbehaviour::DropResponseAfterEffect));
+            bridge.sandbox.inject(Fault::on(endpoint, Misbehaviour::DropResponseAfterEffect));
         }
         bridge.accept(&an_offer("e-1", "c-1")).await;
         bridge.accept(&with(an_event("accept", "e-2", "c-1"), json!({ "agent": "ada" }))).await;
@@ -66,7 +66,7 @@ async fn where_doubt_is_to_end_nothing_is_repeated() {
         ..Setup::default()
     };
     let bridge = Bridge::with(setup).await;
-    bridge.sandbox.script(Fault::on(Endpoint::Offer, Misbehaviour::DropResponseAfterEffect));
+    bridge.sandbox.inject(Fault::on(Endpoint::Offer, Misbehaviour::DropResponseAfterEffect));
     bridge.accept(&an_offer("e-1", "c-1")).await;
     let event = bridge.ends("e-1", "dead").await;
     assert_eq!(event["reason"], "in_doubt");
@@ -99,7 +99,7 @@ async fn success_is_read_in_every_shape() {
     .enumerate()
     {
         let id = format!("e-{number}");
-        bridge.sandbox.script(Fault::on(Endpoint::Offer, what.clone()));
+        bridge.sandbox.inject(Fault::on(Endpoint::Offer, what.clone()));
         bridge.sandbox.forget_calls();
         bridge.accept(&an_offer(&id, &format!("c-{number}"))).await;
         let event = bridge.ends(&id, "delivered").await;
@@ -118,8 +118,8 @@ async fn rows_with_objects_labels_and_numbers_are_read() {
         "queue": reference(&document("queue")), "timed_out": "0",
         "sys_updated_on": "2020-01-01 00:00:00",
     });
-    bridge.sandbox.script(Fault::on(Endpoint::TableRead, answer(200, json!({ "result": [row] }))));
-    bridge.sandbox.script(Fault::on(Endpoint::Offer, Misbehaviour::Reset));
+    bridge.sandbox.inject(Fault::on(Endpoint::TableRead, answer(200, json!({ "result": [row] }))));
+    bridge.sandbox.inject(Fault::on(Endpoint::Offer, Misbehaviour::Reset));
     bridge.accept(&an_offer("e-1", "c-1")).await;
     let event = bridge.ends("e-1", "delivered").await;
     assert_eq!(event["reason"], "found_by_look_up");
@@ -131,7 +131,7 @@ async fn rows_with_objects_labels_and_numbers_are_read() {
 async fn retry_after_of_no_time_is_backed_off_from() {
     let bridge = Bridge::configured("[retry]\ninitial = \"100ms\"\nmax = \"400ms\"").await;
     let refusal = Misbehaviour::TooManyRequests { retry_after: Some(0) };
-    bridge.sandbox.script(Fault::on(Endpoint::Offer, refusal).times(1_000));
+    bridge.sandbox.inject(Fault::on(Endpoint::Offer, refusal).times(1_000));
     bridge.accept(&with(an_offer("e-1", "c-1"), json!({ "timeout_seconds": 2 }))).await;
     bridge.ends("e-1", "expired").await;
     let knocks = bridge.calls(Endpoint::Offer).len();

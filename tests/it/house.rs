@@ -15,7 +15,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 21] = [
     ("mapping", &["routing"]),
     ("awa", &["routing"]),
     ("store", &["routing"]),
-    ("sandbox", &["routing"]),
+    ("sandbox", &["http", "routing", "shutdown"]),
     ("http", &["report", "shutdown"]),
     ("intake", &["http", "source", "store", "routing", "report", "shutdown"]),
     ("dispatch", &["awa", "store", "routing", "report", "shutdown"]),

@@ -114,7 +114,7 @@ async fn an_old_timestamp_a_wrong_secret_and_a_changed_body_are_not_authentic() 
 #[tokio::test]
 async fn past_max_pending_nothing_more_is_taken() {
     let bridge = Bridge::configured("[intake]\nmax_pending = 2").await;
-    bridge.sandbox.script(Fault::next(Misbehaviour::Hang).times(100));
+    bridge.sandbox.inject(Fault::next(Misbehaviour::Hang).times(100));
     for number in 0..2 {
         bridge.accept(&an_offer(&format!("e-{number}"), &format!("c-{number}"))).await;
     }

@@ -24,7 +24,7 @@ async fn forty_conversations_of_three_events_stay_in_order_under_forty_faults() 
     ];
     for (seed, what) in (test_seed()..).zip(faults) {
         let when = Match { probability: Some(0.15), seed, ..Match::default() };
-        bridge.sandbox.script(Fault { when, times: 5, what });
+        bridge.sandbox.inject(Fault { when, times: 5, what });
     }
     for step in ["offer", "accept", "transfer"] {
         for number in 0..40 {
@@ -76,7 +76,7 @@ fn work_item_of(bridge: &Bridge, document: &str) -> String {
 #[tokio::test]
 async fn a_slow_call_of_one_conversation_does_not_hold_another_up() {
     let bridge = Bridge::configured("[servicenow]\nrequest_timeout = \"5m\"").await;
-    bridge.sandbox.script(Fault::on(Endpoint::Offer, Misbehaviour::Hang));
+    bridge.sandbox.inject(Fault::on(Endpoint::Offer, Misbehaviour::Hang));
     bridge.accept(&an_offer("slow", "c-1")).await;
     eventually("the slow call to be in flight", async || {
         (bridge.calls(Endpoint::Offer).len() == 1).then_some(())
@@ -92,7 +92,7 @@ async fn a_slow_call_of_one_conversation_does_not_hold_another_up() {
 async fn an_accept_waits_for_its_offer_that_is_tried_again() {
     let bridge = Bridge::start().await;
     let busy = Misbehaviour::TooManyRequests { retry_after: None };
-    bridge.sandbox.script(Fault::on(Endpoint::Offer, busy).times(3));
+    bridge.sandbox.inject(Fault::on(Endpoint::Offer, busy).times(3));
     bridge.accept(&an_offer("e-1", "c-1")).await;
     bridge.accept(&with(an_event("accept", "e-2", "c-1"), json!({ "agent": "ada" }))).await;
     bridge.ends("e-2", "delivered").await;
@@ -107,7 +107,7 @@ async fn an_accept_waits_for_its_offer_that_is_tried_again() {
 async fn an_offer_that_was_withdrawn_before_it_was_sent_never_is() {
     let bridge = Bridge::start().await;
     let busy = Misbehaviour::TooManyRequests { retry_after: Some(2) };
-    bridge.sandbox.script(Fault::on(Endpoint::Offer, busy));
+    bridge.sandbox.inject(Fault::on(Endpoint::Offer, busy));
     bridge.accept(&an_offer("first", "c-0")).await;
     eventually("the instance to be held", async || {
         (bridge.calls(Endpoint::Offer).len() == 1).then_some(())

@@ -18,7 +18,7 @@ const WAYS: [Misbehaviour; 4] = [
 
 fn lose(bridge: &Bridge, endpoint: Endpoint) {
     for (way, times) in WAYS.into_iter().zip([12, 8, 8, 2]) {
-        bridge.sandbox.script(Fault::on(endpoint, way).times(times));
+        bridge.sandbox.inject(Fault::on(endpoint, way).times(times));
     }
 }
 
@@ -81,7 +81,7 @@ async fn lost_rejects_assigns_and_consult_ends_are_done_once() {
     let bridge = Bridge::start().await;
     let lost = |endpoint| Fault::on(endpoint, Misbehaviour::DropResponseAfterEffect);
     for endpoint in [Endpoint::Reject, Endpoint::Assign, Endpoint::EndConsult] {
-        bridge.sandbox.script(lost(endpoint));
+        bridge.sandbox.inject(lost(endpoint));
     }
     bridge.accept(&an_offer("e-1", "c-1")).await;
     bridge.accept(&with(an_event("reject", "e-2", "c-1"), json!({ "agent": "ada" }))).await;

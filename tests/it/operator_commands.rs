@@ -36,7 +36,7 @@ async fn a_dead_letter_is_listed_told_replayed_and_discarded() {
     let sandbox = start_sandbox(setup.switches.clone()).await;
     let home = Home::new(&sandbox.url(), &setup);
     let daemon = home.start().await;
-    sandbox.script(Fault::on(Endpoint::Transfer, refusal()).times(3));
+    sandbox.inject(Fault::on(Endpoint::Transfer, refusal()).times(3));
     let long = "9f1b2c3d-0000-4444-8888-123456789abc-and-more-of-it-than-any-terminal-likes";
     for (id, conversation) in [("e-1", "c-1"), ("e-2", "c-2"), (long, long)] {
         assert_eq!(daemon.post(&transfer(id, conversation)).await, Some(202));

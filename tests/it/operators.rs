@@ -115,7 +115,7 @@ async fn a_dead_letter_is_replayed_and_another_discarded() {
         body: json!({ "error": { "message": "not today", "detail": "" }, "status": "failure" }),
         headers: Vec::new(),
     };
-    bridge.sandbox.script(Fault::next(refusal).times(2));
+    bridge.sandbox.inject(Fault::next(refusal).times(2));
     for number in 1..=2 {
         let bind = with(
             an_event("bind", &format!("b-{number}"), &format!("c-{number}")),

@@ -48,7 +48,7 @@ async fn with_the_instance_down_nothing_is_sent_after_the_end_of_a_ring() {
 
 async fn rings_out(outage: Misbehaviour) {
     let bridge = Bridge::configured("[servicenow]\nrequest_timeout = \"500ms\"").await;
-    bridge.sandbox.script(Fault::next(outage.clone()).times(100_000));
+    bridge.sandbox.inject(Fault::next(outage.clone()).times(100_000));
     let offer = ring("e-1", 2);
     bridge.accept(&offer).await;
     let event = bridge.ends("e-1", "expired").await;
@@ -77,7 +77,7 @@ async fn rings_out(outage: Misbehaviour) {
 #[tokio::test]
 async fn an_instance_that_is_back_gets_what_is_still_ringing() {
     let bridge = Bridge::configured("[servicenow]\nrequest_timeout = \"300ms\"").await;
-    bridge.sandbox.script(Fault::next(Misbehaviour::Reset).times(100_000));
+    bridge.sandbox.inject(Fault::next(Misbehaviour::Reset).times(100_000));
     for number in 0..8 {
         bridge.accept(&ring(&format!("e-{number}"), 20)).await;
     }
@@ -88,7 +88,7 @@ async fn an_instance_that_is_back_gets_what_is_still_ringing() {
         last.windows(2).all(|pair| pair[1].since(pair[0]) >= 490).then_some(())
     })
     .await;
-    bridge.sandbox.clear_script();
+    bridge.sandbox.clear_faults();
     for number in 0..8 {
         bridge.ends(&format!("e-{number}"), "delivered").await;
     }
@@ -185,7 +185,7 @@ async fn the_token_endpoint_may_lie_elsewhere() {
 #[tokio::test]
 async fn what_waits_behind_a_held_instance_expires_in_time_in_every_conversation() {
     let bridge = Bridge::start().await;
-    bridge.sandbox.script(Fault::next(Misbehaviour::TooManyRequests { retry_after: Some(1_800) }));
+    bridge.sandbox.inject(Fault::next(Misbehaviour::TooManyRequests { retry_after: Some(1_800) }));
     bridge.accept(&ring("e-0", 3)).await;
     eventually("the refusal", async || {
         bridge.calls(Endpoint::Offer).first().and_then(|call| call.status).map(drop)

@@ -20,7 +20,7 @@ async fn no_second_sees_more_than_the_quota() {
         Bridge::configured("[rate_limit]\nper_second = 20\nburst = 5\n[offer]\ntimeout = \"60s\"")
             .await;
     let lost = Fault::on(Endpoint::Offer, Misbehaviour::DropResponseAfterEffect);
-    bridge.sandbox.script(Fault {
+    bridge.sandbox.inject(Fault {
         when: awa_bridge::testing::sandbox::Match {
             probability: Some(0.2),
             seed: test_seed(),
@@ -64,7 +64,7 @@ async fn tokens_count_in_the_second_too() {
 #[tokio::test]
 async fn a_retry_after_is_kept_by_all_and_then_calls_flow_again() {
     let bridge = Bridge::start().await;
-    bridge.sandbox.script(Fault::next(Misbehaviour::TooManyRequests { retry_after: Some(2) }));
+    bridge.sandbox.inject(Fault::next(Misbehaviour::TooManyRequests { retry_after: Some(2) }));
     bridge.accept(&an_offer("e-0", "c-0")).await;
     let told = eventually("the refusal", async || {
         let calls = bridge.calls(Endpoint::Offer);
@@ -88,7 +88,7 @@ async fn a_retry_after_is_kept_by_all_and_then_calls_flow_again() {
 #[tokio::test]
 async fn a_caller_who_is_gone_does_not_wait_for_half_an_hour() {
     let bridge = Bridge::start().await;
-    bridge.sandbox.script(Fault::next(Misbehaviour::TooManyRequests { retry_after: Some(1_800) }));
+    bridge.sandbox.inject(Fault::next(Misbehaviour::TooManyRequests { retry_after: Some(1_800) }));
     let ring = |id: &str, seconds: u32| {
         with(an_offer(id, &format!("c-{id}")), json!({ "timeout_seconds": seconds }))
     };

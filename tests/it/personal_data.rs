@@ -130,7 +130,7 @@ async fn nothing_of_a_caller_and_no_secret_comes_out() {
     let setup = setup();
     let sandbox = start_sandbox(setup.switches.clone()).await;
     let home = Home::new(&sandbox.url(), &setup);
-    sandbox.script(Fault::next(Misbehaviour::CutBody));
+    sandbox.inject(Fault::next(Misbehaviour::CutBody));
     let daemon = home.start().await;
     a_bad_day(&daemon, &home).await;
     let mut shown = vec![("the log".to_owned(), daemon.log())];

@@ -16,7 +16,7 @@ fn refusal(status: u16, message: &str, headers: &[(&str, &str)]) -> Misbehaviour
 async fn a_refusal_in_another_language_is_looked_up_and_tried_again() {
     let bridge = Bridge::start().await;
     let refused = refusal(409, "L\u{2019}agent n\u{2019}est pas disponible", &[]);
-    bridge.sandbox.script(Fault::on(Endpoint::Offer, refused));
+    bridge.sandbox.inject(Fault::on(Endpoint::Offer, refused));
     bridge.accept(&an_offer("e-1", "c-1")).await;
     let event = bridge.ends("e-1", "delivered").await;
     let meanings: Vec<_> =
@@ -29,7 +29,7 @@ async fn a_refusal_in_another_language_is_looked_up_and_tried_again() {
 async fn a_refusal_in_another_language_that_stays_ends_dead_in_its_own_words() {
     let bridge = Bridge::start().await;
     let refused = refusal(409, "Der Agent fehlt", &[]);
-    bridge.sandbox.script(Fault::on(Endpoint::Offer, refused).times(1_000));
+    bridge.sandbox.inject(Fault::on(Endpoint::Offer, refused).times(1_000));
     bridge.accept(&an_offer("e-1", "c-1")).await;
     let event = bridge.ends("e-1", "dead").await;
     assert!(event.to_string().contains("Der Agent fehlt"), "{event:#}");
@@ -40,7 +40,7 @@ async fn a_refusal_in_another_language_that_stays_ends_dead_in_its_own_words() {
 async fn a_document_that_servicenow_inserts_a_moment_later_gets_its_card() {
     let bridge = Bridge::start().await;
     let absent = refusal(404, "No Record found", &[]);
-    bridge.sandbox.script(Fault::on(Endpoint::Offer, absent).times(2));
+    bridge.sandbox.inject(Fault::on(Endpoint::Offer, absent).times(2));
     bridge.accept(&an_offer("e-1", "c-1")).await;
     bridge.ends("e-1", "delivered").await;
     assert_eq!(bridge.calls(Endpoint::Offer).len(), 3);
@@ -50,7 +50,7 @@ async fn a_document_that_servicenow_inserts_a_moment_later_gets_its_card() {
 async fn one_pause_of_unknown_origin_does_not_cost_the_rings_that_come_in_it() {
     let bridge = Bridge::start().await;
     let pause = [("retry-after", "3600")];
-    bridge.sandbox.script(Fault::on(Endpoint::Offer, refusal(429, "slow down", &pause)));
+    bridge.sandbox.inject(Fault::on(Endpoint::Offer, refusal(429, "slow down", &pause)));
     for number in 0..3 {
         let (id, conversation) = (format!("e-{number}"), format!("c-{number}"));
         bridge.accept(&an_offer(&id, &conversation)).await;
@@ -67,7 +67,7 @@ async fn a_person_ends_the_pause_that_a_rate_limit_rule_asks_for() {
         let rule = [("retry-after", "3600"), ("x-ratelimit-limit", "10")];
         bridge
             .sandbox
-            .script(Fault::on(Endpoint::Offer, refusal(429, "Rate limit exceeded", &rule)));
+            .inject(Fault::on(Endpoint::Offer, refusal(429, "Rate limit exceeded", &rule)));
         let offer = with(an_offer("e-1", "c-1"), json!({ "timeout_seconds": 120 }));
         bridge.accept(&offer).await;
         eventually("the pause", async || {

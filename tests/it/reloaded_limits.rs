@@ -127,7 +127,7 @@ async fn places_for_connections_grow_and_shrink() {
 async fn more_calls_leave_at_once_after_max_in_flight_was_raised() {
     let (sandbox, home, daemon) =
         started("[servicenow]\nmax_in_flight = 1\nrequest_timeout = \"60s\"\n").await;
-    sandbox.script(Fault::on(Endpoint::Offer, Misbehaviour::HangAfterEffect).times(100));
+    sandbox.inject(Fault::on(Endpoint::Offer, Misbehaviour::HangAfterEffect).times(100));
     for number in 0..4 {
         let offer = an_offer(&format!("e-{number}"), &format!("c-{number}"));
         assert_eq!(daemon.post(&offer).await, Some(202));
@@ -147,7 +147,7 @@ async fn more_calls_leave_at_once_after_max_in_flight_was_raised() {
 async fn a_lowered_request_timeout_gives_up_the_next_call() {
     let (sandbox, home, daemon) = started("[servicenow]\nrequest_timeout = \"60s\"\n").await;
     reloads(&home, &daemon, "request_timeout = \"60s\"", "request_timeout = \"300ms\"").await;
-    sandbox.script(Fault::on(Endpoint::Offer, Misbehaviour::HangAfterEffect).times(1));
+    sandbox.inject(Fault::on(Endpoint::Offer, Misbehaviour::HangAfterEffect).times(1));
     assert_eq!(daemon.post(&an_offer("e-1", "c-1")).await, Some(202));
     let event = daemon.settled("e-1").await;
     assert_eq!(event["state"], "delivered", "{event:#}");

@@ -15,7 +15,7 @@ fn switches() -> Switches {
 async fn what_was_answered_before_a_kill_is_carried_out_after_it() {
     let sandbox = start_sandbox(switches()).await;
     let home = Home::new(&sandbox.url(), &Setup::default());
-    sandbox.script(
+    sandbox.inject(
         Fault::next(Misbehaviour::Status { status: 429, body: json!({}), headers: Vec::new() })
             .times(1_000),
     );
@@ -25,7 +25,7 @@ async fn what_was_answered_before_a_kill_is_carried_out_after_it() {
         assert_eq!(daemon.post(&offer).await, Some(202));
     }
     daemon.kill();
-    sandbox.clear_script();
+    sandbox.clear_faults();
     sandbox.forget_calls();
     let daemon = home.start().await;
     for number in 0..20 {
@@ -41,7 +41,7 @@ async fn what_was_answered_before_a_kill_is_carried_out_after_it() {
 async fn a_kill_between_call_and_answer_is_looked_up_and_not_repeated() {
     let sandbox = start_sandbox(switches()).await;
     let home = Home::new(&sandbox.url(), &Setup::default());
-    sandbox.script(Fault::on(Endpoint::Offer, Misbehaviour::HangAfterEffect));
+    sandbox.inject(Fault::on(Endpoint::Offer, Misbehaviour::HangAfterEffect));
     let daemon = home.start().await;
     assert_eq!(daemon.post(&an_offer("e-1", "c-1")).await, Some(202));
     let accept = with(an_event("accept", "e-2", "c-1"), json!({ "agent": "ada" }));
@@ -66,7 +66,7 @@ async fn a_kill_between_call_and_answer_is_looked_up_and_not_repeated() {
 async fn sigterm_finishes_what_is_on_the_way_and_exits_0() {
     let sandbox = start_sandbox(switches()).await;
     let home = Home::new(&sandbox.url(), &Setup::default());
-    sandbox.script(Fault::on(Endpoint::Offer, Misbehaviour::DelayAfterEffect { ms: 700 }).times(3));
+    sandbox.inject(Fault::on(Endpoint::Offer, Misbehaviour::DelayAfterEffect { ms: 700 }).times(3));
     let mut daemon = home.start().await;
     for number in 0..3 {
         let offer = an_offer(&format!("e-{number}"), &format!("c-{number}"));

@@ -137,7 +137,7 @@ async fn a_document_that_is_named_after_the_ring_and_a_kill_still_makes_one_lane
 async fn a_kill_between_the_merge_and_the_answers_of_both_does_nothing_twice() {
     let (sandbox, home) = world().await;
     let daemon = home.start().await;
-    sandbox.script(Fault::on(Endpoint::Offer, Misbehaviour::HangAfterEffect).times(2));
+    sandbox.inject(Fault::on(Endpoint::Offer, Misbehaviour::HangAfterEffect).times(2));
     post(&daemon, with(a_ring("one", "c-1", "ada", 30), about())).await;
     let other = json!({ "document": { "table": "interaction", "sys_id": document("other") } });
     post(&daemon, with(a_ring("two", "c-2", "grace", 30), other)).await;

@@ -48,7 +48,7 @@ async fn that_look_ups_are_forbidden_is_said_once_with_role_and_policy() {
 #[tokio::test]
 async fn a_start_waits_for_no_answer_of_the_instance_and_is_not_loud() {
     let sandbox = start_sandbox(Switches::default()).await;
-    sandbox.script(Fault::next(Misbehaviour::Hang).times(100));
+    sandbox.inject(Fault::next(Misbehaviour::Hang).times(100));
     // Longer than the test waits for a start.
     let config = "[servicenow]\nrequest_timeout = \"5m\"".to_owned();
     let home = Home::new(&sandbox.url(), &Setup { config, ..Setup::default() });
@@ -70,7 +70,7 @@ async fn an_expired_event_tells_where_its_time_went() {
         Misbehaviour::DelayAfterEffect { ms: 300 },
         Misbehaviour::TooManyRequests { retry_after: Some(900) },
     ] {
-        sandbox.script(Fault::on(Endpoint::Offer, what));
+        sandbox.inject(Fault::on(Endpoint::Offer, what));
     }
     daemon.post(&an_offer("e-0", "c-0")).await;
     daemon.settled("e-0").await;

@@ -97,7 +97,7 @@ pub(crate) async fn kill(
     }
     load.stop();
     senders.join_all().await;
-    sandbox.clear_script();
+    sandbox.clear_faults();
     let mut verdict =
         account::settle(&load, &sandbox, &admin, &settings.admin_token_file()).await?;
     daemon.stop().await?;
@@ -126,7 +126,7 @@ fn misbehave(sandbox: &Sandbox, seed: u64) {
     for (number, (share, what)) in (1_u64..).zip(troubles) {
         let seed = seed.wrapping_add(number);
         let when = Match { probability: Some(share), seed, ..Match::default() };
-        sandbox.script(Fault { when, times: u32::MAX, what });
+        sandbox.inject(Fault { when, times: u32::MAX, what });
     }
 }
 

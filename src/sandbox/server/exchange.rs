@@ -1,12 +1,9 @@
-//! One request: recorded, struck by a fault or let through, authenticated, counted, carried out, answered.
+//! One request: recorded, given a fault or not, authenticated, counted, carried out, answered.
 
-use std::fmt;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
 use serde_json::Value;
@@ -15,27 +12,13 @@ use super::super::faults::Misbehaviour;
 use super::super::world::{Answer, ApiRequest, Endpoint};
 use super::record::{RecordedCall, visible};
 use super::reply::{Reply, ReplyBody};
-use super::{Inner, State, control, token};
+use super::{Inner, State, token};
 use crate::clock;
+use crate::http::{TrackedBody, Unanswered};
 use crate::routing::UnixMillis;
 
 /// ServiceNow's own limit of a request body, in bytes.
 const MAX_BODY: usize = 10 * 1024 * 1024;
-
-/// The connection ends without an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dropped {
-    Closed,
-    Reset,
-}
-
-impl fmt::Display for Dropped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the sandbox drops this connection on purpose")
-    }
-}
-
-impl std::error::Error for Dropped {}
 
 /// The running window of the rate limit rule.
 #[derive(Debug, Clone, Copy)]
@@ -54,40 +37,37 @@ struct Received {
     json: Option<Value>,
 }
 
-/// Answers one request, or drops its connection.
-pub(super) async fn exchange(
-    state: &State,
-    peer: SocketAddr,
-    request: Request<Incoming>,
-) -> Result<Response<ReplyBody>, Dropped> {
+/// Answers one request, or ends its connection without an answer where a fault wants that.
+pub(super) async fn answer(state: &State, request: Request<TrackedBody>) -> Response<ReplyBody> {
     let (head, body) = request.into_parts();
     let Ok(body) = Limited::new(body, MAX_BODY).collect().await else {
         let answer = Answer::bad_request("The request body cannot be read or is over 10 MB");
-        return Ok(Reply::answer(&answer).into_response(0, clock::now()));
+        return Reply::answer(&answer).into_response(0, clock::now());
     };
-    let bytes = body.to_bytes();
-    if head.uri.path().starts_with("/sandbox/") {
-        let reply = control::answer(state, peer, &head, &bytes);
-        return Ok(reply.into_response(0, clock::now()));
-    }
-    let received = receive(state, head, bytes);
+    let received = receive(state, head, body.to_bytes());
     let fault = {
         let mut inner = state.lock();
         if inner.world.switches.hibernating {
             let reply = Reply::html(200, "Instance Hibernating page");
-            return Ok(inner.send(received.number, reply));
+            return inner.send(received.number, reply);
         }
-        let text = String::from_utf8_lossy(&received.bytes);
-        let fault = inner.script.matching_fault(received.endpoint, received.head.uri.path(), &text);
+        let fault = inner.faults.matching_fault(received.endpoint);
         let name = fault.as_ref().map(Misbehaviour::name);
         inner.calls.change(received.number, |call| call.fault = name);
         fault
     };
     let reply = match fault {
-        Some(fault) => suffer(state, &received, fault).await?,
-        None => state.lock().perform(&received),
+        Some(fault) => apply(state, &received, fault).await,
+        None => Ok(state.lock().perform(&received)),
     };
-    Ok(state.lock().send(received.number, reply))
+    match reply {
+        Ok(reply) => state.lock().send(received.number, reply),
+        Err(unanswered) => {
+            let mut response = Response::new(ReplyBody::from(Bytes::new()));
+            response.extensions_mut().insert(unanswered);
+            response
+        }
+    }
 }
 
 fn receive(state: &State, head: Parts, bytes: Bytes) -> Received {
@@ -113,7 +93,12 @@ fn receive(state: &State, head: Parts, bytes: Bytes) -> Received {
     Received { number, endpoint, head, query, bytes, json }
 }
 
-async fn suffer(state: &State, received: &Received, fault: Misbehaviour) -> Result<Reply, Dropped> {
+/// Does to a request what the fault says.
+async fn apply(
+    state: &State,
+    received: &Received,
+    fault: Misbehaviour,
+) -> Result<Reply, Unanswered> {
     let perform = || state.lock().perform(received);
     match fault {
         Misbehaviour::Status { status, body, headers } => {
@@ -145,11 +130,11 @@ async fn suffer(state: &State, received: &Received, fault: Misbehaviour) -> Resu
             perform();
             std::future::pending().await
         }
-        Misbehaviour::Reset => Err(Dropped::Reset),
-        Misbehaviour::CloseBeforeAnswer => Err(Dropped::Closed),
+        Misbehaviour::Reset => Err(Unanswered::Reset),
+        Misbehaviour::CloseBeforeAnswer => Err(Unanswered::Closed),
         Misbehaviour::DropResponseAfterEffect => {
             perform();
-            Err(Dropped::Closed)
+            Err(Unanswered::Closed)
         }
         Misbehaviour::Html { status } => Ok(Reply::html(status, "Sign In")),
         Misbehaviour::Redirect { to } => Ok(Reply::html(302, "Moved").with("location", to)),

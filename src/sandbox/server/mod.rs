@@ -1,11 +1,8 @@
-//! The sandbox over HTTP: [`Sandbox`] is the handle that starts it, looks into it and stops it.
+//! The sandbox over HTTP: [`Sandbox`] is the handle that starts it, inspects it and stops it.
 //!
-//! Under `/sandbox/` there is a control API, for loopback peers only and without authentication; `control.rs` says
-//! what it takes. It serves plain HTTP/1 only.
+//! It serves plain HTTP/1 only.
 
 mod access;
-mod connection;
-mod control;
 mod exchange;
 mod record;
 mod reply;
@@ -16,21 +13,29 @@ mod token;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use access::Access;
 pub use record::RecordedCall;
 
-use super::faults::{Fault, Script};
+use super::faults::{Fault, Faults};
 use super::switches::Switches;
 use super::world::{Endpoint, World};
 use crate::clock;
+use crate::http::{self, Limits, Listener};
 use crate::routing::UnixMillis;
+use crate::shutdown::Shutdown;
 use exchange::Window;
 use record::Calls;
+
+/// More than anybody opens, so that no connection gives way to another.
+const MAX_CONNECTIONS: usize = 1 << 20;
+
+/// A client that is silent, or does not read, for so long is cut off.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running sandbox; clones are handles of the same one, and it ends with [`Sandbox::stop`] or the last of them.
 #[derive(Debug, Clone)]
@@ -42,8 +47,14 @@ pub struct Sandbox {
 #[derive(Debug)]
 struct Running {
     address: SocketAddr,
-    stop: watch::Sender<bool>,
+    shutdown: Shutdown,
     task: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.shutdown.hurry();
+    }
 }
 
 /// What connections share.
@@ -55,10 +66,8 @@ struct State {
 #[derive(Debug)]
 struct Inner {
     world: World,
-    /// What a reset goes back to.
-    initial: World,
     access: Access,
-    script: Script,
+    faults: Faults,
     calls: Calls,
     window: Option<Window>,
 }
@@ -75,13 +84,6 @@ impl Inner {
     fn now(&self) -> UnixMillis {
         let offset = self.world.switches.clock_offset_ms;
         UnixMillis(clock::now().0.saturating_add(offset))
-    }
-
-    fn reset(&mut self) {
-        self.world = self.initial.clone();
-        self.script.clear();
-        self.calls.clear();
-        self.window = None;
     }
 }
 
@@ -101,17 +103,29 @@ impl Sandbox {
     pub fn start_with(listener: TcpListener, world: World, access: Access) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let inner = Inner {
-            initial: world.clone(),
             world,
             access,
-            script: Script::default(),
+            faults: Faults::default(),
             calls: Calls::default(),
             window: None,
         };
         let state = Arc::new(State { inner: Mutex::new(inner) });
-        let (stop, stopped) = watch::channel(false);
-        let task = tokio::spawn(connection::listen(listener, Arc::clone(&state), stopped));
-        let running = Arc::new(Running { address, stop, task: Mutex::new(Some(task)) });
+        let limits = Limits {
+            listener: Listener::Sandbox,
+            max_connections: MAX_CONNECTIONS,
+            header_timeout: PATIENCE,
+            idle_timeout: PATIENCE,
+            grace: Duration::ZERO,
+        };
+        let shutdown = Shutdown::new();
+        let shared = Arc::clone(&state);
+        let service = move |request| {
+            let state = Arc::clone(&shared);
+            async move { exchange::answer(&state, request).await }
+        };
+        let served = http::serve(listener, None, limits, shutdown.clone(), || {}, service);
+        let task = Mutex::new(Some(tokio::spawn(served)));
+        let running = Arc::new(Running { address, shutdown, task });
         Ok(Self { state, running })
     }
 
@@ -145,24 +159,24 @@ impl Sandbox {
         self.state.lock().calls.clear();
     }
 
-    /// Looks into the world or changes it; nothing is served meanwhile.
-    pub fn with_world<T>(&self, look: impl FnOnce(&mut World) -> T) -> T {
-        look(&mut self.state.lock().world)
+    /// Reads or changes the world; nothing is served meanwhile.
+    pub fn with_world<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
+        change(&mut self.state.lock().world)
     }
 
-    /// Looks into the credentials or changes them.
-    pub fn with_access<T>(&self, look: impl FnOnce(&mut Access) -> T) -> T {
-        look(&mut self.state.lock().access)
+    /// Reads or changes the credentials.
+    pub fn with_access<T>(&self, change: impl FnOnce(&mut Access) -> T) -> T {
+        change(&mut self.state.lock().access)
     }
 
-    /// Adds a misbehaviour.
-    pub fn script(&self, fault: Fault) {
-        self.state.lock().script.add(fault);
+    /// Adds a fault to inject.
+    pub fn inject(&self, fault: Fault) {
+        self.state.lock().faults.add(fault);
     }
 
-    /// Takes back every misbehaviour that is not used up.
-    pub fn clear_script(&self) {
-        self.state.lock().script.clear();
+    /// Takes back every fault that is not used up.
+    pub fn clear_faults(&self) {
+        self.state.lock().faults.clear();
     }
 
     /// Sets how the instance behaves.
@@ -178,7 +192,7 @@ impl Sandbox {
 
     /// Stops listening and drops every connection, also those that hang.
     pub async fn stop(&self) {
-        self.running.stop.send_replace(true);
+        self.running.shutdown.hurry();
         let task = self.running.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = task
             && let Err(error) = task.await

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 
 use hyper::HeaderMap;
-use serde::Serialize;
 use serde_json::Value;
 
 use super::super::world::Endpoint;
@@ -16,7 +15,7 @@ const KEPT: usize = 100_000;
 const SECRET: [&str; 2] = ["authorization", "x-sn-apikey"];
 
 /// One request and what became of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RecordedCall {
     /// Its number, from 0.
     pub number: u64,
@@ -36,7 +35,7 @@ pub struct RecordedCall {
     pub body: Option<Value>,
     /// As whom it was authenticated.
     pub caller: Option<SysId>,
-    /// The fault that struck it, by its JSON name.
+    /// The name of the fault that was injected.
     pub fault: Option<&'static str>,
     /// What the world said; none if it was not asked.
     pub done: Option<u16>,

@@ -11,6 +11,7 @@ use hyper::{Response, StatusCode};
 use serde_json::Value;
 
 use super::super::world::{Answer, sys_id_of};
+use crate::http::Authentic;
 use crate::routing::UnixMillis;
 
 /// An answer before it is written.
@@ -79,6 +80,8 @@ impl Reply {
                 response.headers_mut().append(name, value);
             }
         }
+        // A refusal keeps its connection open, as ServiceNow does.
+        response.extensions_mut().insert(Authentic);
         response
     }
 }
@@ -97,6 +100,12 @@ impl ReplyBody {
         let promised = body.len() as u64;
         let left = if cut { body.slice(..body.len() / 2) } else { body };
         Self { left: Some(left).filter(|left| !left.is_empty()), promised, cut, flushed: false }
+    }
+}
+
+impl From<Bytes> for ReplyBody {
+    fn from(body: Bytes) -> Self {
+        Self::new(body, false)
     }
 }
 

@@ -33,7 +33,6 @@ pub(crate) use records::{
     PresenceState, Queue, RejectReasonRecord, Rejection, ServiceChannel, User,
 };
 pub use route::Endpoint;
-pub(crate) use seed::{AVAILABLE, AWAY, OFFLINE};
 pub use seed::{CALLER, CHAT, VOICE, sys_id_of};
 
 use super::switches::{Switches, TimedOut};
@@ -195,22 +194,6 @@ impl World {
     #[must_use]
     pub fn rejections(&self) -> &[Rejection] {
         &self.rejections
-    }
-
-    /// Everything, as JSON.
-    #[must_use]
-    pub fn to_json(&self) -> Value {
-        json!({
-            "switches": self.switches,
-            "documents": self.documents.values().collect::<Vec<_>>(),
-            "service_channels": self.channels.values().collect::<Vec<_>>(),
-            "queues": self.queues.values().collect::<Vec<_>>(),
-            "users": self.users.values().collect::<Vec<_>>(),
-            "presence_states": self.presence_states.values().collect::<Vec<_>>(),
-            "reject_reasons": self.reject_reasons.values().collect::<Vec<_>>(),
-            "work_items": self.work_items.values().collect::<Vec<_>>(),
-            "rejections": self.rejections,
-        })
     }
 
     fn refuse(&self, refusal: &Refusal) -> Answer {

@@ -2,12 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
 use crate::routing::{DisplayOption, DocumentRef, ExternalId, SysId, TableName, UnixMillis};
 
 /// A record that is routed, such as an interaction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
     /// `interaction`, for example.
     pub table: TableName,
@@ -59,7 +57,7 @@ pub(super) fn is_closed(state: &str) -> bool {
 }
 
 /// A service channel (`awa_service_channel`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ServiceChannel {
     pub sys_id: SysId,
     pub name: String,
@@ -69,7 +67,7 @@ pub(crate) struct ServiceChannel {
 }
 
 /// A queue (`awa_queue`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
     pub sys_id: SysId,
     pub name: String,
@@ -81,7 +79,7 @@ pub struct Queue {
 }
 
 /// A user (`sys_user`), agent or caller.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     pub sys_id: SysId,
     pub user_name: String,
@@ -95,7 +93,7 @@ pub struct User {
 }
 
 /// A presence state (`awa_presence_state`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PresenceState {
     pub sys_id: SysId,
     pub name: String,
@@ -104,7 +102,7 @@ pub(crate) struct PresenceState {
 }
 
 /// A reject reason (`awa_reject_reason`) of a service channel.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RejectReasonRecord {
     pub sys_id: SysId,
     pub service_channel: SysId,
@@ -114,7 +112,7 @@ pub(crate) struct RejectReasonRecord {
 }
 
 /// A reject (`awa_work_item_rejection`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rejection {
     pub work_item: SysId,
     pub agent: SysId,
@@ -123,8 +121,7 @@ pub struct Rejection {
 }
 
 /// Where a work item stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WorkItemState {
     /// Waits in its queue.
     Queued,
@@ -137,7 +134,7 @@ pub enum WorkItemState {
 }
 
 /// Where a consult stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ConsultState {
     /// The second agent is asked.
     Requested,
@@ -166,7 +163,7 @@ impl ConsultState {
 }
 
 /// A work item (`awa_work_item`).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkItem {
     /// Its key.
     pub sys_id: SysId,

@@ -20,7 +20,7 @@ async fn a_clock_set_back_an_hour_prolongs_no_pause_by_an_hour() {
     let home = Home::new(&sandbox.url(), &Setup { config, ..Setup::default() });
     let daemon = home.started(machine.runs(home.command(&["run"]))).await;
     let busy = Misbehaviour::SuccessFalse { message: "Agent is not available".to_owned() };
-    sandbox.script(Fault::on(Endpoint::Offer, busy).times(3));
+    sandbox.inject(Fault::on(Endpoint::Offer, busy).times(3));
     let mut ids = Vec::new();
     let offer_now = async |ids: &mut Vec<String>| {
         let id = format!("e-{}", ids.len());
@@ -37,7 +37,7 @@ async fn a_clock_set_back_an_hour_prolongs_no_pause_by_an_hour() {
         offer_now(&mut ids).await;
     }
     let told = Misbehaviour::TooManyRequests { retry_after: Some(1_800) };
-    sandbox.script(Fault::on(Endpoint::Offer, told));
+    sandbox.inject(Fault::on(Endpoint::Offer, told));
     offer_now(&mut ids).await;
     let standing = daemon.get("/v1/status").await;
     assert!(standing["servicenow"]["retry_after_until"].is_string(), "{standing:#}");

@@ -23,13 +23,13 @@ async fn outage() -> (Sandbox, Home) {
     let switches = Switches { documents_appear: true, ..Switches::default() };
     let sandbox = start_sandbox(switches).await;
     let busy = Misbehaviour::Status { status: 503, body: json!({}), headers: Vec::new() };
-    sandbox.script(Fault::next(busy).times(100_000));
+    sandbox.inject(Fault::next(busy).times(100_000));
     let home = Home::new(&sandbox.url(), &Setup::default());
     (sandbox, home)
 }
 
 fn heal(sandbox: &Sandbox) {
-    sandbox.clear_script();
+    sandbox.clear_faults();
     sandbox.forget_calls();
 }
 

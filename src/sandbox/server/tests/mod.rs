@@ -1,4 +1,4 @@
-//! The sandbox over real sockets: credentials, each fault once, the instance's moods, the control API.
+//! The sandbox over real sockets: credentials, each fault once, what is true of the whole instance.
 
 mod credentials;
 mod faults;
@@ -9,7 +9,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::{Value, json};
 
-use super::super::world::{CALLER, WorkItemState};
+use super::super::world::CALLER;
 use super::super::{Match, Misbehaviour};
 use super::*;
 use crate::routing::SysId;

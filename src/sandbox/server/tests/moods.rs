@@ -1,4 +1,4 @@
-//! What is true of the whole instance: its clock, cookies, limits, sleep; and the control API.
+//! What is true of the whole instance: its clock, cookies, limits, sleep.
 
 use super::*;
 use crate::sandbox::RateLimit;
@@ -59,43 +59,9 @@ async fn bodies_that_are_not_json_are_refused() {
 }
 
 #[tokio::test]
-async fn the_control_api_changes_the_world_and_takes_it_back() {
-    let bench = bench().await;
-    let other = "f".repeat(32);
-    let posts = [
-        ("documents", json!({ "sys_id": other })),
-        ("queues", json!([{ "external_id": "q-1", "channel": "chat" }, { "external_id": "q-2" }])),
-        ("agents", json!({ "sys_id": GRACE, "presence": "away", "channels": { "voice": false } })),
-        ("switches", json!({ "refusals": "success_false" })),
-        ("faults", json!({ "when": { "endpoint": "accept" }, "what": { "kind": "reset" } })),
-    ];
-    for (what, body) in posts {
-        let response = bench.post(&format!("/sandbox/{what}"), &body).send().await.unwrap();
-        assert_eq!(response.status(), 200, "{what}");
-    }
-    let answer = body_of(bench.offer().send().await.unwrap()).await;
-    assert_eq!(answer["result"]["message"], json!("Agent is not available"));
-    let world = body_of(bench.get("/sandbox/world").send().await.unwrap()).await;
-    assert_eq!(world["queues"].as_array().map(Vec::len), Some(4));
-    let calls = body_of(bench.get("/sandbox/calls").send().await.unwrap()).await;
-    assert_eq!(calls[0]["endpoint"], json!("offer"));
-
-    let wrong = bench.post("/sandbox/switches", &json!({ "refusal": 1 })).send().await.unwrap();
-    assert_eq!(wrong.status(), 400);
-
-    bench.post("/sandbox/reset", &json!({})).send().await.unwrap();
-    assert_eq!(bench.offer().send().await.unwrap().status(), 200);
-    assert_eq!(bench.sandbox.calls().len(), 1);
-    let pending = bench.sandbox.with_world(|world| {
-        world.work_items().all(|item| item.state == WorkItemState::PendingAccept)
-    });
-    assert!(pending);
-}
-
-#[tokio::test]
 async fn a_stopped_sandbox_refuses_connections_even_while_one_hangs() {
     let bench = bench().await;
-    bench.sandbox.script(Fault::next(Misbehaviour::Hang));
+    bench.sandbox.inject(Fault::next(Misbehaviour::Hang));
     let hanging = tokio::spawn(bench.offer().send());
     while bench.sandbox.calls().is_empty() {
         tokio::task::yield_now().await;

@@ -9,6 +9,7 @@ mod workspace;
 use serde_json::{Value, json};
 
 use super::super::switches::{RejectedAgain, RejectedConsult, RejectedTransfer, TransferOfPending};
+use super::seed::AWAY;
 use super::*;
 
 /// 2024-04-03T23:09:31Z, from the pages' own samples.
