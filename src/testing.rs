@@ -27,7 +27,7 @@ pub mod routing {
 pub mod sandbox {
     pub use crate::sandbox::{
         Access, Endpoint, Fault, Match, Misbehaviour, RateLimit, RecordedCall, Sandbox, Switches,
-        TableReads, World, lasting_port,
+        TableReads, World, stable_port,
     };
 
     pub mod world {

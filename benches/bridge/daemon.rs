@@ -123,7 +123,7 @@ fn get(admin: SocketAddr, path: &str) -> Option<String> {
 }
 
 fn free_port() -> SocketAddr {
-    awa_bridge::testing::sandbox::lasting_port().unwrap().local_addr().unwrap()
+    awa_bridge::testing::sandbox::stable_port().unwrap().local_addr().unwrap()
 }
 
 fn configuration(

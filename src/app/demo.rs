@@ -91,7 +91,7 @@ impl Demo {
         }
         let sandbox = Sandbox::start(free_port().await?, world)
             .map_err(|error| broken("the sandbox cannot start", &error))?;
-        sandbox.set_switches(Switches::for_strangers());
+        sandbox.set_switches(Switches::permissive());
         settings
             .servicenow
             .point_to(&sandbox.url())

@@ -35,7 +35,7 @@ async fn serve(listen: SocketAddr) -> Exit {
         Ok(sandbox) => sandbox,
         Err(error) => return Exit::Failed(format!("the sandbox cannot start: {error}")),
     };
-    sandbox.set_switches(Switches::for_strangers());
+    sandbox.set_switches(Switches::permissive());
     let url = sandbox.url();
     say(&format!("AWA sandbox on {url}: it takes any user name and password"));
     shutdown.requested().await;

@@ -9,20 +9,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// Below it lie ports that other programs are used to.
 const FIRST: u32 = 10_000;
 
-/// Where Linux keeps the ports that it gives to connections and to whoever asks for any.
-const GIVEN_AWAY: &str = "/proc/sys/net/ipv4/ip_local_port_range";
+/// Linux's range of ephemeral ports: those of outgoing connections, and of whoever asks for any.
+const EPHEMERAL_RANGE: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 
 static CHOSEN: AtomicU32 = AtomicU32::new(0);
 
 /// Listens on a port of the loopback interface that no connection and no other caller of this function in this process
-/// is given once the listener is dropped: it lies below those that the system gives away (`ip_local_port_range`), as long
-/// as there are any below.
+/// is given once the listener is dropped: it lies below the ephemeral ports, as long as there are any below.
 ///
 /// # Errors
 /// No port is free.
-pub fn lasting_port() -> io::Result<TcpListener> {
-    let given_away = std::fs::read_to_string(GIVEN_AWAY).unwrap_or_default();
-    let range = FIRST..first_given_away(&given_away);
+pub fn stable_port() -> io::Result<TcpListener> {
+    let ephemeral = std::fs::read_to_string(EPHEMERAL_RANGE).unwrap_or_default();
+    let range = FIRST..first_ephemeral(&ephemeral);
     let count = u32::try_from(range.len()).unwrap_or(0);
     for _ in 0..count {
         // Two processes begin far from one another.
@@ -38,7 +37,7 @@ pub fn lasting_port() -> io::Result<TcpListener> {
 }
 
 /// The first port of the system's own, read from its two numbers.
-fn first_given_away(range: &str) -> u32 {
+fn first_ephemeral(range: &str) -> u32 {
     range.split_whitespace().next().and_then(|first| first.parse().ok()).unwrap_or(32_768)
 }
 
@@ -48,19 +47,19 @@ mod tests {
 
     #[test]
     fn ports_lie_below_those_that_connections_get_and_none_comes_twice() {
-        let given_away = first_given_away(&std::fs::read_to_string(GIVEN_AWAY).unwrap());
-        let port = || lasting_port().unwrap().local_addr().unwrap().port();
+        let ephemeral = first_ephemeral(&std::fs::read_to_string(EPHEMERAL_RANGE).unwrap());
+        let port = || stable_port().unwrap().local_addr().unwrap().port();
         let ports: std::collections::BTreeSet<u16> = (0..100).map(|_| port()).collect();
         assert_eq!(ports.len(), 100);
-        if given_away > FIRST + 1_000 {
-            assert!(ports.iter().all(|port| u32::from(*port) < given_away), "{ports:?}");
+        if ephemeral > FIRST + 1_000 {
+            assert!(ports.iter().all(|port| u32::from(*port) < ephemeral), "{ports:?}");
         }
     }
 
     #[test]
     fn the_systems_range_is_read() {
-        assert_eq!(first_given_away("32768\t60999\n"), 32_768);
-        assert_eq!(first_given_away("1024 65535"), 1_024);
-        assert_eq!(first_given_away(""), 32_768);
+        assert_eq!(first_ephemeral("32768\t60999\n"), 32_768);
+        assert_eq!(first_ephemeral("1024 65535"), 1_024);
+        assert_eq!(first_ephemeral(""), 32_768);
     }
 }

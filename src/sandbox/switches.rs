@@ -1,6 +1,6 @@
 //! What an instance can be like where ServiceNow's pages leave it open, and what state it is in as a whole.
 //!
-//! Every field has a default that the pages allow; a test turns the one that it is about.
+//! Every field has a default that the pages allow; a test sets the one that it is about.
 
 use serde::{Deserialize, Serialize};
 
@@ -30,20 +30,14 @@ pub struct Switches {
     pub timed_out: TimedOut,
     /// Which queue is taken when several share an external id.
     pub shared_external_id: SharedExternalId,
-    /// Whether an inactive queue can be named.
-    pub inactive_queues_count: bool,
-    /// What an offer's answer says of the queue.
+    /// The queue in an offer's answer.
     pub reply_queue: ReplyQueue,
     /// The raw value of a canceled work item's state.
     pub canceled_spelling: CanceledSpelling,
-    /// Whether a channel that the agent is not available on makes an available agent unavailable.
-    pub channel_availability_counts: bool,
     /// `glide.invalid_query.returns_no_rows`: otherwise unknown fields of a query are dropped.
     pub invalid_query_returns_no_rows: bool,
     /// Whether the caller may read tables.
     pub table_reads: TableReads,
-    /// Columns, as `table.column`, that the caller may not see or that the release does not have.
-    pub hidden_fields: Vec<String>,
     /// The `glide.awa.enabled` property.
     pub awa_enabled: bool,
     /// The AWA plugin is not there: its paths do not represent any resource.
@@ -52,11 +46,11 @@ pub struct Switches {
     pub missing_apis: Vec<Endpoint>,
     /// A developer instance asleep: every path answers 200 with an HTML page.
     pub hibernating: bool,
-    /// A document that is not known comes into being when it is first named (table `interaction` only).
+    /// A document that is not known is created when it is first named (table `interaction` only).
     pub documents_appear: bool,
-    /// A queue that is not known comes into being when it is first named.
+    /// A queue that is not known is created when it is first named.
     pub queues_appear: bool,
-    /// An agent who is not known comes into being, available and with both roles, when first named.
+    /// An agent who is not known is created, available and with both roles, when first named.
     pub agents_appear: bool,
     /// The instance's clock less the real one, in milliseconds.
     pub clock_offset_ms: i64,
@@ -77,13 +71,10 @@ impl Default for Switches {
             rejected_again: RejectedAgain::default(),
             timed_out: TimedOut::default(),
             shared_external_id: SharedExternalId::default(),
-            inactive_queues_count: true,
             reply_queue: ReplyQueue::default(),
             canceled_spelling: CanceledSpelling::default(),
-            channel_availability_counts: true,
             invalid_query_returns_no_rows: false,
             table_reads: TableReads::default(),
-            hidden_fields: Vec::new(),
             awa_enabled: true,
             plugin_missing: false,
             missing_apis: Vec::new(),
@@ -98,9 +89,9 @@ impl Default for Switches {
 }
 
 impl Switches {
-    /// Those of a sandbox for strangers: documents, queues and agents appear when they are named.
+    /// Documents, queues and agents are created when they are first named.
     #[must_use]
-    pub fn for_strangers() -> Self {
+    pub fn permissive() -> Self {
         Self { documents_appear: true, queues_appear: true, agents_appear: true, ..Self::default() }
     }
 }
@@ -274,7 +265,7 @@ pub struct RateLimit {
     /// The rule's sys_id; `X-RateLimit-Rule`.
     #[serde(default = "a_rule")]
     pub rule: String,
-    /// Whether a refusal says `Retry-After`.
+    /// Whether a refusal carries `Retry-After`.
     #[serde(default = "yes")]
     pub retry_after: bool,
 }

@@ -21,7 +21,7 @@ async fn no_request_names_a_record_of_another_table() {
     bridge.settled("e-2").await;
     bridge.accept(&of_table("sys_user", an_event("bind", "e-3", "c-1"))).await;
     bridge.ends("e-3", "dead").await;
-    assert!(bridge.deeds().is_empty(), "{:?}", bridge.deeds());
+    assert!(bridge.writes().is_empty(), "{:?}", bridge.writes());
 }
 
 #[tokio::test]

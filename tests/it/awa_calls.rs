@@ -214,7 +214,7 @@ async fn a_bind_teaches_document_and_queue_and_calls_nobody() {
     let bridge = Bridge::start().await;
     bridge.accept(&with(an_event("bind", "e-1", "c-1"), json!({ "queue": "support" }))).await;
     bridge.ends("e-1", "delivered").await;
-    assert_eq!(bridge.deeds().len(), 0);
+    assert_eq!(bridge.writes().len(), 0);
     let transfer = json!({
         "id": "e-2", "kind": "transfer", "conversation": "c-1", "occurred_at": now(),
         "transfer": { "type": "blind", "target": { "queue": "sales" } },
@@ -233,5 +233,5 @@ async fn a_withdraw_without_an_action_calls_nobody() {
     bridge.ends("e-1", "delivered").await;
     bridge.accept(&an_event("withdraw", "e-2", "c-1")).await;
     bridge.ends("e-2", "delivered").await;
-    assert_eq!(bridge.deeds().len(), 1, "the offer alone");
+    assert_eq!(bridge.writes().len(), 1, "the offer alone");
 }

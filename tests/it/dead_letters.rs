@@ -128,5 +128,5 @@ async fn a_parked_offer_expires_with_its_ring_time() {
     bridge.accept(&with(an_offer("e-1", "c-1"), offer)).await;
     bridge.reaches("e-1", "parked").await;
     bridge.ends("e-1", "expired").await;
-    assert_eq!(bridge.deeds().len(), 0);
+    assert_eq!(bridge.writes().len(), 0);
 }

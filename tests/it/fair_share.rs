@@ -36,7 +36,7 @@ async fn what_parks_dies_or_is_over_leaves_rate_and_budget_to_what_is_called() {
         bridge.accept(&an_offer(&id, &conversation)).await;
         bridge.ends(&id, "delivered").await;
     }
-    assert_eq!(bridge.deeds().len(), 4);
+    assert_eq!(bridge.writes().len(), 4);
     let event = bridge.settled("good-0").await;
     assert_eq!(event["waited_ms"]["budget"].as_u64().unwrap_or(0), 0, "{event:#}");
 }

@@ -19,7 +19,7 @@ async fn a_hold_keeps_events_expires_them_honestly_and_drains_by_urgency() {
     });
     bridge.accept(&with(an_event("transfer", "live", "c-4"), transfer)).await;
     bridge.ends("short", "expired").await;
-    assert_eq!(bridge.deeds().len(), 0, "nothing is sent during a hold");
+    assert_eq!(bridge.writes().len(), 0, "nothing is sent during a hold");
 
     let (status, ready) = bridge.get("/readyz").await;
     assert_eq!((status, &ready["held"]["by"]), (200, &json!("ada")), "{ready}");
@@ -33,7 +33,7 @@ async fn a_hold_keeps_events_expires_them_honestly_and_drains_by_urgency() {
     for id in ["late", "soon", "live"] {
         bridge.ends(id, "delivered").await;
     }
-    let order: Vec<_> = bridge.deeds().iter().map(|call| document_of(&call.path)).collect();
+    let order: Vec<_> = bridge.writes().iter().map(|call| document_of(&call.path)).collect();
     let expected = ["c-4", "c-3", "c-1"].map(super::support::document);
     assert_eq!(order, expected);
     assert_eq!(bridge.get("/readyz").await.1["held"], Value::Null);

@@ -47,7 +47,7 @@ async fn forty_conversations_of_three_events_stay_in_order_under_forty_faults() 
         }
     }
     let mut done: HashMap<String, Vec<Endpoint>> = HashMap::new();
-    for call in bridge.deeds().into_iter().filter(|call| call.done == Some(200)) {
+    for call in bridge.writes().into_iter().filter(|call| call.performed == Some(200)) {
         let body = call.body.unwrap_or_default();
         let work_item = body["work_item_id"].as_str().map(str::to_owned);
         let of = work_item.unwrap_or_else(|| {
@@ -96,7 +96,7 @@ async fn an_accept_waits_for_its_offer_that_is_tried_again() {
     bridge.accept(&an_offer("e-1", "c-1")).await;
     bridge.accept(&with(an_event("accept", "e-2", "c-1"), json!({ "agent": "ada" }))).await;
     bridge.ends("e-2", "delivered").await;
-    let deeds: Vec<_> = bridge.deeds().into_iter().map(|call| call.endpoint).collect();
+    let deeds: Vec<_> = bridge.writes().into_iter().map(|call| call.endpoint).collect();
     assert_eq!(
         deeds,
         [Endpoint::Offer, Endpoint::Offer, Endpoint::Offer, Endpoint::Offer, Endpoint::Accept]
@@ -129,5 +129,5 @@ async fn an_offer_whose_time_is_over_is_never_sent() {
     let late = json!({ "occurred_at": super::support::from_now(-31_000) });
     bridge.accept(&with(an_offer("e-1", "c-1"), late)).await;
     bridge.ends("e-1", "expired").await;
-    assert_eq!(bridge.deeds().len(), 0);
+    assert_eq!(bridge.writes().len(), 0);
 }

@@ -23,9 +23,9 @@ fn lose(bridge: &Bridge, endpoint: Endpoint) {
 }
 
 /// How often each thing was done that a call of this kind names, told apart by `of`.
-fn deeds(bridge: &Bridge, endpoint: Endpoint, of: impl Fn(&Value, &str) -> String) -> Vec<usize> {
+fn writes(bridge: &Bridge, endpoint: Endpoint, of: impl Fn(&Value, &str) -> String) -> Vec<usize> {
     let mut done: HashMap<String, usize> = HashMap::new();
-    for call in bridge.calls(endpoint).into_iter().filter(|call| call.done == Some(200)) {
+    for call in bridge.calls(endpoint).into_iter().filter(|call| call.performed == Some(200)) {
         *done.entry(of(&call.body.unwrap_or_default(), &call.path)).or_default() += 1;
     }
     done.into_values().collect()
@@ -45,7 +45,7 @@ async fn ninety_lost_answers_make_no_double() {
         assert_eq!(event["reason"], "found_by_look_up", "{event:#}");
         assert!(event["work_item"].is_string());
     }
-    assert_eq!(deeds(&bridge, Endpoint::Offer, |_, path| path.to_owned()), [1; 30]);
+    assert_eq!(writes(&bridge, Endpoint::Offer, |_, path| path.to_owned()), [1; 30]);
 
     lose(&bridge, Endpoint::Accept);
     for number in 0..30 {
@@ -56,7 +56,7 @@ async fn ninety_lost_answers_make_no_double() {
         bridge.ends(&format!("a-{number}"), "delivered").await;
     }
     let work_item = |body: &Value, _: &str| body["work_item_id"].to_string();
-    assert_eq!(deeds(&bridge, Endpoint::Accept, work_item), [1; 30]);
+    assert_eq!(writes(&bridge, Endpoint::Accept, work_item), [1; 30]);
 
     lose(&bridge, Endpoint::Transfer);
     for number in 0..30 {
@@ -70,7 +70,7 @@ async fn ninety_lost_answers_make_no_double() {
     for number in 0..30 {
         bridge.ends(&format!("t-{number}"), "delivered").await;
     }
-    assert_eq!(deeds(&bridge, Endpoint::Transfer, |_, path| path.to_owned()), [1; 30]);
+    assert_eq!(writes(&bridge, Endpoint::Transfer, |_, path| path.to_owned()), [1; 30]);
     for endpoint in [Endpoint::Offer, Endpoint::Accept, Endpoint::Transfer] {
         assert_eq!(bridge.calls(endpoint).len(), 30, "{endpoint:?}: none was even tried twice");
     }
@@ -97,7 +97,7 @@ async fn lost_rejects_assigns_and_consult_ends_are_done_once() {
         .await;
     bridge.ends("e-6", "delivered").await;
     for endpoint in [Endpoint::Reject, Endpoint::Assign, Endpoint::EndConsult] {
-        let done = bridge.calls(endpoint).iter().filter(|call| call.done == Some(200)).count();
+        let done = bridge.calls(endpoint).iter().filter(|call| call.performed == Some(200)).count();
         assert_eq!(done, 1, "{endpoint:?}");
     }
 }

@@ -1,6 +1,5 @@
 //! What came before an operator's replay stays in the event's story, also over a restart.
 
-use awa_bridge::testing::clock;
 use awa_bridge::testing::routing::{DocumentRef, SysId, TableName};
 use awa_bridge::testing::sandbox::Sandbox;
 use serde_json::{Value, json};
@@ -14,7 +13,7 @@ fn set_state(sandbox: &Sandbox, conversation: &str, state: &str) {
     let sys_id = SysId::parse(&document(conversation)).expect("a sys_id");
     let table = TableName::parse("interaction").expect("a table");
     let document = DocumentRef { table, sys_id };
-    sandbox.with_world(|world| world.add_document(&document, state, clock::now()));
+    sandbox.with_world(|world| world.add_document(&document, state));
 }
 
 fn says(home: &Home, arguments: &[&str]) -> String {

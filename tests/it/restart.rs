@@ -33,7 +33,7 @@ async fn what_was_answered_before_a_kill_is_carried_out_after_it() {
         assert_eq!(event["state"], "delivered", "{event:#}");
     }
     let done = sandbox.calls_to(Endpoint::Offer);
-    assert_eq!(done.iter().filter(|call| call.done == Some(200)).count(), 20);
+    assert_eq!(done.iter().filter(|call| call.performed == Some(200)).count(), 20);
     assert_eq!(daemon.post(&an_offer("e-1", "c-1")).await, Some(200), "a duplicate after the kill");
 }
 
@@ -48,7 +48,7 @@ async fn a_kill_between_call_and_answer_is_looked_up_and_not_repeated() {
     assert_eq!(daemon.post(&accept).await, Some(202));
     eventually("the offer to be done", async || {
         let offers = sandbox.calls_to(Endpoint::Offer);
-        offers.iter().any(|call| call.done == Some(200)).then_some(())
+        offers.iter().any(|call| call.performed == Some(200)).then_some(())
     })
     .await;
     daemon.kill();

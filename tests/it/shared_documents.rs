@@ -54,9 +54,9 @@ fn done(sandbox: &Sandbox) -> Vec<Endpoint> {
     let kind = |call: &RecordedCall| {
         let asks = matches!(
             call.endpoint,
-            Endpoint::TableRead | Endpoint::RejectReasons | Endpoint::Agent | Endpoint::Token
+            Endpoint::TableRead | Endpoint::RejectReasons | Endpoint::Token
         );
-        (!asks && call.done == Some(200)).then_some(call.endpoint)
+        (!asks && call.performed == Some(200)).then_some(call.endpoint)
     };
     sandbox.calls().iter().filter_map(kind).collect()
 }

@@ -30,7 +30,7 @@ async fn offered_and_withdrawn(action: &str) -> Bridge {
 #[tokio::test]
 async fn none_leaves_the_card_until_its_time_is_over() {
     let bridge = offered_and_withdrawn("action = \"none\"").await;
-    assert_eq!(bridge.deeds().len(), 1, "the offer alone");
+    assert_eq!(bridge.writes().len(), 1, "the offer alone");
     assert_eq!(items(&bridge)[0].state, WorkItemState::PendingAccept);
     assert_eq!(bridge.settled("e-2").await["reason"], "no_action_configured");
 }
@@ -66,7 +66,7 @@ async fn what_an_agent_has_accepted_is_not_taken_back() {
         bridge.ends("e-2", "delivered").await;
         bridge.accept(&an_event("withdraw", "e-3", "c-1")).await;
         bridge.ends("e-3", "delivered").await;
-        assert_eq!(bridge.deeds().len(), 2, "{action}: offer and accept");
+        assert_eq!(bridge.writes().len(), 2, "{action}: offer and accept");
         assert_eq!(items(&bridge)[0].state, WorkItemState::Accepted);
     }
 }

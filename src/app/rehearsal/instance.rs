@@ -49,9 +49,9 @@ impl Instance {
     }
 
     /// A document that is not known comes into being, open.
-    pub(super) fn add_document(&mut self, document: &DocumentRef, now: UnixMillis) {
+    pub(super) fn add_document(&mut self, document: &DocumentRef) {
         if self.world.document(document.sys_id).is_none() {
-            self.world.add_document(document, "new", now);
+            self.world.add_document(document, "new");
         }
     }
 

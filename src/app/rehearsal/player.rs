@@ -140,7 +140,7 @@ impl Player {
             }
         }
         if let Some(document) = &event.document {
-            self.instance.add_document(document, self.now);
+            self.instance.add_document(document);
         }
         let entry = self.register.add(source, &event);
         let lane = self.lanes.of(&event);

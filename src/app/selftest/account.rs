@@ -118,7 +118,7 @@ fn doubled(places: &[usize]) -> bool {
 /// What AWA did for each document, in order.
 fn carried_out(sandbox: &Sandbox, calls: &[RecordedCall]) -> HashMap<String, Vec<&'static str>> {
     let mut carried_out: HashMap<_, Vec<_>> = HashMap::new();
-    for call in calls.iter().filter(|call| call.done.is_some_and(|status| status < 300)) {
+    for call in calls.iter().filter(|call| call.performed.is_some_and(|status| status < 300)) {
         let kind = match call.endpoint {
             Endpoint::Offer => "offer",
             Endpoint::Accept => "accept",
@@ -126,11 +126,9 @@ fn carried_out(sandbox: &Sandbox, calls: &[RecordedCall]) -> HashMap<String, Vec
             Endpoint::Assign | Endpoint::Reject | Endpoint::EndConsult | Endpoint::TableWrite => {
                 "a call that no event asks for"
             }
-            Endpoint::RejectReasons
-            | Endpoint::Agent
-            | Endpoint::TableRead
-            | Endpoint::Token
-            | Endpoint::Unknown => continue,
+            Endpoint::RejectReasons | Endpoint::TableRead | Endpoint::Token | Endpoint::Unknown => {
+                continue;
+            }
         };
         carried_out.entry(document_of(sandbox, call)).or_default().push(kind);
     }

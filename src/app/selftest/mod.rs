@@ -22,7 +22,7 @@ use super::shipped;
 use super::{Failure, sandbox_world};
 use crate::clock;
 use crate::config::Settings;
-use crate::sandbox::{Fault, Match, Misbehaviour, Sandbox, Switches, World, lasting_port};
+use crate::sandbox::{Fault, Match, Misbehaviour, Sandbox, Switches, World, stable_port};
 pub(crate) use account::Verdict;
 use daemon::Daemon;
 use load::Load;
@@ -74,7 +74,7 @@ pub(crate) async fn kill(
     let files = Files::load(&settings).map_err(Failure::Configuration)?;
     let sandbox = Sandbox::start(sandbox_at, sandbox_world(World::demo(), &files))
         .map_err(|error| broken("the sandbox cannot start", &error))?;
-    sandbox.set_switches(Switches::for_strangers());
+    sandbox.set_switches(Switches::permissive());
     misbehave(&sandbox, seed);
     show(&format!("to choose the same moments and faults again: --seed {seed}"));
 
@@ -148,7 +148,7 @@ fn configuration(home: &Path, instance: &str, intake: &str, admin: &str) -> Stri
 /// A port that stays free while the daemon is down.
 fn free_port() -> Result<TcpListener, Failure> {
     let broken = |error| broken("no free port on 127.0.0.1", &error);
-    let listener = lasting_port().map_err(broken)?;
+    let listener = stable_port().map_err(broken)?;
     listener.set_nonblocking(true).map_err(broken)?;
     TcpListener::from_std(listener).map_err(broken)
 }

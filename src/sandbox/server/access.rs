@@ -16,10 +16,7 @@ pub struct Access {
     /// Takes any credentials, as long as there are some.
     pub(super) anyone: bool,
     passwords: HashMap<String, SecretString>,
-    api_keys: Vec<(SecretString, String)>,
     pub(super) clients: Vec<Client>,
-    /// The RS256 public key of JWT bearers, as PEM; without it signatures are not checked.
-    pub(super) jwt_key: Option<String>,
     /// How long an access token lives; none = ServiceNow's 1799 seconds.
     pub(super) token_seconds: Option<u64>,
     tokens: HashMap<String, Token>,
@@ -61,13 +58,6 @@ impl Access {
         self
     }
 
-    /// Takes that API key as that user.
-    #[must_use]
-    pub fn with_api_key(mut self, key: &str, user_name: &str) -> Self {
-        self.api_keys.push((key.into(), user_name.to_owned()));
-        self
-    }
-
     /// Takes that OAuth client; client_credentials works for one with an application user.
     #[must_use]
     pub fn with_client(mut self, id: &str, secret: &str, application_user: Option<&str>) -> Self {
@@ -76,13 +66,6 @@ impl Access {
             secret: secret.into(),
             application_user: application_user.map(str::to_owned),
         });
-        self
-    }
-
-    /// Checks the signatures of JWT bearers with that RSA public key (PEM).
-    #[must_use]
-    pub fn with_jwt_key(mut self, public_key: &str) -> Self {
-        self.jwt_key = Some(public_key.to_owned());
         self
     }
 
@@ -103,37 +86,25 @@ impl Access {
         self.tokens.clear();
     }
 
-    /// Makes every refresh token worthless.
-    pub fn revoke_refresh_tokens(&mut self) {
-        self.refresh_tokens.clear();
-    }
-
     /// The user whom a request's credentials belong to.
     pub(super) fn caller(
         &self,
         headers: &HeaderMap,
-        query: &[(String, String)],
         world: &World,
         now: UnixMillis,
     ) -> Option<SysId> {
-        let user_name = self.user_name(headers, query, now)?;
+        let user_name = self.user_name(headers, now)?;
         match world.user_named(&user_name) {
-            Some(user) => user.active.then_some(user.sys_id),
+            Some(user) => Some(user.sys_id),
             None if self.anyone => SysId::parse(CALLER).ok(),
             None => None,
         }
     }
 
-    fn user_name(
-        &self,
-        headers: &HeaderMap,
-        query: &[(String, String)],
-        now: UnixMillis,
-    ) -> Option<String> {
+    fn user_name(&self, headers: &HeaderMap, now: UnixMillis) -> Option<String> {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        let in_query = query.iter().find(|(name, _)| name == "x-sn-apikey");
-        if let Some(key) = header("x-sn-apikey").or_else(|| in_query.map(|(_, key)| key.as_str())) {
-            return self.key_owner(key);
+        if header("x-sn-apikey").is_some() {
+            return self.anyone.then(String::new);
         }
         let (scheme, credentials) = header("authorization")?.split_once(' ')?;
         match scheme.to_ascii_lowercase().as_str() {
@@ -151,11 +122,6 @@ impl Access {
     pub(super) fn knows(&self, user_name: &str, password: &str) -> bool {
         let known = self.passwords.get(user_name);
         self.anyone || known.is_some_and(|known| known.expose_secret() == password)
-    }
-
-    fn key_owner(&self, key: &str) -> Option<String> {
-        let found = self.api_keys.iter().find(|(known, _)| known.expose_secret() == key);
-        found.map(|(_, owner)| owner.clone()).or_else(|| self.anyone.then(String::new))
     }
 
     fn token_owner(&self, token: &str, now: UnixMillis) -> Option<String> {

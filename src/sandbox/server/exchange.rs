@@ -86,7 +86,7 @@ fn receive(state: &State, head: Parts, bytes: Bytes) -> Received {
         body: json.clone().filter(|_| endpoint != Endpoint::Token),
         caller: None,
         fault: None,
-        done: None,
+        performed: None,
         status: None,
     });
     let query = form_urlencoded::parse(raw_query.as_bytes()).into_owned().collect();
@@ -111,8 +111,9 @@ async fn apply(
                     Reply::json(status, &body)
                 }
             };
-            let said = |name: &str| headers.iter().any(|(key, _)| key.eq_ignore_ascii_case(name));
-            reply.headers.retain(|(name, _)| !said(name));
+            let overridden =
+                |name: &str| headers.iter().any(|(key, _)| key.eq_ignore_ascii_case(name));
+            reply.headers.retain(|(name, _)| !overridden(name));
             reply.headers.extend(headers);
             Ok(reply)
         }
@@ -163,10 +164,10 @@ impl Inner {
         let now = self.now();
         if received.endpoint == Endpoint::Token {
             let answer = token::grant(&mut self.access, &received.bytes, &self.world, now);
-            self.calls.change(received.number, |call| call.done = Some(answer.status));
+            self.calls.change(received.number, |call| call.performed = Some(answer.status));
             return Reply::json(answer.status, &answer.body);
         }
-        let caller = self.access.caller(&received.head.headers, &received.query, &self.world, now);
+        let caller = self.access.caller(&received.head.headers, &self.world, now);
         let Some(caller) = caller else {
             let reply = Reply::answer(&Answer::not_authenticated());
             return reply.with("x-is-logged-in", false);
@@ -183,7 +184,7 @@ impl Inner {
                     body: received.json.as_ref(),
                 };
                 let answer = self.world.answer(caller, request, now);
-                self.calls.change(received.number, |call| call.done = Some(answer.status));
+                self.calls.change(received.number, |call| call.performed = Some(answer.status));
                 Reply::answer(&answer)
             }
         };
@@ -256,7 +257,6 @@ fn limit_exceeded(limit: u32, endpoint: Endpoint) -> Reply {
         | Endpoint::Reject
         | Endpoint::RejectReasons
         | Endpoint::EndConsult
-        | Endpoint::Agent
         | Endpoint::Token
         | Endpoint::Unknown => "AWA API",
     };

@@ -37,8 +37,8 @@ pub struct RecordedCall {
     pub caller: Option<SysId>,
     /// The name of the fault that was injected.
     pub fault: Option<&'static str>,
-    /// What the world said; none if it was not asked.
-    pub done: Option<u16>,
+    /// The status of the API's answer; none if the call had no effect.
+    pub performed: Option<u16>,
     /// The status that was sent; none if nothing was, or not yet.
     pub status: Option<u16>,
 }

@@ -4,7 +4,6 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
@@ -80,14 +79,10 @@ fn user_of(
 
 /// The user whom a JWT's `sub` names, by user name or sys_id.
 fn bearer(access: &Access, jwt: &str, world: &World, now: UnixMillis) -> Result<String, Answer> {
-    let claims = match &access.jwt_key {
-        Some(key) => verified(jwt, key),
-        None => unverified(jwt),
-    };
-    let claims = claims.ok_or_else(invalid_grant)?;
-    let said = |name: &str| claims[name].as_str().is_some_and(|text| !text.is_empty());
+    let claims = claims_of(jwt).ok_or_else(invalid_grant)?;
+    let has_text = |name: &str| claims[name].as_str().is_some_and(|text| !text.is_empty());
     let in_time = claims["exp"].as_i64().is_some_and(|exp| exp.saturating_mul(1000) > now.0);
-    if !said("iss") || !said("aud") || !said("sub") || !in_time {
+    if !has_text("iss") || !has_text("aud") || !has_text("sub") || !in_time {
         return Err(invalid_grant());
     }
     let sub = claims["sub"].as_str().unwrap_or_default();
@@ -99,16 +94,8 @@ fn bearer(access: &Access, jwt: &str, world: &World, now: UnixMillis) -> Result<
     }
 }
 
-fn verified(jwt: &str, key: &str) -> Option<Value> {
-    let key = DecodingKey::from_rsa_pem(key.as_bytes()).ok()?;
-    let mut validation = Validation::new(Algorithm::RS256);
-    // Times are held against the sandbox's own clock, by the caller.
-    validation.validate_exp = false;
-    validation.validate_aud = false;
-    jsonwebtoken::decode::<Value>(jwt, &key, &validation).ok().map(|token| token.claims)
-}
-
-fn unverified(jwt: &str) -> Option<Value> {
+/// Without a look at the signature.
+fn claims_of(jwt: &str) -> Option<Value> {
     let claims = jwt.split('.').nth(1)?;
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()
 }

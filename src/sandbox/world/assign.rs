@@ -31,7 +31,7 @@ impl World {
         let Some(item) = item else {
             return Err(Refusal::NotAWorkItem(work_item.to_owned()));
         };
-        let (id, queue, state, holder) = (item.sys_id, item.queue, item.state, item.assigned_to);
+        let (id, state, holder) = (item.sys_id, item.state, item.assigned_to);
         if matches!(state, WorkItemState::Accepted | WorkItemState::Canceled) {
             return Err(Refusal::CannotBeAssigned(id));
         }
@@ -40,10 +40,10 @@ impl World {
         if let Some(holder) = holder {
             self.may_offer_again(holder, agent)?;
         }
-        if !self.is_available(agent, queue) {
+        if !self.is_available(agent) {
             return Err(Refusal::NotAvailable);
         }
-        self.present(id, agent, &options, None, now);
+        self.offer_to_agent(id, agent, &options, None, now);
         Ok(())
     }
 }

@@ -38,11 +38,10 @@ impl World {
         if hand_over {
             let agent = consult.assigned_to;
             if let Some(first) = self.current_item(document).map(|item| item.sys_id) {
-                self.leave(first, now);
+                self.end_item(first, now);
             }
             if let Some(document) = self.documents.get_mut(&document) {
                 document.assigned_to = agent;
-                document.updated = now;
             }
         }
         self.change(id, |item| {

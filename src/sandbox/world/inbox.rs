@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use super::super::switches::{RejectedAgain, RejectedConsult, RejectedTransfer};
 use super::options::text;
 use super::{
-    Answer, ConsultState, RejectReasonRecord, Rejection, SysId, UnixMillis, WorkItem,
-    WorkItemState, World,
+    Answer, ConsultState, RejectReasonRecord, SysId, UnixMillis, WorkItem, WorkItemState, World,
 };
 
 /// The documented cancel reason of a transfer that nobody took.
@@ -32,7 +31,7 @@ impl World {
         let item = item.ok_or_else(|| invalid("Wrong work item ID"))?;
         pending_with(item, &agent)?;
         let (id, document) = (item.sys_id, item.document.clone());
-        self.hand_to_agent(id, now);
+        self.accept_item(id, now);
         Ok(Answer::result(
             json!({ "documentSysId": document.sys_id, "documentTable": document.table }),
         ))
@@ -54,28 +53,22 @@ impl World {
         let agent = required(body, "agent_id", "Missing agent ID")?;
         let id = required(body, "work_item_id", "Missing work item ID")?;
         let reason = required(body, "reject_reason_id", "Missing reject reason item ID")?;
-        let user = self.record_of(&agent, "sys_user", |world, id| world.users.contains_key(id))?;
-        let reason_id = self.record_of(&reason, "awa_reject_reason", |world, id| {
+        self.record_of(&agent, "sys_user", |world, id| world.users.contains_key(id))?;
+        self.record_of(&reason, "awa_reject_reason", |world, id| {
             world.reject_reasons.contains_key(id)
         })?;
         let item_id =
             self.record_of(&id, "awa_work_item", |world, id| world.work_items.contains_key(id))?;
         let item = self.work_items.get(&item_id).ok_or_else(Answer::no_record)?;
         pending_with(item, &agent)?;
-        self.give_back(item_id, user, Some(reason_id), now);
+        self.decline(item_id, now);
         Ok(Answer::result(
             json!({ "work_item_id": id, "reject_reason_id": reason, "agent_id": agent }),
         ))
     }
 
     /// The agent declines a pending work item.
-    pub(super) fn give_back(
-        &mut self,
-        id: SysId,
-        agent: SysId,
-        reason: Option<SysId>,
-        now: UnixMillis,
-    ) {
+    pub(super) fn decline(&mut self, id: SysId, now: UnixMillis) {
         let switches = &self.switches;
         let (rejected_consult, rejected_transfer, rejected_again) =
             (switches.rejected_consult, switches.rejected_transfer, switches.rejected_again);
@@ -98,8 +91,6 @@ impl World {
         let closes =
             !consult && item.offer_count > 1 && rejected_again == RejectedAgain::ClosesDocument;
         let document = item.document.sys_id;
-        let rejection = |reason| Rejection { work_item: id, agent, reason, at: now };
-        self.rejections.extend(reason.map(rejection));
         if closes {
             self.abandon(document, now);
         }

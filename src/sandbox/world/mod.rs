@@ -4,10 +4,8 @@
 //! clock and does no IO: the caller says what time it is, and time-outs take effect at the next call or
 //! [`World::tick`].
 
-mod agent;
 mod answer;
 mod assign;
-mod columns;
 mod consult;
 mod inbox;
 mod offer;
@@ -29,9 +27,7 @@ use serde_json::{Value, json};
 
 pub(crate) use answer::{Answer, Refusal};
 pub use records::{ConsultState, Document, WorkItem, WorkItemState};
-pub(crate) use records::{
-    PresenceState, Queue, RejectReasonRecord, Rejection, ServiceChannel, User,
-};
+pub(crate) use records::{Queue, RejectReasonRecord, User};
 pub use route::Endpoint;
 pub use seed::{CALLER, CHAT, VOICE, sys_id_of};
 
@@ -59,19 +55,19 @@ pub struct World {
     pub switches: Switches,
     documents: BTreeMap<SysId, Document>,
     document_tables: BTreeSet<String>,
-    channels: BTreeMap<SysId, ServiceChannel>,
+    /// Service channels, by name.
+    channels: BTreeMap<SysId, String>,
     queues: BTreeMap<SysId, Queue>,
     queues_by_external_id: HashMap<ExternalId, Vec<SysId>>,
     users: BTreeMap<SysId, User>,
     users_by_name: HashMap<String, SysId>,
-    role_names: BTreeMap<SysId, String>,
-    presence_states: BTreeMap<SysId, PresenceState>,
+    /// Whether they mean available.
+    presence_states: BTreeMap<SysId, bool>,
     reject_reasons: BTreeMap<SysId, RejectReasonRecord>,
     work_items: BTreeMap<SysId, WorkItem>,
     /// In order of creation.
     items_by_document: HashMap<SysId, Vec<SysId>>,
     time_outs: BTreeSet<(UnixMillis, SysId)>,
-    rejections: Vec<Rejection>,
     created: u64,
 }
 
@@ -100,12 +96,6 @@ impl World {
             Route::Reject => self.reject(caller, body, now),
             Route::RejectReasons { channel } => self.list_reject_reasons(caller, channel),
             Route::EndConsult => self.end_consult(caller, body, now),
-            Route::Agent { user } if request.method == "PUT" => self.put_agent(caller, user, body),
-            Route::Agent { user } => self.show_agent(caller, user),
-            Route::PresenceStates { user } => self.list_presence_states(caller, user),
-            Route::Table { table } if request.method == "POST" => {
-                self.create_record(table, body, now)
-            }
             Route::Table { table } => self.read_table(table, request.query),
             Route::Record { table, sys_id } if request.method == "GET" => {
                 self.read_record(table, sys_id, request.query)
@@ -188,12 +178,6 @@ impl World {
     pub fn work_items_of(&self, document: SysId) -> impl Iterator<Item = &WorkItem> {
         let ids = self.items_by_document.get(&document).map_or(&[][..], Vec::as_slice);
         ids.iter().filter_map(|id| self.work_items.get(id))
-    }
-
-    /// Every reject so far, oldest first.
-    #[must_use]
-    pub fn rejections(&self) -> &[Rejection] {
-        &self.rejections
     }
 
     fn refuse(&self, refusal: &Refusal) -> Answer {

@@ -24,7 +24,7 @@ impl World {
         let given_queue =
             if transfer { &body["transfer"]["source_queue_id"] } else { &body["queue_id"] };
         let item = self.may_assign(caller).and_then(|()| {
-            let document = self.open_document(table, sys_id, now)?;
+            let document = self.open_document(table, sys_id)?;
             if transfer {
                 self.transfer(&document, body, now)
             } else {
@@ -51,7 +51,7 @@ impl World {
         let queue = self.queue_given(&body["queue_id"], "queue_id")?;
         let agent = self.external_agent(&assignment["agent_sys_id"])?;
         let pending = self.pending_for(document, agent)?;
-        if !self.is_available(agent, queue) {
+        if !self.is_available(agent) {
             return Err(Refusal::NotAvailable);
         }
         let item = match pending {
@@ -59,7 +59,7 @@ impl World {
             None => self.add_work_item(document.clone(), queue, now),
         };
         self.change(item, |item| item.queue = queue);
-        self.present(item, agent, &options, segment(body), now);
+        self.offer_to_agent(item, agent, &options, segment(body), now);
         Ok(item)
     }
 
@@ -94,8 +94,8 @@ impl World {
         if may { Ok(()) } else { Err(Refusal::AlreadyAssigned(holder)) }
     }
 
-    /// Puts a work item in front of an agent, or into the agent's hands with `enable_auto_assign`.
-    pub(super) fn present(
+    /// Offers a work item to an agent, who has accepted it at once with `enable_auto_assign`.
+    pub(super) fn offer_to_agent(
         &mut self,
         item: SysId,
         agent: SysId,
@@ -120,14 +120,14 @@ impl World {
             }
         });
         if options.auto_assign {
-            self.hand_to_agent(item, now);
+            self.accept_item(item, now);
         }
         let time_out = self.work_items.get(&item).and_then(super::WorkItem::times_out_at);
         self.time_outs.extend(time_out.map(|at| (at, item)));
     }
 
-    /// Turns a pending work item into an accepted one and puts its document into work.
-    pub(super) fn hand_to_agent(&mut self, id: SysId, now: UnixMillis) {
+    /// Turns a pending work item into an accepted one and puts its document in progress.
+    pub(super) fn accept_item(&mut self, id: SysId, now: UnixMillis) {
         let Some(item) = self.work_items.get_mut(&id) else {
             return;
         };
@@ -140,7 +140,6 @@ impl World {
         if let Some(document) = self.documents.get_mut(&document) {
             "work_in_progress".clone_into(&mut document.state);
             document.assigned_to = agent;
-            document.updated = now;
         }
     }
 
@@ -149,14 +148,13 @@ impl World {
         &mut self,
         table: &str,
         sys_id: &str,
-        now: UnixMillis,
     ) -> Result<DocumentRef, Refusal> {
         let (Ok(table), Ok(sys_id)) = (TableName::parse(table), SysId::parse(sys_id)) else {
             return Err(Refusal::NoRecord);
         };
         let appears = self.switches.documents_appear && table.as_str() == "interaction";
         if appears && !self.documents.contains_key(&sys_id) {
-            self.add_interaction(sys_id, now);
+            self.add_interaction(sys_id);
         }
         let document = self.documents.get(&sys_id).filter(|document| document.table == table);
         match document {
@@ -188,17 +186,12 @@ impl World {
     }
 
     fn find_queue(&self, given: &str) -> Option<SysId> {
-        let counts = |id: &SysId| {
-            self.queues
-                .get(id)
-                .is_some_and(|queue| queue.active || self.switches.inactive_queues_count)
-        };
         if let Some(id) = SysId::parse(given).ok().filter(|id| self.queues.contains_key(id)) {
-            return Some(id).filter(counts);
+            return Some(id);
         }
         let external_id = ExternalId::parse(given).ok()?;
         let ids = self.queues_by_external_id.get(&external_id)?;
-        let mut ids = ids.iter().copied().filter(counts);
+        let mut ids = ids.iter().copied();
         match self.switches.shared_external_id {
             SharedExternalId::First => ids.next(),
             SharedExternalId::Last => ids.next_back(),

@@ -72,9 +72,7 @@ impl World {
         if self.switches.agents_appear && !self.users.contains_key(&agent) {
             self.add_agent(agent, &format!("agent.{agent}"));
         }
-        let valid = self.users.get(&agent).is_some_and(|user| user.active)
-            && self.has_role(agent, "awa_agent");
-        if valid { Ok(agent) } else { Err(Refusal::NotAnAgent(given)) }
+        if self.has_role(agent, "awa_agent") { Ok(agent) } else { Err(Refusal::NotAnAgent(given)) }
     }
 
     /// An [`World::agent`] who may be offered work from outside.
@@ -87,15 +85,10 @@ impl World {
         }
     }
 
-    /// Whether an agent's presence allows work from that queue now.
-    pub(super) fn is_available(&self, agent: SysId, queue: SysId) -> bool {
-        let Some(user) = self.users.get(&agent) else {
-            return false;
-        };
-        let present = self.presence_states.get(&user.presence).is_some_and(|state| state.available);
-        let channel = self.queues.get(&queue).map(|queue| queue.service_channel);
-        let on_channel = channel.and_then(|channel| user.channels.get(&channel)).unwrap_or(&true);
-        present && (*on_channel || !self.switches.channel_availability_counts)
+    /// Whether an agent's presence allows work now.
+    pub(super) fn is_available(&self, agent: SysId) -> bool {
+        let presence = self.users.get(&agent).map(|user| user.presence);
+        presence.is_some_and(|state| self.presence_states.get(&state) == Some(&true))
     }
 }
 
@@ -135,7 +128,7 @@ fn timeout(given: &Value) -> Result<Option<u64>, Refusal> {
 
 /// A time of offer: in the documented format, before now, and with time left.
 fn offer_time(given: &str, seconds: u64, now: UnixMillis) -> Result<UnixMillis, Refusal> {
-    let Some(offered_on) = moment(given) else {
+    let Some(offered_on) = parse_offered_on(given) else {
         return Err(Refusal::OfferedOnFormat(given.to_owned()));
     };
     if offered_on >= now {
@@ -148,7 +141,7 @@ fn offer_time(given: &str, seconds: u64, now: UnixMillis) -> Result<UnixMillis, 
 }
 
 /// Reads exactly `yyyy-MM-dd'T'HH:mm:ss.SSS`, UTC.
-fn moment(text: &str) -> Option<UnixMillis> {
+fn parse_offered_on(text: &str) -> Option<UnixMillis> {
     let pattern = b"0000-00-00T00:00:00.000";
     let fits = |(byte, wanted): (u8, &u8)| match wanted {
         b'0' => byte.is_ascii_digit(),

@@ -1,6 +1,6 @@
 //! The records of an instance that AWA works on, as far as the documented calls read or change them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::routing::{DisplayOption, DocumentRef, ExternalId, SysId, TableName, UnixMillis};
 
@@ -19,12 +19,6 @@ pub struct Document {
     pub active: bool,
     /// The agent who has it.
     pub assigned_to: Option<SysId>,
-    /// Its other columns.
-    pub fields: BTreeMap<String, String>,
-    /// When it was made.
-    pub created: UnixMillis,
-    /// When it was last changed.
-    pub updated: UnixMillis,
 }
 
 impl Document {
@@ -56,16 +50,6 @@ pub(super) fn is_closed(state: &str) -> bool {
     state.starts_with("closed")
 }
 
-/// A service channel (`awa_service_channel`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ServiceChannel {
-    pub sys_id: SysId,
-    pub name: String,
-    /// `phone`, `chat`, …
-    pub kind: String,
-    pub active: bool,
-}
-
 /// A queue (`awa_queue`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Queue {
@@ -74,8 +58,6 @@ pub struct Queue {
     /// Provider queue ID; several queues may have the same.
     pub external_id: Option<ExternalId>,
     pub service_channel: SysId,
-    pub active: bool,
-    pub external: bool,
 }
 
 /// A user (`sys_user`), agent or caller.
@@ -83,22 +65,9 @@ pub struct Queue {
 pub struct User {
     pub sys_id: SysId,
     pub user_name: String,
-    pub name: String,
-    pub active: bool,
     pub roles: BTreeSet<String>,
     /// An `awa_presence_state`.
     pub presence: SysId,
-    /// Availability by channel; a channel that is not named is available.
-    pub channels: BTreeMap<SysId, bool>,
-}
-
-/// A presence state (`awa_presence_state`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PresenceState {
-    pub sys_id: SysId,
-    pub name: String,
-    pub available: bool,
-    pub order: u32,
 }
 
 /// A reject reason (`awa_reject_reason`) of a service channel.
@@ -109,15 +78,6 @@ pub(crate) struct RejectReasonRecord {
     pub display_value: String,
     pub value: String,
     pub order: u32,
-}
-
-/// A reject (`awa_work_item_rejection`).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejection {
-    pub work_item: SysId,
-    pub agent: SysId,
-    pub reason: SysId,
-    pub at: UnixMillis,
 }
 
 /// Where a work item stands.

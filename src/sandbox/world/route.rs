@@ -21,8 +21,6 @@ pub enum Endpoint {
     RejectReasons,
     /// Agent Consult: end.
     EndConsult,
-    /// Agent API.
-    Agent,
     /// Table API: read.
     TableRead,
     /// Table API: write.
@@ -45,7 +43,6 @@ impl Endpoint {
             Self::Reject => "reject",
             Self::RejectReasons => "reject_reasons",
             Self::EndConsult => "end_consult",
-            Self::Agent => "agent",
             Self::TableRead => "table_read",
             Self::TableWrite => "table_write",
             Self::Token => "token",
@@ -69,7 +66,6 @@ impl Endpoint {
             Some(Route::Reject) => Self::Reject,
             Some(Route::RejectReasons { .. }) => Self::RejectReasons,
             Some(Route::EndConsult) => Self::EndConsult,
-            Some(Route::Agent { .. } | Route::PresenceStates { .. }) => Self::Agent,
             Some(Route::Table { .. } | Route::Record { .. }) if method == "GET" => Self::TableRead,
             Some(Route::Table { .. } | Route::Record { .. }) => Self::TableWrite,
             None => Self::Unknown,
@@ -99,8 +95,6 @@ pub(super) enum Route<'a> {
     Reject,
     RejectReasons { channel: &'a str },
     EndConsult,
-    Agent { user: &'a str },
-    PresenceStates { user: &'a str },
     Table { table: &'a str },
     Record { table: &'a str, sys_id: &'a str },
 }
@@ -125,8 +119,6 @@ impl<'a> Route<'a> {
                 Some(Self::RejectReasons { channel })
             }
             ["awa", "consult", "end"] => Some(Self::EndConsult),
-            ["awa", "agents", user] => Some(Self::Agent { user }),
-            ["awa", "agents", user, "presence_states"] => Some(Self::PresenceStates { user }),
             ["table", table] => Some(Self::Table { table }),
             ["table", table, sys_id] => Some(Self::Record { table, sys_id }),
             _ => None,
@@ -145,10 +137,8 @@ impl<'a> Route<'a> {
                 method == "POST"
             }
             Self::EndConsult => method == "PUT",
-            Self::RejectReasons { .. } | Self::PresenceStates { .. } => method == "GET",
-            Self::Agent { .. } => matches!(method, "GET" | "PUT"),
-            Self::Table { .. } => matches!(method, "GET" | "POST"),
-            Self::Record { .. } => matches!(method, "GET" | "PUT" | "PATCH"),
+            Self::RejectReasons { .. } | Self::Table { .. } => method == "GET",
+            Self::Record { .. } => matches!(method, "GET" | "PATCH"),
         }
     }
 }

@@ -1,14 +1,11 @@
 //! How records come into a world: out-of-box ones, builders for tests, and whole mapping tables.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
-use super::{
-    Document, PresenceState, Queue, RejectReasonRecord, ServiceChannel, User, World,
-    records::is_closed,
-};
-use crate::routing::{Channel, DocumentRef, ExternalId, SysId, TableName, UnixMillis};
+use super::{Document, Queue, RejectReasonRecord, User, World, records::is_closed};
+use crate::routing::{Channel, DocumentRef, ExternalId, SysId, TableName};
 
 /// The out-of-box presence state Available.
 pub(crate) const AVAILABLE: &str = "0b10223c57a313005baaaa65ef94f970";
@@ -41,17 +38,12 @@ impl World {
     #[must_use]
     pub fn empty() -> Self {
         let mut world = Self::default();
-        for (order, (sys_id, name, available)) in
-            [(AVAILABLE, "Available", true), (AWAY, "Away", false), (OFFLINE, "Offline", false)]
-                .into_iter()
-                .enumerate()
-        {
-            let order = u32::try_from(order).unwrap_or(u32::MAX) + 1;
-            world.add_presence_state(known(sys_id), name, available, order);
+        for (sys_id, available) in [(AVAILABLE, true), (AWAY, false), (OFFLINE, false)] {
+            world.presence_states.insert(known(sys_id), available);
         }
-        world.add_channel(known(VOICE), "voice", "phone");
-        world.add_channel(known(CHAT), "chat", "chat");
-        world.add_user(known(CALLER), "bridge", "Awa Bridge", &["awa_integration_user"]);
+        world.channels.insert(known(VOICE), "voice".to_owned());
+        world.channels.insert(known(CHAT), "chat".to_owned());
+        world.add_user(known(CALLER), "bridge", &["awa_integration_user"]);
         world
     }
 
@@ -122,19 +114,6 @@ impl World {
         }
     }
 
-    /// Adds or replaces a presence state.
-    pub fn add_presence_state(&mut self, sys_id: SysId, name: &str, available: bool, order: u32) {
-        let state = PresenceState { sys_id, name: name.to_owned(), available, order };
-        self.presence_states.insert(sys_id, state);
-    }
-
-    /// Adds or replaces a service channel.
-    pub fn add_channel(&mut self, sys_id: SysId, name: &str, kind: &str) {
-        let channel =
-            ServiceChannel { sys_id, name: name.to_owned(), kind: kind.to_owned(), active: true };
-        self.channels.insert(sys_id, channel);
-    }
-
     /// Adds or replaces an external queue; `channel` is a service channel's sys_id or name.
     ///
     /// # Panics
@@ -152,18 +131,10 @@ impl World {
             .ok()
             .filter(|id| self.channels.contains_key(id))
             .unwrap_or_else(|| self.channel_named(channel));
-        self.insert_queue(Queue {
-            sys_id,
-            name: name.to_owned(),
-            external_id,
-            service_channel,
-            active: true,
-            external: true,
-        });
+        self.insert_queue(Queue { sys_id, name: name.to_owned(), external_id, service_channel });
     }
 
-    /// Adds or replaces a queue.
-    pub fn insert_queue(&mut self, queue: Queue) {
+    fn insert_queue(&mut self, queue: Queue) {
         if let Some(old) = self.queues.get(&queue.sys_id).and_then(|old| old.external_id.clone())
             && let Some(ids) = self.queues_by_external_id.get_mut(&old)
         {
@@ -177,19 +148,16 @@ impl World {
 
     /// Adds or replaces an agent with the roles awa_agent and awa_external_user, available.
     pub fn add_agent(&mut self, sys_id: SysId, user_name: &str) {
-        self.add_user(sys_id, user_name, user_name, &AGENT_ROLES);
+        self.add_user(sys_id, user_name, &AGENT_ROLES);
     }
 
     /// Adds or replaces a user, available.
-    pub fn add_user(&mut self, sys_id: SysId, user_name: &str, name: &str, roles: &[&str]) {
+    fn add_user(&mut self, sys_id: SysId, user_name: &str, roles: &[&str]) {
         let user = User {
             sys_id,
             user_name: user_name.to_owned(),
-            name: name.to_owned(),
-            active: true,
             roles: BTreeSet::new(),
             presence: known(AVAILABLE),
-            channels: BTreeMap::new(),
         };
         if let Some(old) = self.users.insert(sys_id, user) {
             self.users_by_name.remove(&old.user_name);
@@ -202,7 +170,6 @@ impl World {
 
     /// Gives a user a role.
     pub fn grant(&mut self, user: SysId, role: &str) {
-        self.role_names.insert(sys_id_of(&format!("role {role}")), role.to_owned());
         if let Some(user) = self.users.get_mut(&user) {
             user.roles.insert(role.to_owned());
         }
@@ -227,13 +194,6 @@ impl World {
         self.set_presence(user, known(if available { AVAILABLE } else { AWAY }));
     }
 
-    /// Says whether a user is available on a service channel.
-    pub fn set_channel_available(&mut self, user: SysId, channel: SysId, available: bool) {
-        if let Some(user) = self.users.get_mut(&user) {
-            user.channels.insert(channel, available);
-        }
-    }
-
     /// Adds or replaces a reject reason; `channel` is a service channel's sys_id or name.
     pub fn add_reason(&mut self, sys_id: SysId, channel: &str, reason: &str, order: u32) {
         let service_channel = SysId::parse(channel).unwrap_or_else(|_| self.channel_named(channel));
@@ -243,13 +203,13 @@ impl World {
     }
 
     /// Adds an open interaction.
-    pub fn add_interaction(&mut self, sys_id: SysId, now: UnixMillis) {
+    pub fn add_interaction(&mut self, sys_id: SysId) {
         let table = TableName::parse("interaction").expect("a table's name");
-        self.add_document(&DocumentRef { table, sys_id }, "new", now);
+        self.add_document(&DocumentRef { table, sys_id }, "new");
     }
 
     /// Adds or replaces a document; it is active unless the state is a closed one.
-    pub fn add_document(&mut self, document: &DocumentRef, state: &str, now: UnixMillis) {
+    pub fn add_document(&mut self, document: &DocumentRef, state: &str) {
         let prefix = match document.table.as_str() {
             "interaction" => "IMS".to_owned(),
             other => other.chars().take(3).collect::<String>().to_ascii_uppercase(),
@@ -261,9 +221,6 @@ impl World {
             state: state.to_owned(),
             active: !is_closed(state),
             assigned_to: None,
-            fields: BTreeMap::new(),
-            created: now,
-            updated: now,
         };
         self.document_tables.insert(document.table.to_string());
         self.documents.insert(document.sys_id, record);
@@ -271,12 +228,11 @@ impl World {
 
     /// The service channel of that name, added if it is not there.
     pub fn channel_named(&mut self, name: &str) -> SysId {
-        let found = self.channels.values().find(|channel| channel.name == name);
-        if let Some(channel) = found {
-            return channel.sys_id;
+        if let Some((sys_id, _)) = self.channels.iter().find(|(_, known)| *known == name) {
+            return *sys_id;
         }
         let sys_id = sys_id_of(&format!("channel {name}"));
-        self.add_channel(sys_id, name, name);
+        self.channels.insert(sys_id, name.to_owned());
         sys_id
     }
 }

@@ -29,19 +29,19 @@ impl World {
         let consult = match text(&transfer["transfer_type"]).as_str() {
             "blind" => false,
             "consult" => true,
-            other => return Err(bad("transfer_type", other)),
+            other => return Err(bad_parameter("transfer_type", other)),
         };
         let source = self.queue_given(&transfer["source_queue_id"], "source_queue_id")?;
         let target = match text(&transfer["target_type"]).as_str() {
             "agent" => Target::Agent(self.external_agent(&transfer["target_id"])?),
             "queue" => Target::Queue(self.queue_given(&transfer["target_id"], "target_id")?),
-            other => return Err(bad("target_type", other)),
+            other => return Err(bad_parameter("target_type", other)),
         };
-        if let Some(item) = self.in_place(document, target, consult)? {
+        if let Some(item) = self.existing_transfer(document, target, consult)? {
             return Ok(item);
         }
         if let Target::Agent(agent) = target
-            && !self.is_available(agent, source)
+            && !self.is_available(agent)
         {
             let refusal =
                 if consult { Refusal::NotAvailable } else { Refusal::BlindTransferFailed };
@@ -58,7 +58,7 @@ impl World {
         let current = current.map(|item| item.sys_id);
         let previous = current.unwrap_or_else(|| self.add_work_item(document.clone(), source, now));
         if !consult {
-            self.leave(previous, now);
+            self.end_item(previous, now);
         }
         let queue = match target {
             Target::Agent(_) => source,
@@ -71,13 +71,13 @@ impl World {
             item.consult = consult.then_some(ConsultState::Requested);
         });
         if let Target::Agent(agent) = target {
-            self.present(item, agent, &without_limit(now), None, now);
+            self.offer_to_agent(item, agent, &without_limit(now), None, now);
         }
         Ok(item)
     }
 
     /// The work item of a transfer that has been carried out already; refused if the target agent has accepted.
-    fn in_place(
+    fn existing_transfer(
         &self,
         document: &DocumentRef,
         target: Target,
@@ -111,8 +111,8 @@ impl World {
         }
     }
 
-    /// Ends a work item that is handed on: an accepted one stays accepted, any other is canceled.
-    pub(super) fn leave(&mut self, item: SysId, now: UnixMillis) {
+    /// Ends a work item that is transferred: an accepted one stays accepted, any other is canceled.
+    pub(super) fn end_item(&mut self, item: SysId, now: UnixMillis) {
         self.change(item, |item| {
             if item.state == WorkItemState::Accepted {
                 item.active = false;
@@ -136,7 +136,7 @@ const fn without_limit(now: UnixMillis) -> Options {
     }
 }
 
-fn bad(parameter: &str, given: &str) -> Refusal {
+fn bad_parameter(parameter: &str, given: &str) -> Refusal {
     Refusal::BadParameter(match given {
         "" => format!("Missing {parameter}"),
         other => format!("{parameter}: {other} is not valid"),

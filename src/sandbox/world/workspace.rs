@@ -10,11 +10,11 @@ impl World {
     pub fn agent_accepts(&mut self, agent: SysId, now: UnixMillis) -> Result<(), String> {
         self.tick(now);
         let item = self.pending_card(agent)?.sys_id;
-        self.hand_to_agent(item, now);
+        self.accept_item(item, now);
         Ok(())
     }
 
-    /// The agent declines the newest card that is pending, for the channel's first reason.
+    /// The agent declines the newest card that is pending.
     ///
     /// # Errors
     /// Says that there is none, or that it has no button for that.
@@ -25,14 +25,8 @@ impl World {
             return Err("may not decline the card: it was offered with allowed_to_decline = false"
                 .to_owned());
         }
-        let (item, channel) =
-            (card.sys_id, self.queues.get(&card.queue).map(|queue| queue.service_channel));
-        let reasons = self.reject_reasons.values();
-        let reason = reasons
-            .filter(|reason| Some(reason.service_channel) == channel)
-            .min_by_key(|reason| reason.order)
-            .map(|reason| reason.sys_id);
-        self.give_back(item, agent, reason, now);
+        let item = card.sys_id;
+        self.decline(item, now);
         Ok(())
     }
 

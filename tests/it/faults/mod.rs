@@ -55,7 +55,7 @@ async fn all_delivered_once(daemon: &Daemon, sandbox: &Sandbox, ids: &[String]) 
         assert_eq!(event["state"], "delivered", "{event:#}");
     }
     let done: Vec<_> = sandbox.calls_to(Endpoint::Offer);
-    let done: Vec<_> = done.iter().filter(|call| call.done == Some(200)).collect();
+    let done: Vec<_> = done.iter().filter(|call| call.performed == Some(200)).collect();
     assert_eq!(done.len(), ids.len(), "as many offers as events");
 }
 

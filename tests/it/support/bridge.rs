@@ -195,11 +195,11 @@ impl Bridge {
     }
 
     /// All calls that change something, in order.
-    pub(crate) fn deeds(&self) -> Vec<RecordedCall> {
+    pub(crate) fn writes(&self) -> Vec<RecordedCall> {
         let kind = |call: &RecordedCall| {
             !matches!(
                 call.endpoint,
-                Endpoint::TableRead | Endpoint::RejectReasons | Endpoint::Agent | Endpoint::Token
+                Endpoint::TableRead | Endpoint::RejectReasons | Endpoint::Token
             )
         };
         self.sandbox.calls().into_iter().filter(kind).collect()

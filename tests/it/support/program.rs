@@ -318,7 +318,7 @@ pub(crate) fn root() -> &'static Path {
 }
 
 fn free_port() -> u16 {
-    let listener = awa_bridge::testing::sandbox::lasting_port().expect("a free port");
+    let listener = awa_bridge::testing::sandbox::stable_port().expect("a free port");
     listener.local_addr().expect("its address").port()
 }
 

@@ -25,7 +25,7 @@ pub(super) struct Instance {
 }
 
 impl Instance {
-    pub(super) fn new(now: UnixMillis) -> Self {
+    pub(super) fn new() -> Self {
         let mut world = World::empty();
         let queues = ["sales", "care"].map(|name| (external_id(name), None));
         world.seed(queues, [], []);
@@ -33,7 +33,7 @@ impl Instance {
         for name in AGENTS {
             world.add_agent(user(name), name);
         }
-        world.add_document(&document(), "new", now);
+        world.add_document(&document(), "new");
         Self { world, client: Offline::new(HashMap::new(), ApiVersion::default()) }
     }
 

@@ -54,7 +54,7 @@ impl<B: Bridge> Stage<B> {
     pub(super) fn new(bridge: B, start: UnixMillis, telling: bool) -> Self {
         Self {
             bridge,
-            instance: Instance::new(start),
+            instance: Instance::new(),
             now: start,
             start,
             posts: Vec::new(),

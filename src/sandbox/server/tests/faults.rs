@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 
-impl Bench {
+impl Fixture {
     async fn faulty_offer(&self, what: Misbehaviour) -> reqwest::Result<Response> {
         let patience = match what {
             Misbehaviour::Hang
@@ -19,121 +19,121 @@ impl Bench {
 
 #[tokio::test]
 async fn a_status_comes_with_its_body_and_headers_and_without_effect() {
-    let bench = bench().await;
+    let fixture = fixture().await;
     let what = Misbehaviour::Status {
         status: 503,
         body: json!("upgrading"),
         headers: vec![("content-type".into(), "text/html".into()), ("x-why".into(), "test".into())],
     };
-    let response = bench.faulty_offer(what).await.unwrap();
+    let response = fixture.faulty_offer(what).await.unwrap();
     assert_eq!(response.status(), 503);
     assert_eq!(response.headers()["x-why"], "test");
     assert_eq!(response.headers()["content-type"], "text/html");
     assert_eq!(response.text().await.unwrap(), "upgrading");
-    assert_eq!(bench.work_items(), 0);
-    let call = bench.last_call();
-    assert_eq!((call.fault, call.done, call.status), (Some("status"), None, Some(503)));
-    assert_eq!(bench.offer().send().await.unwrap().status(), 200, "used up");
+    assert_eq!(fixture.work_items(), 0);
+    let call = fixture.last_call();
+    assert_eq!((call.fault, call.performed, call.status), (Some("status"), None, Some(503)));
+    assert_eq!(fixture.offer().send().await.unwrap().status(), 200, "used up");
 }
 
 #[tokio::test]
 async fn a_delay_only_delays() {
-    let bench = bench().await;
-    assert_eq!(bench.faulty_offer(Misbehaviour::Delay { ms: 20 }).await.unwrap().status(), 200);
+    let fixture = fixture().await;
+    assert_eq!(fixture.faulty_offer(Misbehaviour::Delay { ms: 20 }).await.unwrap().status(), 200);
     let late = Misbehaviour::DelayAfterEffect { ms: 60_000 };
-    assert!(bench.faulty_offer(late).await.unwrap_err().is_timeout());
-    assert_eq!(bench.last_call().done, Some(200));
+    assert!(fixture.faulty_offer(late).await.unwrap_err().is_timeout());
+    assert_eq!(fixture.last_call().performed, Some(200));
 }
 
 #[tokio::test]
 async fn hanging_times_the_client_out_with_or_without_effect() {
-    let bench = bench().await;
-    assert!(bench.faulty_offer(Misbehaviour::Hang).await.unwrap_err().is_timeout());
-    assert_eq!(bench.work_items(), 0);
-    assert!(bench.faulty_offer(Misbehaviour::HangAfterEffect).await.unwrap_err().is_timeout());
-    assert_eq!(bench.work_items(), 1);
-    let call = bench.last_call();
-    assert_eq!((call.done, call.status), (Some(200), None));
+    let fixture = fixture().await;
+    assert!(fixture.faulty_offer(Misbehaviour::Hang).await.unwrap_err().is_timeout());
+    assert_eq!(fixture.work_items(), 0);
+    assert!(fixture.faulty_offer(Misbehaviour::HangAfterEffect).await.unwrap_err().is_timeout());
+    assert_eq!(fixture.work_items(), 1);
+    let call = fixture.last_call();
+    assert_eq!((call.performed, call.status), (Some(200), None));
 }
 
 #[tokio::test]
 async fn a_connection_can_be_closed_before_and_after_the_effect() {
-    let bench = bench().await;
-    let error = bench.faulty_offer(Misbehaviour::CloseBeforeAnswer).await.unwrap_err();
+    let fixture = fixture().await;
+    let error = fixture.faulty_offer(Misbehaviour::CloseBeforeAnswer).await.unwrap_err();
     assert!(error.is_request() && !error.is_timeout(), "{error:?}");
-    assert_eq!(bench.work_items(), 0);
-    let error = bench.faulty_offer(Misbehaviour::DropResponseAfterEffect).await.unwrap_err();
+    assert_eq!(fixture.work_items(), 0);
+    let error = fixture.faulty_offer(Misbehaviour::DropResponseAfterEffect).await.unwrap_err();
     assert!(error.is_request() && !error.is_timeout(), "{error:?}");
-    assert_eq!(bench.work_items(), 1);
+    assert_eq!(fixture.work_items(), 1);
 }
 
 #[tokio::test]
 async fn a_reset_is_a_reset() {
-    let bench = bench().await;
-    let error = bench.faulty_offer(Misbehaviour::Reset).await.unwrap_err();
+    let fixture = fixture().await;
+    let error = fixture.faulty_offer(Misbehaviour::Reset).await.unwrap_err();
     assert!(format!("{error:?}").contains("ConnectionReset"), "{error:?}");
-    assert_eq!(bench.work_items(), 0);
+    assert_eq!(fixture.work_items(), 0);
 }
 
 #[tokio::test]
 async fn pages_and_redirects_come_instead_of_json() {
-    let bench = bench().await;
-    let page = bench.faulty_offer(Misbehaviour::Html { status: 200 }).await.unwrap();
+    let fixture = fixture().await;
+    let page = fixture.faulty_offer(Misbehaviour::Html { status: 200 }).await.unwrap();
     assert_eq!(page.headers()["content-type"], "text/html;charset=UTF-8");
     assert!(page.text().await.unwrap().contains("Sign In"));
     let to = "https://developer.servicenow.com/dev.do#!/home?wu=true".to_owned();
-    let moved = bench.faulty_offer(Misbehaviour::Redirect { to: to.clone() }).await.unwrap();
+    let moved = fixture.faulty_offer(Misbehaviour::Redirect { to: to.clone() }).await.unwrap();
     assert_eq!(
         (moved.status().as_u16(), &moved.headers()["location"]),
         (302, &to.parse().unwrap())
     );
-    assert_eq!(bench.work_items(), 0);
+    assert_eq!(fixture.work_items(), 0);
 }
 
 #[tokio::test]
 async fn a_body_can_be_missing_or_cut_after_the_effect() {
-    let bench = bench().await;
-    let empty = bench.faulty_offer(Misbehaviour::EmptyBody).await.unwrap();
+    let fixture = fixture().await;
+    let empty = fixture.faulty_offer(Misbehaviour::EmptyBody).await.unwrap();
     assert_eq!((empty.status().as_u16(), empty.bytes().await.unwrap().len()), (200, 0));
-    let cut = bench.faulty_offer(Misbehaviour::CutBody).await.unwrap();
+    let cut = fixture.faulty_offer(Misbehaviour::CutBody).await.unwrap();
     assert_eq!(cut.status(), 200);
     assert!(cut.content_length().unwrap() > 100);
     assert!(cut.bytes().await.unwrap_err().is_decode());
-    assert_eq!(bench.work_items(), 1);
+    assert_eq!(fixture.work_items(), 1);
 }
 
 #[tokio::test]
 async fn too_many_requests_come_with_and_without_a_time() {
-    let bench = bench().await;
+    let fixture = fixture().await;
     let timed = Misbehaviour::TooManyRequests { retry_after: Some(7) };
-    let timed = bench.faulty_offer(timed).await.unwrap();
+    let timed = fixture.faulty_offer(timed).await.unwrap();
     assert_eq!(
         (timed.status().as_u16(), &timed.headers()["retry-after"]),
         (429, &"7".parse().unwrap())
     );
     let untimed = Misbehaviour::TooManyRequests { retry_after: None };
-    let untimed = bench.faulty_offer(untimed).await.unwrap();
+    let untimed = fixture.faulty_offer(untimed).await.unwrap();
     assert_eq!(untimed.status(), 429);
     assert!(!untimed.headers().contains_key("retry-after"));
 }
 
 #[tokio::test]
 async fn success_false_comes_as_200() {
-    let bench = bench().await;
+    let fixture = fixture().await;
     let what = Misbehaviour::SuccessFalse { message: "Agent is not available".into() };
-    let answer = body_of(bench.faulty_offer(what).await.unwrap()).await;
+    let answer = body_of(fixture.faulty_offer(what).await.unwrap()).await;
     let expected = json!({ "success": false, "message": "Agent is not available" });
     assert_eq!(answer["result"], expected);
 }
 
 #[tokio::test]
 async fn a_fault_is_applied_to_what_it_matches_as_often_as_it_says() {
-    let bench = bench().await;
-    bench.sandbox.inject(Fault::on(Endpoint::Accept, Misbehaviour::Html { status: 500 }));
-    bench.sandbox.inject(Fault::on(Endpoint::Offer, Misbehaviour::Html { status: 502 }).times(2));
+    let fixture = fixture().await;
+    fixture.sandbox.inject(Fault::on(Endpoint::Accept, Misbehaviour::Html { status: 500 }));
+    fixture.sandbox.inject(Fault::on(Endpoint::Offer, Misbehaviour::Html { status: 502 }).times(2));
     let mut statuses = Vec::new();
     for _ in 0..3 {
-        statuses.push(bench.offer().send().await.unwrap().status().as_u16());
+        statuses.push(fixture.offer().send().await.unwrap().status().as_u16());
     }
     assert_eq!(statuses, [502, 502, 200]);
 }

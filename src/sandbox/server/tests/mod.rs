@@ -2,7 +2,7 @@
 
 mod credentials;
 mod faults;
-mod moods;
+mod instance;
 
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
@@ -17,24 +17,24 @@ use crate::routing::SysId;
 const DOCUMENT: &str = "59616aba87bd5210be070d48dabb35e6";
 const GRACE: &str = "0d584509c323120095ccd02422d3ae5b";
 
-struct Bench {
+struct Fixture {
     sandbox: Sandbox,
     client: Client,
 }
 
-async fn bench() -> Bench {
-    bench_with(Access::anyone()).await
+async fn fixture() -> Fixture {
+    fixture_with(Access::anyone()).await
 }
 
-async fn bench_with(access: Access) -> Bench {
+async fn fixture_with(access: Access) -> Fixture {
     // A second installation is refused, which is as good.
     drop(rustls::crypto::ring::default_provider().install_default());
     let mut world = World::demo();
-    world.add_interaction(id(DOCUMENT), clock::now());
+    world.add_interaction(id(DOCUMENT));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let sandbox = Sandbox::start_with(listener, world, access).unwrap();
     let client = Client::builder().redirect(Policy::none()).no_proxy().build().unwrap();
-    Bench { sandbox, client }
+    Fixture { sandbox, client }
 }
 
 fn id(text: &str) -> SysId {
@@ -45,14 +45,10 @@ fn offer() -> Value {
     json!({ "queue_id": "support-voice", "assignment": { "agent_sys_id": GRACE, "timeout": 30 } })
 }
 
-impl Bench {
+impl Fixture {
     fn post(&self, path: &str, body: &Value) -> RequestBuilder {
         let request = self.client.post(format!("{}{path}", self.sandbox.url()));
         request.header(CONTENT_TYPE, "application/json").body(body.to_string())
-    }
-
-    fn get(&self, path: &str) -> RequestBuilder {
-        self.client.get(format!("{}{path}", self.sandbox.url()))
     }
 
     fn anonymous_offer(&self) -> RequestBuilder {

@@ -4,43 +4,42 @@ use super::*;
 
 const BUSY: &str = "4e93fa29b38023002e7b6e5f26a8dc20";
 
-fn pending(bench: &mut Bench) -> SysId {
-    bench.offered(GRACE)
+fn pending(fixture: &mut Fixture) -> SysId {
+    fixture.offered(GRACE)
 }
 
 #[test]
 fn accepting_puts_the_document_into_work_and_answers_it() {
-    let mut bench = bench();
-    let item = pending(&mut bench);
-    let answer = bench.accept(item, GRACE);
+    let mut fixture = fixture();
+    let item = pending(&mut fixture);
+    let answer = fixture.accept(item, GRACE);
     let expected =
         json!({ "result": { "documentSysId": DOCUMENT, "documentTable": "interaction" } });
     assert_eq!((answer.status, answer.body), (200, expected));
-    assert_eq!(bench.item(item).state, WorkItemState::Accepted);
-    let document = bench.world.document(id(DOCUMENT)).unwrap();
+    assert_eq!(fixture.item(item).state, WorkItemState::Accepted);
+    let document = fixture.world.document(id(DOCUMENT)).unwrap();
     assert_eq!(document.state, "work_in_progress");
     assert_eq!(document.assigned_to, Some(id(GRACE)));
 }
 
 #[test]
 fn rejecting_queues_the_work_item_again_and_echoes_the_request() {
-    let mut bench = bench();
-    let item = pending(&mut bench);
+    let mut fixture = fixture();
+    let item = pending(&mut fixture);
     let body = json!({ "agent_id": GRACE, "work_item_id": item, "reject_reason_id": BUSY });
-    let answer = bench.inbox("reject", &body);
+    let answer = fixture.inbox("reject", &body);
     assert_eq!((answer.status, &answer.body["result"]), (200, &body));
-    let rejected = bench.item(item);
+    let rejected = fixture.item(item);
     assert_eq!(rejected.state, WorkItemState::Queued);
     assert_eq!(rejected.assigned_to, None);
     assert!(rejected.rejected);
-    assert_eq!(bench.world.rejections().len(), 1);
-    assert_eq!(bench.offered(ADA), item);
+    assert_eq!(fixture.offered(ADA), item);
 }
 
 #[test]
 fn inbox_actions_refuse_in_the_documented_words() {
-    let mut bench = bench();
-    let item = pending(&mut bench);
+    let mut fixture = fixture();
+    let item = pending(&mut fixture);
     let nothing = "0".repeat(32);
     let no_record = |table: &str| format!("There is no record for {table} : {nothing}");
     let cases = [
@@ -90,33 +89,33 @@ fn inbox_actions_refuse_in_the_documented_words() {
         ),
     ];
     for (action, body, status, detail) in cases {
-        let answer = bench.inbox(action, &body);
+        let answer = fixture.inbox(action, &body);
         assert_eq!(answer.status, status, "{action} {body}");
         assert_eq!(answer.body["error"]["detail"], json!(detail), "{action} {body}");
         assert_eq!(answer.body["status"], json!("failure"));
     }
-    bench.accept(item, GRACE);
-    let answer = bench.accept(item, GRACE);
+    fixture.accept(item, GRACE);
+    let answer = fixture.accept(item, GRACE);
     let detail = &answer.body["error"]["detail"];
     assert_eq!((answer.status, detail), (400, &json!("Work item is not in pending accept state")));
 }
 
 #[test]
 fn without_the_integration_role_or_with_awa_switched_off_inbox_actions_are_forbidden() {
-    let mut bench = bench();
-    let item = pending(&mut bench);
-    bench.world.switches.awa_enabled = false;
-    assert_eq!(bench.accept(item, GRACE).status, 403);
-    bench.world.switches.awa_enabled = true;
-    bench.world.revoke(id(CALLER), "awa_integration_user");
-    let answer = bench.accept(item, GRACE);
+    let mut fixture = fixture();
+    let item = pending(&mut fixture);
+    fixture.world.switches.awa_enabled = false;
+    assert_eq!(fixture.accept(item, GRACE).status, 403);
+    fixture.world.switches.awa_enabled = true;
+    fixture.world.revoke(id(CALLER), "awa_integration_user");
+    let answer = fixture.accept(item, GRACE);
     assert_eq!(refusal(&answer), (403, "User Not Authorized".to_owned()));
 }
 
 #[test]
 fn reject_reasons_are_those_of_the_channel() {
-    let mut bench = bench();
-    let reasons = bench.get(&format!("/api/now/awa/inbox/actions/reject_reasons/{CHAT}"));
+    let mut fixture = fixture();
+    let reasons = fixture.get(&format!("/api/now/awa/inbox/actions/reject_reasons/{CHAT}"));
     assert_eq!(
         reasons,
         json!([
@@ -130,86 +129,86 @@ fn reject_reasons_are_those_of_the_channel() {
         ])
     );
     let path = "/api/now/awa/inbox/actions/reject_reasons/nothing";
-    assert_eq!(bench.ask("GET", path, &Value::Null).status, 404);
+    assert_eq!(fixture.ask("GET", path, &Value::Null).status, 404);
 }
 
 #[test]
 fn when_the_time_is_over_the_work_item_is_queued_and_the_agent_gets_the_presence() {
-    let mut bench = bench();
+    let mut fixture = fixture();
     let mut body = offer_to(GRACE);
     body["assignment"]["after_timeout_presence"] = json!(AWAY);
-    let item = landed(&bench.offer_with(&body));
+    let item = work_item_of(&fixture.offer_with(&body));
 
-    bench.world.tick(NOON.plus(29_999));
-    assert_eq!(bench.item(item).state, WorkItemState::PendingAccept);
-    bench.world.tick(NOON.plus(30_000));
-    let queued = bench.item(item);
+    fixture.world.tick(NOON.plus(29_999));
+    assert_eq!(fixture.item(item).state, WorkItemState::PendingAccept);
+    fixture.world.tick(NOON.plus(30_000));
+    let queued = fixture.item(item);
     assert_eq!(queued.state, WorkItemState::Queued);
     assert_eq!(queued.assigned_to, None);
     assert!(queued.timed_out);
-    assert_eq!(bench.world.user(id(GRACE)).unwrap().presence, id(AWAY));
+    assert_eq!(fixture.world.user(id(GRACE)).unwrap().presence, id(AWAY));
 
-    bench.pass(30_000);
-    let answer = bench.accept(item, GRACE);
+    fixture.pass(30_000);
+    let answer = fixture.accept(item, GRACE);
     let detail = &answer.body["error"]["detail"];
     assert_eq!(detail, &json!("Work item is not in pending accept state"));
 }
 
 #[test]
 fn the_time_runs_from_the_time_of_offer() {
-    let mut bench = bench();
+    let mut fixture = fixture();
     let mut body = offer_to(GRACE);
     body["assignment"]["offered_on"] = json!("2024-04-03T23:09:16.000");
-    let item = landed(&bench.offer_with(&body));
-    bench.world.tick(NOON.plus(14_999));
-    assert_eq!(bench.item(item).state, WorkItemState::PendingAccept);
-    bench.world.tick(NOON.plus(15_000));
-    assert_eq!(bench.item(item).state, WorkItemState::Queued);
+    let item = work_item_of(&fixture.offer_with(&body));
+    fixture.world.tick(NOON.plus(14_999));
+    assert_eq!(fixture.item(item).state, WorkItemState::PendingAccept);
+    fixture.world.tick(NOON.plus(15_000));
+    assert_eq!(fixture.item(item).state, WorkItemState::Queued);
 }
 
 #[test]
 fn an_older_offers_time_does_not_end_a_newer_one() {
-    let mut bench = bench();
-    let item = pending(&mut bench);
-    bench.pass(20_000);
-    assert_eq!(bench.offered(GRACE), item);
-    bench.world.tick(NOON.plus(30_000));
-    assert_eq!(bench.item(item).state, WorkItemState::PendingAccept);
-    bench.world.tick(NOON.plus(50_000));
-    assert_eq!(bench.item(item).state, WorkItemState::Queued);
+    let mut fixture = fixture();
+    let item = pending(&mut fixture);
+    fixture.pass(20_000);
+    assert_eq!(fixture.offered(GRACE), item);
+    fixture.world.tick(NOON.plus(30_000));
+    assert_eq!(fixture.item(item).state, WorkItemState::PendingAccept);
+    fixture.world.tick(NOON.plus(50_000));
+    assert_eq!(fixture.item(item).state, WorkItemState::Queued);
 }
 
 #[test]
 fn auto_assignment_accepts_at_once_and_has_no_time_limit() {
-    let mut bench = bench();
+    let mut fixture = fixture();
     let mut body = offer_to(GRACE);
     body["assignment"]["enable_auto_assign"] = json!("true");
-    let item = landed(&bench.offer_with(&body));
-    bench.world.tick(NOON.plus(60_000));
-    assert_eq!(bench.item(item).state, WorkItemState::Accepted);
-    assert!(bench.item(item).auto_accepted);
+    let item = work_item_of(&fixture.offer_with(&body));
+    fixture.world.tick(NOON.plus(60_000));
+    assert_eq!(fixture.item(item).state, WorkItemState::Accepted);
+    assert!(fixture.item(item).auto_accepted);
 }
 
 #[test]
 fn closing_the_interaction_cancels_what_is_not_accepted() {
-    let mut bench = bench();
-    let item = pending(&mut bench);
+    let mut fixture = fixture();
+    let item = pending(&mut fixture);
     let path = format!("/api/now/table/interaction/{DOCUMENT}");
-    let answer = bench.ask("PUT", &path, &json!({ "state": "closed_abandoned" }));
+    let answer = fixture.ask("PATCH", &path, &json!({ "state": "closed_abandoned" }));
     assert_eq!(answer.status, 200);
     assert_eq!(answer.body["result"]["state"], json!("closed_abandoned"));
-    let canceled = bench.item(item);
+    let canceled = fixture.item(item);
     assert_eq!((canceled.state, canceled.active), (WorkItemState::Canceled, false));
     assert_eq!(canceled.cancel_reason, Some("Disqualified from service channel"));
 }
 
 #[test]
 fn closing_the_interaction_leaves_an_accepted_work_item_accepted() {
-    let mut bench = bench();
-    let item = pending(&mut bench);
-    bench.accept(item, GRACE);
+    let mut fixture = fixture();
+    let item = pending(&mut fixture);
+    fixture.accept(item, GRACE);
     let path = format!("/api/now/v2/table/interaction/{DOCUMENT}");
-    bench.ask("PATCH", &path, &json!({ "state": "closed_complete" }));
-    let accepted = bench.item(item);
+    fixture.ask("PATCH", &path, &json!({ "state": "closed_complete" }));
+    let accepted = fixture.item(item);
     assert_eq!((accepted.state, accepted.active), (WorkItemState::Accepted, false));
 }

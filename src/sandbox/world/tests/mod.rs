@@ -19,23 +19,23 @@ const QUEUE: &str = "92f8942787851210be070d48dabb35fb";
 const GRACE: &str = "0d584509c323120095ccd02422d3ae5b";
 const ADA: &str = "46d44a23a9fe19810012d100cca80666";
 
-struct Bench {
+struct Fixture {
     world: World,
     now: UnixMillis,
     caller: SysId,
 }
 
-fn bench() -> Bench {
+fn fixture() -> Fixture {
     let mut world = World::demo();
-    world.add_interaction(id(DOCUMENT), NOON);
-    Bench { world, now: NOON, caller: id(CALLER) }
+    world.add_interaction(id(DOCUMENT));
+    Fixture { world, now: NOON, caller: id(CALLER) }
 }
 
 fn id(text: &str) -> SysId {
     SysId::parse(text).unwrap()
 }
 
-impl Bench {
+impl Fixture {
     fn ask(&mut self, method: &str, path: &str, body: &Value) -> Answer {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         let query: Vec<(String, String)> =
@@ -60,7 +60,7 @@ impl Bench {
 
     /// Offers and gives the work item.
     fn offered(&mut self, agent: &str) -> SysId {
-        landed(&self.offer(agent))
+        work_item_of(&self.offer(agent))
     }
 
     fn transfer(&mut self, kind: &str, target_type: &str, target: &str) -> Answer {
@@ -98,7 +98,7 @@ fn offer_to(agent: &str) -> Value {
     json!({ "queue_id": "support-voice", "assignment": { "agent_sys_id": agent, "timeout": 30 } })
 }
 
-fn landed(answer: &Answer) -> SysId {
+fn work_item_of(answer: &Answer) -> SysId {
     assert_eq!(answer.body["result"]["success"], json!(true), "{answer:?}");
     id(answer.body["result"]["work_item"]["sys_id"].as_str().unwrap())
 }
