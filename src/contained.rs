@@ -1,4 +1,4 @@
-//! Futures whose panic is a value, so that a defect costs what it is about and nothing else; each is counted and told.
+//! Futures whose panic is a value, so that a defect costs what it is about and nothing else; each is counted and logged.
 //!
 //! A task that nobody waits for goes through [`supervised`], a thread through [`supervised_thread`], so that none ends unseen.
 
@@ -35,7 +35,7 @@ pub(crate) async fn contained<F: Future>(future: F) -> Result<F::Output, Panicke
     .await
 }
 
-/// The same for a task by name: its panic is counted and told here.
+/// The same for a task by name: its panic is counted and logged here.
 ///
 /// # Errors
 /// The panic's own words.
@@ -45,7 +45,7 @@ pub(crate) async fn watched<F: Future>(
 ) -> Result<F::Output, Panicked> {
     let ended = contained(future).await;
     if let Err(Panicked(defect)) = &ended {
-        told(task, defect);
+        report_panic(task, defect);
     }
     ended
 }
@@ -68,12 +68,12 @@ pub(crate) fn supervised_thread(task: &'static str, mut run: impl FnMut()) {
 #[expect(clippy::disallowed_methods, reason = "runs on a thread of its own")]
 fn supervised_blocking(task: &'static str, pause: Duration, run: &mut impl FnMut()) {
     while let Err(panic) = catch_unwind(AssertUnwindSafe(&mut *run)) {
-        told(task, &panic_message(&*panic));
+        report_panic(task, &panic_message(&*panic));
         std::thread::sleep(pause);
     }
 }
 
-fn told(task: &'static str, defect: &str) {
+fn report_panic(task: &'static str, defect: &str) {
     counter!(TASK_PANICS, "task" => task).increment(1);
     error!(task, defect, "A defect of the program in the task {task}");
 }

@@ -54,7 +54,7 @@ pub(crate) fn without_values(account: &str, object: &str) -> String {
     plain
 }
 
-/// A key as it may be told: one that looks like no key may be a secret in a wrong place.
+/// A key as it may be shown: one that looks like no key may be a secret in a wrong place.
 pub(crate) fn key_name(key: &str) -> String {
     if looks_like_key(key) {
         return format!("`{key}`");

@@ -92,13 +92,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("text");
         assert!(matches!(read(&file, 3), Err(Unread::Io(_))));
-        for (bytes, told) in [
+        for (bytes, reported) in [
             (&b"\xFF\xFEa\0"[..], "is UTF-16, not UTF-8; save it as UTF-8"),
             (b"\xE4", "is not UTF-8"),
             (b"12345", "is larger than 4 bytes; is it the right file?"),
         ] {
             std::fs::write(&file, bytes).unwrap();
-            assert_eq!(read(&file, 4).unwrap_err().to_string(), told);
+            assert_eq!(read(&file, 4).unwrap_err().to_string(), reported);
         }
     }
 }

@@ -123,20 +123,20 @@ fn secrets_that_are_not_there_are_all_named_and_a_sandbox_needs_only_its_own() {
         )?;
         let settings = Settings::load(None).unwrap();
 
-        let told = settings.check_secrets(Scope::Everything).unwrap_err().to_string();
-        assert_eq!(told.lines().count(), 3, "{told}");
+        let list = settings.check_secrets(Scope::Everything).unwrap_err().to_string();
+        assert_eq!(list.lines().count(), 3, "{list}");
         assert!(
-            told.contains("config.toml:2: servicenow.auth.key: names the variable NOT_SET"),
-            "{told}"
+            list.contains("config.toml:2: servicenow.auth.key: names the variable NOT_SET"),
+            "{list}"
         );
-        assert!(told.contains("config.toml:4: admin.token: cannot be read from nowhere"), "{told}");
+        assert!(list.contains("config.toml:4: admin.token: cannot be read from nowhere"), "{list}");
         assert!(
-            told.contains("config.toml:7: sources.demo.secrets[1]: names the credential absent"),
-            "{told}"
+            list.contains("config.toml:7: sources.demo.secrets[1]: names the credential absent"),
+            "{list}"
         );
 
-        let told = settings.check_secrets(Scope::WithoutServiceNow).unwrap_err().to_string();
-        assert!(!told.contains("servicenow"), "{told}");
+        let list = settings.check_secrets(Scope::WithoutServiceNow).unwrap_err().to_string();
+        assert!(!list.contains("servicenow"), "{list}");
         Ok(())
     });
 }
@@ -151,28 +151,28 @@ fn misspelt_names_are_told_with_their_file_and_line_or_their_variable() {
         jail.set_env("AWA_BRIDGE_SERVICENOW__MAX_INFLIGHT", "8");
         jail.set_env("AWA_BRIDGE_OFFRE__TIMEOUT", "8s");
 
-        let told = problems();
+        let list = problems();
 
-        assert_eq!(told.lines().count(), 4, "{told}");
+        assert_eq!(list.lines().count(), 4, "{list}");
         assert!(
-            told.contains(
+            list.contains(
                 "config.toml:11: intake.max_boby: is not a key of [intake]; known are listen, "
             ),
-            "{told}"
+            "{list}"
         );
         assert!(
-            told.contains(
+            list.contains(
                 "config.toml:13: rate_limits: is not a section; known are intake, admin, "
             ),
-            "{told}"
+            "{list}"
         );
         assert!(
-            told.contains(
+            list.contains(
                 "AWA_BRIDGE_SERVICENOW__MAX_INFLIGHT: servicenow.max_inflight: is not a key"
             ),
-            "{told}"
+            "{list}"
         );
-        assert!(told.contains("AWA_BRIDGE_OFFRE__TIMEOUT: offre: is not a section"), "{told}");
+        assert!(list.contains("AWA_BRIDGE_OFFRE__TIMEOUT: offre: is not a section"), "{list}");
         Ok(())
     });
 }
@@ -182,12 +182,12 @@ fn a_wrong_value_is_told_where_it_stands_though_the_other_layer_has_the_key_too(
     in_jail(|jail| {
         jail.create_file("config.toml", &format!("{MINIMAL}\n[retry]\ninitial = '5s'\n"))?;
         jail.set_env("AWA_BRIDGE_RETRY__INITIAL", "30s");
-        let told = problems();
+        let list = problems();
         assert!(
-            told.starts_with(
+            list.starts_with(
                 "AWA_BRIDGE_RETRY__INITIAL: retry.initial: is longer than `max` (10s)"
             ),
-            "{told}"
+            "{list}"
         );
         Ok(())
     });
@@ -211,9 +211,9 @@ fn no_secret_stands_in_a_problem_or_in_debug() {
             "#,
         )?;
         jail.set_env("AWA_BRIDGE_SOURCES__OTHER__SECRETS", r#"["PRIVATE", 1.5]"#);
-        let told = problems();
-        assert_eq!(told.lines().count(), 8, "{told}");
-        assert!(!told.contains("PRIVATE"), "{told}");
+        let list = problems();
+        assert_eq!(list.lines().count(), 8, "{list}");
+        assert!(!list.contains("PRIVATE"), "{list}");
 
         jail.create_file("config.toml", &MINIMAL.replace("from the file", "PRIVATE"))?;
         jail.set_env("AWA_BRIDGE_SOURCES__OTHER__VENDOR", "native");
@@ -229,9 +229,9 @@ fn no_secret_stands_in_a_problem_or_in_debug() {
 fn a_broken_file_is_told_by_its_line_without_quoting_it() {
     in_jail(|jail| {
         jail.create_file("broken.toml", "[servicenow]\nauth = { password = \"PRIVATE }\n")?;
-        let told = Settings::load(Some(Path::new("broken.toml"))).unwrap_err().to_string();
-        assert!(told.starts_with("broken.toml:2: is not TOML: "), "{told}");
-        assert!(!told.contains("PRIVATE"), "{told}");
+        let list = Settings::load(Some(Path::new("broken.toml"))).unwrap_err().to_string();
+        assert!(list.starts_with("broken.toml:2: is not TOML: "), "{list}");
+        assert!(!list.contains("PRIVATE"), "{list}");
         Ok(())
     });
 }
@@ -239,8 +239,8 @@ fn a_broken_file_is_told_by_its_line_without_quoting_it() {
 #[test]
 fn a_named_file_that_is_not_there_is_a_problem_and_an_unnamed_one_is_not() {
     in_jail(|_| {
-        let told = Settings::load(Some(Path::new("absent.toml"))).unwrap_err().to_string();
-        assert!(told.starts_with("absent.toml: cannot be opened (No such file"), "{told}");
+        let list = Settings::load(Some(Path::new("absent.toml"))).unwrap_err().to_string();
+        assert!(list.starts_with("absent.toml: cannot be opened (No such file"), "{list}");
         assert_eq!(Settings::load(None).unwrap().file, None);
         Ok(())
     });
@@ -378,21 +378,21 @@ fn a_variable_finds_the_source_whose_name_differs_by_hyphens_only() {
         let secrets = settings.sources["demo-twilio"].reveal_secrets().unwrap();
         assert_eq!(secrets[0].expose_secret(), "whsec_new");
 
-        // A mistake is told by the variable's own name.
+        // A mistake is reported under the variable's own name.
         jail.set_env("AWA_BRIDGE_SOURCES__DEMO_TWILIO__SECRETS", "[7.5]");
-        let told = Settings::load(None).unwrap_err().to_string();
-        assert!(told.contains("AWA_BRIDGE_SOURCES__DEMO_TWILIO__SECRETS"), "{told}");
-        assert!(told.contains("sources.demo-twilio.secrets"), "{told}");
+        let list = Settings::load(None).unwrap_err().to_string();
+        assert!(list.contains("AWA_BRIDGE_SOURCES__DEMO_TWILIO__SECRETS"), "{list}");
+        assert!(list.contains("sources.demo-twilio.secrets"), "{list}");
 
         for other in ["demo_twilio", "\"demo--twilio\""] {
             let other = format!("[sources.{other}]\nvendor = \"native\"\nsecrets = [\"x\"]\n");
             jail.create_file("config.toml", &format!("{MINIMAL}\n{sources}{other}"))?;
             let ambiguous = other.contains("demo_twilio");
             jail.set_env("AWA_BRIDGE_SOURCES__DEMO_TWILIO__SECRETS", r#"["whsec_new"]"#);
-            let told = Settings::load(None).map_err(|problems| problems.to_string());
-            assert_eq!(told.is_err(), ambiguous, "{told:?}");
-            if let Err(told) = told {
-                assert!(told.contains("demo-twilio, demo_twilio"), "{told}");
+            let list = Settings::load(None).map_err(|problems| problems.to_string());
+            assert_eq!(list.is_err(), ambiguous, "{list:?}");
+            if let Err(list) = list {
+                assert!(list.contains("demo-twilio, demo_twilio"), "{list}");
             }
         }
         Ok(())

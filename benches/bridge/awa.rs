@@ -30,13 +30,13 @@ impl Awa {
     /// Serves on a thread of its own until the process ends.
     pub(super) fn start() -> Self {
         let calls = Arc::<Mutex<Calls>>::default();
-        let (told, address) = std::sync::mpsc::channel();
+        let (sender, address) = std::sync::mpsc::channel();
         let noted = Arc::clone(&calls);
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
             runtime.unwrap().block_on(async {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-                told.send(listener.local_addr().unwrap()).unwrap();
+                sender.send(listener.local_addr().unwrap()).unwrap();
                 loop {
                     let (stream, _) = listener.accept().await.unwrap();
                     tokio::spawn(serve(stream, Arc::clone(&noted)));

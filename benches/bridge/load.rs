@@ -1,4 +1,4 @@
-//! Senders: closed loop (as fast as answers come) and open loop (at a rate, whatever comes), with signatures made on the way.
+//! Senders: closed loop (as fast as answers come) and open loop (at a rate, whatever comes), with signatures made as they send.
 
 use std::fmt;
 use std::net::SocketAddr;

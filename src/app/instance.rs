@@ -171,7 +171,7 @@ pub(super) fn problem(standing: &pace::Standing, trouble: Option<&str>) -> Optio
             | pace::Signal::Nothing
             | pace::Signal::Answered
             | pace::Signal::Overloaded
-            | pace::Signal::Told { .. }
+            | pace::Signal::RetryAfter { .. }
             | pace::Signal::Hinted { .. }
             | pace::Signal::Unauthorised,
         )

@@ -263,7 +263,7 @@ fn dispatch(vitals: &Arc<Vitals>, beat: Beat, dice: fn() -> f64) -> Dispatch {
         client: Arc::clone(&vitals.client),
         pace: Arc::clone(&vitals.pace),
         delays: Box::new(move || reloader.delays()),
-        dice: Box::new(dice),
+        jitter: Box::new(dice),
         freed: tokio::sync::Notify::new(),
         repeats: Repeats::default(),
         held: Arc::new(move || hold.is_held()),

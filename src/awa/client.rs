@@ -10,7 +10,7 @@ use super::lookup::{self, Probed};
 use super::pace::Signal;
 use super::settings::{Settings, SettingsError};
 #[cfg(test)]
-use super::stand_in::Asking;
+use super::stand_in::Question;
 use super::transport::Allowance;
 use super::wired::Wired;
 use crate::clock;
@@ -72,7 +72,7 @@ impl Client {
     pub(crate) async fn send(&self, call: &AwaCall, options: &CallOptions) -> Reply {
         #[cfg(test)]
         if let Some(stand_in) = &self.stand_in {
-            return stand_in.asks(Asking::Call(call.clone()), options.deadline).await;
+            return stand_in.asks(Question::Call(call.clone()), options.deadline).await;
         }
         let wired = self.in_force();
         let allowance = wired.transport.allowance(options.deadline, options.leave_by);
@@ -84,7 +84,7 @@ impl Client {
     pub(crate) async fn look_up(&self, question: &LookUp, options: &CallOptions) -> Reply {
         #[cfg(test)]
         if let Some(stand_in) = &self.stand_in {
-            return stand_in.asks(Asking::LookUp(question.clone()), options.deadline).await;
+            return stand_in.asks(Question::LookUp(question.clone()), options.deadline).await;
         }
         let wired = self.in_force();
         let allowance = wired.transport.allowance(options.deadline, options.leave_by);

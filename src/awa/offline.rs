@@ -53,7 +53,11 @@ impl Offline {
         options: &CallOptions,
         now: UnixMillis,
     ) -> (AwaReply, Answer) {
-        told(at_once(self.caller.send(&Memory::new(instance, now, self.version), call, options)))
+        reply_of(at_once(self.caller.send(
+            &Memory::new(instance, now, self.version),
+            call,
+            options,
+        )))
     }
 
     /// Asks what became of a call in doubt.
@@ -63,11 +67,11 @@ impl Offline {
         question: &LookUp,
         now: UnixMillis,
     ) -> (AwaReply, Answer) {
-        told(at_once(self.caller.look_up(&Memory::new(instance, now, self.version), question)))
+        reply_of(at_once(self.caller.look_up(&Memory::new(instance, now, self.version), question)))
     }
 }
 
-fn told(verdict: Verdict) -> (AwaReply, Answer) {
+fn reply_of(verdict: Verdict) -> (AwaReply, Answer) {
     (verdict.reply, Answer { status: verdict.status, message: verdict.message })
 }
 

@@ -1,4 +1,4 @@
-//! The HTTP proxy on the way to ServiceNow: where it is, who the bridge is to it, and which hosts go past it.
+//! The HTTP proxy between the bridge and ServiceNow: where it is, who the bridge is to it, and which hosts go past it.
 
 use std::fmt;
 

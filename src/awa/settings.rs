@@ -1,4 +1,4 @@
-//! What the client has to be told: the instance, the credentials, the time a request may take.
+//! What the client needs to know: the instance, the credentials, the time a request may take.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -84,7 +84,7 @@ pub(crate) struct OAuth {
     pub client_secret: Option<SecretString>,
     /// How the client proves itself to the endpoint.
     pub client_auth: ClientAuth,
-    /// What the token is to be good for, where the endpoint wants to be told.
+    /// What the token is to be good for, where the endpoint asks for it.
     pub scope: Option<String>,
     /// Further fields of the form, such as `resource` or `audience`.
     pub extra: Vec<(String, SecretString)>,

@@ -12,16 +12,26 @@ use crate::routing::{AwaCall, LookUp, UnixMillis};
 /// What would be sent, with its deadline, and where the answer goes.
 #[derive(Debug)]
 pub(crate) struct Asked {
-    pub(crate) question: Asking,
+    pub(crate) question: Question,
     pub(crate) deadline: UnixMillis,
     pub(crate) answer: oneshot::Sender<Reply>,
 }
 
 /// A call or a look-up.
-#[derive(Debug)]
-pub(crate) enum Asking {
+#[derive(Debug, Clone)]
+pub(crate) enum Question {
     Call(AwaCall),
     LookUp(LookUp),
+}
+
+impl Question {
+    /// The call that is sent or looked up.
+    pub(crate) const fn call(&self) -> &AwaCall {
+        match self {
+            Self::Call(call) => call,
+            Self::LookUp(question) => &question.call,
+        }
+    }
 }
 
 /// Takes the place of the network in a [`Client`](super::Client).
@@ -29,7 +39,7 @@ pub(crate) struct StandIn(pub(crate) Box<dyn Fn(Asked) + Send + Sync>);
 
 impl StandIn {
     /// The answer; an answer that is never given is waited for without end.
-    pub(super) async fn asks(&self, question: Asking, deadline: UnixMillis) -> Reply {
+    pub(super) async fn asks(&self, question: Question, deadline: UnixMillis) -> Reply {
         let (answer, reply) = oneshot::channel();
         (self.0)(Asked { question, deadline, answer });
         match reply.await {

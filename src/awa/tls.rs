@@ -1,4 +1,4 @@
-//! Whom the bridge trusts on the way to ServiceNow, and what it shows for itself: the system's authorities, those of
+//! Whom the bridge trusts between itself and ServiceNow, and the certificate that it presents: the system's authorities, those of
 //! `servicenow.ca`, the client certificate.
 
 #![expect(

@@ -41,7 +41,7 @@ pub(super) struct Transport {
     offset: Mutex<Offset>,
     /// The rule that was shown last.
     rate_rules: names::BoundedLabel,
-    /// The rule that was told last, and when.
+    /// The rule that was logged last, and when.
     rate_rule: Mutex<Option<(UnixMillis, RateRule)>>,
 }
 

@@ -20,8 +20,8 @@ use crate::routing::{
 use crate::store::{Claim, EventMeta};
 use crate::{clock, metrics as names};
 
-/// How long an entry steps aside at most while all calls are paused, in milliseconds.
-const ASIDE: u64 = 1_000;
+/// How long an entry is deferred at most while all calls are paused, in milliseconds.
+const MAX_DEFERRAL: u64 = 1_000;
 
 /// The pause before an entry whose call failed is tried again: the defect may be there still.
 const AFTER_DEFECT: Duration = Duration::from_secs(1);
@@ -144,8 +144,8 @@ impl CallTask {
         tell(turn, why(&answered));
         let CallOptions { claim, tries, .. } = *asked.options;
         let delays = (dispatch.delays)();
-        let retry_in = backoff_delay(tries, delays.initial, delays.max, (dispatch.dice)());
-        answered.reply = aside(answered.reply);
+        let retry_in = backoff_delay(tries, delays.initial, delays.max, (dispatch.jitter)());
+        answered.reply = with_short_pause(answered.reply);
         if let Err(error) = dispatch.store.reply(lane, entry, claim, answered, retry_in).await {
             debug!(%error, "An answer could not be recorded");
         }
@@ -160,12 +160,12 @@ const fn id_of(claim: &Claim) -> ClaimId {
     }
 }
 
-/// A pause that ServiceNow has asked for is the pace's business, for all calls: the entry only steps aside for a moment, so
+/// A pause that ServiceNow has asked for is kept by the pace, for all calls: the entry itself is deferred only for a moment, so
 /// that it goes at once when the pause is over, or is ended by a person.
-fn aside(reply: AwaReply) -> AwaReply {
+fn with_short_pause(reply: AwaReply) -> AwaReply {
     match reply {
-        AwaReply::Busy { wait: Wait::Told(ms) } => {
-            AwaReply::Busy { wait: Wait::Told(ms.min(ASIDE)) }
+        AwaReply::Busy { wait: Wait::RetryAfter(ms) } => {
+            AwaReply::Busy { wait: Wait::RetryAfter(ms.min(MAX_DEFERRAL)) }
         }
         other => other,
     }
@@ -204,7 +204,7 @@ fn after_defect(elapsed_ms: u64) -> Answered {
     Answered { reply, answer: Answer { status: None, message }, elapsed_ms }
 }
 
-/// What stands in the way, at its most explicit.
+/// The cause, at its most explicit.
 fn why(answered: &Answered) -> &str {
     match &answered.reply {
         AwaReply::Unauthorised { why } => why,

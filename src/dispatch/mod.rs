@@ -30,9 +30,9 @@ use call_task::CallTask;
 use direct::DirectSender;
 
 /// How many tasks (claims, calls, answers) may be under way, whatever the number of calls at once.
-const MAX_ERRANDS: usize = 256;
+const MAX_CALL_TASKS: usize = 256;
 /// How many of them may be under way for what is only settled to be begun: where very much is over at once, calls go on.
-const MAX_EXPIRING: usize = MAX_ERRANDS / 2;
+const MAX_EXPIRING: usize = MAX_CALL_TASKS / 2;
 /// How long the loop sleeps at most, so that a watchdog sees it alive.
 const MAX_SLEEP_MS: u64 = 1_000;
 
@@ -50,9 +50,9 @@ pub(crate) struct Dispatch {
     pub pace: Arc<Pace>,
     /// Asked for each delay, so that a reload takes effect at once.
     pub delays: Box<dyn Fn() -> Delays + Send + Sync>,
-    /// A number from 0 to 1 for each delay, evenly spread: the jitter.
-    pub dice: Box<dyn Fn() -> f64 + Send + Sync>,
-    /// Told whenever a place for a call is free again.
+    /// A number from 0 to 1 for each delay, evenly spread.
+    pub jitter: Box<dyn Fn() -> f64 + Send + Sync>,
+    /// Notified whenever a place for a call is free again.
     pub freed: Notify,
     /// While it says true, nothing is sent; what is over still expires.
     pub held: Arc<dyn Fn() -> bool + Send + Sync>,
@@ -114,7 +114,7 @@ impl Dispatch {
         tasks: &mut JoinSet<()>,
     ) -> UnixMillis {
         let agenda = self.store.agenda();
-        while tasks.len() < MAX_ERRANDS {
+        while tasks.len() < MAX_CALL_TASKS {
             if tasks.len() < MAX_EXPIRING
                 && let Some((lane, due)) = agenda.take_expired(now)
             {

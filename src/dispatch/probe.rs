@@ -42,7 +42,7 @@ pub(super) fn tell(turn: Option<Turn>, why: &str) {
             Signal::Nothing
             | Signal::Answered
             | Signal::Overloaded
-            | Signal::Told { .. }
+            | Signal::RetryAfter { .. }
             | Signal::Hinted { .. }
             | Signal::Silent
             | Signal::Foreign,

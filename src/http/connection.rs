@@ -1,4 +1,4 @@
-//! What one connection is at and what it has shown so far: told by its stream and its server, read by whoever needs its
+//! What one connection is at and what it has shown so far: reported by its stream and its server, read by whoever needs its
 //! place.
 
 use std::net::IpAddr;

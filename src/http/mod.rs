@@ -6,10 +6,10 @@
 
 mod body;
 mod connection;
-mod in_place;
 mod limits;
 mod patience;
 mod places;
+mod repoll;
 mod server;
 #[cfg(test)]
 mod tests;

@@ -22,10 +22,10 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::body::{AnswerBody, TrackedBody};
 use super::connection::{Connection, Origin};
-use super::in_place::InPlace;
 use super::limits::{Limits, LimitsInForce, Listener};
 use super::patience::Patient;
 use super::places::{Place, Places};
+use super::repoll::RepollOnSelfWake;
 use super::tls::Tls;
 use crate::clock;
 use crate::contained::watched;
@@ -268,7 +268,7 @@ where
         .header_read_timeout(NEVER)
         .max_buf_size(HEAD)
         .serve_connection(TokioIo::new(stream), service);
-    if let Err(error) = InPlace::new(watcher.watch(connection)).await {
+    if let Err(error) = RepollOnSelfWake::new(watcher.watch(connection)).await {
         tracing::debug!(%error, "A connection ended early");
     }
 }

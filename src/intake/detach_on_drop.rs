@@ -67,15 +67,15 @@ mod tests {
     #[tokio::test]
     async fn it_goes_on_when_nobody_waits_any_more() {
         let (go, gone) = oneshot::channel::<()>();
-        let (tell, told) = oneshot::channel();
-        let mut walk = Box::pin(DetachOnDrop::new(async move {
+        let (sender, receiver) = oneshot::channel();
+        let mut task = Box::pin(DetachOnDrop::new(async move {
             gone.await.unwrap();
-            tell.send("done").unwrap();
+            sender.send("done").unwrap();
         }));
-        assert!(futures_poll(walk.as_mut()).await.is_pending());
-        drop(walk);
+        assert!(futures_poll(task.as_mut()).await.is_pending());
+        drop(task);
         go.send(()).unwrap();
-        assert_eq!(told.await, Ok("done"));
+        assert_eq!(receiver.await, Ok("done"));
     }
 
     #[tokio::test]

@@ -128,15 +128,15 @@ async fn a_store_that_cannot_take_more_is_told_with_the_time_to_come_again() {
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_is_refused_by_its_length_or_on_the_way() {
+async fn a_body_over_the_limit_is_refused_by_its_length_or_while_it_is_read() {
     let intake = Intake::start().await;
-    let told = "POST /webhooks/demo HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n";
+    let with_length = "POST /webhooks/demo HTTP/1.1\r\nhost: x\r\ncontent-length: 1000000\r\n\r\n";
     let chunk = format!("40\r\n{}\r\n", "x".repeat(64));
-    let untold = format!(
+    let chunked = format!(
         "POST /webhooks/demo HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n{}",
         chunk.repeat(17)
     );
-    for request in [told, untold.as_str()] {
+    for request in [with_length, chunked.as_str()] {
         let answer = intake.send(request).await;
         assert!(
             answer.starts_with("HTTP/1.1 413 ") && answer.contains("connection: close\r\n"),

@@ -148,7 +148,7 @@ impl Webhooks {
     {
         let limits = *self.limits.read().unwrap_or_else(PoisonError::into_inner);
         let limit = of_profile.map_or(limits.max, |of_profile| of_profile.min(limits.max));
-        // Told by its length, it is not even asked for.
+        // Known by its length, it is not even read.
         if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > limit) {
             return Err(Verdict::TooLarge { limit });
         }
@@ -332,9 +332,9 @@ fn sorted(
                 (Some(id), Status::Accepted)
             }
             Reading::Unreadable { id, kind, conversation, problem } => {
-                let told = Some(id.clone());
+                let id_answered = Some(id.clone());
                 items.push(Item::Unreadable { id, kind, conversation, problem });
-                (told, Status::Accepted)
+                (id_answered, Status::Accepted)
             }
             Reading::Ignored { id, why } => {
                 tracing::debug!(source, event_id = id, why, "Passed an event over");

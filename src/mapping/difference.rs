@@ -71,11 +71,11 @@ impl fmt::Display for Difference {
             ("agents", self.agents),
             ("reject reasons", self.reject_reasons),
         ];
-        let told: Vec<_> = tables
+        let changes: Vec<_> = tables
             .into_iter()
             .filter(|(_, change)| *change != Change::default())
             .map(|(table, change)| format!("{table}: {change}"))
             .collect();
-        f.write_str(&if told.is_empty() { "no change".to_owned() } else { told.join("; ") })
+        f.write_str(&if changes.is_empty() { "no change".to_owned() } else { changes.join("; ") })
     }
 }

@@ -36,10 +36,10 @@ fn written(directory: &Path, data: &[u8]) {
         Err(problems) => {
             assert!(!problems.is_empty());
             for problem in problems {
-                let told = problem.to_string();
-                assert!(TABLES.iter().any(|table| told.contains(table)), "{told}");
-                assert!(problem.line.is_none_or(|line| line <= lines as u64 + 1), "{told}");
-                assert!(problem.line.is_some(), "{told}");
+                let reported = problem.to_string();
+                assert!(TABLES.iter().any(|table| reported.contains(table)), "{reported}");
+                assert!(problem.line.is_none_or(|line| line <= lines as u64 + 1), "{reported}");
+                assert!(problem.line.is_some(), "{reported}");
             }
         }
     }

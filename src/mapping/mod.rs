@@ -1,6 +1,6 @@
 //! Files to a [`Directory`]: the tables of one contact centre, read and checked as a whole.
 //!
-//! A table that has any mistake is not used at all, and every mistake of every table is told at once.
+//! A table that has any mistake is not used at all, and every mistake of every table is reported at once.
 
 mod difference;
 #[cfg(any(test, fuzzing))]

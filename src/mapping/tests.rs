@@ -23,7 +23,7 @@ fn loaded(files: &[(&str, &str)]) -> Directory {
 }
 
 /// Every problem without the folder before its file.
-fn told(files: &[(&str, &str)]) -> Vec<String> {
+fn reported(files: &[(&str, &str)]) -> Vec<String> {
     let folder = tables(files);
     let prefix = format!("{}/", folder.path().join("sources/cc").display());
     let problems = load(folder.path(), "cc", false).unwrap_err();
@@ -66,7 +66,7 @@ fn a_missing_file_is_an_empty_table_and_queues_may_pass_through() {
 
 #[test]
 fn every_problem_of_every_table_is_told_with_file_and_line() {
-    let told = told(&[
+    let reported = reported(&[
         (
             "queues.csv",
             "queue,channel,external_id\nq1,,x1\n# c\n,,x2\nq1,,x3\nq2,voice,\nq3,voice\nq4,v,x\nq4,v,y\n",
@@ -75,7 +75,7 @@ fn every_problem_of_every_table_is_told_with_file_and_line() {
         ("reject_reasons.csv", "reason,reason\n"),
     ]);
     assert_eq!(
-        told,
+        reported,
         [
             "queues.csv:4: `queue` is empty",
             "queues.csv:5: `q1` is in the table already",
@@ -93,7 +93,10 @@ fn every_problem_of_every_table_is_told_with_file_and_line() {
 
 #[test]
 fn an_empty_file_and_bytes_that_are_no_text_are_told() {
-    assert_eq!(told(&[("agents.csv", "")]), ["agents.csv:1: the header has to be `agent,sys_id`"]);
+    assert_eq!(
+        reported(&[("agents.csv", "")]),
+        ["agents.csv:1: the header has to be `agent,sys_id`"]
+    );
     let folder = tables(&[]);
     let file = folder.path().join("sources/cc/agents.csv");
     fs::write(&file, b"agent,sys_id\n\xff\xfe,x\nbela,y\n").unwrap();

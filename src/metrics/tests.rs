@@ -38,7 +38,7 @@ fn names_are_prefixed_unique_and_of_base_units() {
 #[test]
 fn a_label_from_outside_has_few_values() {
     let label = BoundedLabel::default();
-    let told: BTreeSet<_> = (0..1_000).map(|number| label.of(&number.to_string())).collect();
-    assert_eq!(told.len(), BoundedLabel::MOST + 1);
+    let reported: BTreeSet<_> = (0..1_000).map(|number| label.of(&number.to_string())).collect();
+    assert_eq!(reported.len(), BoundedLabel::MOST + 1);
     assert_eq!((label.of("7").as_str(), label.of("999").as_str()), ("7", "other"));
 }

@@ -213,7 +213,7 @@ pub struct LookUp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
     /// ServiceNow said how long (Retry-After), in milliseconds.
-    Told(u64),
+    RetryAfter(u64),
     /// Overload without a time: back off.
     BackOff,
 }

@@ -96,7 +96,7 @@ pub(crate) struct OpenConsult {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub entry: Option<EntryId>,
     pub since: UnixMillis,
-    /// Set where a ring began it and not a transfer that the vendor told: what ends it then.
+    /// Set where a ring began it and not a transfer that the vendor reported: what ends it then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by_ring: Option<HandOver>,
 }
@@ -173,7 +173,7 @@ impl Conversation {
         self.entries().find(|entry| entry.id == id)
     }
 
-    /// What to look at next: the head of the lane, one that stepped aside before it, or one behind it whose deadline
+    /// What to look at next: the head of the lane, one that was deferred before it, or one behind it whose deadline
     /// has come; of two at one moment the earlier event. None while a call is in flight, or if nothing is owed.
     #[must_use]
     pub(crate) fn next_due(&self) -> Option<Due> {
@@ -202,7 +202,7 @@ impl Conversation {
         self.entries().any(|entry| entry.stage.is_in_flight())
     }
 
-    /// Whether an earlier entry, one that did not step aside, has to be done first.
+    /// Whether an earlier entry, one that was not deferred, has to be done first.
     pub(super) fn is_blocked(&self, position: usize) -> bool {
         self.entries.iter().take(position).any(|entry| !entry.stage.is_deferred())
     }

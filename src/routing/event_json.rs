@@ -122,7 +122,7 @@ pub struct TargetJson {
 }
 
 impl RoutingEvent {
-    /// Checks an event. `received_at` stands in for a missing `occurred_at`.
+    /// Checks an event. `received_at` replaces a missing `occurred_at`.
     ///
     /// # Errors
     /// Names the first field that is missing or wrong.

@@ -235,7 +235,7 @@ impl<'de> Deserialize<'de> for SysId {
     }
 }
 
-/// The name of a ServiceNow table, safe to stand in a URL.
+/// The name of a ServiceNow table, safe in a URL.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TableName(Arc<str>);
 
@@ -309,7 +309,7 @@ impl fmt::Display for DocumentRef {
 pub struct UnixMillis(pub i64);
 
 impl UnixMillis {
-    /// The last moment that can be told.
+    /// The last moment that can be represented.
     pub const MAX: Self = Self(i64::MAX);
 
     /// This moment and so many milliseconds more.

@@ -252,7 +252,7 @@ impl Conversation {
         ends.into_iter().flatten().filter(|ended| begun.is_none_or(|begun| begun <= *ended)).min()
     }
 
-    /// When the agent who has a work item has accepted it, where an event told it.
+    /// When the agent who has a work item has accepted it, where an event reported it.
     pub(super) fn accepted_at(&self, item: &WorkItem) -> Option<UnixMillis> {
         self.leg_of(item).and_then(|leg| leg.accepted)
     }

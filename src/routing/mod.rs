@@ -1,6 +1,6 @@
 //! The pure core: what a routing event means for ServiceNow, decided from values alone.
 //!
-//! Nothing here reads a clock, throws dice, opens a socket or touches the disk: time and chance come in as
+//! Nothing here reads a clock, draws random numbers, opens a socket or touches the disk: time and chance come in as
 //! arguments, and what has to be done goes out as [`Effect`]s. It speaks neither a vendor's words nor ServiceNow's.
 
 mod call;

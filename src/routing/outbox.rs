@@ -184,7 +184,7 @@ impl Story {
         self.calls.last().and_then(|call| call.meaning.as_deref()).unwrap_or("no_answer")
     }
 
-    /// What the answer to the last call, look-ups aside, was taken to mean; none where there was no answer to take.
+    /// What the answer to the last call, except look-ups, was taken to mean; none where there was no answer to take.
     #[must_use]
     pub(crate) fn last_call_meaning(&self) -> Option<&str> {
         self.meanings().next_back().flatten()
@@ -196,7 +196,7 @@ impl Story {
         self.meanings().filter(|answer| *answer == Some(meaning)).count()
     }
 
-    /// Whether a call that is kept may have been carried out without our being told.
+    /// Whether a call that is kept may have been carried out without our knowing.
     #[must_use]
     pub(crate) fn was_in_doubt(&self) -> bool {
         self.meanings().any(|answer| matches!(answer, None | Some("in_doubt" | "not_servicenow")))
@@ -234,7 +234,7 @@ pub(crate) struct Brought {
     pub queue: Option<VendorQueueId>,
 }
 
-/// Why an entry was told to wait, and for how long.
+/// Why an entry has to wait, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Pause {
     pub cause: PauseCause,
@@ -271,7 +271,7 @@ pub struct Attempt {
 pub struct Answer {
     /// HTTP status; none if no answer came.
     pub status: Option<u16>,
-    /// ServiceNow's message, or what went wrong on the way.
+    /// ServiceNow's message, or what went wrong in transit.
     pub message: String,
 }
 

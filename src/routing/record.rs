@@ -224,7 +224,7 @@ pub struct ConversationRecord {
     pub channel: Option<String>,
     #[serde(default, deserialize_with = "readable_ones")]
     pub work_items: Vec<WorkItem>,
-    /// What the vendor has told of its legs, newest last.
+    /// What the vendor has reported of its legs, newest last.
     #[serde(default)]
     pub legs: Vec<LegRecord>,
     /// Other conversations that work on the same document, of which there are events here.

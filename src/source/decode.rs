@@ -1,6 +1,6 @@
 //! Makes one value tree of a body that is JSON, a form, a JWT or CloudEvents.
 //!
-//! Integers stay digit for digit. The nesting is limited here, so that no later walk over the tree can exhaust the
+//! Integers stay digit for digit. The nesting is limited here, so that no later traversal of the tree can exhaust the
 //! stack. It says whether a body is what it is declared to be, and never what a value means.
 
 mod cloudevents;

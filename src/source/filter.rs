@@ -142,7 +142,7 @@ impl Filter {
         let run = meter::on_a_large_stack(LARGE_STACK, || {
             let mut outputs = Vec::new();
             if let Err(spent) = self.attempt(input, &variables, LARGE, &mut outputs) {
-                outputs.push(Err(told(spent)));
+                outputs.push(Err(limit_message(spent)));
             }
             outputs
         });
@@ -171,7 +171,7 @@ impl Filter {
                     )));
                     return;
                 }
-                outputs.push(output.map_err(explain).inspect(meter::spend_walk));
+                outputs.push(output.map_err(explain).inspect(meter::spend_visit));
             }
         })
     }
@@ -201,7 +201,7 @@ fn header_names(code: &str) -> Option<Vec<String>> {
     Some(names)
 }
 
-fn told(spent: Spent) -> String {
+fn limit_message(spent: Spent) -> String {
     match spent {
         Spent::Steps => format!("the filter takes more than {MAX_STEPS} steps"),
         Spent::Stack => "the filter calls itself too deeply".to_owned(),
@@ -216,18 +216,18 @@ fn explain(exception: Exn<'_, Val>) -> String {
     };
     let value = error.into_val();
     let text = string_of(&value).unwrap_or_else(|| value.to_string());
-    let told = |start: &str| text.starts_with(start);
-    if told("cannot use ") {
+    let starts = |start: &str| text.starts_with(start);
+    if starts("cannot use ") {
         let wanted = text.rsplit_once(" as ").map_or("", |(_, wanted)| wanted);
         return format!("the filter cannot use a value as {}", shortened(wanted, 40));
     }
-    if told("cannot index ") {
+    if starts("cannot index ") {
         return "the filter cannot look into a value: it is not of the type expected".to_owned();
     }
-    if told("cannot calculate ") {
+    if starts("cannot calculate ") {
         return "the filter cannot calculate with a value".to_owned();
     }
-    if told("cannot ") || told("invalid path expression") {
+    if starts("cannot ") || starts("invalid path expression") {
         let verb: Vec<&str> = text.split(' ').take(2).collect();
         return format!("the filter {} a value", verb.join(" "));
     }

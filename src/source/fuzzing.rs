@@ -75,9 +75,9 @@ fn unsigned(source: &Source, request: &Request) {
 
 fn handshake(source: &Source, request: &Request) {
     if let Some(answer) = source.handshake(request) {
-        let told = format!("{answer:?}");
-        assert!(!told.contains(&SECRET[6..]), "a handshake shows the secret");
-        assert!(told.len() < 8 * (request.body.len() + request.path_and_query.len()) + 64_000);
+        let reported = format!("{answer:?}");
+        assert!(!reported.contains(&SECRET[6..]), "a handshake shows the secret");
+        assert!(reported.len() < 8 * (request.body.len() + request.path_and_query.len()) + 64_000);
     }
 }
 

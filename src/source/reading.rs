@@ -83,7 +83,7 @@ pub struct Inspected {
     pub unread: Vec<String>,
 }
 
-/// Reads a run's outputs. Ids that stand in for missing ones count only what is an event or unreadable.
+/// Reads a run's outputs. Ids made up for missing ones count only what is an event or unreadable.
 pub(super) fn read(outputs: Vec<Output>, ids: &Ids<'_>, received_at: UnixMillis) -> Vec<Reading> {
     let readings = read_each(outputs, ids, received_at, |_| ());
     let is_unreadable = |reading: &Reading| matches!(reading, Reading::Unreadable { .. });

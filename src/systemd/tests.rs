@@ -185,6 +185,6 @@ fn the_status_line_names_what_an_operator_looks_for() {
 
 #[test]
 fn ages_are_told_in_whole_units() {
-    let told = [0, 59, 60, 7199, 7200, 90_000].map(|s| rounded(Duration::from_secs(s)));
-    assert_eq!(told, ["0 s", "59 s", "1 min", "119 min", "2 h", "25 h"]);
+    let reported = [0, 59, 60, 7199, 7200, 90_000].map(|s| rounded(Duration::from_secs(s)));
+    assert_eq!(reported, ["0 s", "59 s", "1 min", "119 min", "2 h", "25 h"]);
 }

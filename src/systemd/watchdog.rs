@@ -1,4 +1,4 @@
-//! The watchdog: loops report heartbeats, and systemd is told that all is well only while every one of them does.
+//! The watchdog: loops report heartbeats, and systemd is notified only while every one of them does.
 //! It never restarts anything itself: a stuck loop stops the feeding, and systemd does the rest.
 
 use std::sync::atomic::{AtomicU64, Ordering};

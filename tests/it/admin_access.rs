@@ -33,7 +33,7 @@ async fn without_the_token_only_health_and_metrics_are_told() {
     let ready = bridge.http.get(format!("{}/readyz", bridge.admin)).send().await;
     let ready: Value = ready.expect("an answer").json().await.expect("JSON");
     assert_eq!(ready, serde_json::json!({ "ready": true }));
-    assert!(bridge.get("/readyz").await.1["reasons"].is_array(), "with the token all is told");
+    assert!(bridge.get("/readyz").await.1["reasons"].is_array(), "with the token all is shown");
 
     let body = "/v1/events/native/e-1/body";
     for path in ["/v1/status", "/v1/events", "/v1/events/native/e-1", body, "/", "/v1/nothing"] {

@@ -81,9 +81,10 @@ async fn play(kind: &str, endpoint: Endpoint, status: u16, rows: &[Row<'_>]) {
                 (&json!(state), &json!(reason), *calls),
                 "{kind}: {what:?}\n{ended:#}"
             );
-            let told = ended["last_answer"]["message"].as_str().unwrap_or_default().to_lowercase();
-            let looked_up = told == "looked up";
-            assert!(looked_up || told.contains(&message.to_lowercase()), "{ended:#}");
+            let reported =
+                ended["last_answer"]["message"].as_str().unwrap_or_default().to_lowercase();
+            let looked_up = reported == "looked up";
+            assert!(looked_up || reported.contains(&message.to_lowercase()), "{ended:#}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `servicenow.api_version`: a pinned version stands in the path of every request to AWA's APIs, and in no other.
+//! `servicenow.api_version`: a pinned version is in the path of every request to AWA's APIs, and in no other.
 
 use awa_bridge::testing::sandbox::Endpoint;
 use serde_json::{Value, json};

@@ -129,9 +129,9 @@ fn check_notes_where_no_default_reason_lets_cards_stay() {
     for (row, stays) in [("*", false), ("busy", true)] {
         let reasons = format!("reason,reject_reason\n{row},{BUSY}\n");
         let home = home(&Setup { reasons, ..Setup::default() });
-        let (code, told, errors) = run(&mut home.command(&["check"]));
+        let (code, reported, errors) = run(&mut home.command(&["check"]));
         assert_eq!(code, 0, "{errors}");
         let note = "note native: reject_reasons.csv has no default reason (row *)";
-        assert_eq!(told.contains(note), stays, "{told}");
+        assert_eq!(reported.contains(note), stays, "{reported}");
     }
 }

@@ -11,7 +11,7 @@ use super::support::{an_offer, eventually};
 
 const CALLS: usize = 20;
 
-async fn twenty_on_the_way(fault: Misbehaviour, config: &str) -> (Sandbox, Home, Daemon) {
+async fn twenty_in_flight(fault: Misbehaviour, config: &str) -> (Sandbox, Home, Daemon) {
     let sandbox = start_sandbox(Switches { documents_appear: true, ..Switches::default() }).await;
     let config = format!("[servicenow]\nmax_in_flight = 20\n{config}");
     let home = Home::new(&sandbox.url(), &Setup { config, ..Setup::default() });
@@ -52,7 +52,7 @@ async fn each_was_done_once(sandbox: &Sandbox, home: &Home) {
 #[tokio::test]
 async fn sigterm_with_20_calls_in_flight_loses_nothing_and_doubles_nothing() {
     let slow = Misbehaviour::DelayAfterEffect { ms: 1_500 };
-    let (sandbox, home, mut daemon) = twenty_on_the_way(slow, "request_timeout = \"5s\"\n").await;
+    let (sandbox, home, mut daemon) = twenty_in_flight(slow, "request_timeout = \"5s\"\n").await;
     daemon.signal("TERM");
     is_closed(&daemon.intake).await;
     assert_eq!(daemon.ended().await, Some(0), "{}", daemon.log());
@@ -61,10 +61,9 @@ async fn sigterm_with_20_calls_in_flight_loses_nothing_and_doubles_nothing() {
 }
 
 #[tokio::test]
-async fn a_second_sigterm_hurries_and_what_was_on_the_way_is_looked_up() {
+async fn a_second_sigterm_hurries_and_what_was_in_flight_is_looked_up() {
     let config = "request_timeout = \"30s\"\n";
-    let (sandbox, home, mut daemon) =
-        twenty_on_the_way(Misbehaviour::HangAfterEffect, config).await;
+    let (sandbox, home, mut daemon) = twenty_in_flight(Misbehaviour::HangAfterEffect, config).await;
     daemon.signal("TERM");
     is_closed(&daemon.intake).await;
     daemon.signal("TERM");

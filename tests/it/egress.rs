@@ -1,5 +1,5 @@
 //! The way out of a closed site: through an HTTP proxy, to an instance whose certificate an authority of the site's own
-//! has issued. What stands in the way is named.
+//! has issued. The obstacle is named.
 
 use std::sync::{Arc, Mutex};
 
@@ -67,7 +67,7 @@ impl Site {
     }
 }
 
-/// A proxy that knows only CONNECT; it wants to be told this user and password, in base64, where it has one.
+/// A proxy that knows only CONNECT; it asks for this user and password, in base64, where it has one.
 struct Proxy {
     address: String,
     asked: Arc<Mutex<Vec<String>>>,

@@ -49,7 +49,7 @@ async fn a_hold_survives_a_restart() {
     assert_eq!(ready["held"]["by"], "ada", "{ready}");
     bridge.accept(&with(an_offer("short", "c-2"), json!({ "timeout_seconds": 1 }))).await;
     bridge.ends("short", "expired").await;
-    assert_eq!(bridge.deeds().len(), 0, "nothing is sent during a hold");
+    assert_eq!(bridge.writes().len(), 0, "nothing is sent during a hold");
     assert_eq!(bridge.post_admin("/v1/resume").await.1["changed"], true);
     bridge.ends("e-1", "delivered").await;
     bridge.restart().await;

@@ -64,7 +64,7 @@ fn every_room_is_in_the_table() {
 }
 
 #[test]
-fn routing_reads_no_clock_throws_no_dice_and_does_no_io() {
+fn routing_reads_no_clock_draws_no_random_numbers_and_does_no_io() {
     let banned = [
         "tokio",
         "hyper",
@@ -133,18 +133,18 @@ fn files_stay_under_400_lines() {
 
 /// All Rust files under a folder of the crate.
 fn sources(folder: &str) -> Vec<PathBuf> {
-    fn walk(folder: &Path, files: &mut Vec<PathBuf>) {
+    fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
         for entry in fs::read_dir(folder).expect("a folder of the crate") {
             let path = entry.expect("an entry of a folder of the crate").path();
             if path.is_dir() {
-                walk(&path, files);
+                collect(&path, files);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 files.push(path);
             }
         }
     }
     let mut files = Vec::new();
-    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut files);
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut files);
     files.sort();
     files
 }

@@ -105,7 +105,7 @@ const TRICKS: [(&str, Trick); 9] = [
     ("a head byte by byte", |stream| write(stream, b"G") && is_open(stream)),
     ("a body byte by byte", |stream| {
         let head = b"POST /webhooks/native HTTP/1.1\r\nhost: x\r\ncontent-length: 200000\r\n\r\n";
-        // It is told by its time to live whether the head is written.
+        // Its time to live shows whether the head is written.
         let begun = stream.ttl().expect("a number") == 33;
         if begun {
             return write(stream, b" ") && is_open(stream);

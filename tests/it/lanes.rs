@@ -96,9 +96,9 @@ async fn an_accept_waits_for_its_offer_that_is_tried_again() {
     bridge.accept(&an_offer("e-1", "c-1")).await;
     bridge.accept(&with(an_event("accept", "e-2", "c-1"), json!({ "agent": "ada" }))).await;
     bridge.ends("e-2", "delivered").await;
-    let deeds: Vec<_> = bridge.writes().into_iter().map(|call| call.endpoint).collect();
+    let writes: Vec<_> = bridge.writes().into_iter().map(|call| call.endpoint).collect();
     assert_eq!(
-        deeds,
+        writes,
         [Endpoint::Offer, Endpoint::Offer, Endpoint::Offer, Endpoint::Offer, Endpoint::Accept]
     );
 }

@@ -83,7 +83,7 @@ async fn a_log_reader_that_stalls_stops_nothing_and_is_told_what_it_missed() {
             hears.lock().expect("no panic").push_str(&String::from_utf8_lossy(&bytes[..length]));
         }
     });
-    let line = eventually("the reader to be told", async || {
+    let line = eventually("the reader to be named", async || {
         let heard = heard.lock().expect("no panic");
         heard.lines().find(|line| line.contains("Log lines were dropped")).map(str::to_owned)
     })

@@ -22,7 +22,7 @@ fn lose(bridge: &Bridge, endpoint: Endpoint) {
     }
 }
 
-/// How often each thing was done that a call of this kind names, told apart by `of`.
+/// How often each thing was done that a call of this kind names, distinguished by `of`.
 fn writes(bridge: &Bridge, endpoint: Endpoint, of: impl Fn(&Value, &str) -> String) -> Vec<usize> {
     let mut done: HashMap<String, usize> = HashMap::new();
     for call in bridge.calls(endpoint).into_iter().filter(|call| call.performed == Some(200)) {

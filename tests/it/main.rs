@@ -63,7 +63,6 @@ mod shared_documents;
 mod signals;
 mod systemd;
 mod tls;
-mod told;
 mod unsigned_work;
 mod vendors;
 mod verify_query;

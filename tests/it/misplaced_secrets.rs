@@ -1,5 +1,5 @@
-//! A secret that stands where none belongs, in any shape, is told by nobody: not by `check`, not by the daemon, its log or its
-//! health. What is told is where to look.
+//! A secret where none belongs, in any shape, is shown by nothing: not by `check`, not by the daemon, its log or its
+//! health. What is shown is where to look.
 
 use super::support::bridge::{Setup, start_sandbox};
 use super::support::program::{Home, root, run};
@@ -23,7 +23,7 @@ const SHAPES: [&str; 12] = [
     "\"\\nhunter2-Real-Secret\"",
 ];
 
-/// Keys whose text is a name or a path, right as it is and told as what it is.
+/// Keys whose text is a name or a path, right as it is and shown as what it is.
 const NAMES: [&str; 4] =
     ["mappings.directory", "store.path", "admin.token_file", "sources.native.contact_center"];
 
@@ -63,12 +63,12 @@ fn no_wrong_place_of_the_configuration_makes_check_tell_a_secret() {
             inner.as_table().expect("a section").keys().map(|key| format!("{section}.{key}")),
         );
     }
-    let mut told = 0;
+    let mut reported = 0;
     let keys = keys.iter().filter(|key| !NAMES.contains(&key.as_str()));
     for (place, key) in keys.enumerate() {
         // Each shape with many keys, each key with some shapes: a process for each is slow.
         for shape in SHAPES.iter().skip(place % 3).step_by(3) {
-            told +=
+            reported +=
                 u32::from(check(&home, &placed(&good, key, shape), &format!("{key} = {shape}")));
         }
     }
@@ -95,11 +95,11 @@ fn no_wrong_place_of_the_configuration_makes_check_tell_a_secret() {
                 }
                 _ => verify,
             };
-            told +=
+            reported +=
                 u32::from(check(&home, &placed(&good, "sources.native.verify", &verify), &verify));
         }
     }
-    assert!(told > 150, "only {told} were refused");
+    assert!(reported > 150, "only {reported} were refused");
     // Text that is no TOML at all.
     for line in [
         format!("password = {MARKER}"),
@@ -201,13 +201,13 @@ fn home_of_one_profile(instance: &str) -> Home {
     home
 }
 
-/// Whether it is refused; what is told holds no secret in either case.
+/// Whether it is refused; what is shown contains no secret in either case.
 fn check(home: &Home, config: &str, what: &str) -> bool {
     std::fs::write(home.config(), config).expect("the configuration");
     let (code, out, errors) = run(&mut home.command(&["check"]));
-    let told = format!("{out}{errors}");
-    assert!(!told.to_lowercase().contains("hunter2"), "{what}: {told}");
-    assert!(code == 0 || code == 64, "{what}: {code} {told}");
+    let reported = format!("{out}{errors}");
+    assert!(!reported.to_lowercase().contains("hunter2"), "{what}: {reported}");
+    assert!(code == 0 || code == 64, "{what}: {code} {reported}");
     code == 64
 }
 

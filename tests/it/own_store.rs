@@ -139,8 +139,9 @@ fn check_tells_of_secrets_that_every_user_may_read() {
     mode(0o644);
     let (code, shown, errors) = run(&mut home.command(&["check"]));
     assert_eq!(code, 0, "{errors}");
-    let told = "config.toml can be read by every user of this machine and holds secrets as text (";
-    assert!(shown.contains(told) && shown.contains("sources.native.secrets[0]"), "{shown}");
+    let reported =
+        "config.toml can be read by every user of this machine and holds secrets as text (";
+    assert!(shown.contains(reported) && shown.contains("sources.native.secrets[0]"), "{shown}");
     mode(0o640);
     let (_, shown, _) = run(&mut home.command(&["check"]));
     assert!(!shown.contains("can be read by every user"), "{shown}");

@@ -66,7 +66,7 @@ async fn a_retry_after_is_kept_by_all_and_then_calls_flow_again() {
     let bridge = Bridge::start().await;
     bridge.sandbox.inject(Fault::next(Misbehaviour::TooManyRequests { retry_after: Some(2) }));
     bridge.accept(&an_offer("e-0", "c-0")).await;
-    let told = eventually("the refusal", async || {
+    let reported = eventually("the refusal", async || {
         let calls = bridge.calls(Endpoint::Offer);
         calls.first().filter(|call| call.status == Some(429)).map(|call| call.at)
     })

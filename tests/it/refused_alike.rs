@@ -37,19 +37,19 @@ async fn judged(case: &Case, prepare: impl FnOnce(&Path)) -> String {
     }
     prepare(home.directory.path());
     let (code, out, errors) = run(&mut home.command(&["check"]));
-    let told = format!("{out}{errors}");
-    assert!(told.contains(case.said), "no {:?} for {}: {told}", case.said, case.config);
+    let reported = format!("{out}{errors}");
+    assert!(reported.contains(case.said), "no {:?} for {}: {reported}", case.said, case.config);
     let started = home.tried(home.command(&["run"])).await;
     if case.holds {
-        assert_eq!(code, 0, "{}: {told}", case.config);
+        assert_eq!(code, 0, "{}: {reported}", case.config);
         let log = started.map(|daemon| daemon.log()).map_err(|(_, log)| log);
         let log = log.unwrap_or_else(|log| panic!("{} does not start: {log}", case.config));
-        return format!("{told}{log}");
+        return format!("{reported}{log}");
     }
-    assert_eq!(code, 64, "{}: {told}", case.config);
-    let Err((ended, log)) = started else { panic!("{} starts: {told}", case.config) };
+    assert_eq!(code, 64, "{}: {reported}", case.config);
+    let Err((ended, log)) = started else { panic!("{} starts: {reported}", case.config) };
     assert_ne!(ended, Some(0), "{}: {log}", case.config);
-    format!("{told}{log}")
+    format!("{reported}{log}")
 }
 
 fn tls(certificate: &str, key: &str) -> String {

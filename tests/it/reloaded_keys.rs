@@ -89,7 +89,7 @@ async fn every_key_is_said_to_be_in_force_or_to_wait_for_a_restart() {
         let names = |line: &str| line.split([',', ' ', ':', ';']).any(|word| below(word, &key));
         let waits = later.is_some_and(names);
         let in_force = lines.iter().any(|line| !line.starts_with("needs a restart") && names(line));
-        assert!(waits != in_force, "{key} has to be told once: {answer}");
+        assert!(waits != in_force, "{key} has to be reported once: {answer}");
         if IN_FORCE.iter().any(|start| key.starts_with(start)) {
             assert!(in_force, "{key} is to be in force: {answer}");
         }

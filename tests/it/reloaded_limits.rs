@@ -23,7 +23,7 @@ async fn started(config: &str) -> (Sandbox, Home, Daemon) {
     (sandbox, home, daemon)
 }
 
-/// Replaces a line of the configuration and reloads; the line has to be told as in force.
+/// Replaces a line of the configuration and reloads; the line has to be reported as in force.
 async fn reloads(home: &Home, daemon: &Daemon, from: &str, to: &str) {
     let text = std::fs::read_to_string(home.config()).expect("the configuration");
     assert!(text.contains(from), "{from} is not in {text}");

@@ -30,7 +30,7 @@ async fn the_difference_is_told_in_words_and_parked_events_resume() {
     let config = config.replace("[mappings]", "retention = \"96h\"\n[mappings]");
     std::fs::write(home.config(), format!("{config}\n[log]\nfilter = \"debug\"\n")).expect("it");
     daemon.signal("HUP");
-    let line = eventually("the reload to be told", async || {
+    let line = eventually("the reload to be logged", async || {
         daemon.log().lines().find(|line| line.contains("\"Reloaded")).map(str::to_owned)
     })
     .await;

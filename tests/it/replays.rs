@@ -30,7 +30,7 @@ async fn delivered(daemon: &Daemon, id: &str) -> Value {
     .await
 }
 
-/// That these parts stand in the text in this order.
+/// That these parts are in the text in this order.
 fn in_order(text: &str, parts: &[&str]) {
     let mut rest = text;
     for part in parts {

@@ -63,7 +63,7 @@ async fn a_kill_between_call_and_answer_is_looked_up_and_not_repeated() {
 }
 
 #[tokio::test]
-async fn sigterm_finishes_what_is_on_the_way_and_exits_0() {
+async fn sigterm_finishes_what_is_in_flight_and_exits_0() {
     let sandbox = start_sandbox(switches()).await;
     let home = Home::new(&sandbox.url(), &Setup::default());
     sandbox.inject(Fault::on(Endpoint::Offer, Misbehaviour::DelayAfterEffect { ms: 700 }).times(3));

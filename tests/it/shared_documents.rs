@@ -106,10 +106,10 @@ async fn a_transfer_by_a_new_conversation_moves_the_card_from_the_first_to_the_s
         assert_eq!(cards(&sandbox), [(GRACE.to_owned(), WorkItemState::Accepted)]);
         let record = daemon.get("/v1/conversations/native/c-2").await;
         assert_eq!(record["shared_with"], json!(["c-1"]), "{record:#}");
-        let (code, told, errors) = trace(&home, "c-1").await;
+        let (code, reported, errors) = trace(&home, "c-1").await;
         assert_eq!(code, 0, "{errors}");
-        assert!(told.contains("shared with"), "{told}");
-        assert!(told.contains("ring-grace (of c-2)"), "{told}");
+        assert!(reported.contains("shared with"), "{reported}");
+        assert!(reported.contains("ring-grace (of c-2)"), "{reported}");
     }
 }
 
@@ -183,8 +183,8 @@ async fn a_consult_that_nobody_answers_is_ended_by_the_bridge_after_the_ring() {
         .await;
         assert_eq!(event["state"], "delivered", "{event:#}");
         assert_eq!(cards(&sandbox), [(ADA.to_owned(), WorkItemState::Accepted)]);
-        let (code, told, errors) = trace(&home, "c-2").await;
+        let (code, reported, errors) = trace(&home, "c-2").await;
         assert_eq!(code, 0, "{errors}");
-        assert!(told.to_lowercase().contains("consult"), "{told}");
+        assert!(reported.to_lowercase().contains("consult"), "{reported}");
     }
 }

@@ -87,13 +87,13 @@ async fn a_secret_in_the_query_opens_and_is_never_shown() {
         "eventType": "Microsoft.EventGrid.SubscriptionValidationEvent", "metadataVersion": "1", "dataVersion": "1",
         "data": { "validationCode": "512d38b6-c7b8-40c8-89fe-f46f9e9622b6" } }])
     .to_string();
-    let (status, told) = post(code, validation.clone()).await;
+    let (status, reported) = post(code, validation.clone()).await;
     assert_eq!(
-        (status, told.as_str()),
+        (status, reported.as_str()),
         (200, r#"{"validationResponse":"512d38b6-c7b8-40c8-89fe-f46f9e9622b6"}"#)
     );
-    let (status, told) = post("code=wrong", validation).await;
-    assert!(status == 401 && !told.contains("512d38b6"), "{status} {told}");
+    let (status, reported) = post("code=wrong", validation).await;
+    assert!(status == 401 && !reported.contains("512d38b6"), "{status} {reported}");
 
     let preflight = async |query: &str| {
         let url = format!("{}/webhooks/grid?{query}", daemon.intake);

@@ -131,33 +131,37 @@ pub(super) fn json_of(received: &Received, now: UnixMillis) -> Result<Value, Ver
 fn busy(received: &Received, shape: &Shape, now: UnixMillis) -> Verdict {
     let words =
         if let Shape::Json(value) = shape { Words::of(value).verbatim() } else { String::new() };
-    let told = told(received, now);
+    let wait = retry_after(received, now);
     let message = if words.is_empty() { "too many requests".to_owned() } else { words };
-    match told {
+    match wait {
         Some(ms) => {
             let message = format!("{message} (Retry-After {} s)", ms.div_ceil(1000));
-            Verdict::new(AwaReply::Busy { wait: Wait::Told(ms) }, message, pause(received, ms))
+            Verdict::new(
+                AwaReply::Busy { wait: Wait::RetryAfter(ms) },
+                message,
+                pause(received, ms),
+            )
         }
         None => Verdict::new(AwaReply::Busy { wait: Wait::BackOff }, message, Signal::Overloaded),
     }
 }
 
-/// A pause is ServiceNow's where its rate limit rule stands beside it; anything on the way could say as much.
+/// A pause is ServiceNow's where its rate limit rule stands beside it; a proxy could say as much.
 const fn pause(received: &Received, ms: u64) -> Signal {
     match received.rate_rule {
-        Some(_) => Signal::Told { ms },
+        Some(_) => Signal::RetryAfter { ms },
         None => Signal::Hinted { ms },
     }
 }
 
-/// How long ServiceNow wants to be left alone, in milliseconds.
-fn told(received: &Received, now: UnixMillis) -> Option<u64> {
+/// How long a pause ServiceNow asks for, in milliseconds.
+fn retry_after(received: &Received, now: UnixMillis) -> Option<u64> {
     let text = received.retry_after.as_deref()?;
-    retry_after(text, received.date.unwrap_or(now))
+    parse_retry_after(text, received.date.unwrap_or(now))
 }
 
 /// Reads `Retry-After`, seconds or an HTTP date, as milliseconds from `at`.
-fn retry_after(text: &str, at: UnixMillis) -> Option<u64> {
+fn parse_retry_after(text: &str, at: UnixMillis) -> Option<u64> {
     let ms = match text.parse::<u64>() {
         Ok(seconds) => seconds.saturating_mul(1000),
         Err(_) => http_date(text)?.since(at),
@@ -366,8 +370,8 @@ fn by_status(received: &Received, text: &str) -> Verdict {
         }
         408 => Verdict::doubt(text, Signal::Answered),
         502..=504 => {
-            let told = told(received, received.date.unwrap_or(UnixMillis::MAX));
-            Verdict::doubt(text, told.map_or(Signal::Silent, |ms| pause(received, ms)))
+            let wait = retry_after(received, received.date.unwrap_or(UnixMillis::MAX));
+            Verdict::doubt(text, wait.map_or(Signal::Silent, |ms| pause(received, ms)))
         }
         400..=499 => misconfigured(&format!("status {}", received.status)),
         200..=299 => misconfigured("refused"),

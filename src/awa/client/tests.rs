@@ -82,7 +82,7 @@ async fn redirects_are_not_followed() {
 }
 
 #[tokio::test]
-async fn what_fails_on_the_way_back_is_in_doubt_and_sent_once() {
+async fn an_answer_that_is_lost_is_in_doubt_and_sent_once() {
     let cut = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 500\r\n\r\n{\"result\":{\"success\":true";
     for act in [Act::Hang, Act::Say(cut.as_bytes().to_vec())] {
         let hasty = |settings: &mut Settings| settings.request_timeout = Duration::from_millis(600);
@@ -142,11 +142,11 @@ async fn nothing_is_sent_after_the_deadline_and_no_answer_is_awaited_past_it() {
 #[tokio::test]
 async fn busy_answers_say_how_long() {
     let (reply, _) = sent_to(answer(429, "retry-after: 417\r\n", "")).await;
-    assert_eq!(reply.answered.reply, AwaReply::Busy { wait: Wait::Told(417_000) });
+    assert_eq!(reply.answered.reply, AwaReply::Busy { wait: Wait::RetryAfter(417_000) });
     assert_eq!(reply.signal, Signal::Hinted { ms: 417_000 });
     let rule = "retry-after: 417\r\nx-ratelimit-limit: 100\r\nx-ratelimit-reset: 1800000000\r\n";
     let (reply, _) = sent_to(answer(429, rule, "")).await;
-    assert_eq!(reply.signal, Signal::Told { ms: 417_000 });
+    assert_eq!(reply.signal, Signal::RetryAfter { ms: 417_000 });
 }
 
 #[test]

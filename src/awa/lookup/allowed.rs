@@ -8,7 +8,7 @@ use super::super::work_item::text;
 use crate::clock;
 use crate::routing::AwaReply;
 
-/// The fields without which no work item can be told from another.
+/// The fields without which no work item can be distinguished from another.
 const NEEDED: [&str; 4] = ["sys_id", "state", "assigned_to", "document_id"];
 
 /// Whether the integration user may read work items.
@@ -21,7 +21,7 @@ pub(crate) enum LookUps {
     Unknown(String),
 }
 
-/// What one question to the instance told.
+/// What one question to the instance found out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Probed {
     pub look_ups: LookUps,

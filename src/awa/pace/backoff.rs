@@ -11,15 +11,15 @@ use crate::clock::millis;
 /// Past this many tries the delay has long reached its maximum.
 const MOST: u32 = 64;
 
-/// The delay before the next try, in milliseconds: `dice` (0 to 1) of `initial` doubled with each of `tries`, at most
+/// The delay before the next try, in milliseconds: `jitter` (0 to 1) of `initial` doubled with each of `tries`, at most
 /// `max` (both in milliseconds). This is full jitter.
 #[must_use]
-pub(crate) fn backoff_delay(tries: u32, initial: u64, max: u64, dice: f64) -> u64 {
+pub(crate) fn backoff_delay(tries: u32, initial: u64, max: u64, jitter: f64) -> u64 {
     let mut pauses = Pauses::growing(2_f64.powf(tries.min(MOST).into()), initial, max);
     // The first is `initial` itself, the second has grown by all tries at once.
     pauses.next();
     let whole = Duration::from_millis(pauses.next());
-    millis(whole.mul_f64(dice.clamp(0.0, 1.0)))
+    millis(whole.mul_f64(jitter.clamp(0.0, 1.0)))
 }
 
 /// Pauses that grow up to a longest one.

@@ -36,9 +36,9 @@ const ASK_AGAIN: u64 = 1_000;
 /// By less than this a clock is not said to have been set back, in milliseconds.
 const SET_BACK: u64 = 1_000;
 /// The longest Retry-After that is believed, in milliseconds: ServiceNow's rules are per hour.
-const LONGEST_TOLD: u64 = 3_600_000;
+const LONGEST_RETRY_AFTER: u64 = 3_600_000;
 /// The longest that a Retry-After of unknown origin is believed at first, in milliseconds: a ring of a few seconds outlasts
-/// what some box on the way says once. Who says it again is believed for twice as long.
+/// what a proxy says once. One that says it again is believed for twice as long.
 const LONGEST_HINT: u64 = 5_000;
 
 /// What the configuration allows.
@@ -97,9 +97,9 @@ struct State {
     limits: Limits,
     limiter: Arc<Limiter>,
     budget: Budget,
-    /// From when and until when ServiceNow wants to be left alone.
-    told: Option<(UnixMillis, UnixMillis)>,
-    /// How often in a row it was told so without a rule, each time after the last pause had passed.
+    /// From when and until when ServiceNow asked for a pause.
+    retry_after: Option<(UnixMillis, UnixMillis)>,
+    /// How often in a row it said so without a rule, each time after the last pause had passed.
     hints: u32,
     in_flight: u32,
     concurrency: u32,
@@ -125,7 +125,7 @@ impl Pace {
             limits,
             limiter,
             budget: Budget::default(),
-            told: None,
+            retry_after: None,
             hints: 0,
             in_flight: 0,
             concurrency: limits.max_in_flight.max(1),
@@ -160,7 +160,7 @@ impl Pace {
     /// Ends the pause of a Retry-After: a person has looked, and the next call finds out.
     pub(crate) fn end_pause(&self) {
         let mut state = lock(&self.state);
-        (state.told, state.hints) = (None, 0);
+        (state.retry_after, state.hints) = (None, 0);
     }
 
     /// Asks for the right to send one call now.
@@ -255,9 +255,9 @@ impl State {
         Ok(Probe { breaker, unauthorised })
     }
 
-    /// While Retry-After lasts. A wall clock that was set back must not prolong it: whoever still has to wait is told again.
+    /// While Retry-After lasts. A wall clock that was set back must not prolong it: an instance that still wants it says so again.
     fn blocked_until(&self, now: UnixMillis) -> Option<UnixMillis> {
-        let (since, until) = self.told?;
+        let (since, until) = self.retry_after?;
         (since.since(now) < SET_BACK && now < until).then_some(until)
     }
 
@@ -291,14 +291,14 @@ impl State {
                 self.reachable();
                 self.halve(now);
             }
-            Signal::Told { ms } => self.pause(ms.min(LONGEST_TOLD), now),
+            Signal::RetryAfter { ms } => self.pause(ms.min(LONGEST_RETRY_AFTER), now),
             Signal::Hinted { ms } => {
-                // What was on its way together was told together.
+                // Answers to calls that were in flight together count as one.
                 if self.blocked_until(now).is_none() {
                     self.hints = self.hints.saturating_add(1);
                 }
                 let doubled = 1_u64.checked_shl(self.hints.saturating_sub(1)).unwrap_or(u64::MAX);
-                let most = LONGEST_HINT.saturating_mul(doubled).min(LONGEST_TOLD);
+                let most = LONGEST_HINT.saturating_mul(doubled).min(LONGEST_RETRY_AFTER);
                 self.pause(ms.min(most), now);
             }
             Signal::Silent | Signal::Foreign => {
@@ -319,7 +319,7 @@ impl State {
         self.reachable();
         let until = now.plus(ms);
         let until = self.blocked_until(now).map_or(until, |before| before.max(until));
-        self.told = Some((now, until));
+        self.retry_after = Some((now, until));
     }
 
     fn reachable(&mut self) {

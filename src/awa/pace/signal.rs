@@ -10,7 +10,7 @@ pub(crate) enum Signal {
     /// It turned the call away without saying for how long.
     Overloaded,
     /// It said for how long nothing is to be sent, by a rate limit rule of its own.
-    Told { ms: u64 },
+    RetryAfter { ms: u64 },
     /// The same, but nothing shows that it was ServiceNow who said it.
     Hinted { ms: u64 },
     /// No connection, no answer, or a gateway's answer.

@@ -135,20 +135,20 @@ fn further_requests_of_a_call_are_charged_to_the_hour() {
 #[test]
 fn a_clock_that_is_set_back_does_not_prolong_retry_after() {
     let pace = pace(limits());
-    call(&pace, Signal::Told { ms: 30_000 }, T);
+    call(&pace, Signal::RetryAfter { ms: 30_000 }, T);
     assert_eq!(not_now(&pace, T.minus(10)).1, Why::RetryAfter);
     call(&pace, Signal::Answered, T.minus(3_600_000));
-    call(&pace, Signal::Told { ms: 5_000 }, T.minus(3_600_000));
+    call(&pace, Signal::RetryAfter { ms: 5_000 }, T.minus(3_600_000));
     assert_eq!(not_now(&pace, T.minus(3_600_000)), (5_000, Why::RetryAfter));
 }
 
 #[test]
 fn retry_after_holds_every_call_but_never_longer_than_an_hour() {
     let pace = pace(limits());
-    call(&pace, Signal::Told { ms: 30_000 }, T);
+    call(&pace, Signal::RetryAfter { ms: 30_000 }, T);
     assert_eq!(not_now(&pace, T), (30_000, Why::RetryAfter));
     assert_eq!(pace.standing(T).retry_after, Some(T.plus(30_000)));
-    call(&pace, Signal::Told { ms: u64::MAX }, T.plus(30_000));
+    call(&pace, Signal::RetryAfter { ms: u64::MAX }, T.plus(30_000));
     assert_eq!(not_now(&pace, T.plus(30_000)), (3_600_000, Why::RetryAfter));
 }
 
@@ -255,7 +255,7 @@ fn refused_credentials_hold_the_instance_and_are_probed_at_growing_pauses() {
 #[test]
 fn a_hold_does_not_use_up_rate_or_budget() {
     let pace = pace(Limits { per_hour: 5, ..limits() });
-    call(&pace, Signal::Told { ms: 2_000 }, T);
+    call(&pace, Signal::RetryAfter { ms: 2_000 }, T);
     for _ in 0..50 {
         assert_eq!(not_now(&pace, T.plus(1_500)).1, Why::RetryAfter);
     }
@@ -301,7 +301,7 @@ fn a_permit_that_was_not_used_costs_nothing() {
 }
 
 #[test]
-fn a_pause_that_anything_on_the_way_may_have_asked_for_is_short_and_grows_with_each_that_follows() {
+fn a_pause_that_a_proxy_may_have_asked_for_is_short_and_grows_with_each_that_follows() {
     let pace = pace(limits());
     let mut at = T;
     for most in [5_000, 10_000, 20_000] {
@@ -323,7 +323,7 @@ fn a_pause_that_anything_on_the_way_may_have_asked_for_is_short_and_grows_with_e
 #[test]
 fn a_person_ends_a_pause() {
     let pace = pace(limits());
-    call(&pace, Signal::Told { ms: 3_600_000 }, T);
+    call(&pace, Signal::RetryAfter { ms: 3_600_000 }, T);
     assert_eq!(pace.standing(T).retry_after, Some(T.plus(3_600_000)));
     pace.end_pause();
     assert_eq!(pace.standing(T).retry_after, None);

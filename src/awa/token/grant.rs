@@ -1,4 +1,4 @@
-//! What is asked of the token endpoint, and what its answer means. Pure but for the `jti`'s dice.
+//! What is asked of the token endpoint, and what its answer means. Pure but for the random `jti`.
 
 use std::time::Duration;
 

@@ -34,8 +34,8 @@ fn hasty(peer: &Peer) -> Client {
 #[tokio::test]
 async fn informational_answers_are_not_the_answer() {
     let hints = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n";
-    let told = [hints.to_vec(), bytes(json(200, &success()))].concat();
-    let peer = Peer::start(move |_, _| Act::Say(told.clone())).await;
+    let reported = [hints.to_vec(), bytes(json(200, &success()))].concat();
+    let peer = Peer::start(move |_, _| Act::Say(reported.clone())).await;
     assert_eq!(send(&peer.client()).await.answered.reply.name(), "landed");
     let only = b"HTTP/1.1 102 Processing\r\n\r\n".to_vec();
     let peer = Peer::start(move |_, _| Act::Say(only.clone())).await;

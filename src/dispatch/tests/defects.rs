@@ -118,7 +118,7 @@ async fn events_end(
         store: store.clone(),
         client,
         pace: Arc::clone(&pace),
-        dice: Box::new(|| 0.5),
+        jitter: Box::new(|| 0.5),
         delays: Box::new(delays),
         freed: Notify::new(),
         held: Arc::new(held),

@@ -1,8 +1,9 @@
 //! What the witness says to calls that leave, and to those that do not.
 
 use super::fate::Fate;
-use super::servicenow::{Question, is_safe_to_repeat, same_call};
+use super::servicenow::{is_safe_to_repeat, same_call};
 use super::witness::{Witness, number_of};
+use crate::awa::stand_in::Question;
 use crate::routing::*;
 
 /// More different calls than one event can need.

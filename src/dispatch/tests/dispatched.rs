@@ -10,10 +10,10 @@ use tokio::task::JoinSet;
 
 use super::kept::{Kept, come_apart};
 use super::play::{Bridge, Leaving, News, TURNS};
-use super::servicenow::{Question, signal};
+use super::servicenow::signal;
 use super::witness::Ended;
 use crate::awa::pace::{Limits, Pace};
-use crate::awa::stand_in::{Asked, Asking, StandIn};
+use crate::awa::stand_in::{Asked, StandIn};
 use crate::awa::{Auth, Client, Reply, Settings};
 use crate::clock::by_hand;
 use crate::dispatch::blocked::Blocked;
@@ -28,7 +28,7 @@ const MAX_IN_FLIGHT: u32 = 2;
 
 pub(super) struct Dispatched<'a> {
     dispatch: Arc<Dispatch>,
-    errands: JoinSet<()>,
+    tasks: JoinSet<()>,
     blocked: Blocked,
     /// When the loop wakes by itself; something new wakes it at once.
     wake_at: UnixMillis,
@@ -81,8 +81,8 @@ impl<'a> Dispatched<'a> {
         let held = Arc::new(AtomicBool::new(false));
         let (dispatch, claimed) = dispatch(&kept, client, &held);
         line.waiting.lock().unwrap().clear();
-        let (errands, blocked, wake_at) = (JoinSet::new(), Blocked::default(), UnixMillis(0));
-        Self { dispatch, errands, blocked, wake_at, held, claimed, line, kept }
+        let (tasks, blocked, wake_at) = (JoinSet::new(), Blocked::default(), UnixMillis(0));
+        Self { dispatch, tasks, blocked, wake_at, held, claimed, line, kept }
     }
 
     fn winds(&self, now: UnixMillis) {
@@ -90,15 +90,14 @@ impl<'a> Dispatched<'a> {
         by_hand::set(now);
     }
 
-    /// Turns the loop until it starts nothing more and every errand waits for ServiceNow or is done.
+    /// Turns the loop until it starts nothing more and every task waits for ServiceNow or is done.
     fn turns(&mut self, now: UnixMillis) {
         for _ in 0..TURNS {
-            let before = self.errands.len();
+            let before = self.tasks.len();
             let entered = self.kept.runtime.enter();
-            self.wake_at =
-                self.dispatch.start_what_is_due(now, &mut self.blocked, &mut self.errands);
+            self.wake_at = self.dispatch.start_what_is_due(now, &mut self.blocked, &mut self.tasks);
             drop(entered);
-            if self.errands.len() == before {
+            if self.tasks.len() == before {
                 return;
             }
             self.comes_to_rest();
@@ -119,22 +118,19 @@ impl<'a> Dispatched<'a> {
     fn left_since(&self, known: usize) -> News {
         let waiting = self.line.waiting.lock().unwrap();
         let new = waiting.iter().skip(known).map(|asked| {
-            let question = match &asked.question {
-                Asking::Call(call) => Question::Call(call.clone()),
-                Asking::LookUp(question) => Question::LookUp(question.clone()),
-            };
-            let (claim, deadline) = (ClaimId::default(), asked.deadline);
+            let (claim, question) = (ClaimId::default(), asked.question.clone());
+            let deadline = asked.deadline;
             Leaving { number: None, of: None, claim, question, deadline }
         });
         News { leaving: new.collect(), ended: Vec::new() }
     }
 
     fn comes_to_rest(&mut self) {
-        let (errands, line) = (&mut self.errands, &self.line);
+        let (tasks, line) = (&mut self.tasks, &self.line);
         self.kept.runtime.block_on(async {
-            while errands.len() > line.len() {
+            while tasks.len() > line.len() {
                 tokio::select! {
-                    Some(ended) = errands.join_next() => ended.unwrap(),
+                    Some(ended) = tasks.join_next() => ended.unwrap(),
                     () = line.arrived.notified() => {}
                 }
             }
@@ -169,7 +165,7 @@ impl Bridge for Dispatched<'_> {
         let known = self.line.len();
         while let Ok(claimed) = self.claimed.try_recv() {
             let entered = self.kept.runtime.enter();
-            self.errands.spawn_on(
+            self.tasks.spawn_on(
                 CallTask::claimed(&self.dispatch, claimed).run(),
                 self.kept.runtime.handle(),
             );
@@ -208,7 +204,7 @@ impl Bridge for Dispatched<'_> {
     fn crash(&mut self, now: UnixMillis) {
         self.winds(now);
         self.wake_at = now;
-        self.kept.runtime.block_on(self.errands.shutdown());
+        self.kept.runtime.block_on(self.tasks.shutdown());
         self.line.waiting.lock().unwrap().clear();
         self.kept.crash();
         self.held.store(false, Ordering::SeqCst);
@@ -261,8 +257,8 @@ fn dispatch(
         store: kept.store.clone(),
         client,
         pace,
-        // The dice are the dispatcher's own; without a delay they decide nothing, and a history is played again as it was.
-        dice: Box::new(rand::random),
+        // The jitter is the dispatcher's own; without a delay it decides nothing, and a history is played again as it was.
+        jitter: Box::new(rand::random),
         delays: Box::new(|| Delays { initial: 0, max: 0 }),
         freed: Notify::new(),
         held,

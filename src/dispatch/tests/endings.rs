@@ -67,7 +67,7 @@ impl Witness {
             || self.others_of(lane).any(|other| other.event.id != fate.event.id && theirs(other))
     }
 
-    /// Whether something that the bridge has been told may have made an event pointless.
+    /// Whether something that the bridge has learnt may have made an event pointless.
     fn may_be_pointless(&self, number: usize) -> bool {
         let fate = self.fate(number);
         let lane = self.lane(number);

@@ -102,7 +102,7 @@ impl Fate {
         withdraw.kind() == Kind::Withdraw && leg && ours && kinds.contains(&self.event.kind())
     }
 
-    /// Whether that event may have told the end of its leg.
+    /// Whether that event may have reported the end of its leg.
     pub(super) fn may_be_ended_by(&self, end: &Self) -> bool {
         let same_leg = same_leg(&self.event.segment, &end.event.segment);
         let same_agent = self.event.agent().is_some() && self.event.agent() == end.event.agent();
@@ -299,7 +299,7 @@ impl Fate {
 }
 
 impl Fate {
-    /// Whether that call does what the event asks for, and nothing on the way to it.
+    /// Whether that call does what the event asks for, and nothing that only prepares it.
     pub(super) fn asks_itself(&self, call: &AwaCall) -> bool {
         matches!(
             (&self.event.action, call),

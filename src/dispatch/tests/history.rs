@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::explore::Played;
-use super::servicenow::Mood;
+use super::servicenow::Behaviour;
 use crate::routing::*;
 
 /// Noon, when every history begins.
@@ -39,11 +39,11 @@ pub(super) enum Step {
     /// ServiceNow answers one of the calls that are in flight.
     Answers {
         which: usize,
-        mood: Mood,
+        behaviour: Behaviour,
     },
-    /// Again and again: time passes until something is due, the dispatcher looks, and ServiceNow answers in that mood.
+    /// Again and again: time passes until something is due, the dispatcher looks, and ServiceNow answers in that behaviour.
     Rounds {
-        mood: Mood,
+        behaviour: Behaviour,
         times: usize,
     },
     Passes(u64),
@@ -58,7 +58,7 @@ pub(super) enum Step {
     Reloads(Vec<&'static str>),
     Discards(usize),
     Replays(usize),
-    /// The dispatcher comes back with something that it was told to look at before.
+    /// The dispatcher comes back with something that it was asked to look at before.
     Stale(usize),
     Holds,
     Resumes,
@@ -136,15 +136,15 @@ fn any_step() -> impl Strategy<Value = Step> {
     prop_oneof![
         // The first is what a step becomes when a history is made simpler: nothing.
         2 => (0u64..4_000).prop_map(Step::Passes),
-        8 => any_told().prop_map(|told| Step::Arrives(vec![told])),
+        8 => any_told().prop_map(|reported| Step::Arrives(vec![reported])),
         1 => vec(any_told(), 2..4).prop_map(Step::Arrives),
         1 => (0usize..8).prop_map(Step::Again),
         12 => Just(Step::Looks),
-        10 => (0usize..3).prop_map(|which| Step::Answers { which, mood: Mood::Well }),
-        10 => (0usize..3, any_mood()).prop_map(|(which, mood)| Step::Answers { which, mood }),
+        10 => (0usize..3).prop_map(|which| Step::Answers { which, behaviour: Behaviour::Well }),
+        10 => (0usize..3, any_behaviour()).prop_map(|(which, behaviour)| Step::Answers { which, behaviour }),
         1 => (0u64..200_000).prop_map(Step::Passes),
         6 => Just(Step::Due),
-        1 => (any_mood(), 1usize..8).prop_map(|(mood, times)| Step::Rounds { mood, times }),
+        1 => (any_behaviour(), 1usize..8).prop_map(|(behaviour, times)| Step::Rounds { behaviour, times }),
         1 => (-300i64..300).prop_map(Step::Jumps),
         2 => any::<bool>().prop_map(|arrive| Step::Crashes { arrive }),
         2 => subsequence(NAMES.to_vec(), 0..=5).prop_map(Step::Reloads),
@@ -158,9 +158,9 @@ fn any_step() -> impl Strategy<Value = Step> {
 
 /// Whole offers, a dispatcher that looks and a ServiceNow that is well.
 fn peaceful_step() -> impl Strategy<Value = Step> {
-    let offer = any_told().prop_map(|told| {
-        let (document, queue) = (Some('d'), told.queue.or(Some("sales")));
-        let (kind, leg, agent) = (Kind::Offer, None, if told.item { "anna" } else { "ben" });
+    let offer = any_told().prop_map(|reported| {
+        let (document, queue) = (Some('d'), reported.queue.or(Some("sales")));
+        let (kind, leg, agent) = (Kind::Offer, None, if reported.item { "anna" } else { "ben" });
         Step::Arrives(vec![Told {
             kind,
             leg,
@@ -170,36 +170,36 @@ fn peaceful_step() -> impl Strategy<Value = Step> {
             seconds: None,
             age: 0,
             auto: false,
-            ..told
+            ..reported
         }])
     });
     prop_oneof![
         1 => (0u64..100).prop_map(Step::Passes),
         2 => offer,
         2 => Just(Step::Looks),
-        2 => (0usize..3).prop_map(|which| Step::Answers { which, mood: Mood::Well }),
+        2 => (0usize..3).prop_map(|which| Step::Answers { which, behaviour: Behaviour::Well }),
         1 => (0usize..8).prop_map(Step::Again),
     ]
 }
 
-fn any_mood() -> impl Strategy<Value = Mood> {
+fn any_behaviour() -> impl Strategy<Value = Behaviour> {
     prop_oneof![
-        Just(Mood::Well),
-        Just(Mood::AlreadyOurs),
-        Just(Mood::Conflict),
-        any::<bool>().prop_map(|done| Mood::Lost { done }),
-        any::<bool>().prop_map(|done| Mood::NotServiceNow { done }),
-        Just(Mood::NotSent),
-        Just(Mood::Busy),
-        select(vec![0, 1_000, 90_000]).prop_map(Mood::BusyFor),
-        Just(Mood::Unauthorised),
-        Just(Mood::Unavailable),
-        Just(Mood::Skewed),
-        Just(Mood::TooLate),
-        Just(Mood::Taken),
-        Just(Mood::Closed),
-        Just(Mood::Misconfigured),
-        Just(Mood::Forbidden),
+        Just(Behaviour::Well),
+        Just(Behaviour::AlreadyOurs),
+        Just(Behaviour::Conflict),
+        any::<bool>().prop_map(|done| Behaviour::Lost { done }),
+        any::<bool>().prop_map(|done| Behaviour::NotServiceNow { done }),
+        Just(Behaviour::NotSent),
+        Just(Behaviour::Busy),
+        select(vec![0, 1_000, 90_000]).prop_map(Behaviour::BusyFor),
+        Just(Behaviour::Unauthorised),
+        Just(Behaviour::Unavailable),
+        Just(Behaviour::Skewed),
+        Just(Behaviour::TooLate),
+        Just(Behaviour::Taken),
+        Just(Behaviour::Closed),
+        Just(Behaviour::Misconfigured),
+        Just(Behaviour::Forbidden),
     ]
 }
 

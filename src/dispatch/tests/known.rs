@@ -1,9 +1,9 @@
-//! What a conversation has told, as far as later events depend on it.
+//! What a conversation has reported, as far as later events depend on it.
 
 use super::fate::{Fate, agent_of};
 use crate::routing::*;
 
-/// What a conversation has told so far.
+/// What a conversation has reported so far.
 #[derive(Default)]
 pub(super) struct Known {
     pub(super) document: Option<DocumentRef>,

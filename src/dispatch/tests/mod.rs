@@ -68,7 +68,7 @@ const _: () = assert!(
 fn whatever_happens_the_decisions_keep_every_promise() {
     explore(&DECISIONS, any_history, |history, telling| {
         let rules = history.policy.rules(&NAMES);
-        told(rules.clone(), telling, |witness| play(history, Pure::new(rules), witness))
+        reported(rules.clone(), telling, |witness| play(history, Pure::new(rules), witness))
     });
 }
 
@@ -80,7 +80,7 @@ fn whatever_happens_the_store_keeps_every_promise() {
     explore(&STORE, any_history, |history, telling| {
         let rules = history.policy.rules(&NAMES);
         let kept = Kept::new(&runtime, clock, rules.clone());
-        told(rules, telling, |witness| play(history, Stored::new(kept), witness))
+        reported(rules, telling, |witness| play(history, Stored::new(kept), witness))
     });
 }
 
@@ -94,7 +94,7 @@ fn whatever_happens_the_dispatcher_keeps_every_promise() {
         let rules = history.policy.rules(&NAMES);
         let kept = Kept::new(&runtime, clock, rules.clone());
         let bridge = Dispatched::new(kept, line.clone(), Arc::clone(&client));
-        told(rules, telling, |witness| play(history, bridge, witness))
+        reported(rules, telling, |witness| play(history, bridge, witness))
     });
 }
 
@@ -111,13 +111,13 @@ fn a_history_that_breaks_a_promise_is_told_in_as_few_steps_as_it_goes() {
             Told { breach, story: story.into_iter().collect() }
         });
     }));
-    let told = *broken.unwrap_err().downcast::<String>().unwrap();
-    assert!(told.starts_with("a promise is broken: it is lost\n"), "{told}");
-    assert!(told.contains("\nin 2 steps\n"), "{told}");
-    assert!(told.contains("TEST_SEED="), "{told}");
+    let reported = *broken.unwrap_err().downcast::<String>().unwrap();
+    assert!(reported.starts_with("a promise is broken: it is lost\n"), "{reported}");
+    assert!(reported.contains("\nin 2 steps\n"), "{reported}");
+    assert!(reported.contains("TEST_SEED="), "{reported}");
 }
 
-fn told(rules: Rules, telling: bool, play: impl FnOnce(&mut Witness)) -> Told {
+fn reported(rules: Rules, telling: bool, play: impl FnOnce(&mut Witness)) -> Told {
     let mut witness = Witness::new(rules, &NAMES, telling);
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| play(&mut witness))) {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());

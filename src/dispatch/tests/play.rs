@@ -2,8 +2,9 @@
 //! holds anything, and time passes until nothing is owed.
 
 use super::history::{History, Step, Told};
-use super::servicenow::{Mood, Question, ServiceNow};
+use super::servicenow::{Behaviour, ServiceNow};
 use super::witness::{Ended, Witness};
+use crate::awa::stand_in::Question;
 use crate::routing::*;
 
 /// Turns in which no time passes, after which nobody believes that the world calms down.
@@ -102,15 +103,15 @@ pub(super) fn play<B: Bridge>(history: &History, bridge: B, witness: &mut Witnes
 impl<B: Bridge> Play<'_, B> {
     fn step(&mut self, step: &Step) {
         match step {
-            Step::Arrives(told) => self.arrives(told),
+            Step::Arrives(reported) => self.arrives(reported),
             Step::Again(which) => self.arrives_again(*which),
             Step::Looks => self.looks(),
-            Step::Answers { which, mood } => self.answers(*which, *mood),
-            Step::Rounds { mood, times } => {
+            Step::Answers { which, behaviour } => self.answers(*which, *behaviour),
+            Step::Rounds { behaviour, times } => {
                 for _ in 0..*times {
                     self.passes_to_what_is_due();
                     self.looks();
-                    self.answers(0, *mood);
+                    self.answers(0, *behaviour);
                     self.hears_at_once();
                 }
             }
@@ -139,17 +140,17 @@ impl<B: Bridge> Play<'_, B> {
         }
     }
 
-    fn arrives(&mut self, told: &[Told]) {
+    fn arrives(&mut self, reported: &[Told]) {
         let mut events: Vec<RoutingEvent> = Vec::new();
-        for told in told {
+        for reported in reported {
             // Every event has a deadline of its own, by which its calls are known.
-            while self.witness.shares_deadline(&told.event(0, self.witness.now)) {
+            while self.witness.shares_deadline(&reported.event(0, self.witness.now)) {
                 self.witness.now = self.witness.now.plus(1);
             }
         }
-        for told in told {
+        for reported in reported {
             let number = self.sent.len() + events.len() + 1;
-            let event = told.event(number, self.witness.now);
+            let event = reported.event(number, self.witness.now);
             let alone = events.iter().all(|other| {
                 let of = |event: &RoutingEvent| {
                     super::fate::deadline(event, self.witness.now, &self.witness.rules)
@@ -206,8 +207,8 @@ impl<B: Bridge> Play<'_, B> {
             let fate = self.witness.fate(number);
             let expected = fate.watched_until(&self.witness.rules).unwrap_or(fate.deadline);
             self.witness.must(leaving.deadline == expected, || {
-                let told = leaving.deadline;
-                format!("a call left for e{number} with the deadline {told}, not {expected}")
+                let reported = leaving.deadline;
+                format!("a call left for e{number} with the deadline {reported}, not {expected}")
             });
             let done = self.servicenow.has(number, leaving.question.call());
             self.witness.leaves(number, &leaving.question, done);
@@ -215,15 +216,15 @@ impl<B: Bridge> Play<'_, B> {
         }
     }
 
-    fn answers(&mut self, which: usize, mood: Mood) {
+    fn answers(&mut self, which: usize, behaviour: Behaviour) {
         if self.in_flight.is_empty() {
             return;
         }
         let (number, call) = self.in_flight.remove(which % self.in_flight.len());
         // Nobody waits longer than to the deadline.
         let late = self.witness.now >= call.deadline;
-        let mood = if late { Mood::Lost { done: false } } else { mood };
-        let reply = self.servicenow.answers(number, &call.question, mood);
+        let behaviour = if late { Behaviour::Lost { done: false } } else { behaviour };
+        let reply = self.servicenow.answers(number, &call.question, behaviour);
         self.witness.made(number, &reply);
         let ended = self.bridge.answer(&call, reply.clone(), self.witness.now);
         self.witness.answered(number, &call.question, &reply);
@@ -243,7 +244,7 @@ impl<B: Bridge> Play<'_, B> {
         self.witness.tell(|| format!("the process is killed and started again; {left}"));
         for (number, call) in std::mem::take(&mut self.in_flight) {
             if arrive && self.witness.now < call.deadline {
-                let reply = self.servicenow.answers(number, &call.question, Mood::Well);
+                let reply = self.servicenow.answers(number, &call.question, Behaviour::Well);
                 self.witness.made(number, &reply);
             }
         }
@@ -329,7 +330,7 @@ impl<B: Bridge> Play<'_, B> {
                 self.passes_to_what_is_due();
                 self.looks();
             } else {
-                self.answers(0, Mood::Well);
+                self.answers(0, Behaviour::Well);
             }
             self.hears_at_once();
             self.stays_whole();
@@ -342,10 +343,10 @@ impl<B: Bridge> Play<'_, B> {
             self.stays_whole();
             self.witness.concludes(peaceful);
             for number in 1..=self.witness.count() {
-                let told = self.witness.fate(number).end.as_ref().map(|(outcome, _)| *outcome);
+                let reported = self.witness.fate(number).end.as_ref().map(|(outcome, _)| *outcome);
                 let kept = self.bridge.end_of(number);
-                self.witness.must(told == kept, || {
-                    format!("e{number} ended as {told:?}, and after a restart as {kept:?}")
+                self.witness.must(reported == kept, || {
+                    format!("e{number} ended as {reported:?}, and after a restart as {kept:?}")
                 });
             }
         }

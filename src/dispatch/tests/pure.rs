@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::play::{Bridge, Leaving, News, TURNS};
-use super::servicenow::Question;
 use super::witness::{Ended, number_of};
+use crate::awa::stand_in::Question;
 use crate::routing::*;
 
 pub(super) struct Pure {
@@ -91,10 +91,10 @@ impl Pure {
                     news.leaving.push(leaving(lane, entry, question, options));
                 }
                 Effect::Settle { settled, outcome, reason } => {
-                    let (told, passed) =
+                    let (reported, passed) =
                         (settled.story.waited.total(), at.since(settled.received_at));
-                    let right = told == passed || self.latest.is_none();
-                    assert!(right, "{told} of {passed} ms of {:?} are told", settled.id);
+                    let right = reported == passed || self.latest.is_none();
+                    assert!(right, "{reported} of {passed} ms of {:?} are booked", settled.id);
                     let (number, reason) = (number_of(settled.event.id.as_str()), reason.code);
                     self.rows.entry(settled.id).or_insert(settled.event);
                     self.ends.insert(settled.id, outcome);
@@ -110,7 +110,7 @@ impl Pure {
         news
     }
 
-    /// No more time is told than went by, and of each conversation at most one call is in flight.
+    /// No more time is booked than went by, and of each conversation at most one call is in flight.
     fn stays_sound(&self, lane: &Conversation, at: UnixMillis) {
         let in_flight = lane.entries().filter(|entry| entry.stage.is_in_flight()).count();
         assert!(in_flight <= self.moved.len() + 1, "{in_flight} calls of one lane in flight");
@@ -118,15 +118,15 @@ impl Pure {
             entry.story.waited.total() > at.since(entry.received_at) && self.latest.is_some()
         };
         let overdrawn = lane.entries().find(overdrawn).map(|entry| entry.id);
-        assert_eq!(overdrawn, None, "more of its time is told than went by");
+        assert_eq!(overdrawn, None, "more of its time is booked than went by");
     }
 
     fn claim(&mut self, lane: ConversationId, entry: EntryId, now: UnixMillis) -> News {
         let due = self.lanes.get(&lane).and_then(Conversation::next_due);
         let news = self
             .decide(&lane, Input::Due { entry, waited: Waited::default(), clock: None, at: now });
-        let told = due.filter(|due| due.entry == entry && !due.calls && due.at <= now);
-        assert!(told.is_none() || news.leaving.is_empty(), "a call left that was not to be told");
+        let reported = due.filter(|due| due.entry == entry && !due.calls && due.at <= now);
+        assert!(reported.is_none() || news.leaving.is_empty(), "a call left that was not reported");
         self.taken.push((lane, entry));
         news
     }

@@ -1,14 +1,15 @@
-//! ServiceNow as the histories know it: what it was made to do for each event, and answers by mood. A look-up is answered with
-//! the truth, unless the mood says that the work has moved on.
+//! ServiceNow as the histories know it: what it was made to do for each event, and answers by behaviour. A look-up is answered with
+//! the truth, unless the behaviour says that the work has moved on.
 
 use std::collections::HashMap;
 
 use crate::awa::pace::Signal;
+use crate::awa::stand_in::Question;
 use crate::routing::*;
 
-/// How ServiceNow, or the way to it, takes a question.
+/// How ServiceNow, or the network, behaves towards a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mood {
+pub(super) enum Behaviour {
     Well,
     AlreadyOurs,
     /// The answer is lost, after the effect or before it.
@@ -35,22 +36,6 @@ pub(super) enum Mood {
     Forbidden,
 }
 
-/// What is asked of ServiceNow.
-#[derive(Debug, Clone)]
-pub(super) enum Question {
-    Call(AwaCall),
-    LookUp(LookUp),
-}
-
-impl Question {
-    pub(super) const fn call(&self) -> &AwaCall {
-        match self {
-            Self::Call(call) => call,
-            Self::LookUp(question) => &question.call,
-        }
-    }
-}
-
 /// What was done, by the number of the event that asked for it.
 #[derive(Default)]
 pub(super) struct ServiceNow {
@@ -64,11 +49,16 @@ impl ServiceNow {
         self.done_for(event).iter().any(|(done, _)| same_call(done, call))
     }
 
-    /// Takes a question in that mood and answers it.
-    pub(super) fn answers(&mut self, event: usize, question: &Question, mood: Mood) -> AwaReply {
-        if let Some(reply) = on_the_road(mood) {
-            let done =
-                Mood::Lost { done: true } == mood || Mood::NotServiceNow { done: true } == mood;
+    /// Takes a question in that behaviour and answers it.
+    pub(super) fn answers(
+        &mut self,
+        event: usize,
+        question: &Question,
+        behaviour: Behaviour,
+    ) -> AwaReply {
+        if let Some(reply) = in_transit(behaviour) {
+            let done = Behaviour::Lost { done: true } == behaviour
+                || Behaviour::NotServiceNow { done: true } == behaviour;
             if let (Question::Call(call), true) = (question, done) {
                 self.does(event, call);
             }
@@ -79,24 +69,24 @@ impl ServiceNow {
         {
             return AwaReply::NotLanded;
         }
-        match (question, mood) {
-            (_, Mood::Taken) => AwaReply::TakenBy {
+        match (question, behaviour) {
+            (_, Behaviour::Taken) => AwaReply::TakenBy {
                 agent: Some("somebody else".to_owned()),
                 work_item: None,
                 accepted: false,
             },
-            (_, Mood::Closed) => AwaReply::DocumentClosed,
-            (_, Mood::Misconfigured) => AwaReply::Misconfigured { what: "a role".to_owned() },
-            (Question::LookUp(_), Mood::Forbidden) => AwaReply::LookUpForbidden,
+            (_, Behaviour::Closed) => AwaReply::DocumentClosed,
+            (_, Behaviour::Misconfigured) => AwaReply::Misconfigured { what: "a role".to_owned() },
+            (Question::LookUp(_), Behaviour::Forbidden) => AwaReply::LookUpForbidden,
             (Question::LookUp(LookUp { call, .. }), _) => {
                 let found = self.done_for(event).iter().find(|(done, _)| same_call(done, call));
                 found.map_or(AwaReply::NotLanded, |(_, item)| AwaReply::Landed { work_item: *item })
             }
-            (Question::Call(_), Mood::Unavailable) => AwaReply::AgentUnavailable,
-            (Question::Call(_), Mood::Conflict) => AwaReply::Conflict { why: String::new() },
-            (Question::Call(_), Mood::Skewed) => AwaReply::ClockSkew,
-            (Question::Call(_), Mood::TooLate) => AwaReply::TooLate,
-            (Question::Call(call), Mood::AlreadyOurs) => {
+            (Question::Call(_), Behaviour::Unavailable) => AwaReply::AgentUnavailable,
+            (Question::Call(_), Behaviour::Conflict) => AwaReply::Conflict { why: String::new() },
+            (Question::Call(_), Behaviour::Skewed) => AwaReply::ClockSkew,
+            (Question::Call(_), Behaviour::TooLate) => AwaReply::TooLate,
+            (Question::Call(call), Behaviour::AlreadyOurs) => {
                 self.does(event, call);
                 AwaReply::AlreadyOurs { work_item: None }
             }
@@ -119,25 +109,25 @@ impl ServiceNow {
 }
 
 /// The answer, where it does not come from ServiceNow's reading of the question.
-fn on_the_road(mood: Mood) -> Option<AwaReply> {
+fn in_transit(behaviour: Behaviour) -> Option<AwaReply> {
     let why = String::new;
-    match mood {
-        Mood::Lost { .. } => Some(AwaReply::InDoubt { why: why() }),
-        Mood::NotServiceNow { .. } => Some(AwaReply::NotServiceNow { what: why() }),
-        Mood::NotSent => Some(AwaReply::NotSent { why: why() }),
-        Mood::Busy => Some(AwaReply::Busy { wait: Wait::BackOff }),
-        Mood::BusyFor(ms) => Some(AwaReply::Busy { wait: Wait::Told(ms) }),
-        Mood::Unauthorised => Some(AwaReply::Unauthorised { why: why() }),
-        Mood::Well
-        | Mood::AlreadyOurs
-        | Mood::Unavailable
-        | Mood::Skewed
-        | Mood::TooLate
-        | Mood::Taken
-        | Mood::Closed
-        | Mood::Misconfigured
-        | Mood::Conflict
-        | Mood::Forbidden => None,
+    match behaviour {
+        Behaviour::Lost { .. } => Some(AwaReply::InDoubt { why: why() }),
+        Behaviour::NotServiceNow { .. } => Some(AwaReply::NotServiceNow { what: why() }),
+        Behaviour::NotSent => Some(AwaReply::NotSent { why: why() }),
+        Behaviour::Busy => Some(AwaReply::Busy { wait: Wait::BackOff }),
+        Behaviour::BusyFor(ms) => Some(AwaReply::Busy { wait: Wait::RetryAfter(ms) }),
+        Behaviour::Unauthorised => Some(AwaReply::Unauthorised { why: why() }),
+        Behaviour::Well
+        | Behaviour::AlreadyOurs
+        | Behaviour::Unavailable
+        | Behaviour::Skewed
+        | Behaviour::TooLate
+        | Behaviour::Taken
+        | Behaviour::Closed
+        | Behaviour::Misconfigured
+        | Behaviour::Conflict
+        | Behaviour::Forbidden => None,
     }
 }
 
@@ -149,7 +139,7 @@ pub(super) const fn is_safe_to_repeat(call: &AwaCall) -> bool {
 /// What an answer says about the instance.
 pub(super) const fn signal(reply: &AwaReply) -> Signal {
     match reply {
-        AwaReply::Busy { wait: Wait::Told(ms) } => Signal::Told { ms: *ms },
+        AwaReply::Busy { wait: Wait::RetryAfter(ms) } => Signal::RetryAfter { ms: *ms },
         AwaReply::Busy { wait: Wait::BackOff } => Signal::Overloaded,
         AwaReply::NotSent { .. } | AwaReply::InDoubt { .. } => Signal::Silent,
         AwaReply::NotServiceNow { .. } => Signal::Foreign,

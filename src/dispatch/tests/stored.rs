@@ -4,8 +4,8 @@ use tokio::task::JoinSet;
 
 use super::kept::Kept;
 use super::play::{Bridge, Leaving, News, TURNS};
-use super::servicenow::Question;
 use super::witness::{Ended, number_of};
+use crate::awa::stand_in::Question;
 use crate::routing::*;
 use crate::store::Claim;
 

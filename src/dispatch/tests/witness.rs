@@ -1,10 +1,10 @@
-//! The reference model: a witness who sees what the vendor was told, what left for ServiceNow and what it answered, and knows
+//! The reference model: a witness who sees what the vendor was answered, what left for ServiceNow and what it answered, and knows
 //! the promises. It decides nothing and knows nothing of stages, rows or agendas.
 //!
 //! The promises, in words:
 //! 1. What was accepted is open or has ended; nothing is lost. It ends exactly once, and for a cause: delivered only if
 //!    ServiceNow has said so or another event has brought the work to the same agent, expired only at its deadline, superseded
-//!    only by what other events have told of the leg, the agent or the document, dead only if it was refused or never whole,
+//!    only by what other events have reported of the leg, the agent or the document, dead only if it was refused or never whole,
 //!    discarded only by a person.
 //! 2. An id is taken once. What repeats one of the last rings within two seconds is not carried out.
 //! 3. Calls about one document leave one at a time and in the order of acceptance; only what lacks a mapping or a word of its
@@ -25,7 +25,7 @@ use super::fate::{Fate, deadline, named_item};
 use super::history::{NOON, Words};
 use super::known::Known;
 use super::lanes::Lanes;
-use super::servicenow::Question;
+use crate::awa::stand_in::Question;
 use crate::routing::*;
 
 pub(super) struct Witness {

@@ -289,7 +289,7 @@ impl Entry {
     }
 
     /// Books the time since the last booking: what the dispatcher waited for pace, then the pause, the rest to the
-    /// lane or, for an entry that stepped aside, to the mapping.
+    /// lane or, for a deferred entry, to the mapping.
     pub(super) fn account_for_waiting(&mut self, pace: Waited, at: UnixMillis) {
         let story = &mut self.story;
         let mut open = at.since(self.received_at).saturating_sub(story.waited.total());

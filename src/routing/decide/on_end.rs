@@ -49,7 +49,7 @@ pub(super) fn withdraw(
     let pending = conversation.work_items.iter().any(open);
     let by_ring = consult.is_some_and(|consult| consult.by_ring.is_some());
     let entry = entry(id, event, at, rules);
-    // The end of a leg may end or complete a consult, also one that the vendor has told.
+    // The end of a leg may end or complete a consult, also one that the vendor reported.
     let step = plan::next(conversation, &entry, at, rules);
     let ends_consult = by_ring || matches!(step, Ok(Step::EndConsult { .. }));
     let to_undo = in_flight || in_consult || ends_consult || pending;

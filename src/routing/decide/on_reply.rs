@@ -140,7 +140,7 @@ pub(super) fn reply(
             return no_room(lane, id, at, rules);
         }
         AwaReply::Misconfigured { what } => dead("misconfigured", &what),
-        AwaReply::Busy { wait: Wait::Told(ms) } => {
+        AwaReply::Busy { wait: Wait::RetryAfter(ms) } => {
             return again(lane, id, &doubtful, Pause { cause: PauseCause::RetryAfter, ms }, at);
         }
         AwaReply::Busy { wait: Wait::BackOff }

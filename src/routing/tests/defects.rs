@@ -10,7 +10,7 @@ fn a_head_that_waits_past_its_deadline_is_expired_at_its_deadline_though_another
     let accept = an_accept("e1").by("nobody").with_item(sys_id('9'));
     scene.arrives(0, accept).due(0, 1).stands(["1 parked +600000"]);
     scene.arrives(0, an_offer("e2")).due(0, 2);
-    scene.answers(0, 2, AwaReply::Busy { wait: Wait::Told(900_000) });
+    scene.answers(0, 2, AwaReply::Busy { wait: Wait::RetryAfter(900_000) });
     scene.stands(["1 parked +600000", "2 waiting +900000"]).next(Some((2, 30_000)));
 }
 
@@ -19,7 +19,7 @@ fn what_waits_behind_a_busy_head_expires_at_its_own_deadline() {
     let mut scene = Scene::new();
     scene.arrives(0, an_accept("e1").with_item(sys_id('1'))).due(0, 1);
     scene.arrives(10, an_offer("e2"));
-    scene.answers(20, 1, AwaReply::Busy { wait: Wait::Told(60_000) }).so_far();
+    scene.answers(20, 1, AwaReply::Busy { wait: Wait::RetryAfter(60_000) }).so_far();
     scene.next(Some((2, 30_000))).due(30_000, 2).said(["settle 2 expired deadline"]);
     scene.next(Some((1, 60_020)));
 }
@@ -33,7 +33,7 @@ fn a_late_notice_neither_sends_a_second_call_nor_overtakes_the_head() {
 }
 
 #[test]
-fn what_stepped_aside_does_not_overtake_an_earlier_event_in_its_back_off() {
+fn a_deferred_entry_does_not_overtake_an_earlier_event_in_its_back_off() {
     let mut scene = Scene::new();
     scene.arrives(0, an_offer("e1").without_document()).due(0, 1);
     scene.arrives(1, a_transfer("e2", TransferKind::Blind, to_agent("nobody"))).due(1, 2);
@@ -73,7 +73,7 @@ fn an_accept_that_came_before_its_offer_waits_while_the_offer_is_tried() {
     let mut scene = Scene::new();
     scene.arrives(0, an_accept("e1")).due(0, 1).stands(["1 held +2000"]);
     scene.arrives(100, an_offer("e2")).due(100, 1).due(100, 2);
-    scene.answers(150, 2, AwaReply::Busy { wait: Wait::Told(5_000) }).so_far();
+    scene.answers(150, 2, AwaReply::Busy { wait: Wait::RetryAfter(5_000) }).so_far();
     scene.stands(["1 held +600000", "2 waiting +5150"]).next(Some((2, 5_150)));
     scene.lands(5_150, 2, Some(sys_id('1'))).next(Some((1, 5_150)));
 }
@@ -107,7 +107,7 @@ fn an_accept_is_told_at_once_that_its_parked_offer_was_discarded() {
 }
 
 #[test]
-fn a_call_on_the_way_cannot_be_discarded_under_the_lane() {
+fn a_call_in_flight_cannot_be_discarded_under_the_lane() {
     let mut scene = Scene::new();
     scene.arrives(0, an_offer("e1")).due(0, 1).so_far();
     scene.discards(1, 1).said([]).stands(["1 sending +0"]);
@@ -280,7 +280,7 @@ fn only_refusals_to_serve_count_for_the_back_off() {
 fn an_entry_that_can_only_expire_asks_for_no_call() {
     let mut scene = Scene::new();
     scene.arrives(0, an_offer("e1")).due(0, 1);
-    scene.answers(0, 1, AwaReply::Busy { wait: Wait::Told(60_000) });
+    scene.answers(0, 1, AwaReply::Busy { wait: Wait::RetryAfter(60_000) });
     let due = scene.conversation.next_due().unwrap();
     assert_eq!((due.at, due.calls), (at(30_000), false));
 }

@@ -113,7 +113,7 @@ fn two_offers_tell_the_same_only_within_two_seconds_of_each_other() {
 fn all_retry_after_of_a_wait_is_added_up() {
     let mut scene = Scene::new();
     scene.arrives(0, an_offer("e1")).due(0, 1);
-    scene.answers(0, 1, AwaReply::Busy { wait: Wait::Told(1_000) });
+    scene.answers(0, 1, AwaReply::Busy { wait: Wait::RetryAfter(1_000) });
     let waited = Waited { retry_after: 500, ..Waited::default() };
     scene.decide(Input::Due { entry: EntryId(1), waited, clock: None, at: at(1_500) });
     assert_eq!(scene.conversation.entries[0].story.waited.retry_after, 1_500);

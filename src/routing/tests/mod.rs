@@ -1,4 +1,4 @@
-//! The tests of routing: builders, and a [`Scene`] in which a story is told and checked to the last effect.
+//! The tests of routing: builders, and a [`Scene`] in which a story is played and checked to the last effect.
 
 mod calls;
 mod conflicts;

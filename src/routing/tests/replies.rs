@@ -36,7 +36,7 @@ fn rows() -> Vec<(AwaReply, [&'static str; 2], [&'static str; 2])> {
             ["reschedule 1 +800 clock_skew", "1 in doubt +800"],
         ),
         (
-            R::Busy { wait: Wait::Told(5_000) },
+            R::Busy { wait: Wait::RetryAfter(5_000) },
             ["reschedule 1 +5100 busy", "1 waiting +5100"],
             ["reschedule 1 +5100 busy", "1 in doubt +5100"],
         ),
@@ -103,7 +103,7 @@ fn every_answer_to_a_call_and_to_a_look_up_has_its_one_consequence() {
 }
 
 #[test]
-fn what_was_withdrawn_on_the_way_is_not_called_again_whatever_the_answer() {
+fn what_was_withdrawn_in_flight_is_not_called_again_whatever_the_answer() {
     for (reply, of_call, of_look_up) in rows() {
         for (mut scene, expected) in [(sent(), of_call), (looked_up(), of_look_up)] {
             scene.rules.withdraw = WithdrawAction::None;

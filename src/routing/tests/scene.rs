@@ -113,7 +113,7 @@ impl Scene {
         self
     }
 
-    /// What the dispatcher is told to look at next: `entry at time`.
+    /// What the dispatcher is to look at next: `entry at time`.
     #[track_caller]
     pub(in crate::routing) fn next(&mut self, expected: Option<(u64, u64)>) -> &mut Self {
         let next = self.conversation.next_due().map(|due| (due.entry.0, due.at.since(START)));

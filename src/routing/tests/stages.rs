@@ -137,7 +137,7 @@ fn a_parked_offer_waits_for_the_tables() {
 }
 
 #[test]
-fn an_offer_on_the_way_hears_only_its_answer() {
+fn an_offer_in_flight_hears_only_its_answer() {
     table(
         |scene| {
             scene.arrives(0, an_offer("e1")).due(0, 1);

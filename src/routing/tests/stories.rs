@@ -185,7 +185,7 @@ fn a_withdraw_ends_the_consult_and_rejects_the_open_work_item() {
 }
 
 #[test]
-fn a_withdraw_takes_back_an_offer_that_was_on_the_way_once_it_has_landed() {
+fn a_withdraw_takes_back_an_offer_that_was_in_flight_once_it_has_landed() {
     let mut scene = Scene::new();
     scene.rules.withdraw = WithdrawAction::CloseDocument;
     scene.arrives(0, an_offer("e1")).due(0, 1).arrives(1, a_withdraw("e2")).so_far();

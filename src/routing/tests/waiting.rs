@@ -1,4 +1,4 @@
-//! Where an entry's time goes: each millisecond is told once, under its cause.
+//! Where an entry's time goes: each millisecond is booked once, under its cause.
 
 use super::*;
 
@@ -38,7 +38,7 @@ fn each_cause_gets_its_own_time_and_all_of_it_adds_up() {
     due_after(&mut scene, 50, Waited { rate_limit: 30, ..NONE });
     scene.answers(90, 1, AwaReply::Busy { wait: Wait::BackOff });
     due_after(&mut scene, 800, Waited { breaker: 4, ..NONE });
-    scene.answers(900, 1, AwaReply::Busy { wait: Wait::Told(1_000) });
+    scene.answers(900, 1, AwaReply::Busy { wait: Wait::RetryAfter(1_000) });
     due_after(&mut scene, 1_900, NONE);
     scene.answers(2_000, 1, AwaReply::Landed { work_item: None });
     let expected = Waited {
@@ -75,7 +75,7 @@ fn waiting_for_a_document_or_a_mapping_is_told_as_mapping() {
 fn a_pause_that_the_deadline_cut_short_counts_only_what_went_by() {
     let mut scene = Scene::new();
     scene.arrives(0, an_offer("e1")).due(0, 1);
-    scene.answers(10, 1, AwaReply::Busy { wait: Wait::Told(90_000) }).due(30_000, 1);
+    scene.answers(10, 1, AwaReply::Busy { wait: Wait::RetryAfter(90_000) }).due(30_000, 1);
     assert_eq!(waited(&mut scene), Waited { answer: 10, retry_after: 29_990, ..NONE });
 }
 

@@ -28,7 +28,7 @@ pub(in super::super) fn parse(bytes: &[u8]) -> Result<Val, Malformed> {
         syntax(&format!("it breaks off or breaks the rules at {}:{}", error.line(), error.column()))
     })?;
     jaq_json::read::parse_single(bytes)
-        .or_else(|_| jaq_json::read::parse_single(mended(text).as_bytes()))
+        .or_else(|_| jaq_json::read::parse_single(repaired(text).as_bytes()))
         .map_err(|_| syntax("a character is not written as it should be"))
 }
 
@@ -55,7 +55,7 @@ fn depth_and_digits(bytes: &[u8]) -> (usize, usize) {
 }
 
 /// Puts U+FFFD where half of a surrogate pair is escaped: senders cut texts in the middle of an emoji.
-fn mended(text: &str) -> String {
+fn repaired(text: &str) -> String {
     let unit = |at: &str| {
         at.strip_prefix("\\u").and_then(|hex| u16::from_str_radix(hex.get(..4)?, 16).ok())
     };

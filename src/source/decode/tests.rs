@@ -23,10 +23,10 @@ fn cloudevents(headers: &[(&str, &str)], body: &str) -> Result<serde_json::Value
 fn integers_of_any_size_and_decimals_stay_digit_for_digit() {
     let text = r#"{"a":9007199254740993,"b":123456789012345678901234567890,"c":1.10,"d":-0}"#;
     let value = parse_json(text.as_bytes()).unwrap();
-    let told = |place| pointer(&value, place).and_then(string_of).unwrap();
-    assert_eq!(told("/a"), "9007199254740993");
-    assert_eq!(told("/b"), "123456789012345678901234567890");
-    assert_eq!(told("/c"), "1.10");
+    let reported = |place| pointer(&value, place).and_then(string_of).unwrap();
+    assert_eq!(reported("/a"), "9007199254740993");
+    assert_eq!(reported("/b"), "123456789012345678901234567890");
+    assert_eq!(reported("/c"), "1.10");
     let json = to_json(&value);
     assert_eq!(json["a"], 9_007_199_254_740_993_u64);
     assert_eq!(json["b"], "123456789012345678901234567890");

@@ -25,9 +25,9 @@ fn a_sources_options_go_over_the_profiles() {
 #[test]
 fn unknown_options_and_other_types_are_told_with_the_sources_name() {
     let problems = build(json!({ "chanel": "voice", "timeout_seconds": "20" })).unwrap_err();
-    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    let reported: Vec<String> = problems.iter().map(ToString::to_string).collect();
     assert_eq!(
-        told,
+        reported,
         [
             "`sources.demo`: `options.chanel` is none of test's options: channel, hand_over, rings, timeout_seconds",
             "`sources.demo`: `options.timeout_seconds` is a string, but has to be a number",

@@ -101,10 +101,10 @@ pub(super) fn spend(steps: u64) {
     METER.with(|meter| meter.spend(steps));
 }
 
-/// Pays for a walk through a whole value, and refuses one that is too deep. Parts of a value may be shared: what is small
+/// Pays for visiting a whole value, and refuses one that is too deep. Parts of a value may be shared: what is small
 /// in memory can be endless to read.
-pub(super) fn spend_walk(value: &Val) {
-    fn walk(value: &Val, depth: u32) {
+pub(super) fn spend_visit(value: &Val) {
+    fn visit(value: &Val, depth: u32) {
         if depth > MAX_DEPTH {
             stop(Spent::Depth);
         }
@@ -113,18 +113,18 @@ pub(super) fn spend_walk(value: &Val) {
             Val::BStr(text) | Val::TStr(text) => spend(1 + text.len() as u64 / 64),
             Val::Arr(elements) => {
                 spend(1);
-                elements.iter().for_each(|element| walk(element, depth + 1));
+                elements.iter().for_each(|element| visit(element, depth + 1));
             }
             Val::Obj(fields) => {
                 spend(1);
                 for (key, value) in fields.iter() {
-                    walk(key, depth + 1);
-                    walk(value, depth + 1);
+                    visit(key, depth + 1);
+                    visit(value, depth + 1);
                 }
             }
         }
     }
-    walk(value, 0);
+    visit(value, 0);
 }
 
 /// Ends the run that this thread is in.

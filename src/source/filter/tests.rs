@@ -38,22 +38,26 @@ fn a_compiled_filter_is_shared_between_threads() {
 
 #[test]
 fn mistakes_in_a_filter_are_told_with_their_line() {
-    let told = |code| {
+    let reported = |code| {
         let problems = Filter::compile(Path::new("events.jq"), code).err().unwrap();
         problems.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     assert_eq!(
-        told(".a\n| nosuch\n| $nothing"),
+        reported(".a\n| nosuch\n| $nothing"),
         [
             "events.jq:2: `nosuch` is not a filter that a profile can use",
             "events.jq:3: `$nothing` is not a variable that a profile can use"
         ]
     );
-    assert!(told(".a\n| (.b")[0].starts_with("events.jq:2: expected"), "{:?}", told(".a\n| (.b"));
-    assert!(told(".a\n|\n| .b")[0].starts_with("events.jq:3: expected"));
-    assert!(told("import \"x\" as x; .")[0].contains("cannot import"));
-    assert!(told("$ENV")[0].contains("$ENV"));
-    assert!(told("input")[0].contains("`input`"));
+    assert!(
+        reported(".a\n| (.b")[0].starts_with("events.jq:2: expected"),
+        "{:?}",
+        reported(".a\n| (.b")
+    );
+    assert!(reported(".a\n|\n| .b")[0].starts_with("events.jq:3: expected"));
+    assert!(reported("import \"x\" as x; .")[0].contains("cannot import"));
+    assert!(reported("$ENV")[0].contains("$ENV"));
+    assert!(reported("input")[0].contains("`input`"));
 }
 
 #[test]
@@ -125,9 +129,12 @@ fn an_error_does_not_tell_the_senders_value() {
         ".caller | strptime(\"%Y\")",
         "path(1)",
     ] {
-        let told = error(code, caller.clone());
-        assert!(!told.contains("15112345678") && !told.contains("Mustermann"), "{code}: {told}");
-        assert!(told.starts_with("the filter "), "{code}: {told}");
+        let reported = error(code, caller.clone());
+        assert!(
+            !reported.contains("15112345678") && !reported.contains("Mustermann"),
+            "{code}: {reported}"
+        );
+        assert!(reported.starts_with("the filter "), "{code}: {reported}");
     }
     assert_eq!(error("error(\"no queue\")", caller), "the filter says: no queue");
 }

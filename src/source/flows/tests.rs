@@ -79,8 +79,8 @@ fn a_key_that_is_none_is_named_with_file_and_line() {
         ("{\"description\": \"d\"\n", "flows/a.json:2: EOF"),
     ];
     for (text, expected) in cases {
-        let told = read(text).unwrap_err();
-        assert!(told.starts_with(expected), "{told}");
+        let reported = read(text).unwrap_err();
+        assert!(reported.starts_with(expected), "{reported}");
     }
 }
 
@@ -99,8 +99,8 @@ fn a_value_that_is_wrong_is_told_with_what_would_be_right() {
         (json!([{"at": "0s", "also": {"agent_accepts": ""}}]), "is empty"),
     ];
     for (steps, expected) in cases {
-        let told = with(&steps).unwrap_err();
-        assert!(told.contains(expected), "{told}");
+        let reported = with(&steps).unwrap_err();
+        assert!(reported.contains(expected), "{reported}");
     }
     let card = json!({"document": "x", "agent": "a", "state": "accepted"});
     let text = json!({"description": "d", "steps": [{"at": "0s"}], "expect": {"cards": [card]}});

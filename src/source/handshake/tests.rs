@@ -225,10 +225,11 @@ fn a_placeholder_that_nothing_can_fill_is_refused_with_its_line() {
         "}",
         "{x}",
     ] {
-        let told = problems(&format!("[[handshake]]\nmethod = \"GET\"\nanswer.text = \"{wrong}\""));
+        let reported =
+            problems(&format!("[[handshake]]\nmethod = \"GET\"\nanswer.text = \"{wrong}\""));
         assert!(
-            told.contains("test/vendor.toml:3: handshake: a placeholder is none of"),
-            "{wrong}: {told}"
+            reported.contains("test/vendor.toml:3: handshake: a placeholder is none of"),
+            "{wrong}: {reported}"
         );
     }
 }

@@ -4,18 +4,18 @@ use super::super::fixture::profile;
 use super::*;
 use hyper::StatusCode;
 
-fn told(toml: &str, jq: &str) -> Vec<String> {
+fn reported(toml: &str, jq: &str) -> Vec<String> {
     profile(toml, jq).unwrap_err().iter().map(ToString::to_string).collect()
 }
 
 #[test]
 fn every_mistake_of_both_files_is_told_at_once_with_its_line() {
     let toml = "[request]\ndecode = \"xml\"\n\n[answr]\n\n[answer]\naccepted = 500\ndeadline = \"5 parsecs\"\n\n[verify]\nscheme = \"hmac\"\n\n[[handshake]]\nanswer.text = \"x\"\n";
-    let told = told(toml, "nosuch");
+    let reported = reported(toml, "nosuch");
     let has = |start: &str, part: &str| {
         assert!(
-            told.iter().any(|line| line.starts_with(start) && line.contains(part)),
-            "{start} … {part} not in {told:#?}"
+            reported.iter().any(|line| line.starts_with(start) && line.contains(part)),
+            "{start} … {part} not in {reported:#?}"
         );
     };
     has("test/vendor.toml:2: ", "expected one of `json`");
@@ -29,7 +29,7 @@ fn every_mistake_of_both_files_is_told_at_once_with_its_line() {
 #[test]
 fn an_answer_has_to_fit_its_situation() {
     let with =
-        |answer: &str| told(&format!("[request]\ndecode = \"json\"\n[answer]\n{answer}"), ".");
+        |answer: &str| reported(&format!("[request]\ndecode = \"json\"\n[answer]\n{answer}"), ".");
     assert_eq!(
         with("accepted = 404\nduplicate = { status = 204, body = \"x\" }\noverload = 200"),
         [
@@ -57,8 +57,8 @@ fn a_whole_profile_is_read() {
 
 #[test]
 fn a_broken_toml_and_a_missing_request_are_told() {
-    assert!(told("[request\n", ".")[0].starts_with("test/vendor.toml:1: "));
-    assert_eq!(told("", "."), ["test/vendor.toml: `[request]` with `decode` is missing"]);
+    assert!(reported("[request\n", ".")[0].starts_with("test/vendor.toml:1: "));
+    assert_eq!(reported("", "."), ["test/vendor.toml: `[request]` with `decode` is missing"]);
 }
 
 #[test]

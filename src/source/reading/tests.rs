@@ -95,7 +95,7 @@ fn what_is_no_routing_event_is_kept_with_its_id_kind_and_conversation() {
 
 #[test]
 fn a_wrong_type_is_told_without_the_programs_own_names() {
-    for (field, told) in [
+    for (field, reported) in [
         (
             r#""document":"interaction:59616aba""#,
             "`document` is not an object with `table` and `sys_id`",
@@ -117,7 +117,7 @@ fn a_wrong_type_is_told_without_the_programs_own_names() {
         (r#""occurred_at":1"#, "`occurred_at` is not a string"),
     ] {
         let body = format!(r#"{{"id":"e","kind":"offer","conversation":"c","agent":"a",{field}}}"#);
-        assert_eq!(problem(&read_with(".", &body)[0]), told);
+        assert_eq!(problem(&read_with(".", &body)[0]), reported);
     }
 }
 

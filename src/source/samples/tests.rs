@@ -15,8 +15,8 @@ fn every_shipped_profile_does_with_its_samples_what_they_say() {
         assert!(load(&folder).is_ok_and(|samples| samples.len() >= 7), "{}", folder.display());
         problems.extend(run(&folder));
     }
-    let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    assert!(problems.is_empty(), "{}", told.join("\n"));
+    let reported: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    assert!(problems.is_empty(), "{}", reported.join("\n"));
     assert!(profiles >= 3);
 }
 
@@ -70,7 +70,7 @@ fn folder(sample: &str) -> tempfile::TempDir {
     folder
 }
 
-fn told(sample: Value) -> Vec<String> {
+fn reported(sample: Value) -> Vec<String> {
     let folder = folder(&sample.to_string());
     run(folder.path()).into_iter().map(|problem| problem.message).collect()
 }
@@ -79,10 +79,10 @@ fn told(sample: Value) -> Vec<String> {
 fn a_sample_that_comes_out_differently_tells_every_difference() {
     let event = json!({"id": "e", "kind": "withdraw", "conversation": "c"});
     let fits = json!({"description": "d", "body": event, "expect": [{"kind": "withdraw", "segment": null}]});
-    assert_eq!(told(fits), Vec::<String>::new());
+    assert_eq!(reported(fits), Vec::<String>::new());
     let differs = json!({"description": "d", "body": event, "expect": [{"kind": "bind", "conversation": "d"}, {}]});
     assert_eq!(
-        told(differs),
+        reported(differs),
         [
             "yields 1 (withdraw), not 2",
             "expect[0].conversation is \"c\", expected \"d\"",
@@ -94,17 +94,17 @@ fn a_sample_that_comes_out_differently_tells_every_difference() {
 #[test]
 fn two_different_events_under_one_id_are_a_mistake_of_the_profile() {
     let body = json!([{"id": "e", "kind": "withdraw", "conversation": "c"}, {"id": "e", "kind": "withdraw", "conversation": "d"}]);
-    let told = told(json!({"description": "d", "body": body, "expect": [{}, {}]}));
-    assert_eq!(told, ["event 1 has the id of an earlier event of the same request"]);
+    let reported = reported(json!({"description": "d", "body": body, "expect": [{}, {}]}));
+    assert_eq!(reported, ["event 1 has the id of an earlier event of the same request"]);
 }
 
 #[test]
 fn a_misspelt_key_of_an_event_is_a_mistake_of_the_profile() {
     let event = json!({"id": "e", "kind": "offer", "conversation": "c", "queue": "q", "agent": "a", "accepted": true,
         "assignment": {"allow_decline": false}});
-    let told = told(json!({"description": "d", "body": event, "expect": [{}]}));
+    let reported = reported(json!({"description": "d", "body": event, "expect": [{}]}));
     assert_eq!(
-        told,
+        reported,
         ["event 0 has keys that no routing event has: `accepted`, `assignment.allow_decline`"]
     );
 }
@@ -114,7 +114,7 @@ fn times_are_filled_in() {
     let body = json!({"id": "{{now_s}}", "kind": "bind", "queue": "{{#now_ms}}", "conversation": "{{now_ms}}", "occurred_at": "{{now}}"});
     let expect = json!([{"id": "1795280401", "queue": "1795280401000", "occurred_at": "2026-11-21T17:00:01.000Z"}]);
     assert_eq!(
-        told(json!({"description": "d", "body": body, "expect": expect})),
+        reported(json!({"description": "d", "body": body, "expect": expect})),
         Vec::<String>::new()
     );
 }
@@ -124,7 +124,7 @@ fn base64_and_tokens_are_made_of_what_they_hold() {
     let body = json!({"id": {"{{base64}}": {"at": "{{#now_s}}"}}, "kind": "withdraw", "conversation": {"{{base64}}": "c"}});
     let expect = json!([{"id": "eyJhdCI6MTc5NTI4MDQwMX0=", "conversation": "Yw=="}]);
     let sample = json!({"description": "d", "body": body, "expect": expect});
-    assert_eq!(told(sample), Vec::<String>::new());
+    assert_eq!(reported(sample), Vec::<String>::new());
     let token = json!({"description": "d", "body": {"jwt": {"a": 1}}, "expect": []});
     let folder = folder(&token.to_string());
     let profile = Profile::load(folder.path()).unwrap();

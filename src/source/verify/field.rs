@@ -125,7 +125,7 @@ impl Field {
     }
 }
 
-/// What stands in a secret's place.
+/// What replaces a secret.
 const CUT: &str = "***";
 
 /// From how many bytes on a text is a secret wherever it stands.

@@ -323,12 +323,14 @@ impl Hmac {
         let Some(place) = &self.timestamp_pointer else { return Ok(None) };
         let body = parse_json(&request.body).map_err(|_| Unverified::Unreadable(place.clone()))?;
         let own = pointer(&body, place).and_then(string_of).filter(|time| !time.is_empty());
-        let told = self.timestamp.as_deref().and_then(|name| request.headers.get(name));
-        match (own, told) {
-            (Some(own), Some(told)) if own.as_bytes() != told.as_bytes() => Err(Unverified::Wrong),
-            (None, Some(told)) => {
+        let header = self.timestamp.as_deref().and_then(|name| request.headers.get(name));
+        match (own, header) {
+            (Some(own), Some(header)) if own.as_bytes() != header.as_bytes() => {
+                Err(Unverified::Wrong)
+            }
+            (None, Some(header)) => {
                 let unreadable = |_| Unverified::Unreadable("timestamp".to_owned());
-                told.to_str().map(|told| Some(told.to_owned())).map_err(unreadable)
+                header.to_str().map(|time| Some(time.to_owned())).map_err(unreadable)
             }
             (own, _) => Ok(own),
         }

@@ -28,10 +28,10 @@ static WRITER: LazyLock<PathBuf> = LazyLock::new(|| {
         build.arg("--release");
     }
     // What cargo tells a test of its package, some build scripts look at: all that hangs on them would be built anew.
-    let told = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
+    let reported = std::env::vars_os().map(|(name, _)| name.to_string_lossy().into_owned());
     let of_package =
         |name: &String| ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|of| name.starts_with(of));
-    for name in told.filter(of_package) {
+    for name in reported.filter(of_package) {
         build.env_remove(name);
     }
     let (code, _, errors) = run(&mut build);

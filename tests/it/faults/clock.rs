@@ -36,8 +36,8 @@ async fn a_clock_set_back_an_hour_prolongs_no_pause_by_an_hour() {
     for _ in 0..3 {
         offer_now(&mut ids).await;
     }
-    let told = Misbehaviour::TooManyRequests { retry_after: Some(1_800) };
-    sandbox.inject(Fault::on(Endpoint::Offer, told));
+    let reported = Misbehaviour::TooManyRequests { retry_after: Some(1_800) };
+    sandbox.inject(Fault::on(Endpoint::Offer, reported));
     offer_now(&mut ids).await;
     let standing = daemon.get("/v1/status").await;
     assert!(standing["servicenow"]["retry_after_until"].is_string(), "{standing:#}");

@@ -74,7 +74,7 @@ async fn a_resolver_that_hangs_takes_no_longer_than_a_connection_may_and_does_no
     assert_eq!(daemon.ended().await, Some(0), "{}", daemon.log());
 }
 
-/// What a way to ServiceNow does with the calls of one kind, until it is told to be well.
+/// What a way to ServiceNow does with the calls of one kind, until it is set right.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Way {
     /// Takes the connection and the request, and says nothing more.

@@ -66,8 +66,8 @@ fn store(home: &Home) -> std::path::PathBuf {
 fn is_clear(code: Option<i32>, said: &str, home: &Home, advice: &[&str]) {
     assert_eq!(code, Some(1), "{said}");
     // The log goes to another pipe, and may be read after it.
-    let told = said.lines().rev().find(|line| line.starts_with("awa-bridge: "));
-    let last = told.unwrap_or_else(|| panic!("no last word: {said}"));
+    let reported = said.lines().rev().find(|line| line.starts_with("awa-bridge: "));
+    let last = reported.unwrap_or_else(|| panic!("no last word: {said}"));
     assert!(last.starts_with("awa-bridge: the store "), "{said}");
     for words in [store(home).to_str().expect("a path"), "[store] path"].iter().chain(advice) {
         assert!(last.contains(words), "no {words:?} in: {last}");
@@ -166,20 +166,20 @@ async fn a_directory_that_cannot_be_written_is_refused_and_nothing_in_it_changes
     let daemon = home.start().await;
     let ids = acknowledged(&daemon, 5).await;
     daemon.kill();
-    let mut told = 0;
+    let mut reported = 0;
     if let Some(command) = on_a_read_only_mount(&home) {
         let (code, said) = refuses(command).await;
         is_clear(Some(code), &said, &home, &["cannot be used", "be able to write"]);
-        told += 1;
+        reported += 1;
     }
     if let Some(command) = as_nobody(&home) {
         let (code, said) = refuses(command).await;
         assert_eq!(code, 64, "{said}");
         assert!(said.contains("belongs to the user with the number 0"), "{said}");
         assert!(said.contains("runs as 65534") && said.contains("chown"), "{said}");
-        told += 1;
+        reported += 1;
     }
-    if told == 0 {
+    if reported == 0 {
         skipped("neither a read-only mount nor another user can be had here");
     }
     heal(&sandbox);

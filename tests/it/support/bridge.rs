@@ -212,7 +212,7 @@ pub(crate) fn admin_token(directory: &Path) -> String {
     text.trim_end().to_owned()
 }
 
-/// A client that trusts nothing but what it is told.
+/// A client that trusts nothing but what it is given.
 pub(crate) fn http_client() -> Client {
     drop(rustls::crypto::ring::default_provider().install_default());
     Client::builder().no_proxy().build().expect("a client")

@@ -96,8 +96,8 @@ fn every_message_of_the_inbox_actions_has_its_meaning() {
 fn a_consult_that_is_not_there_is_done_after_doubt_and_told_before() {
     let body = json!({ "error": { "message": "Cannot find the work item for document ID: 59616aba87bd5210be070d48dabb35e6" } });
     let answer = json_answer(404, &body);
-    assert_eq!(told(&call(&end_consult(), false, &answer, NOW)), "no_consult");
-    assert_eq!(told(&call(&end_consult(), true, &answer, NOW)), "already_ours");
+    assert_eq!(reported(&call(&end_consult(), false, &answer, NOW)), "no_consult");
+    assert_eq!(reported(&call(&end_consult(), true, &answer, NOW)), "already_ours");
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn the_agent_of_already_assigned_is_read_with_and_without_a_full_stop() {
     ] {
         let body = json!({ "result": { "success": false, "message": text } });
         assert_eq!(
-            told(&meaning_of(&offer_at(NOW), &json_answer(409, &body))),
+            reported(&meaning_of(&offer_at(NOW), &json_answer(409, &body))),
             format!("taken_by_another {OTHER}")
         );
     }
@@ -117,7 +117,7 @@ fn the_agent_of_already_assigned_is_read_with_and_without_a_full_stop() {
         ["Work Item is already assigned to", "Work Item is already assigned to Ada Lovelace"]
     {
         let body = json!({ "result": { "success": false, "message": nameless } });
-        assert_eq!(told(&meaning_of(&offer_at(NOW), &json_answer(409, &body))), "conflict");
+        assert_eq!(reported(&meaning_of(&offer_at(NOW), &json_answer(409, &body))), "conflict");
     }
 }
 
@@ -162,7 +162,7 @@ fn faults_of_the_setup_are_told_apart() {
         ),
     ] {
         let verdict = meaning_of(&offer_at(NOW), &json_answer(status, &body));
-        assert_eq!(told(&verdict), expected);
+        assert_eq!(reported(&verdict), expected);
         let (AwaReply::Misconfigured { what }
         | AwaReply::NotThere { what }
         | AwaReply::Unauthorised { why: what }) = &verdict.reply
@@ -189,13 +189,13 @@ fn says_everywhere(call: &AwaCall, message: &str, expected: &str) {
     for shape in &shapes {
         for status in [200, 400, 401, 403, 404, 409, 500] {
             let verdict = meaning_of(call, &json_answer(status, shape));
-            assert_eq!(told(&verdict), expected, "{status} {shape}");
+            assert_eq!(reported(&verdict), expected, "{status} {shape}");
             assert!(!verdict.unknown, "{status} {shape} counted as unknown");
             assert!(verdict.message.contains(message), "{} lacks {message}", verdict.message);
             assert_eq!(verdict.status, Some(status));
         }
     }
     let shouted = json!({ "result": { "success": false, "message": message.to_uppercase() } });
-    let shouted = told(&meaning_of(call, &json_answer(409, &shouted)));
+    let shouted = reported(&meaning_of(call, &json_answer(409, &shouted)));
     assert_eq!(shouted.to_lowercase(), expected.to_lowercase());
 }

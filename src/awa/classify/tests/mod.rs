@@ -35,7 +35,7 @@ fn meaning_of(call: &AwaCall, received: &Received) -> Verdict {
 
 /// The outcome's name and what it names.
 #[expect(clippy::wildcard_enum_match_arm, reason = "only some replies name somebody")]
-fn told(verdict: &Verdict) -> String {
+fn reported(verdict: &Verdict) -> String {
     let name = verdict.reply.name();
     match &verdict.reply {
         AwaReply::TakenBy { agent, .. } => {

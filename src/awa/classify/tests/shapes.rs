@@ -66,10 +66,10 @@ fn success_needs_2xx_json_and_the_flag() {
             "misconfigured",
         ),
     ] {
-        assert_eq!(told(&meaning_of(&call, &json_answer(status, body))), expected, "{body}");
+        assert_eq!(reported(&meaning_of(&call, &json_answer(status, body))), expected, "{body}");
     }
     let refused = json_answer(409, &offered);
-    assert_ne!(told(&meaning_of(&offer_at(NOW), &refused)), landed);
+    assert_ne!(reported(&meaning_of(&offer_at(NOW), &refused)), landed);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn what_no_text_explains_is_judged_by_its_status_and_reported() {
         (503, "in_doubt"),
     ] {
         let verdict = meaning_of(&offer_at(NOW), &json_answer(status, &odd));
-        assert_eq!(told(&verdict), expected, "{status}");
+        assert_eq!(reported(&verdict), expected, "{status}");
         assert!(verdict.unknown);
         assert!(verdict.message.starts_with("Etwas ging schief: x"), "{}", verdict.message);
     }
@@ -103,7 +103,7 @@ fn what_no_text_explains_is_judged_by_its_status_and_reported() {
         (close(), 404, "misconfigured"),
         (close(), 409, "misconfigured"),
     ] {
-        assert_eq!(told(&meaning_of(&call, &json_answer(status, &odd))), expected, "{status}");
+        assert_eq!(reported(&meaning_of(&call, &json_answer(status, &odd))), expected, "{status}");
     }
 }
 
@@ -119,9 +119,9 @@ fn answers_without_words_are_judged_by_their_status() {
         (503, "in_doubt"),
     ] {
         let answer = received(status, "application/json", "");
-        assert_eq!(told(&meaning_of(&accept(), &answer)), expected, "{status}");
+        assert_eq!(reported(&meaning_of(&accept(), &answer)), expected, "{status}");
         let of_offer = if status == 404 { "not_there" } else { expected };
-        assert_eq!(told(&meaning_of(&offer_at(NOW), &answer)), of_offer, "{status}");
+        assert_eq!(reported(&meaning_of(&offer_at(NOW), &answer)), of_offer, "{status}");
     }
 }
 
@@ -140,7 +140,7 @@ fn a_body_that_broke_off_leaves_doubt_only_where_the_status_leaves_it() {
         (404, cut, true, "not_there"),
     ] {
         let answer = Received { complete, ..received(status, "application/json", body) };
-        assert_eq!(told(&meaning_of(&offer_at(NOW), &answer)), expected, "{status} {body}");
+        assert_eq!(reported(&meaning_of(&offer_at(NOW), &answer)), expected, "{status} {body}");
     }
 }
 
@@ -148,7 +148,7 @@ fn a_body_that_broke_off_leaves_doubt_only_where_the_status_leaves_it() {
 fn a_cancelled_transaction_leaves_doubt_under_every_status() {
     let body = json!({ "error": { "message": "Transaction cancelled: maximum execution time exceeded", "detail": "maximum execution time exceeded Check logs for error trace." }, "status": "failure" });
     for status in [200, 500] {
-        assert_eq!(told(&meaning_of(&offer_at(NOW), &json_answer(status, &body))), "in_doubt");
+        assert_eq!(reported(&meaning_of(&offer_at(NOW), &json_answer(status, &body))), "in_doubt");
     }
 }
 
@@ -174,14 +174,14 @@ fn pages_for_browsers_are_not_servicenow() {
     ] {
         for content_type in ["text/html;charset=utf-8", ""] {
             let verdict = meaning_of(&offer_at(NOW), &received(status, content_type, body));
-            assert_eq!(told(&verdict), expected, "{status} {body}");
+            assert_eq!(reported(&verdict), expected, "{status} {body}");
             assert_eq!(verdict.signal, signal, "{status} {body}");
             let shown = format!("{} {:?}", verdict.message, verdict.reply);
             assert!(shown.contains(names), "{shown} does not name {names}");
         }
     }
     let plain = meaning_of(&offer_at(NOW), &received(200, "text/plain", "It works"));
-    assert_eq!(told(&plain), "not_servicenow");
+    assert_eq!(reported(&plain), "not_servicenow");
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn a_redirect_is_never_servicenow_and_its_query_is_not_shown() {
         for status in [301, 302, 303, 307, 308] {
             let answer = Received { location: to.map(str::to_owned), ..received(status, "", "") };
             let verdict = meaning_of(&offer_at(NOW), &answer);
-            assert_eq!(told(&verdict), "not_servicenow");
+            assert_eq!(reported(&verdict), "not_servicenow");
             assert!(verdict.message.contains(names), "{}", verdict.message);
             assert!(!verdict.message.contains("secret"));
         }
@@ -206,9 +206,9 @@ fn too_many_requests_wait_as_they_are_told_or_back_off() {
     let rule = json!({ "error": { "message": "Rate limit exceeded", "detail": "Rate limit of 100 requests per hour for Table API exceeded" }, "status": "failure" });
     let date = http_date("Sat, 21 Nov 2026 16:00:00 GMT");
     for (retry_after, date, wait) in [
-        (Some("417"), None, Wait::Told(417_000)),
+        (Some("417"), None, Wait::RetryAfter(417_000)),
         (Some("0"), None, Wait::BackOff),
-        (Some("Sat, 21 Nov 2026 16:00:30 GMT"), date, Wait::Told(30_000)),
+        (Some("Sat, 21 Nov 2026 16:00:30 GMT"), date, Wait::RetryAfter(30_000)),
         (Some("Sat, 21 Nov 2026 15:00:00 GMT"), date, Wait::BackOff),
         (Some("soon"), None, Wait::BackOff),
         (None, None, Wait::BackOff),
@@ -233,14 +233,14 @@ fn an_instance_in_maintenance_that_says_for_how_long_is_left_alone_so_long() {
         let retry_after = retry_after.map(str::to_owned);
         let answer = Received { retry_after, ..received(status, "text/html", "<html>busy</html>") };
         let verdict = meaning_of(&offer_at(NOW), &answer);
-        assert_eq!((told(&verdict).as_str(), verdict.signal), ("in_doubt", signal));
+        assert_eq!((reported(&verdict).as_str(), verdict.signal), ("in_doubt", signal));
     }
 }
 
 #[test]
 fn what_failed_before_it_left_is_not_sent_and_the_rest_is_in_doubt() {
-    assert_eq!(told(&failure(Failure::NotSent("refused".into()))), "not_sent");
-    assert_eq!(told(&failure(Failure::NoAnswer("reset".into()))), "in_doubt");
+    assert_eq!(reported(&failure(Failure::NotSent("refused".into()))), "not_sent");
+    assert_eq!(reported(&failure(Failure::NoAnswer("reset".into()))), "in_doubt");
 }
 
 #[test]
@@ -249,8 +249,8 @@ fn a_read_gives_its_json_or_says_why_not() {
     assert_eq!(read(&json_answer(200, &rows), NOW).unwrap(), rows);
     let hidden =
         json!({ "error": { "message": "Insufficient rights to query records", "detail": "" } });
-    assert_eq!(told(&read(&json_answer(403, &hidden), NOW).unwrap_err()), "misconfigured");
+    assert_eq!(reported(&read(&json_answer(403, &hidden), NOW).unwrap_err()), "misconfigured");
     let cut = received(200, "application/json", r#"{"result":[{"sys_id":"x"},"#);
-    assert_eq!(told(&read(&cut, NOW).unwrap_err()), "in_doubt");
-    assert_eq!(told(&read(&json_answer(200, &json!({})), NOW).unwrap_err()), "in_doubt");
+    assert_eq!(reported(&read(&cut, NOW).unwrap_err()), "in_doubt");
+    assert_eq!(reported(&read(&json_answer(200, &json!({})), NOW).unwrap_err()), "in_doubt");
 }

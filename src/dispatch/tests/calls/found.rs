@@ -43,27 +43,27 @@ const fn rings(who: &'static str) -> What {
 
 const ANSWERS: What = What::Answers { which: 0, others: End::Reject };
 
-const fn leaves(told: End) -> What {
-    What::Leaves { which: 0, told }
+const fn leaves(reported: End) -> What {
+    What::Leaves { which: 0, reported }
 }
 
 const fn consults(to: &'static str, rung: Rung) -> What {
-    What::Transfers { to, consult: true, rung, told: End::Leave }
+    What::Transfers { to, consult: true, rung, reported: End::Leave }
 }
 
 const fn transfers(to: &'static str, rung: Rung) -> What {
-    What::Transfers { to, consult: false, rung, told: End::Leave }
+    What::Transfers { to, consult: false, rung, reported: End::Leave }
 }
 
-const TO_QUEUE: What = What::TransfersToQueue { told: End::Reject };
+const TO_QUEUE: What = What::TransfersToQueue { reported: End::Reject };
 
 #[track_caller]
 fn goes_well<const N: usize>(manner: Manner, acts: [Act; N]) {
     let late = acts.iter().any(|act| act.post.late > 0 || act.post.again.is_some());
     let delivery = if late { Delivery::Shuffled } else { Delivery::Undisturbed };
     let story = Story { manner, delivery, acts: acts.to_vec() };
-    let told = play(&story, Pure::new(rules(manner)), true);
-    assert_eq!(told.breach, None, "\n{}", told.story.join("\n"));
+    let reported = play(&story, Pure::new(rules(manner)), true);
+    assert_eq!(reported.breach, None, "\n{}", reported.story.join("\n"));
 }
 
 #[test]
@@ -81,10 +81,10 @@ fn a_ring_just_before_a_told_consult_does_not_hand_over() {
 
 #[test]
 fn a_ring_just_before_a_told_blind_transfer_is_no_consult() {
-    let told = transfers("anna", Rung::Before);
+    let reported = transfers("anna", Rung::Before);
     goes_well(
         manner(),
-        [then(100, rings("ben")), then(100, ANSWERS), then(100, told), then(10_000, ANSWERS)],
+        [then(100, rings("ben")), then(100, ANSWERS), then(100, reported), then(10_000, ANSWERS)],
     );
 }
 
@@ -160,14 +160,14 @@ fn a_late_transfer_to_who_has_declined_leaves_no_card() {
             then(100, rings("anna")),
             then(100, ANSWERS),
             late(100, transfers("ben", Rung::After), 1_400),
-            then(1_000, What::RingEnds { which: 0, told: End::Reject }),
+            then(1_000, What::RingEnds { which: 0, reported: End::Reject }),
         ],
     );
 }
 
 #[test]
 fn the_one_who_stays_has_the_work_however_the_other_leaves() {
-    for told in [End::Leave, End::Reject, End::Withdraw] {
+    for reported in [End::Leave, End::Reject, End::Withdraw] {
         goes_well(
             manner(),
             [
@@ -175,7 +175,7 @@ fn the_one_who_stays_has_the_work_however_the_other_leaves() {
                 then(100, ANSWERS),
                 then(100, consults("ben", Rung::No)),
                 then(100, ANSWERS),
-                then(100, leaves(told)),
+                then(100, leaves(reported)),
             ],
         );
     }
@@ -238,7 +238,7 @@ fn an_accept_of_another_conversation_is_not_tried_on_an_old_card() {
 #[test]
 fn a_card_that_stays_is_not_offered_to_its_agent_again() {
     let manner = Manner { replace: Replace::Wait, ..manner() };
-    let untold = What::RingEnds { which: 0, told: End::Untold };
+    let untold = What::RingEnds { which: 0, reported: End::Untold };
     goes_well(
         manner,
         [then(100, rings("anna")), then(100, untold), then(100, rings("anna")), then(100, ANSWERS)],
@@ -307,7 +307,7 @@ fn a_told_transfer_leaves_no_card_of_the_consult_before_it() {
             then(100, rings("ben")),
             then(100, ANSWERS),
             then(100, rings("cleo")),
-            then(100, What::RingEnds { which: 0, told: End::Untold }),
+            then(100, What::RingEnds { which: 0, reported: End::Untold }),
             then(100, TO_QUEUE),
         ],
     );

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use super::super::servicenow::Question;
 use super::story::{AGENTS, Does};
 use crate::awa::offline::{Asked, Offline};
+use crate::awa::stand_in::Question;
 use crate::awa::wire::ApiVersion;
 use crate::routing::*;
 use crate::sandbox::World;

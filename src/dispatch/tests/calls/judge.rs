@@ -19,13 +19,13 @@ impl<B: Bridge> Play<B> {
         let rung = |who: &str| self.truth.rings.iter().any(|ring| ring.agent == who);
         let forgotten = |who: &str| self.untold.iter().any(|(agent, _)| *agent == who);
         let cards = self.stage.instance.cards(now);
-        let stray =
+        let unexpected =
             cards.iter().find(|card| !card.accepted && !rung(card.agent) && !forgotten(card.agent));
         // Without rejects a card stays until ServiceNow takes it away.
-        let stray = stray.filter(|_| self.manner.replace == Replace::Reject);
-        let stray = stray.map(|card| card.agent);
-        self.stage.must(stray.is_none(), || {
-            format!("{} is not rung and has a card: {cards:?}", stray.unwrap_or_default())
+        let unexpected = unexpected.filter(|_| self.manner.replace == Replace::Reject);
+        let unexpected = unexpected.map(|card| card.agent);
+        self.stage.must(unexpected.is_none(), || {
+            format!("{} is not rung and has a card: {cards:?}", unexpected.unwrap_or_default())
         });
         self.accepted_as_true(&cards);
         self.shows_ring(&cards);

@@ -1,4 +1,4 @@
-//! Plays a story: what cannot happen as the call stands is passed over, the rest is told to the bridge as a contact centre tells
+//! Plays a story: what cannot happen as the call stands is passed over, the rest is sent to the bridge as a contact centre sends
 //! it, and at quiet moments and at the end the cards are held against the truth.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +12,7 @@ use super::story::{Act, Delivery, Does, End, Legs, Manner, Post, Rung, Story, Wh
 use super::truth::{By, Line, Truth};
 use crate::routing::*;
 
-/// For how long a bridge may take an agent for rung whose ring's end nobody has told, and for how long it waits for the accept
+/// For how long a bridge may take an agent for rung whose ring's end nobody has reported, and for how long it waits for the accept
 /// of a leg that has ended, in milliseconds.
 const FORGOTTEN: u64 = 31_000;
 const AWAITED: u64 = 2_100;
@@ -38,7 +38,7 @@ pub(super) fn play<B: Bridge>(story: &Story, bridge: B, telling: bool) -> Told {
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
         play.stage.must(false, || format!("panicked: {}", text.unwrap_or_default()));
     }
-    Told { breach: play.stage.breach, story: play.stage.told.unwrap_or_default() }
+    Told { breach: play.stage.breach, story: play.stage.reported.unwrap_or_default() }
 }
 
 pub(super) struct Play<B> {
@@ -79,7 +79,7 @@ impl<B: Bridge> Play<B> {
             self.stage.until(self.stage.now.plus(3_000));
             self.hangs_up();
         }
-        self.stage.moods.clear();
+        self.stage.behaviours.clear();
         self.stage.comes_to_rest();
         self.stage.until(self.stage.now.plus(60_000));
         if self.stage.breach.is_none() {
@@ -93,17 +93,19 @@ impl<B: Bridge> Play<B> {
             What::Nothing => {}
             What::Rings { who, before } => self.rings(who, before),
             What::Answers { which, others } => self.answers(which, others),
-            What::RingEnds { which, told } => self.ring_ends(which, told),
-            What::Leaves { which, told } => self.leaves(which, told),
-            What::Transfers { to, consult, rung, told } => self.transfers(to, consult, rung, told),
-            What::TransfersToQueue { told } => self.transfers_to_queue(told),
+            What::RingEnds { which, reported } => self.ring_ends(which, reported),
+            What::Leaves { which, reported } => self.leaves(which, reported),
+            What::Transfers { to, consult, rung, reported } => {
+                self.transfers(to, consult, rung, reported)
+            }
+            What::TransfersToQueue { reported } => self.transfers_to_queue(reported),
             What::ConsultEnds { hand_over } => self.consult_ends(hand_over),
             What::OtherConversation { ends } => self.other_conversation(ends),
             What::HangsUp => self.hangs_up(),
             What::InServiceNow { who, does } => self.in_servicenow(who, does),
-            What::ServiceNow(mood) => {
-                self.stage.tell(|| format!("the next answer: {mood:?}"));
-                self.stage.moods.push_back(mood);
+            What::ServiceNow(behaviour) => {
+                self.stage.tell(|| format!("the next answer: {behaviour:?}"));
+                self.stage.behaviours.push_back(behaviour);
             }
             What::Crashes { arrive } => self.stage.crashes(arrive),
         }
@@ -153,27 +155,27 @@ impl<B: Bridge> Play<B> {
         self.truth.answers(line);
     }
 
-    fn ring_ends(&mut self, which: usize, told: End) {
+    fn ring_ends(&mut self, which: usize, reported: End) {
         if self.truth.rings.is_empty() {
             return;
         }
         let line = self.truth.rings.remove(which % self.truth.rings.len());
         self.stage.tell(|| format!("{} does not answer", line.agent));
-        let told = if told == End::Untold && !line.timed { End::Reject } else { told };
-        self.tells_end(&line, told, 0);
+        let reported = if reported == End::Untold && !line.timed { End::Reject } else { reported };
+        self.tells_end(&line, reported, 0);
     }
 
-    fn leaves(&mut self, which: usize, told: End) {
+    fn leaves(&mut self, which: usize, reported: End) {
         if self.truth.talks.is_empty() {
             return;
         }
         let line = self.truth.leaves(which % self.truth.talks.len());
         self.stage.tell(|| format!("{} leaves", line.agent));
-        let told = if told == End::Untold { End::Leave } else { told };
-        self.tells_end(&line, told, 0);
+        let reported = if reported == End::Untold { End::Leave } else { reported };
+        self.tells_end(&line, reported, 0);
     }
 
-    fn transfers(&mut self, to: &'static str, consult: bool, rung: Rung, told: End) {
+    fn transfers(&mut self, to: &'static str, consult: bool, rung: Rung, reported: End) {
         let Some(from) = self.can_hand_on().filter(|_| !self.truth.is_busy(to)) else { return };
         self.stage.tell(|| format!("{} transfers to {to}", self.truth.talks[from].agent));
         let by = if consult { By::Consult } else { By::Blind };
@@ -197,11 +199,11 @@ impl<B: Bridge> Play<B> {
         self.truth.rings(line);
         if !consult {
             let left = self.truth.leaves(from);
-            self.tells_end(&left, if told == End::Untold { End::Leave } else { told }, 3);
+            self.tells_end(&left, if reported == End::Untold { End::Leave } else { reported }, 3);
         }
     }
 
-    fn transfers_to_queue(&mut self, told: End) {
+    fn transfers_to_queue(&mut self, reported: End) {
         let Some(from) = self.can_hand_on() else { return };
         let line = self.truth.leaves(from);
         self.stage.tell(|| format!("{} transfers to a queue", line.agent));
@@ -210,7 +212,7 @@ impl<B: Bridge> Play<B> {
         let transfer = Action::Transfer { kind: TransferKind::Blind, source_queue: None, target };
         let transfer = self.event(line.conversation, line.segment.as_ref(), transfer);
         self.tells(transfer, 0);
-        self.tells_end(&line, if told == End::Untold { End::Leave } else { told }, 1);
+        self.tells_end(&line, if reported == End::Untold { End::Leave } else { reported }, 1);
     }
 
     /// The one agent who talks, in the conversation that goes on, while nobody is rung.
@@ -290,7 +292,7 @@ impl<B: Bridge> Play<B> {
         }
     }
 
-    /// The end of a ring that belongs to a transfer is told before its time is over.
+    /// The end of a ring that belongs to a transfer is reported before its time is over.
     fn gives_up_rings(&mut self, until: UnixMillis) {
         let over = |ring: &Line| ring.given_up && ring.since.plus(GIVEN_UP) <= until;
         while let Some(n) = self.truth.rings.iter().position(over) {
@@ -324,10 +326,10 @@ impl<B: Bridge> Play<B> {
         self.tells(event, later);
     }
 
-    fn tells_end(&mut self, line: &Line, told: End, later: u64) {
+    fn tells_end(&mut self, line: &Line, reported: End, later: u64) {
         let agent = VendorAgentId::parse(line.agent).unwrap();
         let named = self.manner.legs == Legs::Own;
-        let action = match told {
+        let action = match reported {
             End::Untold => {
                 self.untold.push((line.agent, self.stage.now.plus(FORGOTTEN)));
                 return;

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::super::play::{Bridge, Leaving, News};
-use super::super::servicenow::{Mood, Question};
+use super::super::servicenow::Behaviour;
 use super::super::witness::Ended;
 use super::instance::{Card, Instance};
+use crate::awa::stand_in::Question;
 use crate::routing::*;
 
 /// Half of the time that a call takes, in milliseconds.
@@ -21,7 +22,7 @@ struct Post {
     event: RoutingEvent,
 }
 
-/// A call or a look-up on its way to ServiceNow, or its answer on the way back.
+/// A call or a look-up in flight to ServiceNow, or its answer in flight back.
 struct Trip {
     at: UnixMillis,
     number: usize,
@@ -38,7 +39,7 @@ pub(super) struct Stage<B> {
     posts: Vec<Post>,
     trips: Vec<Trip>,
     /// What ServiceNow, or the way to it, makes of the next questions.
-    pub(super) moods: VecDeque<Mood>,
+    pub(super) behaviours: VecDeque<Behaviour>,
     /// As they were delivered; the first is number 1.
     events: Vec<RoutingEvent>,
     looked_up: Option<usize>,
@@ -47,7 +48,7 @@ pub(super) struct Stage<B> {
     /// The first promise that was broken.
     pub(super) breach: Option<String>,
     /// What happened, line by line, where someone wants to read it.
-    pub(super) told: Option<Vec<String>>,
+    pub(super) reported: Option<Vec<String>>,
 }
 
 impl<B: Bridge> Stage<B> {
@@ -59,13 +60,13 @@ impl<B: Bridge> Stage<B> {
             start,
             posts: Vec::new(),
             trips: Vec::new(),
-            moods: VecDeque::new(),
+            behaviours: VecDeque::new(),
             events: Vec::new(),
             looked_up: None,
             ends: BTreeMap::new(),
             turns: 0,
             breach: None,
-            told: telling.then(Vec::new),
+            reported: telling.then(Vec::new),
         }
     }
 
@@ -79,8 +80,8 @@ impl<B: Bridge> Stage<B> {
 
     pub(super) fn tell(&mut self, line: impl FnOnce() -> String) {
         let at = self.now.since(self.start);
-        if let Some(told) = &mut self.told {
-            told.push(format!("{:>4}.{:03} {}", at / 1_000, at % 1_000, line()));
+        if let Some(reported) = &mut self.reported {
+            reported.push(format!("{:>4}.{:03} {}", at / 1_000, at % 1_000, line()));
         }
     }
 
@@ -181,10 +182,10 @@ impl<B: Bridge> Stage<B> {
             let ended = self.bridge.answer(&trip.leaving, reply, self.now);
             return self.all_ended(ended.into_iter());
         }
-        let mood = match self.moods.pop_front() {
-            _ if self.now >= trip.leaving.deadline => Mood::Lost { done: false },
-            Some(mood) => mood,
-            None => Mood::Well,
+        let behaviour = match self.behaviours.pop_front() {
+            _ if self.now >= trip.leaving.deadline => Behaviour::Lost { done: false },
+            Some(behaviour) => behaviour,
+            None => Behaviour::Well,
         };
         let why = String::new;
         let offers = match trip.leaving.question.call() {
@@ -193,23 +194,23 @@ impl<B: Bridge> Stage<B> {
             }
             _ => false,
         };
-        let reply = match mood {
-            Mood::Lost { done } => {
+        let reply = match behaviour {
+            Behaviour::Lost { done } => {
                 if done {
                     self.asks(&trip);
                 }
                 AwaReply::InDoubt { why: why() }
             }
-            Mood::NotServiceNow { done } => {
+            Behaviour::NotServiceNow { done } => {
                 if done {
                     self.asks(&trip);
                 }
                 AwaReply::NotServiceNow { what: why() }
             }
-            Mood::NotSent => AwaReply::NotSent { why: why() },
-            Mood::Busy => AwaReply::Busy { wait: Wait::BackOff },
-            Mood::BusyFor(ms) => AwaReply::Busy { wait: Wait::Told(ms) },
-            Mood::Unavailable if offers => AwaReply::AgentUnavailable,
+            Behaviour::NotSent => AwaReply::NotSent { why: why() },
+            Behaviour::Busy => AwaReply::Busy { wait: Wait::BackOff },
+            Behaviour::BusyFor(ms) => AwaReply::Busy { wait: Wait::RetryAfter(ms) },
+            Behaviour::Unavailable if offers => AwaReply::AgentUnavailable,
             _ => self.asks(&trip),
         };
         trip.reply = Some(reply);
@@ -270,7 +271,7 @@ impl<B: Bridge> Stage<B> {
                     let over = self.known_end(number);
                     self.must(over.is_none(), || {
                         let end = over.unwrap_or_default();
-                        format!("e{number} offers though e{end} has told the end before")
+                        format!("e{number} offers though e{end} has reported the end before")
                     });
                 }
             }
@@ -281,7 +282,7 @@ impl<B: Bridge> Stage<B> {
         self.trips.push(Trip { at, number, leaving, after_doubt, reply: None });
     }
 
-    /// The event that had told the end of this one's leg, as of a later moment, or of its conversation, as of a moment not before
+    /// The event that had reported the end of this one's leg, as of a later moment, or of its conversation, as of a moment not before
     /// its own.
     fn known_end(&self, number: usize) -> Option<usize> {
         let event = self.event(number);

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::super::explore::Played;
-use super::super::servicenow::Mood;
+use super::super::servicenow::Behaviour;
 use crate::routing::{HandOver, Replace, Rings, Style};
 
 /// One story.
@@ -80,21 +80,21 @@ pub(super) enum What {
     /// Declines, or does not answer.
     RingEnds {
         which: usize,
-        told: End,
+        reported: End,
     },
     Leaves {
         which: usize,
-        told: End,
+        reported: End,
     },
     /// The agent who talks hands the caller on.
     Transfers {
         to: &'static str,
         consult: bool,
         rung: Rung,
-        told: End,
+        reported: End,
     },
     TransfersToQueue {
-        told: End,
+        reported: End,
     },
     ConsultEnds {
         hand_over: bool,
@@ -109,13 +109,13 @@ pub(super) enum What {
         does: Does,
     },
     /// The next answers of ServiceNow.
-    ServiceNow(Mood),
+    ServiceNow(Behaviour),
     Crashes {
         arrive: bool,
     },
 }
 
-/// How the end of a leg is told.
+/// How the end of a leg is reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     Untold,
@@ -124,7 +124,7 @@ pub(super) enum End {
     Leave,
 }
 
-/// Whether a transfer's agent is told to be rung, too.
+/// Whether a transfer's agent is reported as rung, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rung {
     No,
@@ -188,10 +188,10 @@ fn any_what(disturbed: bool) -> impl Strategy<Value = What> {
         1 => Just(What::Nothing),
         10 => (select(AGENTS.to_vec()), end()).prop_map(|(who, before)| What::Rings { who, before }),
         7 => (0usize..2, end()).prop_map(|(which, others)| What::Answers { which, others }),
-        4 => (0usize..2, end()).prop_map(|(which, told)| What::RingEnds { which, told }),
-        4 => (0usize..2, end()).prop_map(|(which, told)| What::Leaves { which, told }),
+        4 => (0usize..2, end()).prop_map(|(which, reported)| What::RingEnds { which, reported }),
+        4 => (0usize..2, end()).prop_map(|(which, reported)| What::Leaves { which, reported }),
         2 => any_transfer(),
-        1 => end().prop_map(|told| What::TransfersToQueue { told }),
+        1 => end().prop_map(|reported| What::TransfersToQueue { reported }),
         1 => any::<bool>().prop_map(|hand_over| What::ConsultEnds { hand_over }),
         1 => any::<bool>().prop_map(|ends| What::OtherConversation { ends }),
         1 => Just(What::HangsUp),
@@ -205,23 +205,25 @@ fn any_what(disturbed: bool) -> impl Strategy<Value = What> {
 
 fn any_transfer() -> impl Strategy<Value = What> {
     let rung = select(vec![Rung::No, Rung::Before, Rung::After]);
-    let told = select(vec![End::Untold, End::Leave, End::Withdraw]);
-    (select(AGENTS.to_vec()), any::<bool>(), rung, told).prop_map(|(to, consult, rung, told)| {
-        let rung = if rung == Rung::Before && !consult { Rung::After } else { rung };
-        What::Transfers { to, consult, rung, told }
-    })
+    let reported = select(vec![End::Untold, End::Leave, End::Withdraw]);
+    (select(AGENTS.to_vec()), any::<bool>(), rung, reported).prop_map(
+        |(to, consult, rung, reported)| {
+            let rung = if rung == Rung::Before && !consult { Rung::After } else { rung };
+            What::Transfers { to, consult, rung, reported }
+        },
+    )
 }
 
 fn any_trouble() -> impl Strategy<Value = What> {
     prop_oneof![
         4 => select(vec![
-            Mood::Lost { done: true },
-            Mood::Lost { done: false },
-            Mood::NotServiceNow { done: true },
-            Mood::NotSent,
-            Mood::Busy,
-            Mood::BusyFor(1_000),
-            Mood::Unavailable,
+            Behaviour::Lost { done: true },
+            Behaviour::Lost { done: false },
+            Behaviour::NotServiceNow { done: true },
+            Behaviour::NotSent,
+            Behaviour::Busy,
+            Behaviour::BusyFor(1_000),
+            Behaviour::Unavailable,
         ]).prop_map(What::ServiceNow),
         1 => any::<bool>().prop_map(|arrive| What::Crashes { arrive }),
     ]

@@ -83,7 +83,7 @@ impl Truth {
         self.second.is_some()
     }
 
-    /// Rings that nobody has told the end of are over after their time.
+    /// Rings that nobody has reported the end of are over after their time.
     pub(super) fn passes(&mut self, now: UnixMillis) {
         self.rings.retain(|ring| !ring.timed || now.since(ring.since) < RING);
     }

@@ -42,7 +42,7 @@ impl Plan<'_> {
     }
 
     /// Whether a card is before the agent for this ring already: by a transfer that came before it, or by the same ring
-    /// told again. Without a segment, a later ring is another one.
+    /// reported again. Without a segment, a later ring is another one.
     pub(super) fn is_of_this_ring(&self, item: &WorkItem) -> bool {
         let rings_again = |rung: UnixMillis| {
             let names_leg = self.event.segment.is_some() && item.segment.is_some();

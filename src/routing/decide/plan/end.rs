@@ -160,8 +160,8 @@ impl Plan<'_> {
                 }
                 // Who has answered in ServiceNow alone does not leave at the vendor.
                 Some(HandOver::Leave) => {
-                    let told = holder.and_then(|first| self.conversation.accepted_at(first));
-                    (holder.is_some() && told.is_none()).then_some(true)
+                    let accepted = holder.and_then(|first| self.conversation.accepted_at(first));
+                    (holder.is_some() && accepted.is_none()).then_some(true)
                 }
                 None => None,
             },

@@ -150,7 +150,7 @@ impl Call {
 
     fn listens(&mut self) {
         let effects = self.scene.effects.drain(..);
-        self.said.extend(effects.filter_map(|effect| told(&effect)));
+        self.said.extend(effects.filter_map(|effect| reported(&effect)));
     }
 
     fn so_far(&mut self) -> &mut Self {
@@ -168,7 +168,7 @@ impl Call {
 }
 
 /// One effect as a line; what only moves an entry on is left out.
-fn told(effect: &Effect) -> Option<String> {
+fn reported(effect: &Effect) -> Option<String> {
     match effect {
         Effect::Call { entry, call, .. } => Some(format!("{}: {}", entry.0, spelt(call))),
         Effect::LookUp { entry, question, .. } => {

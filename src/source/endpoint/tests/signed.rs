@@ -202,7 +202,7 @@ fn forms(request: &Request) -> Vec<Request> {
 }
 
 /// What a verified request is known by and carried out as; none where it is refused.
-fn told(source: &Source, request: &Request) -> Option<Vec<Reading>> {
+fn reported(source: &Source, request: &Request) -> Option<Vec<Reading>> {
     source.verify(request).ok()?;
     source.read(request).ok()
 }
@@ -259,9 +259,9 @@ fn what_still_verifies_is_the_same_events_or_a_duplicate() {
                 let Some((source, request)) = signed_sample(&profile, sample, scheme) else {
                     continue;
                 };
-                let original = told(&source, &request);
+                let original = reported(&source, &request);
                 for mutation in mutations(&request, number == 0 && place % 9 == 0) {
-                    let Some(found) = told(&source, &mutation) else { continue };
+                    let Some(found) = reported(&source, &mutation) else { continue };
                     *verified.entry((vendor.clone(), number)).or_default() += 1;
                     let other_body =
                         mutation.body != request.body && !same_pairs(&mutation, &request);
@@ -357,7 +357,7 @@ fn a_signed_header_that_is_there_twice_is_no_id() {
     source.sign(&mut signed).unwrap();
     let mut twice = signed.clone();
     twice.headers.append("x-ts", "forged".parse().unwrap());
-    let readings = told(&source, &twice).unwrap_or_default();
+    let readings = reported(&source, &twice).unwrap_or_default();
     assert!(!format!("{readings:?}").contains("forged"), "{readings:?}");
     assert!(is_duplicate(&source, &signed, &twice));
 }
@@ -371,10 +371,10 @@ fn a_token_in_other_wrapping_is_the_same_event() {
     let mut signed = request(&[], r#"{"c":"c-1"}"#);
     source.sign(&mut signed).unwrap();
     let token = String::from_utf8(signed.body.to_vec()).unwrap();
-    let original = told(&source, &signed).unwrap();
+    let original = reported(&source, &signed).unwrap();
     for body in [format!("{token}\n"), format!("\"{token}\""), format!("  {token}")] {
         let wrapped = Request { body: body.into(), ..signed.clone() };
-        assert_eq!(told(&source, &wrapped), Some(original.clone()));
+        assert_eq!(reported(&source, &wrapped), Some(original.clone()));
     }
 }
 

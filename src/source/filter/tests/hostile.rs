@@ -57,17 +57,17 @@ fn a_filter_cannot_go_on_when_its_steps_are_used_up() {
 #[test]
 fn what_grows_with_each_step_fits_on_the_stack_that_it_gets() {
     for code in DEEP {
-        let told = run(code, json!(null)).pop().unwrap().unwrap_err();
+        let reported = run(code, json!(null)).pop().unwrap().unwrap_err();
         let (steps, deep) = ("takes more than 1000000 steps", "makes a value that is too deep");
-        assert!(told.contains(steps) || told.contains(deep), "{code}: {told}");
+        assert!(reported.contains(steps) || reported.contains(deep), "{code}: {reported}");
     }
 }
 
 #[test]
 fn what_came_before_the_end_stays() {
     let outputs = run("1, 2, (def f: f; f), 3", json!(null));
-    let told = "the filter takes more than 1000000 steps".to_owned();
-    assert_eq!(outputs, [Ok("1".to_owned()), Ok("2".to_owned()), Err(told)]);
+    let reported = "the filter takes more than 1000000 steps".to_owned();
+    assert_eq!(outputs, [Ok("1".to_owned()), Ok("2".to_owned()), Err(reported)]);
 }
 
 #[test]

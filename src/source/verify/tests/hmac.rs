@@ -134,9 +134,9 @@ fn a_signature_header_may_be_a_list_with_the_time_in_it() {
 #[test]
 fn an_hmac_spec_that_cannot_work_is_refused_with_everything_that_is_wrong() {
     let verify = json!({ "scheme": "hmac", "header": "bad header", "algorithm": "sha1", "encoding": "hex", "message": "{timestamp}{x}" });
-    let told = refused(verify, &["s"]);
-    assert!(told.contains("is not a header name"), "{told}");
-    assert!(told.contains("something in braces"), "{told}");
+    let reported = refused(verify, &["s"]);
+    assert!(reported.contains("is not a header name"), "{reported}");
+    assert!(reported.contains("something in braces"), "{reported}");
     let bodyless = json!({ "scheme": "hmac", "header": "h", "algorithm": "sha512", "encoding": "hex", "message": "x" });
     assert!(refused(bodyless, &["s"]).contains("`{body}`"));
     let unknown = json!({ "scheme": "hmac", "header": "h", "algorithm": "sha512", "encoding": "hex", "mesage": "x" });

@@ -64,8 +64,8 @@ fn only_hs256_is_taken_whatever_the_token_says() {
     let stripped = KNOWN_HEX.rsplit_once('.').unwrap().0;
     assert_eq!(source.verify(&under(&format!("{stripped}."))), Err(Unverified::Wrong));
     for unreadable in ["", "abc", "a.b", "a.b.c", stripped] {
-        let told = source.verify(&under(unreadable));
-        assert_eq!(told, Err(Unverified::Unreadable("vonage-signature".to_owned())));
+        let reported = source.verify(&under(unreadable));
+        assert_eq!(reported, Err(Unverified::Unreadable("vonage-signature".to_owned())));
     }
 }
 
@@ -131,8 +131,8 @@ fn a_body_that_is_a_token_is_verified_and_its_claims_keep_every_digit() {
     parts[1] = &forged;
     assert_eq!(dialpad.verify(&request(&[], &parts.join("."))), Err(Unverified::Wrong));
     for plain in [SIGNED, "", "a.b"] {
-        let told = dialpad.verify(&request(&[], plain));
-        assert_eq!(told, Err(Unverified::Unreadable("body".to_owned())));
+        let reported = dialpad.verify(&request(&[], plain));
+        assert_eq!(reported, Err(Unverified::Unreadable("body".to_owned())));
     }
     assert_eq!(source(&["other"]).verify(&signed), Err(Unverified::Wrong));
 }
@@ -148,8 +148,8 @@ fn a_token_body_that_has_an_end_ends() {
 
 #[test]
 fn a_jwt_secret_has_to_be_what_the_profile_says() {
-    let told = refused(vonage(), &[SECRET, "!?"]);
-    assert!(told.contains("secret 2 is not base64"), "{told}");
+    let reported = refused(vonage(), &[SECRET, "!?"]);
+    assert!(reported.contains("secret 2 is not base64"), "{reported}");
     let unhashed = json!({ "scheme": "jwt_header", "payload_hash": "" });
     assert!(refused(unhashed, &["s"]).contains("`payload_hash` is empty"));
 }
@@ -200,8 +200,8 @@ fn a_token_for_or_from_another_is_refused_where_the_source_names_them() {
         assert_eq!(pinned.verify(&under(&token)), expected, "{claims}");
         assert_eq!(any.verify(&under(&token)), Ok(()), "{claims}");
         let for_us = aud == json!("bridge") || aud == json!(["other", "bridge"]);
-        let told = body.verify(&request(&[("content-type", "application/jwt")], &token));
-        assert_eq!(told.is_ok(), for_us, "{claims}");
+        let reported = body.verify(&request(&[("content-type", "application/jwt")], &token));
+        assert_eq!(reported.is_ok(), for_us, "{claims}");
     }
     assert!(refused(json!({ "scheme": "jwt_body", "issuer": "" }), &["s"]).contains("`issuer`"));
 }

@@ -50,8 +50,8 @@ fn a_detached_jws_never_becomes_an_hmac_nor_none_nor_what_its_key_is_not() {
     let only_rsa = verified_source(jws(), &[RSA_PEM]).unwrap();
     assert_eq!(only_rsa.verify(&under("x-8x8-signature", ES256)), Err(Unverified::Wrong));
     for unreadable in ["", "a.b", "a.b.c.d", "!..AAAA"] {
-        let told = source.verify(&under("x-8x8-signature", unreadable));
-        assert_eq!(told, Err(Unverified::Unreadable("x-8x8-signature".to_owned())));
+        let reported = source.verify(&under("x-8x8-signature", unreadable));
+        assert_eq!(reported, Err(Unverified::Unreadable("x-8x8-signature".to_owned())));
     }
 }
 
@@ -142,7 +142,7 @@ fn a_template_that_is_none_is_refused_with_what_to_write() {
         json!({ "scheme": "jws_detached", "header": "x" }),
         json!({ "scheme": "hmac", "header": "x", "algorithm": "sha256", "encoding": "hex" }),
     ] {
-        let told = |message: &str| {
+        let reported = |message: &str| {
             let mut scheme = scheme.clone();
             scheme["message"] = message.into();
             let secret = if scheme["scheme"] == "hmac" { "s" } else { KEY_PUBLIC };
@@ -151,19 +151,20 @@ fn a_template_that_is_none_is_refused_with_what_to_write() {
                 |_| String::new(),
             )
         };
-        assert_eq!(told(r#"{{"a":{crc32}}}"#), "");
-        assert_eq!(told("}}{{{body}{{"), "");
+        assert_eq!(reported(r#"{{"a":{crc32}}}"#), "");
+        assert_eq!(reported("}}{{{body}{{"), "");
         assert!(
-            told(r#"{"a":{crc32}}"#).contains("a brace that stands for itself is written twice")
+            reported(r#"{"a":{crc32}}"#)
+                .contains("a brace that stands for itself is written twice")
         );
-        assert!(told("{body").contains("a `{` without its `}`"));
+        assert!(reported("{body").contains("a `{` without its `}`"));
         assert!(
-            told("{body}}")
+            reported("{body}}")
                 .contains("a `}` without its `{`; one that stands for itself is written `}}`")
         );
-        assert!(told("{{body}}").contains("leaves out `{body}`"));
-        assert!(told("{header:x}").contains("leaves out `{body}`"));
-        assert!(told("{timestamp}{body}").contains("`{timestamp}`"));
+        assert!(reported("{{body}}").contains("leaves out `{body}`"));
+        assert!(reported("{header:x}").contains("leaves out `{body}`"));
+        assert!(reported("{timestamp}{body}").contains("`{timestamp}`"));
     }
 }
 
@@ -196,9 +197,9 @@ fn what_is_no_public_key_is_told_by_its_place_only() {
     let private = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
     for verify in [jws(), json!({ "scheme": "ecdsa", "header": "x" })] {
         for wrong in ["not-a-key", private] {
-            let told = refused(verify.clone(), &[P256_PEM, wrong]);
-            assert!(told.contains("secret 2 is not a public key"), "{told}");
-            assert!(!told.contains("AAAA") && !told.contains("not-a-key"), "{told}");
+            let reported = refused(verify.clone(), &[P256_PEM, wrong]);
+            assert!(reported.contains("secret 2 is not a public key"), "{reported}");
+            assert!(!reported.contains("AAAA") && !reported.contains("not-a-key"), "{reported}");
         }
     }
 }
@@ -232,7 +233,8 @@ fn an_unencoded_payload_is_only_taken_where_crit_names_it() {
         let signature: p256::ecdsa::Signature =
             key.sign(format!("{protected}.{payload}").as_bytes());
         let signature = URL_SAFE_NO_PAD.encode(signature.to_bytes());
-        let told = source.verify(&under("x-8x8-signature", &format!("{protected}..{signature}")));
-        assert_eq!(told.is_ok(), fits, "{header}: {told:?}");
+        let reported =
+            source.verify(&under("x-8x8-signature", &format!("{protected}..{signature}")));
+        assert_eq!(reported.is_ok(), fits, "{header}: {reported:?}");
     }
 }

@@ -79,7 +79,7 @@ fn standard_webhooks_takes_ed25519_signatures() {
 
 #[test]
 fn a_secret_that_is_not_a_standard_webhooks_key_is_told_by_its_place_only() {
-    let told = refused(standard(), &[WHSEC, "not a key!"]);
-    assert!(told.contains("secret 2 is not `whsec_`"), "{told}");
-    assert!(!told.contains("not a key!"), "{told}");
+    let reported = refused(standard(), &[WHSEC, "not a key!"]);
+    assert!(reported.contains("secret 2 is not `whsec_`"), "{reported}");
+    assert!(!reported.contains("not a key!"), "{reported}");
 }

@@ -93,9 +93,10 @@ fn repeated_twilio_parameters_count_once_and_a_legacy_query_is_tried() {
 fn twilio_needs_the_public_url() {
     let profile =
         profile("[request]\ndecode = \"form\"\n[verify]\nscheme = \"twilio\"", ".").unwrap();
-    for (url, told) in [(None, "needs `intake.public_url`"), (Some("bridge"), "is not http(s)")] {
+    for (url, reported) in [(None, "needs `intake.public_url`"), (Some("bridge"), "is not http(s)")]
+    {
         let spec = SourceSpec { public_url: url.map(ToOwned::to_owned), ..spec(&["s"]) };
         let problems = Source::build(std::sync::Arc::clone(&profile), spec).unwrap_err();
-        assert!(problems[0].to_string().contains(told), "{}", problems[0]);
+        assert!(problems[0].to_string().contains(reported), "{}", problems[0]);
     }
 }

@@ -1,4 +1,4 @@
-//! What the log, `events show` and the metrics tell of the way to ServiceNow.
+//! What the log, `events show` and the metrics report of the calls to ServiceNow.
 
 use awa_bridge::testing::routing::UnixMillis;
 use awa_bridge::testing::sandbox::{Access, Endpoint, Fault, Misbehaviour, Switches, TableReads};
