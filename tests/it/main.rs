@@ -58,6 +58,7 @@ mod reloaded_keys;
 mod reloaded_limits;
 mod reloading;
 mod replays;
+mod reported;
 mod restart;
 mod shared_documents;
 mod signals;

@@ -79,7 +79,7 @@ async fn a_retry_after_is_kept_by_all_and_then_calls_flow_again() {
     }
     let calls = bridge.sandbox.calls();
     assert_eq!(calls.len(), 7);
-    let knocked: Vec<u64> = calls[1..].iter().map(|call| call.at.since(told)).collect();
+    let knocked: Vec<u64> = calls[1..].iter().map(|call| call.at.since(reported)).collect();
     assert!(knocked.iter().all(|ms| *ms >= 1_990), "{knocked:?}");
     let event = bridge.settled("e-0").await;
     assert!(event["waited_ms"]["retry_after"].as_u64() >= Some(1_900), "{event:#}");
