@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Action, Conversation, ConversationId, EventId, Kind, Reason, RoutingEvent, SegmentId,
+    Action, Conversation, ConversationId, Entry, EventId, Kind, Reason, RoutingEvent, SegmentId,
     UnixMillis, VendorAgentId, VendorTarget, WorkItem,
 };
 
@@ -213,6 +213,17 @@ impl Conversation {
             leg.agent.as_ref() == Some(agent) && leg.is(conversation, segment, Some(agent))
         });
         legs.filter_map(|leg| leg.ended).max()
+    }
+
+    /// Whether the agent of a ring has answered it, by an accept that has given up waiting for the ring.
+    pub(super) fn has_answered(&self, ring: &RoutingEvent) -> bool {
+        let answer = |entry: &Entry| {
+            matches!(entry.event.action, Action::Accept { .. })
+                && entry.event.agent() == ring.agent()
+                && entry.event.conversation == ring.conversation
+        };
+        let accepted = self.leg(ring).and_then(|leg| leg.accepted);
+        accepted.is_some_and(|accepted| accepted >= ring.occurred_at) && !self.entries().any(answer)
     }
 
     /// When the same leg was rung again, later than by this event.

@@ -163,7 +163,7 @@ fn apply(conversation: &mut Conversation, step: &Step, new: &New<'_>) -> Then {
             let until = Some(new.entry.deadline).filter(|_| !auto);
             let rung = Some(event.occurred_at);
             conversation.offered(item.map(|item| WorkItem { until, rung, ..item }));
-            Then::Settle
+            if !auto && conversation.has_answered(event) { Then::GoOn } else { Then::Settle }
         }
         (Step::Own, Action::Transfer { kind, target, .. }) => {
             let (agent, state) = match target {
@@ -194,7 +194,8 @@ fn apply(conversation: &mut Conversation, step: &Step, new: &New<'_>) -> Then {
                 // Without its work item nothing more can be asked for it.
                 _ if new.work_item.is_none() => Then::Settle,
                 Action::Offer { assignment, .. }
-                    if new.rules.offer.assignment(assignment).enable_auto_assign =>
+                    if new.rules.offer.assignment(assignment).enable_auto_assign
+                        || conversation.has_answered(event) =>
                 {
                     Then::GoOn
                 }

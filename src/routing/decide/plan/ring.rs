@@ -10,6 +10,7 @@ use crate::routing::{
 impl Plan<'_> {
     /// A ring: the agent gets the card, once whoever has it has given it up.
     pub(super) fn ring(&self, agent: &VendorAgentId, auto: bool) -> Result<Step, Stop> {
+        let auto = auto || self.conversation.has_answered(self.event);
         let answered = auto || self.is_answered(agent);
         if let Some(consult) = self.consult() {
             match self.consult_item() {
@@ -32,6 +33,10 @@ impl Plan<'_> {
                 let rings = self.conversation.left_at(item).is_none();
                 if self.rings_several() && rings && !answered && !theirs {
                     return Err(self.wait_for(item));
+                }
+                let since = item.rung.is_some_and(|rung| rung > self.event.occurred_at);
+                if since && rings && !answered && !theirs {
+                    return Err(pointless("rung_since", "another agent has been rung since"));
                 }
                 self.make_room(item, answered)
             }

@@ -21,6 +21,23 @@ fn wait_for_a_ring_that_comes_later() {
 }
 
 #[test]
+fn are_carried_out_by_a_ring_that_comes_when_they_have_ended() {
+    let mut call = a_call();
+    call.accept(2_000, "anna", "s1").passes(4_000).so_far();
+    call.late(6_000, 1_000, an_offer("e").of_leg("s1")).says(["2: offer to anna"]);
+    call.landed('1').says(["2: accept of 1 by anna"]);
+    call.landed('1').says(["2 delivered: confirmed"]);
+}
+
+#[test]
+fn say_nothing_of_a_later_ring_of_the_same_agent() {
+    let mut call = a_call();
+    call.accept(2_000, "anna", "s1").passes(4_000).so_far();
+    call.ring(6_000, "anna", "s2").says(["2: offer to anna"]);
+    call.landed('1').says(["2 delivered: confirmed"]);
+}
+
+#[test]
 fn end_with_the_reason_of_the_offer_that_has_failed() {
     let mut call = a_call();
     call.ring(0, "anna", "s1").answered(AwaReply::DocumentClosed).so_far();

@@ -12,6 +12,14 @@ fn takes_the_card_of_who_did_not_answer() {
 }
 
 #[test]
+fn changes_nothing_where_it_comes_in_after_a_later_one() {
+    let mut call = a_call();
+    call.ring(9_000, "ben", "s2").landed('1').so_far();
+    call.late(9_500, 1_000, an_offer("e").of_leg("s1"));
+    call.says(["2 superseded: rung_since"]);
+}
+
+#[test]
 fn is_offered_at_once_where_the_card_has_gone_by_itself() {
     let mut call = a_call();
     call.ring(0, "anna", "s1").landed('1').so_far();
