@@ -1,12 +1,14 @@
 //! Everything that is built of the files before the daemon listens. `check` builds the same by the same way, so that what it
 //! lets pass does not fail at the start.
 
+use std::sync::Arc;
+
 use tokio_rustls::TlsAcceptor;
 use tracing::{info, warn};
 
 use super::files::Files;
 use super::{Failure, certificates, exposure, files, instance, tls};
-use crate::awa::Client;
+use crate::awa::{Client, Fetcher};
 use crate::clock;
 use crate::config::Settings;
 use crate::problem::Problem;
@@ -16,6 +18,8 @@ pub(super) struct Built {
     pub(super) files: Files,
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) client: Client,
+    /// Where a source has keys to be fetched.
+    pub(super) fetcher: Option<Arc<Fetcher>>,
 }
 
 /// Builds all of it.
@@ -26,12 +30,19 @@ pub(super) fn build(settings: &Settings) -> Result<Built, Vec<Problem>> {
     let mut problems = exposure::exposure(settings).problems;
     let files = Files::load(settings).map_err(|found| problems.extend(found));
     let tls = tls::acceptor(settings).map_err(|found| problems.push(found));
-    let client = instance::client(settings).map_err(|failure| match failure {
+    let mut noted = |failure| match failure {
         Failure::Configuration(found) => problems.extend(found),
         Failure::Broken(text) => problems.push(files::of_config(settings, text)),
-    });
-    match (files, tls, client) {
-        (Ok(files), Ok(tls), Ok(client)) if problems.is_empty() => Ok(Built { files, tls, client }),
+    };
+    let client = instance::client(settings).map_err(&mut noted);
+    let fetcher = match &files {
+        Ok(files) => instance::fetcher(settings, files).map_err(&mut noted),
+        Err(()) => Ok(None),
+    };
+    match (files, tls, client, fetcher) {
+        (Ok(files), Ok(tls), Ok(client), Ok(fetcher)) if problems.is_empty() => {
+            Ok(Built { files, tls, client, fetcher })
+        }
         _ => Err(problems),
     }
 }

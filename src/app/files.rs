@@ -61,6 +61,26 @@ impl Files {
         if problems.is_empty() { Ok(Self { sources, directories }) } else { Err(problems) }
     }
 
+    /// Goes on with the keys that were fetched for the same sources before; nobody else has the sources yet.
+    pub(super) fn share_issuers(&mut self, before: &Self) {
+        for (name, source) in &mut self.sources {
+            if let (Some(source), Some(before)) = (Arc::get_mut(source), before.sources.get(name)) {
+                source.share_issuer(before);
+            }
+        }
+    }
+
+    /// What keeps sources from telling whose their requests are, a sentence each.
+    pub(super) fn issuers_trouble(&self) -> Vec<String> {
+        let trouble = |(name, source): (&String, &Arc<Source>)| {
+            let trouble = source.issuer()?.trouble()?;
+            Some(format!("sources.{name}: {trouble}"))
+        };
+        let mut all: Vec<String> = self.sources.iter().filter_map(trouble).collect();
+        all.sort();
+        all
+    }
+
     /// The source of that name.
     ///
     /// # Errors

@@ -1,14 +1,16 @@
 //! From the configuration to the client of the instance: addresses, credentials with their secrets read, limits.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::files::Files;
 use super::{Failure, certificates, files};
 use crate::awa::pace;
 use crate::awa::wire::ApiVersion;
-use crate::awa::{self, Client, SettingsError, Wired};
+use crate::awa::{self, Client, Fetcher, SettingsError, Wired};
 use crate::config::{self, Settings};
 
 /// How long the assertion of a JWT bearer is good for.
@@ -22,6 +24,19 @@ pub(super) fn client(settings: &Settings) -> Result<Client, Failure> {
 /// Builds what takes the place of a client's way to the instance; nothing is sent.
 pub(super) fn successor(client: &Client, settings: &Settings) -> Result<Wired, Failure> {
     built(settings, |wanted| client.prepare(wanted))
+}
+
+/// Builds the way to issuers that publish their keys; none where no source has one. Nothing is sent.
+pub(super) fn fetcher(settings: &Settings, files: &Files) -> Result<Option<Arc<Fetcher>>, Failure> {
+    let issuers: Vec<_> = files.sources.values().filter_map(|source| source.issuer()).collect();
+    if issuers.is_empty() {
+        return Ok(None);
+    }
+    let encrypted = issuers.iter().any(|issuer| issuer.settings.url.starts_with("https"));
+    let built = built(settings, |wanted| {
+        Fetcher::new(wanted.ca.as_deref(), wanted.proxy.as_ref(), encrypted)
+    });
+    Ok(Some(Arc::new(built?)))
 }
 
 fn built<T>(

@@ -18,6 +18,7 @@ mod hold;
 mod host;
 mod inputs;
 mod instance;
+mod issuers;
 pub(crate) mod online;
 mod parts;
 mod places;
@@ -182,7 +183,7 @@ pub(crate) async fn start_on(
 ) -> Result<Bridge, Failure> {
     let metrics = Metrics::install().map_err(|error| Failure::Broken(error.to_string()))?;
     counters::of_the_program();
-    let build::Built { files, tls, client } =
+    let build::Built { files, tls, client, fetcher } =
         build::build(&settings).map_err(Failure::Configuration)?;
     build::Notes::of(&settings).tell();
     let (tls, client) = (tls.map(Tls::new), Arc::new(client));
@@ -200,7 +201,8 @@ pub(crate) async fn start_on(
     let (intake_at, admin_at) = (address(&listeners.intake)?, address(&listeners.admin)?);
     announce(&settings, &files, intake_at, admin_at);
     let hold = Hold::open(store.clone()).await?;
-    let parts = Parts { settings, files, rules, store, hold, client, pace, metrics, tls, host };
+    let parts =
+        Parts { settings, files, rules, store, hold, client, fetcher, pace, metrics, tls, host };
     let running = tokio::spawn(parts.start()?.run(listeners, shutdown.clone()));
     Ok(Bridge { intake: intake_at, admin: admin_at, shutdown, running })
 }

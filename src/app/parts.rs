@@ -11,14 +11,15 @@ use tracing::{error, info, warn};
 use super::descriptors::{self, Places};
 use super::files::{Files, RulesInForce};
 use super::hold::Hold;
+use super::issuers::Issuers;
 use super::reload::{self, Reloader, Told};
 use super::tasks::Tasks;
 use super::upkeep::{self, Beats};
 use super::vitals::Vitals;
 use super::{Failure, Host, Listeners, admin_token};
 use crate::admin::{self, Admin, AdminReads, HoldWish};
-use crate::awa::Client;
 use crate::awa::pace::Pace;
+use crate::awa::{Client, Fetcher};
 use crate::clock;
 use crate::config::Settings;
 use crate::contained::supervised;
@@ -45,6 +46,7 @@ pub(super) struct Parts {
     pub(super) store: Store,
     pub(super) hold: Hold,
     pub(super) client: Arc<Client>,
+    pub(super) fetcher: Option<Arc<Fetcher>>,
     pub(super) pace: Arc<Pace>,
     pub(super) metrics: Metrics,
     pub(super) tls: Option<Tls>,
@@ -67,7 +69,8 @@ pub(super) struct Running {
 impl Parts {
     /// Puts the parts together.
     pub(super) fn start(self) -> Result<Running, Failure> {
-        let Self { settings, files, rules, store, hold, client, pace, metrics, tls, host } = self;
+        let Self { settings, files, rules, store, hold, client, fetcher, pace, metrics, tls, host } =
+            self;
         let token = admin_token::in_force(&settings)?;
         if let Some(directory) = &host.runtime_directory {
             admin_token::copy_to(directory, &token);
@@ -78,9 +81,12 @@ impl Parts {
         let webhooks = Arc::new(Webhooks::new(sources.clone(), store.clone(), body_limits));
         let places = descriptors::connections(&settings);
         let limits = LimitsInForce::from(intake_limits(&settings, places));
+        let issuers = Issuers::default();
+        issuers.replace(&files.sources, fetcher.as_ref());
         let told = Told {
             rules,
             sources,
+            issuers,
             webhooks: Arc::clone(&webhooks),
             intake: limits.clone(),
             client: Arc::clone(&client),

@@ -12,13 +12,14 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{error, info, warn};
 
 use super::files::{Files, RulesInForce};
+use super::issuers::Issuers;
 use super::{
     admin_token, build, changes, counters, descriptors, exposure, instance, millis, parts,
     pending_limits, tls,
 };
 use crate::admin;
 use crate::awa::pace::Pace;
-use crate::awa::{Client, Wired};
+use crate::awa::{Client, Fetcher, Wired};
 use crate::clock;
 use crate::config::{Contents, KeyChange, Settings};
 use crate::contained::{Panicked, watched};
@@ -34,6 +35,7 @@ use crate::systemd::Notifier;
 pub(super) struct Told {
     pub(super) rules: Arc<RulesInForce>,
     pub(super) sources: Sources,
+    pub(super) issuers: Issuers,
     pub(super) webhooks: Arc<Webhooks>,
     pub(super) intake: LimitsInForce,
     pub(super) client: Arc<Client>,
@@ -75,6 +77,8 @@ struct Loaded {
     token: Option<SecretString>,
     /// Where another way to the instance is wanted.
     wired: Option<Wired>,
+    /// Where a source has keys to be fetched.
+    fetcher: Option<Arc<Fetcher>>,
     /// In force from now on.
     changes: Vec<KeyChange>,
     /// In force after a restart.
@@ -157,17 +161,28 @@ impl Reloader {
 
     /// Tells every part, and says what is different. Blocks; nobody who asks for what is in force waits meanwhile.
     fn put_in_force(&self, loaded: Loaded) -> Vec<String> {
-        let Loaded { settings, files, contents, acceptor, token, wired, changes, later: _ } =
-            loaded;
+        let Loaded {
+            settings,
+            mut files,
+            contents,
+            acceptor,
+            token,
+            wired,
+            fetcher,
+            changes,
+            later: _,
+        } = loaded;
         let (old, before) = {
             let in_force = self.lock();
             (in_force.settings.clone(), in_force.files.clone())
         };
+        files.share_issuers(&before);
         let mut differences = changes::of_files(&before, &files);
         differences.extend(changes::words(&changes, &old, &settings));
         let told = &self.told;
         told.rules.replace(&settings, &files);
         told.sources.replace(files.sources.clone());
+        told.issuers.replace(&files.sources, fetcher.as_ref());
         told.webhooks.set_limits(body_limits(&settings));
         let places = descriptors::connections(&settings);
         told.intake.replace(parts::intake_limits(&settings, places));
@@ -222,6 +237,11 @@ impl Reloader {
     /// Why the last reload was refused.
     pub(super) fn problem(&self) -> Option<String> {
         self.lock().refused.as_ref().map(|problems| problems.join("; "))
+    }
+
+    /// What keeps sources from telling whose their requests are, a sentence each.
+    pub(super) fn issuers_trouble(&self) -> Vec<String> {
+        self.lock().files.issuers_trouble()
     }
 
     /// The contact centre of a source.
@@ -287,18 +307,33 @@ fn load(old: &Settings, contents: &Contents, client: &Client) -> Result<Loaded, 
     };
     let acceptor = tls::acceptor(&settings);
     let exposed = exposure::exposure(&settings).problems;
-    match (Files::load(&settings), acceptor, wired, token) {
-        (Ok(files), Ok(acceptor), Ok(wired), Ok(token)) if exposed.is_empty() => {
+    let files = Files::load(&settings);
+    let fetcher = match &files {
+        Ok(files) => instance::fetcher(&settings, files),
+        Err(_) => Ok(None),
+    };
+    match (files, acceptor, wired, token, fetcher) {
+        (Ok(files), Ok(acceptor), Ok(wired), Ok(token), Ok(fetcher)) if exposed.is_empty() => {
             build::Notes::of(&settings).tell();
             let later = later.into_iter().map(|change| change.key).collect();
-            Ok(Loaded { settings, files, contents, acceptor, token, wired, changes, later })
+            Ok(Loaded {
+                settings,
+                files,
+                contents,
+                acceptor,
+                token,
+                wired,
+                fetcher,
+                changes,
+                later,
+            })
         }
-        (files, acceptor, wired, token) => {
+        (files, acceptor, wired, token, fetcher) => {
             let mut problems = exposed;
             problems.extend(files.err().unwrap_or_default());
             problems.extend(acceptor.err());
             let texts = problems.iter().map(ToString::to_string);
-            let failures = wired.err().into_iter().chain(token.err());
+            let failures = wired.err().into_iter().chain(token.err()).chain(fetcher.err());
             Err(texts.chain(failures.map(|failure| failure.to_string())).collect())
         }
     }

@@ -38,6 +38,7 @@ impl Vitals {
         reasons.extend(space.is_short().then(|| format!("store: {space}")));
         let trouble = self.client.trouble();
         reasons.extend(instance::problem(&self.pace.standing(clock::now()), trouble.as_deref()));
+        reasons.extend(self.reloader.issuers_trouble());
         reasons.extend(self.reloader.problem().map(|problem| format!("reload: {problem}")));
         reasons
     }

@@ -14,6 +14,7 @@ mod classify;
 pub(crate) mod client;
 mod connections;
 mod exchange;
+mod fetch;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod limiter;
@@ -41,6 +42,7 @@ mod samples;
 pub(crate) mod stand_in;
 
 pub(crate) use client::{Client, Reply};
+pub(crate) use fetch::Fetcher;
 pub(crate) use limiter::Rate;
 pub(crate) use lookup::{LookUps, Probed};
 pub(crate) use pace::backoff_delay;

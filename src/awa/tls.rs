@@ -10,9 +10,10 @@ use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::client::WantsClientCert;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 use rustls_native_certs::{load_certs_from_paths, load_native_certs};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -24,24 +25,7 @@ const FOLDERS: &str = "SSL_CERT_DIR";
 
 /// TLS for all connections. `needed`: where nothing is encrypted, the system's authorities are not read.
 pub(super) fn config(settings: &Settings, needed: bool) -> Result<ClientConfig, SettingsError> {
-    let mut roots = RootCertStore::empty();
-    if needed {
-        add_systems(&mut roots)?;
-    }
-    if let Some(pem) = &settings.ca {
-        add_own(&mut roots, pem)?;
-    }
-    if needed && roots.is_empty() {
-        return Err(SettingsError::new(
-            "instance",
-            "cannot be trusted: this machine has no certificate authorities; install ca-certificates, or name a PEM file as servicenow.ca",
-        ));
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|why| SettingsError::new("instance", format!("cannot be spoken to: {why}")))?
-        .with_root_certificates(roots);
+    let builder = trusting(settings.ca.as_deref(), needed)?;
     match &settings.client_certificate {
         None => Ok(builder.with_no_client_auth()),
         Some(pem) => {
@@ -57,6 +41,38 @@ pub(super) fn config(settings: &Settings, needed: bool) -> Result<ClientConfig, 
             })
         }
     }
+}
+
+/// The same for a stranger to whom the bridge shows no certificate.
+pub(super) fn without_identity(
+    ca: Option<&[u8]>,
+    needed: bool,
+) -> Result<ClientConfig, SettingsError> {
+    Ok(trusting(ca, needed)?.with_no_client_auth())
+}
+
+fn trusting(
+    ca: Option<&[u8]>,
+    needed: bool,
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, SettingsError> {
+    let mut roots = RootCertStore::empty();
+    if needed {
+        add_systems(&mut roots)?;
+    }
+    if let Some(pem) = ca {
+        add_own(&mut roots, pem)?;
+    }
+    if needed && roots.is_empty() {
+        return Err(SettingsError::new(
+            "instance",
+            "cannot be trusted: this machine has no certificate authorities; install ca-certificates, or name a PEM file as servicenow.ca",
+        ));
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|why| SettingsError::new("instance", format!("cannot be spoken to: {why}")))?;
+    Ok(builder.with_root_certificates(roots))
 }
 
 fn add_systems(roots: &mut RootCertStore) -> Result<(), SettingsError> {

@@ -23,6 +23,9 @@ const RETRY_AFTER_UNAVAILABLE: u32 = 5;
 /// When a sender may come again whose requests wait to be read, in seconds.
 const RETRY_AFTER_OVERLOAD: u32 = 5;
 
+/// When a sender may come again while the keys of its issuer cannot be had, in seconds.
+const RETRY_AFTER_NO_KEYS: u32 = 10;
+
 /// When a sender may come again after the disk was found nearly full, in seconds: a person has to make room.
 const RETRY_AFTER_NO_SPACE: u32 = 30;
 
@@ -67,6 +70,8 @@ pub(super) enum Verdict {
     Unverified,
     /// The same by its head alone, its body unread.
     UnverifiedUnread,
+    /// Whether it is the vendor's cannot be told: its keys cannot be had.
+    NoKeys,
     /// The body is not what it is declared to be.
     Malformed(Malformed),
     /// Nothing was stored; the sender should retry.
@@ -91,6 +96,7 @@ impl Verdict {
             | Self::BrokenOff
             | Self::Unverified
             | Self::UnverifiedUnread
+            | Self::NoKeys
             | Self::Defect => false,
         }
     }
@@ -140,6 +146,9 @@ fn worded(verdict: Verdict, policy: &AnswerPolicy) -> Answer {
             ),
         },
         Verdict::UnverifiedUnread => closing(worded(Verdict::Unverified, policy)),
+        Verdict::NoKeys => {
+            come_again(RETRY_AFTER_NO_KEYS, "the sender cannot be verified right now", policy)
+        }
         Verdict::Malformed(malformed) => match (&policy.malformed, malformed) {
             (Some(reply), Malformed::Syntax(_) | Malformed::ContentType) => own(reply),
             (None, malformed @ Malformed::Syntax(_)) => {

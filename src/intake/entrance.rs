@@ -1,11 +1,16 @@
 //! What a request has to pass before its body is read for what it says: handshake, method, coding, signature.
 
+use std::time::Duration;
+
 use hyper::Method;
 use hyper::header::{CONTENT_ENCODING, HeaderMap};
 
 use super::answer::Verdict;
 use super::webhook::Arrival;
-use crate::source::Unverified;
+use crate::source::{Source, Unverified};
+
+/// How long a request waits for keys that are being fetched: its sender waits, too.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How far a request comes before it is read.
 pub(super) enum Entrance {
@@ -32,6 +37,12 @@ pub(super) fn enter(arrival: &Arrival) -> Entrance {
         Ok(()) => Entrance::Verified,
         Err(unverified) => Entrance::Unverified(unverified),
     }
+}
+
+/// Waits for fresh keys, where they have to be fetched; whether it is worth asking for the entrance again.
+pub(super) async fn keys_refreshed(source: &Source) -> bool {
+    let Some(issuer) = source.issuer() else { return false };
+    tokio::time::timeout(PATIENCE, issuer.refreshed()).await.is_ok()
 }
 
 /// Whether the body is coded in any way, such as with gzip.

@@ -15,7 +15,7 @@ use metrics::{counter, gauge, histogram};
 
 use super::answer::{Answer, EventStatus, Status, Verdict, answer};
 use super::detach_on_drop::{DetachOnDrop, Panicked};
-use super::entrance::{Entrance, enter};
+use super::entrance::{Entrance, enter, keys_refreshed};
 use super::line::{Line, LineLimits, TooLong};
 use super::sources::Sources;
 use crate::clock;
@@ -183,17 +183,20 @@ impl Webhooks {
         let Arrival { source, request } = &**arrival;
         let name = source.name();
         let is_small = request.body.len() <= SMALL_BODY;
-        let entrance = if is_small && !source.is_costly() {
-            Ok(enter(arrival))
-        } else {
-            let arrival = Arc::clone(arrival);
-            self.verifying.after(name, move || enter(&arrival)).await
-        };
+        let mut entrance = self.entrance(arrival).await;
+        if let Ok(Entrance::Unverified(Unverified::UnknownTokenKey | Unverified::NoKeys)) = entrance
+            && keys_refreshed(source).await
+        {
+            entrance = self.entrance(arrival).await;
+        }
         match entrance {
             Ok(Entrance::Verified) => {}
             Ok(Entrance::Unverified(why)) => {
                 self.note_unverified(name, &why, request.received_at);
-                return Verdict::Unverified;
+                return match why {
+                    Unverified::NoKeys => Verdict::NoKeys,
+                    _ => Verdict::Unverified,
+                };
             }
             Ok(Entrance::Answered(verdict)) => {
                 if matches!(verdict, Verdict::Handshake(_))
@@ -227,6 +230,15 @@ impl Webhooks {
             }
             Ok(readings) => self.keep(arrival, readings).await,
         }
+    }
+
+    async fn entrance(&self, arrival: &Arc<Arrival>) -> Result<Entrance, TooLong> {
+        let Arrival { source, request } = &**arrival;
+        if request.body.len() <= SMALL_BODY && !source.is_costly() {
+            return Ok(enter(arrival));
+        }
+        let arrival = Arc::clone(arrival);
+        self.verifying.after(source.name(), move || enter(&arrival)).await
     }
 
     async fn keep(&self, arrival: &Arrival, readings: Vec<Reading>) -> Verdict {

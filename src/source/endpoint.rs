@@ -1,5 +1,6 @@
 //! One webhook URL: a profile with the secrets and options of one customer's account.
 
+mod issuer;
 mod signed;
 mod weakness;
 

@@ -66,6 +66,7 @@ mod systemd;
 mod tls;
 mod unsigned_work;
 mod vendors;
+mod verify_jwks;
 mod verify_query;
 mod whose_configuration;
 mod withdraws;

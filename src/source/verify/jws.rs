@@ -54,7 +54,7 @@ impl JoseHeader {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Family {
+pub(super) enum Family {
     Rsa,
     Ec,
     Ed,
@@ -160,7 +160,7 @@ impl JwsDetached {
 }
 
 /// Which keys an algorithm goes with; none for those with a shared secret.
-const fn family(algorithm: Algorithm) -> Option<Family> {
+pub(super) const fn family(algorithm: Algorithm) -> Option<Family> {
     match algorithm {
         Algorithm::HS256 | Algorithm::HS384 | Algorithm::HS512 => None,
         Algorithm::RS256
@@ -174,7 +174,8 @@ const fn family(algorithm: Algorithm) -> Option<Family> {
     }
 }
 
-fn key(pem: &str) -> Option<(Family, DecodingKey)> {
+/// A public key in PEM with what it is.
+pub(super) fn key(pem: &str) -> Option<(Family, DecodingKey)> {
     if pem.contains("PRIVATE KEY") {
         return None;
     }

@@ -71,19 +71,23 @@ const fn half_a_minute() -> Span {
 }
 
 /// How long a token's first part may be: it is read before anything is proved.
-const MAX_HEAD: usize = 4_096;
+pub(super) const MAX_HEAD: usize = 4_096;
 
 /// How far ahead of now a token may end, in milliseconds: some 400 days. One that never ends could be sent again for ever.
 const LONGEST_MS: i64 = 400 * 86_400_000;
 
 /// Whom a token has to be for and from, where the source says it.
-struct Parties {
+pub(super) struct Parties {
     audience: Option<String>,
     issuer: Option<String>,
 }
 
 impl Parties {
-    fn of(audience: &Option<String>, issuer: &Option<String>, problems: &mut Vec<String>) -> Self {
+    pub(super) fn of(
+        audience: &Option<String>,
+        issuer: &Option<String>,
+        problems: &mut Vec<String>,
+    ) -> Self {
         for (key, value) in [("audience", audience), ("issuer", issuer)] {
             if value.as_ref().is_some_and(String::is_empty) {
                 problems.push(format!("`{key}` is empty: leave it out to take every token"));
@@ -93,7 +97,7 @@ impl Parties {
     }
 
     /// `aud` may be several (RFC 7519).
-    fn check(&self, claims: &Value) -> Result<(), Unverified> {
+    pub(super) fn check(&self, claims: &Value) -> Result<(), Unverified> {
         let is = |claim: &Value, wanted: &str| match claim {
             Value::Array(several) => several.iter().any(|one| one == wanted),
             one => one == wanted,
@@ -263,7 +267,11 @@ fn checked(text: &str, keys: &[Key]) -> Option<Result<(usize, Value), Unverified
 }
 
 /// `exp` and `nbf`, where they are there.
-fn check_lifetime(claims: &Value, leeway: Span, now: UnixMillis) -> Result<(), Unverified> {
+pub(super) fn check_lifetime(
+    claims: &Value,
+    leeway: Span,
+    now: UnixMillis,
+) -> Result<(), Unverified> {
     let leeway = i64::try_from(leeway.millis()).unwrap_or(i64::MAX);
     let at = |name: &str| match &claims[name] {
         Value::Null => Ok(None),
@@ -283,14 +291,14 @@ fn millis(value: &Value) -> Option<i64> {
 }
 
 /// A SHA-256 as senders write it.
-fn hash(text: &str) -> Option<Vec<u8>> {
+pub(super) fn hash(text: &str) -> Option<Vec<u8>> {
     let engines = [&STANDARD, &STANDARD_NO_PAD, &URL_SAFE, &URL_SAFE_NO_PAD];
     let base64 = || engines.iter().find_map(|engine| engine.decode(text).ok());
     hex::decode(text).ok().filter(|bytes| bytes.len() == 32).or_else(base64)
 }
 
 /// The token without a `Bearer` before it.
-fn bare(text: &str) -> &str {
+pub(super) fn bare(text: &str) -> &str {
     match text.trim().split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => token.trim(),
         Some(_) | None => text.trim(),

@@ -3,6 +3,7 @@
 //! Nothing here parses a body, but the schemes whose secret or signature is inside it. Several secrets = any that
 //! fits is good. No secret and no signature ever stands in an error.
 
+mod coverage;
 mod ecdsa;
 mod encoding;
 mod field;
@@ -10,6 +11,8 @@ mod header;
 mod hmac;
 mod jws;
 mod jwt;
+mod jwt_bearer;
+mod key_set;
 pub(super) mod mac;
 mod message;
 mod public_key;
@@ -18,14 +21,16 @@ mod standard_webhooks;
 mod twilio;
 mod unverified;
 
-use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use super::decode::Decode;
+use super::issuer::Issuer;
 use super::request::Request;
+pub(crate) use key_set::KeySet;
 pub(crate) use unverified::{Unsignable, Unverified};
 
 /// A body that is read before it is believed, in bytes: what a stranger may have read of his costs no more than hashing it.
@@ -46,6 +51,7 @@ pub(super) enum VerifySpec {
     Twilio(NoKeys),
     JwtHeader(jwt::JwtHeaderSpec),
     JwtBody(jwt::JwtBodySpec),
+    JwtBearer(Box<jwt_bearer::JwtBearerSpec>),
     JwsDetached(jws::JwsDetachedSpec),
     Ecdsa(ecdsa::EcdsaSpec),
 }
@@ -75,6 +81,7 @@ pub(super) enum Verifier {
     Twilio(twilio::Twilio),
     JwtHeader(jwt::JwtHeader),
     JwtBody(jwt::JwtBody),
+    JwtBearer(jwt_bearer::JwtBearer),
     JwsDetached(jws::JwsDetached),
     Ecdsa(ecdsa::Ecdsa),
 }
@@ -85,6 +92,7 @@ impl Verifier {
         match self {
             Self::JwtHeader(_)
             | Self::JwtBody(_)
+            | Self::JwtBearer(_)
             | Self::JwsDetached(_)
             | Self::Ecdsa(_)
             | Self::Field(_) => true,
@@ -104,7 +112,7 @@ impl Verifier {
         context: &VerifyContext<'_>,
     ) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
-        let keyless = matches!(spec, VerifySpec::None(_));
+        let keyless = matches!(spec, VerifySpec::None(_) | VerifySpec::JwtBearer(_));
         if !keyless && context.secrets.is_empty() {
             problems.push("`secrets` is empty: name at least one".to_owned());
         }
@@ -142,6 +150,9 @@ impl Verifier {
             VerifySpec::JwtBody(spec) => {
                 jwt::JwtBody::build(spec, context.secrets).map(Self::JwtBody)
             }
+            VerifySpec::JwtBearer(spec) => {
+                jwt_bearer::JwtBearer::build(spec, context.secrets).map(Self::JwtBearer)
+            }
             VerifySpec::JwsDetached(spec) => {
                 jws::JwsDetached::build(spec, context.secrets).map(Self::JwsDetached)
             }
@@ -167,6 +178,7 @@ impl Verifier {
             Self::Twilio(twilio) => twilio.verify(request),
             Self::JwtHeader(jwt) => jwt.verify(request),
             Self::JwtBody(jwt) => jwt.verify(request),
+            Self::JwtBearer(jwt) => jwt.verify(request),
             Self::JwsDetached(jws) => jws.verify(request),
             Self::Ecdsa(ecdsa) => ecdsa.verify(request),
         }
@@ -184,11 +196,24 @@ impl Verifier {
         Some(query.parameter())
     }
 
+    /// The issuer whose keys are fetched.
+    pub(super) fn issuer(&self) -> Option<&Arc<Issuer>> {
+        let Self::JwtBearer(jwt) = self else { return None };
+        jwt.issuer()
+    }
+
+    /// Uses the keys of the same issuer that were fetched before.
+    pub(super) fn share_issuer(&mut self, other: &Arc<Issuer>) {
+        if let Self::JwtBearer(jwt) = self {
+            jwt.share(other);
+        }
+    }
+
     /// How many bytes the key of each secret has; many for public keys.
     pub(super) fn key_lengths(&self, secrets: &[SecretString]) -> Vec<usize> {
         let of = |keys: &[mac::Key]| keys.iter().map(|key| key.expose_secret().len()).collect();
         match self {
-            Self::None | Self::JwsDetached(_) | Self::Ecdsa(_) => Vec::new(),
+            Self::None | Self::JwtBearer(_) | Self::JwsDetached(_) | Self::Ecdsa(_) => Vec::new(),
             Self::Header(_)
             | Self::Basic(_)
             | Self::Query(_)
@@ -218,6 +243,7 @@ impl Verifier {
             | Self::Query(_)
             | Self::Field(_)
             | Self::StandardWebhooks(_)
+            | Self::JwtBearer(_)
             | Self::JwsDetached(_)
             | Self::Ecdsa(_) => false,
         }
@@ -236,6 +262,7 @@ impl Verifier {
             | Self::Twilio(_)
             | Self::JwtHeader(_)
             | Self::JwtBody(_)
+            | Self::JwtBearer(_)
             | Self::JwsDetached(_)
             | Self::Ecdsa(_) => request.body.clone(),
         }
@@ -248,124 +275,14 @@ impl Verifier {
             Self::Header(header) => header.sign(request),
             Self::Basic(basic) => basic.sign(request),
             Self::Query(query) => query.sign(request),
-            Self::Field(_) | Self::JwsDetached(_) | Self::Ecdsa(_) => Err(Unsignable),
+            Self::Field(_) | Self::JwtBearer(_) | Self::JwsDetached(_) | Self::Ecdsa(_) => {
+                Err(Unsignable)
+            }
             Self::Hmac(hmac) => hmac.sign(request),
             Self::StandardWebhooks(standard) => standard.sign(request),
             Self::Twilio(twilio) => twilio.sign(request),
             Self::JwtHeader(jwt) => jwt.sign(request),
             Self::JwtBody(jwt) => jwt.sign(request),
-        }
-    }
-
-    /// The sender's id of the request, where the scheme signs one.
-    pub(super) fn message_id<'a>(&self, request: &'a Request) -> Option<&'a str> {
-        match self {
-            Self::StandardWebhooks(_) => standard_webhooks::message_id(request),
-            Self::None
-            | Self::Header(_)
-            | Self::Basic(_)
-            | Self::Query(_)
-            | Self::Field(_)
-            | Self::Hmac(_)
-            | Self::Twilio(_)
-            | Self::JwtHeader(_)
-            | Self::JwtBody(_)
-            | Self::JwsDetached(_)
-            | Self::Ecdsa(_) => None,
-        }
-    }
-
-    /// Whether a header of a verified request can only be its sender's: signed, or sent along with a secret. One that is
-    /// there several times is not: its readers may take another value than the verification did.
-    pub(super) fn covers_header(&self, request: &Request, name: &str) -> bool {
-        let signed = match self {
-            Self::None | Self::Header(_) | Self::Basic(_) | Self::Query(_) | Self::Field(_) => {
-                return true;
-            }
-            Self::Hmac(hmac) => hmac.covers_header(name),
-            Self::JwsDetached(jws) => jws.covers_header(name),
-            Self::StandardWebhooks(_) => standard_webhooks::covers_header(request, name),
-            Self::Twilio(_) | Self::JwtHeader(_) | Self::JwtBody(_) | Self::Ecdsa(_) => false,
-        };
-        signed && request.headers.get_all(name).iter().nth(1).is_none()
-    }
-
-    /// The same of the query.
-    pub(super) fn covers_query(&self) -> bool {
-        match self {
-            Self::None
-            | Self::Header(_)
-            | Self::Basic(_)
-            | Self::Query(_)
-            | Self::Field(_)
-            | Self::Twilio(_) => true,
-            Self::Hmac(_)
-            | Self::JwsDetached(_)
-            | Self::StandardWebhooks(_)
-            | Self::JwtHeader(_)
-            | Self::JwtBody(_)
-            | Self::Ecdsa(_) => false,
-        }
-    }
-
-    /// The form that was signed, where the scheme signs forms and not bodies; else why it cannot be this one.
-    pub(super) fn form_as_signed(
-        &self,
-        request: &Request,
-    ) -> Option<Result<Vec<u8>, &'static str>> {
-        let Self::Twilio(_) = self else { return None };
-        twilio::signed_form(request).map(twilio::form::as_signed)
-    }
-
-    /// What of a verified request stands for its body in an id: the same for all bodies that the signature fits.
-    pub(super) fn content<'a>(&'a self, request: &'a Request) -> Cow<'a, [u8]> {
-        let other = match self {
-            Self::Twilio(_) => twilio::signed_form(request).map(twilio::form::strung_together),
-            Self::JwtBody(_) => jwt::signed_part(&request.body).map(|part| part.as_bytes().into()),
-            Self::Hmac(hmac) if !hmac.signs_whole_body() => hmac.message(request),
-            Self::JwsDetached(jws) if !jws.signs_whole_body() => jws.message(request),
-            Self::None
-            | Self::Header(_)
-            | Self::Basic(_)
-            | Self::Query(_)
-            | Self::Field(_)
-            | Self::Hmac(_)
-            | Self::StandardWebhooks(_)
-            | Self::JwtHeader(_)
-            | Self::JwsDetached(_)
-            | Self::Ecdsa(_) => None,
-        };
-        other.unwrap_or_else(|| (&request.body[..]).into())
-    }
-
-    /// What the signature of a verified request covers, headers too; none where a secret travels with the request.
-    /// Whoever does not know the secret cannot make a request with another one that verifies.
-    pub(super) fn signed<'a>(&'a self, request: &'a Request) -> Option<Cow<'a, [u8]>> {
-        match self {
-            Self::None | Self::Header(_) | Self::Basic(_) | Self::Query(_) | Self::Field(_) => None,
-            Self::Hmac(hmac) => hmac.message(request),
-            Self::JwsDetached(jws) => jws.message(request),
-            Self::StandardWebhooks(_) => Some(standard_webhooks::signed(request)),
-            Self::JwtHeader(jwt) => jwt.signed(request),
-            Self::Twilio(_) | Self::JwtBody(_) | Self::Ecdsa(_) => Some(self.content(request)),
-        }
-    }
-
-    /// Whether the same signature may fit another body.
-    pub(super) fn fits_other_bodies(&self, request: &Request) -> bool {
-        match self {
-            Self::Twilio(_) => twilio::signed_form(request).is_some(),
-            Self::Hmac(hmac) => !hmac.signs_whole_body(),
-            Self::JwsDetached(jws) => !jws.signs_whole_body(),
-            Self::None
-            | Self::Header(_)
-            | Self::Basic(_)
-            | Self::Query(_)
-            | Self::Field(_)
-            | Self::StandardWebhooks(_)
-            | Self::JwtHeader(_)
-            | Self::JwtBody(_)
-            | Self::Ecdsa(_) => false,
         }
     }
 }

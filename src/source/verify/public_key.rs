@@ -5,14 +5,14 @@ use p256::pkcs8::der::asn1::{AnyRef, UintRef};
 use p256::pkcs8::der::{Decode, Document, Reader, SliceReader};
 
 /// An RSA key below this can be computed, and is not taken when a signature is verified.
-const LEAST_RSA: usize = 2_048;
-const MOST_RSA: usize = 8_192;
+pub(super) const RSA_BITS: std::ops::RangeInclusive<usize> = 2_048..=8_192;
 
 /// What is wrong with a key in PEM; none where it is no RSA key.
 pub(super) fn problem(pem: &str) -> Option<String> {
     let bits = rsa_bits(pem)?;
-    (!(LEAST_RSA..=MOST_RSA).contains(&bits))
-        .then(|| format!("is an RSA key of {bits} bits, not {LEAST_RSA} to {MOST_RSA}"))
+    (!RSA_BITS.contains(&bits)).then(|| {
+        format!("is an RSA key of {bits} bits, not {} to {}", RSA_BITS.start(), RSA_BITS.end())
+    })
 }
 
 fn rsa_bits(pem: &str) -> Option<usize> {

@@ -4,6 +4,7 @@ mod carried;
 mod corners;
 mod hmac;
 mod jwt;
+mod jwt_bearer;
 mod public_keys;
 mod standard_webhooks;
 mod twilio;

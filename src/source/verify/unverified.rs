@@ -17,6 +17,12 @@ pub enum Unverified {
     OtherParty,
     /// No secret is configured under the name that the request gives.
     UnknownKey,
+    /// The token is signed by a key that its issuer does not publish.
+    UnknownTokenKey,
+    /// The issuer's keys cannot be had, so nobody can tell: the sender has to come again.
+    NoKeys,
+    /// A claim of the token is not what the source wants.
+    Claim(String),
 }
 
 impl fmt::Display for Unverified {
@@ -33,6 +39,13 @@ impl fmt::Display for Unverified {
                 write!(f, "the token's `aud` or `iss` is not the source's `audience` or `issuer`")
             }
             Self::UnknownKey => write!(f, "no secret is configured for this sender's key"),
+            Self::UnknownTokenKey => {
+                write!(f, "the token names a key that its issuer does not publish")
+            }
+            Self::NoKeys => write!(f, "the keys of the token's issuer cannot be had"),
+            Self::Claim(name) => {
+                write!(f, "the token's claim `{name}` is not what `claims` of the source wants")
+            }
         }
     }
 }

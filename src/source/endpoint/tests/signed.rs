@@ -1,85 +1,18 @@
 //! Whoever has seen one authentic request changes what its signature leaves out: no id, no time and no event changes with
 //! it, or the delivery is known as the one that it was.
 
+mod schemes;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use p256::ecdsa::signature::Signer as _;
-use p256::ecdsa::{Signature, SigningKey};
-use p256::pkcs8::EncodePublicKey as _;
 
 use super::super::super::samples::{self, RECEIVED_AT, Sample};
 use super::*;
 use crate::source::load_profiles;
+use schemes::{Signed, schemes};
 
 fn vendors() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings/vendors")
-}
-
-fn signing_key() -> SigningKey {
-    SigningKey::from_slice(&[7; 32]).unwrap()
-}
-
-/// How a request is signed: as the source itself does, or with a key that only a vendor has.
-enum Signed {
-    ByTheSource,
-    AsJws,
-    AsEcdsa,
-}
-
-/// A `[verify]` in place of the profile's, with its secret; none = the profile's own.
-fn schemes() -> Vec<(Option<Value>, String, Signed)> {
-    let hmac = |message: &str| {
-        Some(json!({ "scheme": "hmac", "header": "x-s", "algorithm": "sha256", "encoding": "hex",
-            "message": message, "timestamp": "x-ts" }))
-    };
-    let public = p256::PublicKey::from(signing_key().verifying_key());
-    let public = public.to_public_key_pem(Default::default()).unwrap();
-    let of_text = |verify| (verify, "c2VjcmV0".to_owned(), Signed::ByTheSource);
-    vec![
-        of_text(None),
-        of_text(hmac("{timestamp}{body}")),
-        of_text(hmac("{header:x-ts}{header:x-id}.{header:content-type}{crc32}")),
-        of_text(Some(json!({ "scheme": "standard_webhooks" }))),
-        of_text(Some(json!({ "scheme": "twilio" }))),
-        of_text(Some(json!({ "scheme": "jwt_header", "header": "x-jwt" }))),
-        of_text(Some(json!({ "scheme": "jwt_body" }))),
-        (
-            Some(json!({ "scheme": "jws_detached", "header": "x-jws" })),
-            public.clone(),
-            Signed::AsJws,
-        ),
-        (
-            Some(json!({ "scheme": "ecdsa", "header": "x-ec", "algorithm": "sha256" })),
-            public,
-            Signed::AsEcdsa,
-        ),
-    ]
-}
-
-impl Signed {
-    fn sign(&self, source: &Source, request: &mut Request) -> Option<()> {
-        let key = signing_key();
-        match self {
-            Self::ByTheSource => return source.sign(request).ok(),
-            Self::AsJws => {
-                let protected = URL_SAFE_NO_PAD.encode(r#"{"alg":"ES256"}"#);
-                let payload = URL_SAFE_NO_PAD.encode(&request.body);
-                let signature: Signature = key.sign(format!("{protected}.{payload}").as_bytes());
-                let signature = URL_SAFE_NO_PAD.encode(signature.to_bytes());
-                let value = format!("{protected}..{signature}").parse().unwrap();
-                request.headers.insert("x-jws", value);
-            }
-            Self::AsEcdsa => {
-                let signature: Signature = key.sign(&request.body);
-                let value = hex::encode(signature.to_bytes()).parse().unwrap();
-                request.headers.insert("x-ec", value);
-            }
-        }
-        Some(())
-    }
 }
 
 const FORGED: [(&str, &str); 12] = [

@@ -96,7 +96,7 @@ fn twilio_needs_the_public_url() {
     for (url, reported) in [(None, "needs `intake.public_url`"), (Some("bridge"), "is not http(s)")]
     {
         let spec = SourceSpec { public_url: url.map(ToOwned::to_owned), ..spec(&["s"]) };
-        let problems = Source::build(std::sync::Arc::clone(&profile), spec).unwrap_err();
+        let problems = Source::build(Arc::clone(&profile), spec).unwrap_err();
         assert!(problems[0].to_string().contains(reported), "{}", problems[0]);
     }
 }

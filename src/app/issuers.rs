@@ -1,0 +1,104 @@
+//! Keeps the keys of issuers fresh: a task for each source whose keys are at a URL, so that at most one fetch of a source is
+//! on its way, and none sooner after one that went well than its pause says, whatever strangers send.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+use tracing::{info, warn};
+
+use crate::awa::Fetcher;
+use crate::clock;
+use crate::contained::supervised;
+use crate::source::{Issuer, KeySet, Source};
+
+/// How long after a failure the next fetch is tried: twice as long each time.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+const LONGEST_RETRY: Duration = Duration::from_secs(60);
+
+/// The tasks that run, by source; dropped, they end.
+#[derive(Default)]
+pub(super) struct Issuers(Mutex<Vec<Running>>);
+
+struct Running(JoinHandle<()>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl Issuers {
+    /// Starts the tasks for these sources in place of those that run.
+    pub(super) fn replace(
+        &self,
+        sources: &HashMap<String, Arc<Source>>,
+        fetcher: Option<&Arc<Fetcher>>,
+    ) {
+        let mut running = Vec::new();
+        for (name, source) in sources {
+            let (Some(issuer), Some(fetcher)) = (source.issuer(), fetcher) else { continue };
+            let (name, issuer, fetcher) = (name.clone(), Arc::clone(issuer), Arc::clone(fetcher));
+            let keep = move || keep_fresh(name.clone(), Arc::clone(&issuer), Arc::clone(&fetcher));
+            running.push(Running(tokio::spawn(supervised("issuer's keys", keep))));
+        }
+        let replaced =
+            std::mem::replace(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner), running);
+        drop(replaced);
+    }
+}
+
+/// Fetches, rests, and waits until the keys are old or asked for; runs until it is dropped.
+async fn keep_fresh(source: String, issuer: Arc<Issuer>, fetcher: Arc<Fetcher>) {
+    let settings = &issuer.settings;
+    let mut failures = 0_u32;
+    // A task that takes over from another has its keys, and does not know their age.
+    let mut good_until = clock::after(clock::instant(), settings.keep);
+    loop {
+        let fetched = fetcher.get(&settings.url).await;
+        let fetched = fetched.and_then(|text| {
+            KeySet::of_jwks(&text).map_err(|problem| format!("what is there {problem}"))
+        });
+        let rest = match &fetched {
+            Ok(_) => {
+                if failures > 0 {
+                    info!(source, "The keys of the source's issuer can be fetched again");
+                }
+                (failures, good_until) = (0, clock::after(clock::instant(), settings.keep));
+                settings.pause
+            }
+            Err(why) => {
+                if failures == 0 {
+                    warn!(
+                        source,
+                        url = settings.url,
+                        why,
+                        "The keys of the source's issuer cannot be fetched; those fetched before stay in force for now"
+                    );
+                }
+                failures = failures.saturating_add(1);
+                let doubled = FIRST_RETRY.saturating_mul(1 << (failures - 1).min(10));
+                doubled.min(LONGEST_RETRY)
+            }
+        };
+        let failed = fetched.is_err();
+        issuer.put(fetched);
+        let left = good_until.saturating_duration_since(clock::instant());
+        sleep(rest.min(left)).await;
+        if failed && left <= rest {
+            issuer.forget();
+            sleep(rest.saturating_sub(left)).await;
+        }
+        issuer.awake();
+        if failed {
+            continue;
+        }
+        let old = sleep(settings.refresh.saturating_sub(settings.pause));
+        tokio::select! {
+            () = old => {}
+            () = issuer.wanted() => {}
+        }
+    }
+}
