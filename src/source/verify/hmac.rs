@@ -12,8 +12,9 @@ use super::encoding::Encoding;
 use super::header::checked_name;
 use super::mac::{self, Algorithm, Key, KeyForm, same};
 use super::message::Template;
+use super::parts::{self, Parts};
+use super::unit::Unit;
 use super::{SHORT, Unsignable, Unverified, set_header};
-use crate::routing::UnixMillis;
 
 /// What the vendor signs and where it puts the signature.
 #[derive(Debug, Clone, Deserialize)]
@@ -36,6 +37,9 @@ pub(in super::super) struct HmacSpec {
     /// In a header such as `t=1,v1=abc`: the name before the signature, and the one before the time.
     signature_key: Option<String>,
     timestamp_key: Option<String>,
+    /// What stands between the parts of such a header.
+    #[serde(default = "comma")]
+    separator: String,
     #[serde(default)]
     unit: Unit,
     #[serde(default = "five_minutes")]
@@ -57,22 +61,25 @@ fn body_alone() -> String {
     "{body}".to_owned()
 }
 
-const fn five_minutes() -> Span {
-    Span::of_seconds(300)
+fn comma() -> String {
+    ",".to_owned()
 }
 
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Unit {
-    #[default]
-    S,
-    Ms,
-    Rfc3339,
+const fn five_minutes() -> Span {
+    Span::of_seconds(300)
 }
 
 struct NamedKey {
     name: Option<String>,
     key: Key,
+}
+
+/// What a request brings to be verified by.
+struct Signatures<'a> {
+    signatures: Vec<Vec<u8>>,
+    /// The time that stands beside them.
+    listed_time: Option<String>,
+    parts: Parts<'a>,
 }
 
 /// The scheme with its keys.
@@ -86,6 +93,7 @@ pub(in super::super) struct Hmac {
     timestamp_pointer: Option<String>,
     signature_key: Option<String>,
     timestamp_key: Option<String>,
+    separator: String,
     unit: Unit,
     tolerance: Span,
     secret_by: Option<String>,
@@ -123,6 +131,10 @@ impl Hmac {
         if spec.timestamp_key.is_some() && spec.signature_key.is_none() {
             problems.push("`timestamp_key` needs `signature_key`".to_owned());
         }
+        if message.listed().next().is_some() && spec.signature_key.is_none() {
+            problems.push("`{part:NAME}` needs `signature_key`".to_owned());
+        }
+        problems.extend(parts::problem_of(&spec.separator).map(ToOwned::to_owned));
         if spec.timestamp_pointer.is_some() && spec.timestamp_key.is_some() {
             problems.push("`timestamp_pointer` and `timestamp_key` exclude each other".to_owned());
         }
@@ -146,6 +158,7 @@ impl Hmac {
             timestamp_pointer: spec.timestamp_pointer.clone(),
             signature_key: spec.signature_key.clone(),
             timestamp_key: spec.timestamp_key.clone(),
+            separator: spec.separator.clone(),
             unit: spec.unit,
             tolerance: spec.tolerance,
             secret_by: spec.secret_by.clone(),
@@ -154,11 +167,11 @@ impl Hmac {
     }
 
     pub(super) fn verify(&self, request: &Request) -> Result<usize, Unverified> {
-        let (mut signatures, listed_time) = self.signatures(request)?;
+        let Signatures { mut signatures, listed_time, parts } = self.signatures(request)?;
         signatures.retain(|found| found.len() == self.algorithm.length());
         let reads_body = self.timestamp_pointer.is_some() || self.secret_by.is_some();
         if reads_body && !self.message.has_timestamp() {
-            self.first_fitting(request, &signatures)?;
+            self.first_fitting(request, &signatures, &parts)?;
         }
         if signatures.is_empty() {
             return Err(Unverified::Wrong);
@@ -174,15 +187,20 @@ impl Hmac {
             }
         }
         let chosen = self.chosen_name(request)?;
-        let message = self.message.of(request, timestamp.as_deref())?;
+        let message = self.message.of(request, timestamp.as_deref(), &parts)?;
         let allowed = |key: &NamedKey| key.may_be(chosen.as_deref());
         self.fitting(&message, &signatures, allowed).ok_or(Unverified::Wrong)
     }
 
     /// Reading a body costs some ten times as much as hashing it: nothing of it is read for whoever has no key at all. A
     /// short one is, so that an operator learns that a subscription has no secret.
-    fn first_fitting(&self, request: &Request, signatures: &[Vec<u8>]) -> Result<(), Unverified> {
-        let message = self.message.of(request, None)?;
+    fn first_fitting(
+        &self,
+        request: &Request,
+        signatures: &[Vec<u8>],
+        parts: &Parts<'_>,
+    ) -> Result<(), Unverified> {
+        let message = self.message.of(request, None, parts)?;
         if self.fitting(&message, signatures, |_| true).is_some() {
             return Ok(());
         }
@@ -222,9 +240,9 @@ impl Hmac {
 
     /// The signed message of a verified request.
     pub(super) fn message<'a>(&'a self, request: &'a Request) -> Option<Cow<'a, [u8]>> {
-        let (_, listed_time) = self.signatures(request).ok()?;
+        let Signatures { signatures: _, listed_time, parts } = self.signatures(request).ok()?;
         let timestamp = self.timestamp(request, listed_time).ok()?;
-        let message = self.message.of(request, timestamp.as_deref()).ok()?;
+        let message = self.message.of(request, timestamp.as_deref(), &parts).ok()?;
         Some(message.concat().into())
     }
 
@@ -239,15 +257,23 @@ impl Hmac {
         if let Some(name) = self.timestamp.as_deref().filter(|_| !timestamp.is_empty()) {
             set_header(request, name, &timestamp)?;
         }
-        let message = self.message.of(request, Some(&timestamp)).map_err(|_| Unsignable)?;
+        let mut parts: Vec<String> =
+            self.timestamp_key.iter().map(|name| format!("{name}={timestamp}")).collect();
+        parts.extend(self.message.listed().map(|name| format!("{name}=1")));
+        let listed = parts.join(&self.separator);
+        let listed = Parts::read(&[&listed], &self.separator);
+        let message =
+            self.message.of(request, Some(&timestamp), &listed).map_err(|_| Unsignable)?;
         let chosen = self.chosen_name(request).map_err(|_| Unsignable)?;
         let key = self.keys.iter().find(|key| key.may_be(chosen.as_deref()));
         let mac = mac::hmac(self.algorithm, &key.ok_or(Unsignable)?.key, &message);
         let signature = format!("{}{}", self.prefix, self.encoding.write(&mac));
-        let value = match (&self.signature_key, &self.timestamp_key) {
-            (Some(name), Some(time)) => format!("{time}={timestamp},{name}={signature}"),
-            (Some(name), None) => format!("{name}={signature}"),
-            (None, _) => signature,
+        let value = match &self.signature_key {
+            Some(name) => {
+                parts.push(format!("{name}={signature}"));
+                parts.join(&self.separator)
+            }
+            None => signature,
         };
         set_header(request, &self.header, &value)
     }
@@ -262,25 +288,20 @@ impl Hmac {
         self.algorithm == hash && self.keys.iter().any(is_key) && self.message.is_printable()
     }
 
-    /// The signatures of the request, and the time that stands beside them in their header.
-    fn signatures(&self, request: &Request) -> Result<(Vec<Vec<u8>>, Option<String>), Unverified> {
+    /// The signatures of the request, and what stands beside them in their header.
+    fn signatures<'a>(&self, request: &'a Request) -> Result<Signatures<'a>, Unverified> {
         let missing = |name: &str| Unverified::Missing(name.to_owned());
         let mut values = request.headers.get_all(&self.header).iter().peekable();
         if values.peek().is_none() {
             return Err(missing(&self.header));
         }
         let texts: Vec<&str> = values.filter_map(|value| value.to_str().ok()).collect();
-        let listed = |wanted: &str| -> Vec<&str> {
-            let pairs = texts.iter().flat_map(|text| text.split(','));
-            pairs
-                .filter_map(|pair| pair.trim().split_once('='))
-                .filter(|(name, _)| *name == wanted)
-                .map(|(_, value)| value)
-                .collect()
-        };
-        let written = match &self.signature_key {
-            Some(name) => listed(name),
-            None => texts.iter().map(|text| text.trim()).collect(),
+        let (written, parts) = match &self.signature_key {
+            Some(name) => {
+                let parts = Parts::read(&texts, &self.separator);
+                (parts.all(name).collect(), parts)
+            }
+            None => (texts.iter().map(|text| text.trim()).collect::<Vec<_>>(), Parts::default()),
         };
         if written.len() > MAX_SIGNATURES {
             return Err(Unverified::Unreadable(self.header.clone()));
@@ -294,11 +315,11 @@ impl Hmac {
         }
         let listed_time = match &self.timestamp_key {
             Some(name) if self.timestamp.is_none() && self.timestamp_pointer.is_none() => {
-                Some((*listed(name).first().ok_or_else(|| missing(name))?).to_owned())
+                Some(parts.all(name).next().ok_or_else(|| missing(name))?.to_owned())
             }
             Some(_) | None => None,
         };
-        Ok((signatures, listed_time))
+        Ok(Signatures { signatures, listed_time, parts })
     }
 
     /// The time of signing as it was signed.
@@ -346,24 +367,6 @@ impl Hmac {
         let name = text.rsplit('/').next().unwrap_or_default().to_owned();
         let known = self.keys.iter().any(|key| key.may_be(Some(&name)));
         if known { Ok(Some(name)) } else { Err(Unverified::UnknownKey) }
-    }
-}
-
-impl Unit {
-    fn read(self, text: &str) -> Option<UnixMillis> {
-        match self {
-            Self::S => text.parse::<i64>().ok()?.checked_mul(1_000).map(UnixMillis),
-            Self::Ms => text.parse().ok().map(UnixMillis),
-            Self::Rfc3339 => UnixMillis::from_rfc3339(text),
-        }
-    }
-
-    fn write(self, at: UnixMillis) -> String {
-        match self {
-            Self::S => at.0.div_euclid(1_000).to_string(),
-            Self::Ms => at.0.to_string(),
-            Self::Rfc3339 => at.to_string(),
-        }
     }
 }
 

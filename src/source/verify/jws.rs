@@ -17,6 +17,7 @@ use super::Unverified;
 use super::header::checked_name;
 use super::mac::which;
 use super::message::Template;
+use super::parts::Parts;
 use super::public_key;
 
 /// Where the signature is; the secrets are public keys as PEM.
@@ -83,6 +84,9 @@ impl JwsDetached {
         });
         if message.as_ref().is_some_and(Template::has_timestamp) {
             problems.push("`{timestamp}` is for `hmac`; write `{header:NAME}`".to_owned());
+        }
+        if message.as_ref().is_some_and(|message| message.listed().next().is_some()) {
+            problems.push("`{part:NAME}` is for `hmac`".to_owned());
         }
         let mut keys = Vec::new();
         for (place, secret) in secrets.iter().enumerate() {
@@ -154,7 +158,7 @@ impl JwsDetached {
     fn content<'a>(&'a self, request: &'a Request) -> Result<Cow<'a, [u8]>, Unverified> {
         match &self.message {
             None => Ok((&request.body[..]).into()),
-            Some(template) => Ok(template.of(request, None)?.concat().into()),
+            Some(template) => Ok(template.of(request, None, &Parts::default())?.concat().into()),
         }
     }
 }

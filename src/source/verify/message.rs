@@ -7,9 +7,10 @@ use hyper::header::HeaderValue;
 use super::super::request::Request;
 use super::Unverified;
 use super::header::checked_name;
+use super::parts::Parts;
 
-/// A `message` key: text with `{body}`, `{crc32}`, `{header:NAME}` and, where the scheme has one, `{timestamp}` in it. A
-/// brace that stands for itself is written twice.
+/// A `message` key: text with `{body}`, `{crc32}`, `{header:NAME}` and, where the scheme has them, `{timestamp}` and
+/// `{part:NAME}` in it. A brace that stands for itself is written twice.
 #[derive(Default)]
 pub(super) struct Template(Vec<Part>);
 
@@ -20,6 +21,8 @@ enum Part {
     Crc32,
     Header(String),
     Timestamp,
+    /// A part of the signature's header, such as `n` of `t=1,n=2,v1=abc`.
+    Listed(String),
 }
 
 impl Template {
@@ -67,6 +70,14 @@ impl Template {
         self.0.iter().any(|part| matches!(part, Part::Timestamp))
     }
 
+    /// The names of the parts of the signature's header that are in it.
+    pub(super) fn listed(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter_map(|part| match part {
+            Part::Listed(name) => Some(name.as_str()),
+            Part::Text(_) | Part::Body | Part::Crc32 | Part::Header(_) | Part::Timestamp => None,
+        })
+    }
+
     /// Whether the body itself is in it, and not its checksum alone.
     pub(super) fn has_body(&self) -> bool {
         self.0.iter().any(|part| matches!(part, Part::Body))
@@ -81,7 +92,7 @@ impl Template {
     pub(super) fn is_printable(&self) -> bool {
         let printable = |part: &Part| match part {
             Part::Text(text) => !text.chars().any(char::is_control),
-            Part::Body | Part::Crc32 | Part::Header(_) | Part::Timestamp => true,
+            Part::Body | Part::Crc32 | Part::Header(_) | Part::Timestamp | Part::Listed(_) => true,
         };
         self.0.iter().all(printable)
     }
@@ -94,12 +105,18 @@ impl Template {
         &'a self,
         request: &'a Request,
         timestamp: Option<&'a str>,
+        parts: &Parts<'a>,
     ) -> Result<Vec<Cow<'a, [u8]>>, Unverified> {
         let part = |part: &'a Part| match part {
             Part::Text(text) => Ok(text.as_bytes().into()),
             Part::Body => Ok((&request.body[..]).into()),
             Part::Crc32 => Ok(crc32fast::hash(&request.body).to_string().into_bytes().into()),
             Part::Timestamp => Ok(timestamp.unwrap_or_default().as_bytes().into()),
+            Part::Listed(name) => {
+                let listed = parts.only(name);
+                let missing = || Unverified::Missing(name.clone());
+                Ok(listed.ok_or_else(missing)?.as_bytes().into())
+            }
             Part::Header(name) => {
                 let mut values = request.headers.get_all(name).iter();
                 match (values.next(), values.next()) {
@@ -120,11 +137,14 @@ impl Part {
             ("crc32", _) => Ok(Self::Crc32),
             ("timestamp", _) => Ok(Self::Timestamp),
             (_, Some(header)) => checked_name(header).map(Self::Header),
-            (_, None) => Err(
-                "`message` has something in braces that is not {body}, {crc32}, {timestamp} or \
-                 {header:NAME}; a brace that stands for itself is written twice"
-                    .to_owned(),
-            ),
+            (_, None) => match name.strip_prefix("part:").filter(|name| !name.is_empty()) {
+                Some(listed) => Ok(Self::Listed(listed.to_owned())),
+                None => Err(
+                    "`message` has something in braces that is not {body}, {crc32}, {timestamp}, \
+                     {header:NAME} or {part:NAME}; a brace that stands for itself is written twice"
+                        .to_owned(),
+                ),
+            },
         }
     }
 }

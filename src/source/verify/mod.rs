@@ -15,10 +15,12 @@ mod jwt_bearer;
 mod key_set;
 pub(super) mod mac;
 mod message;
+mod parts;
 mod public_key;
 mod query;
 mod standard_webhooks;
 mod twilio;
+mod unit;
 mod unverified;
 
 use std::sync::Arc;

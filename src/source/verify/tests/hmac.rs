@@ -181,3 +181,76 @@ fn a_time_in_the_signed_body_is_checked_and_no_header_may_contradict_it() {
         assert!(webex.verify(&second).is_err(), "{body}");
     }
 }
+
+fn listed() -> Value {
+    json!({ "scheme": "hmac", "header": "x-dixa-signature", "algorithm": "sha256", "encoding": "hex", "key": "hex",
+        "signature_key": "v1", "timestamp_key": "t", "unit": "ms", "message": "{timestamp}.{body}" })
+}
+
+const LISTED_KEY: &str = "00112233445566778899aabbccddeeff";
+
+#[test]
+fn a_list_of_parts_has_the_time_and_several_signatures_in_any_order() {
+    // Made by another implementation.
+    let fits = "06123298b5b0ddfa467a30299346523aae46c2b42636910255a073b0b7c18dd5";
+    let other = "00".repeat(32);
+    let source = source(listed(), &[LISTED_KEY]);
+    let told =
+        |header: &str| source.verify(&request(&[("x-dixa-signature", header)], r#"{"a":1}"#));
+    for good in [
+        format!("t=1795280400000,v1={fits}"),
+        format!("v1={other},v1={fits},t=1795280400000"),
+        format!("t=1795280400000, v0=x, v1=\"{fits}\""),
+        format!("v1={fits} , t=1795280400000,v1={other}"),
+    ] {
+        assert_eq!(told(&good), Ok(()), "{good}");
+    }
+    let unreadable = Err(Unverified::Unreadable("x-dixa-signature".to_owned()));
+    assert_eq!(told(&format!("t=1795280400001,v1={fits}")), Err(Unverified::Wrong));
+    assert_eq!(told(&format!("t=1795280000000,v1={fits}")), Err(Unverified::Stale));
+    assert_eq!(
+        told(&format!("t=x,v1={fits}")),
+        Err(Unverified::Unreadable("timestamp".to_owned()))
+    );
+    assert_eq!(told(&format!("v1={fits}")), Err(Unverified::Missing("t".to_owned())));
+    assert_eq!(told(&format!("t=1795280400000,v1={other}")), Err(Unverified::Wrong));
+    assert_eq!(told("t=1795280400000"), unreadable);
+    assert_eq!(told(&format!("t=1795280400000;v1={fits}")), unreadable);
+    assert_eq!(
+        told(&format!("t=1795280400000,{}v1={fits}", format!("v1={other},").repeat(10))),
+        unreadable
+    );
+}
+
+#[test]
+fn a_message_may_name_other_parts_and_the_parts_may_be_divided_otherwise() {
+    let verify = json!({ "scheme": "hmac", "header": "x-s", "algorithm": "sha512", "encoding": "base64url",
+        "signature_key": "sig", "timestamp_key": "ts", "separator": "; ",
+        "message": "{part:nonce}:{timestamp}:{body}" });
+    let signature =
+        "KYaa4cYvuiVYRsdUUS6vx83_27AoJkam9JbwMBTOt9ZrVjhZ2J4liGYXKqZ2UPJIdFPQ9KzAHH17yWPM79HdyA==";
+    let source = source(verify.clone(), &["secret-of-32-characters-or-more!"]);
+    let told = |header: &str| source.verify(&request(&[("x-s", header)], r#"{"a":1}"#));
+    assert_eq!(told(&format!("ts=1795280400; nonce=n-1; sig={signature}")), Ok(()));
+    assert_eq!(told(&format!("sig={signature};nonce=\"n-1\";ts=1795280400")), Ok(()));
+    assert_eq!(told(&format!("ts=1795280400; nonce=n-2; sig={signature}")), Err(Unverified::Wrong));
+    let missing = Err(Unverified::Missing("nonce".to_owned()));
+    assert_eq!(told(&format!("ts=1795280400; sig={signature}")), missing);
+    let twice = told(&format!("ts=1795280400; nonce=n-1; nonce=n-1; sig={signature}"));
+    assert_eq!(twice, missing, "one reader would take another");
+    let mut signed = request(&[], r#"{"a":1}"#);
+    source.sign(&mut signed).unwrap();
+    assert_eq!(source.verify(&signed), Ok(()));
+    let with = |key: &str, value: Value| {
+        let mut verify = verify.clone();
+        verify[key] = value;
+        refused(verify, &["secret"])
+    };
+    for separator in ["", "=", "and", "\"", "----"] {
+        assert!(with("separator", json!(separator)).contains("`separator` is not"), "{separator}");
+    }
+    assert!(with("signature_key", Value::Null).contains("needs `signature_key`"));
+    assert!(with("message", json!("{part:}{body}")).contains("{part:NAME}"));
+    let jws = json!({ "scheme": "jws_detached", "header": "x", "message": "{body}{part:n}" });
+    assert!(refused(jws, &["k"]).contains("is for `hmac`"));
+}
