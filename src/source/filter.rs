@@ -4,6 +4,7 @@
 //! (see [`meter`]), and cannot see the environment, the clock, the disk or the process. So every loop of a filter ends, and
 //! in the same way for the same request. Filters are the operator's own: what one step of theirs may make is not bounded.
 
+mod literals;
 mod meter;
 mod natives;
 mod words;
@@ -63,6 +64,7 @@ pub(super) struct Reads {
 }
 
 /// The values of a run's variables.
+#[derive(Default)]
 pub(super) struct Bindings {
     pub(super) headers: Val,
     pub(super) query: Val,
@@ -83,6 +85,14 @@ pub(super) type Output = Result<Val, String>;
 impl Filter {
     /// Compiles a filter; the problems name the line.
     pub(super) fn compile(path: &Path, code: &str) -> Result<Self, Vec<Problem>> {
+        let compiled = Self::compiled(path, code)?;
+        let problems = literals::problems(code).into_iter();
+        let problems: Vec<_> =
+            problems.map(|(found, message)| problem_at(path, code, found, message)).collect();
+        if problems.is_empty() { Ok(compiled) } else { Err(problems) }
+    }
+
+    fn compiled(path: &Path, code: &str) -> Result<Self, Vec<Problem>> {
         let prelude = load::parse(PRELUDE, |parser| parser.defs())
             .expect("it is part of the program and is compiled by every test");
         let definitions = jaq_core::defs()

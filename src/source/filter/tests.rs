@@ -168,6 +168,7 @@ fn the_prelude_does_what_it_says() {
     assert_eq!(value("lower_keys", json!({"A": [{"B": "C"}]})), r#"{"a":[{"b":"C"}]}"#);
 }
 
+mod dialect;
 mod hostile;
 
 #[test]
@@ -179,4 +180,112 @@ fn a_run_whose_first_values_are_all_errors_ends() {
         "the first 50 values are errors; no more is asked for"
     );
     assert_eq!(run("1, (range(60) | error)", json!(null)).len(), 61);
+}
+
+#[test]
+fn what_can_never_work_is_refused_with_its_line() {
+    let told = |code: &str| {
+        let problems = Filter::compile(Path::new("events.jq"), code).err().unwrap_or_default();
+        problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    let cases = [
+        ("test(\"^\\\\p{L}$\")", "`test` can never work with `^\\p{L}$`"),
+        ("{a: [.b | match(\"(\"; \"g\")]}", "`match` can never work with `(`"),
+        ("if .a then . as {b: $x} | capture(\"[\") else . end", "`capture` can never work"),
+        ("def f: scan(\"a{2,1}\"); f", "`scan` can never work"),
+        ("sub(\"*\"; \"x\")", "`sub` can never work"),
+        ("gsub(\"a\"; \"b\"; \"q\")", "`gsub` can never work with `a`"),
+        ("split(\"(\"; null)", "`split` can never work"),
+        ("[splits(\"\\\\\")]", "`splits` can never work"),
+        ("reduce .[] as $x (0; test(\"(\"))", "`test` can never work"),
+        ("try test(\"(\") catch .", "`test` can never work"),
+        (".a[test(\"(\")]", "`test` can never work"),
+        ("\"\\(test(\"(\"))\"", "`test` can never work"),
+        ("now", "`now` is not a filter"),
+        ("env", "`env` is not a filter"),
+        ("$ENV", "`$ENV` is not a variable"),
+        ("input", "`input` is not a filter"),
+        ("inputs", "`inputs` is not a filter"),
+        ("halt", "`halt` is not a filter"),
+        ("localtime", "`localtime` is not a filter"),
+        ("input_filename", "`input_filename` is not a filter"),
+        ("$__prog_args", "`$__prog_args` is not a variable"),
+    ];
+    for (code, wanted) in cases {
+        let told = told(&format!(".\n| ({code})"));
+        assert!(told.starts_with("events.jq:2: ") && told.contains(wanted), "{code}: {told}");
+    }
+    for good in [
+        "test(\"^[A-Z]{2}$\"; \"ix\")",
+        "test(.re)",
+        "test(\"a\\(.re)\")",
+        "split(\"(\")",
+        "split(\", *\"; null)",
+        "def test(f): f; test(\"(\")",
+        "sub(\"(?<x>a)\"; \"\\(.x)\")",
+    ] {
+        assert_eq!(told(good), "", "{good}");
+    }
+}
+
+#[test]
+fn times_of_any_precision_have_a_difference_in_seconds() {
+    let between = |from: Value, to: Value| value("seconds_between(.[0]; .[1])", json!([from, to]));
+    let at = |text: &str| json!(format!("2026-11-21T17:00:{text}"));
+    assert_eq!(between(at("00Z"), at("30Z")), "30");
+    assert_eq!(between(at("00.1234567Z"), at("30.1234567Z")), "30");
+    assert_eq!(between(at("00.1Z"), at("00.123456789Z")), "0.023456789");
+    assert_eq!(between(at("00.0000000000001Z"), at("01.0000000000009Z")), "1");
+    assert_eq!(between(at("00Z"), at("00+01:00")), "-3600");
+    assert_eq!(between(at("30.5Z"), at("00Z")), "-30.5");
+    assert_eq!(
+        between(json!("1970-01-01T00:00:00Z"), json!("9999-12-30T00:00:00Z")),
+        "253402128000"
+    );
+    for none in [
+        json!(null),
+        json!("soon"),
+        json!(17),
+        json!("2026-11-21"),
+        json!("2026-11-21T17:00:00"),
+        json!({}),
+        json!("2026-11-21T17:00:00.Z.1"),
+    ] {
+        assert_eq!(between(none.clone(), at("00Z")), "null", "{none}");
+        assert_eq!(between(at("00Z"), none), "null");
+    }
+    assert_eq!(
+        value("[seconds_between(empty; .)] | length", json!(null)),
+        "1",
+        "nothing is no time"
+    );
+}
+
+#[test]
+fn an_id_of_parts_is_of_these_parts_alone() {
+    let id = |parts: Value| value("stable_id(.[])", parts);
+    let known = id(json!(["a", "bc"]));
+    assert_eq!(known, "\"id-1b6cebcec07a53305d35b20d8de86348\"");
+    let different = [
+        json!(["ab", "c"]),
+        json!(["abc"]),
+        json!(["a", "bc", null]),
+        json!([null, "a", "bc"]),
+        json!(["a", null, "bc"]),
+        json!(["a", "bc", ""]),
+        json!(["bc", "a"]),
+        json!(["a", "b", "c"]),
+        json!(["a", "bc", "n"]),
+    ];
+    let ids: std::collections::BTreeSet<String> = different.iter().cloned().map(id).collect();
+    assert_eq!(ids.len(), different.len());
+    assert!(!ids.contains(&known));
+    assert_eq!(id(json!([1, "2"])), id(json!(["1", 2])), "a number is its digits");
+    assert_eq!(id(json!([12_345_678_901_234_567_i64])), id(json!(["12345678901234567"])));
+    for none in
+        [json!([]), json!([null, null]), json!(["a", {}]), json!(["a", [1]]), json!(["a", true])]
+    {
+        assert_eq!(id(none.clone()), "null", "{none}");
+    }
+    assert_eq!(value("stable_id(.a, .b)", json!({ "a": "a", "b": "bc" })), known);
 }

@@ -5,9 +5,10 @@
 use jaq_core::ValXs;
 use jaq_core::native::{Fun, bome, run, v};
 use jaq_json::{Map, Rc, Val};
+use sha2::{Digest as _, Sha256};
 
 use super::super::decode::{string_of, string_val};
-use super::meter::Data;
+use super::meter::{Data, spend_walk};
 use crate::routing::UnixMillis;
 
 /// The filters with their names; `prelude.jq` defines the rest on top of them.
@@ -29,6 +30,15 @@ pub(super) fn words() -> Vec<Fun<Data>> {
         run(("is_one_of", v(1), |(mut context, input)| {
             let values = context.pop_var();
             one(Val::Bool(matches!(&values, Val::Arr(all) if all.contains(&input))))
+        })),
+        run(("seconds_of_pair", v(1), |(mut context, _)| {
+            let pair = context.pop_var();
+            one(seconds_of_pair(&pair))
+        })),
+        run(("id_of_parts", v(1), |(mut context, _)| {
+            let parts = context.pop_var();
+            spend_walk(&parts);
+            one(id_of_parts(&parts))
         })),
         run(("time_or_null", v(0), |(_, input)| word(&input, time_or_null))),
         run(("from_epoch_s", v(0), |(_, input)| word(&input, from_epoch_s))),
@@ -165,6 +175,58 @@ fn ring_seconds(option: Val) -> Val {
         _ => None,
     };
     if seconds.is_some_and(|seconds| seconds > 0.0) { option } else { Val::Null }
+}
+
+/// From the first time of a pair to the second, in seconds; a whole number where it is one.
+fn seconds_of_pair(pair: &Val) -> Val {
+    let Val::Arr(times) = pair else { return Val::Null };
+    let (Some(from), Some(to), None) = (times.first(), times.get(1), times.get(2)) else {
+        return Val::Null;
+    };
+    let (Some(from), Some(to)) = (nanoseconds(from), nanoseconds(to)) else { return Val::Null };
+    let between = to - from;
+    match isize::try_from(between / NANOS) {
+        Ok(whole) if between % NANOS == 0 => Val::from(whole),
+        #[expect(clippy::cast_precision_loss, reason = "a ring time has no 52 bits")]
+        Ok(_) | Err(_) => Val::from(between as f64 / NANOS as f64),
+    }
+}
+
+const NANOS: i128 = 1_000_000_000;
+
+/// A time in nanoseconds since 1970; digits of its fraction beyond the ninth are cut off.
+fn nanoseconds(time: &Val) -> Option<i128> {
+    let text = string_of(time).filter(|_| matches!(time, Val::TStr(_)))?;
+    let (whole, rest) = text.split_once('.').unwrap_or((&text, ""));
+    let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let (fraction, zone) = rest.split_at(digits);
+    let short = match digits {
+        0 => text.clone(),
+        _ => format!("{whole}.{}{zone}", &fraction[..digits.min(9)]),
+    };
+    Some(short.parse::<jiff::Timestamp>().ok()?.as_nanosecond())
+}
+
+/// A hash over the parts, each with its kind and its length before it, so that no other parts give the same. A number is
+/// the same as its digits as a text.
+fn id_of_parts(parts: &Val) -> Val {
+    let Val::Arr(parts) = parts else { return Val::Null };
+    if parts.iter().all(|part| matches!(part, Val::Null)) {
+        return Val::Null;
+    }
+    let mut hash = Sha256::new();
+    for part in parts.iter() {
+        match (part, string_of(part)) {
+            (Val::Null, _) => hash.update(b"n"),
+            (_, Some(text)) => {
+                hash.update(b"t");
+                hash.update((text.len() as u64).to_be_bytes());
+                hash.update(text.as_bytes());
+            }
+            (_, None) => return Val::Null,
+        }
+    }
+    string_val(&format!("id-{}", hex::encode(&hash.finalize()[..16])))
 }
 
 /// Null of a sentinel of 1970.
