@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::files::Files;
-use super::{build, places, rehearsal};
+use super::{build, new_vendor, places, rehearsal};
 use crate::config::{Scope, Settings};
 use crate::problem::Problem;
 use crate::routing::{Replace, WithdrawAction};
@@ -69,6 +69,7 @@ pub(crate) fn check(settings: &Settings) -> Result<Checked, Vec<Problem>> {
     lines.extend(cards_that_stay(settings, &files));
     lines.extend(tables_without_work(settings));
     lines.extend(unsigned_reads(&files));
+    lines.extend(profile_folders(settings).iter().flat_map(|folder| new_vendor::to_do(folder)));
     Ok(Checked { files, lines })
 }
 

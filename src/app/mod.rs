@@ -19,6 +19,7 @@ mod host;
 mod inputs;
 mod instance;
 mod issuers;
+pub(crate) mod new_vendor;
 pub(crate) mod online;
 mod parts;
 mod places;

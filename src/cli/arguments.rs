@@ -70,6 +70,15 @@ pub(super) enum Command {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Write the folder of a new profile, a working one of an invented vendor, to be filled
+    NewVendor {
+        /// What the vendor is called: a-z, 0-9, _ and -
+        #[arg(value_name = "NAME")]
+        vendor: String,
+        /// The folder of vendors [default: `vendors` in the mappings folder of the configuration]
+        #[arg(long, value_name = "DIR")]
+        dir: Option<PathBuf>,
+    },
     /// List, show, replay or discard events of the running daemon
     Events {
         #[command(subcommand)]

@@ -9,6 +9,7 @@ mod events;
 mod explain;
 pub(crate) mod generate;
 mod hold;
+mod new_vendor;
 mod rehearse;
 mod reload;
 mod run;
@@ -121,6 +122,9 @@ fn dispatch(arguments: Arguments) -> Exit {
                 Ok(()) => Exit::Done,
                 Err(error) => Exit::Failed(error.to_string()),
             }
+        }
+        Command::NewVendor { vendor, dir } => {
+            new_vendor::run(config.as_deref(), &vendor, dir.as_deref())
         }
         Command::Sandbox { listen } => sandbox::run(listen, log_format),
         Command::Selftest { kill, seed, directory } => {

@@ -42,6 +42,7 @@ mod made_up_vendor;
 mod misplaced_secrets;
 mod monitoring;
 mod native_bodies;
+mod new_vendor;
 mod online_check;
 mod operator_commands;
 mod operator_reads;
