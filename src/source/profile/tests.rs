@@ -91,3 +91,44 @@ fn what_an_editor_puts_before_a_text_is_passed_over() {
     assert_eq!(crate::source::samples::run(&folder), []);
     crate::source::flows::load(&folder).unwrap();
 }
+
+/// The names that an error says would have been right.
+fn expected<T: DeserializeOwned>(text: &str) -> Vec<String> {
+    let Err(error) = toml::from_str::<T>(text) else { panic!("{text} is right") };
+    let (_, known) = error.message().split_once(", expected ").unwrap_or_default();
+    known.split('`').skip(1).step_by(2).map(ToOwned::to_owned).collect()
+}
+
+#[test]
+fn the_readme_names_every_key_and_every_scheme() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("mappings/README.md");
+    let text = fs::read_to_string(readme).unwrap();
+    let schemes = expected::<VerifySpec>("scheme = \"no_such\"");
+    assert!(schemes.len() >= 14, "{schemes:?}");
+    let mut names = schemes.clone();
+    let no_such = "no_such = 1";
+    for scheme in &schemes {
+        names.extend(expected::<VerifySpec>(&format!("scheme = \"{scheme}\"\n{no_such}")));
+    }
+    let request = expected::<RequestSpec>(no_such);
+    let handshake = expected::<HandshakeToml>(no_such);
+    assert!(request.len() >= 5 && handshake.len() >= 4, "{request:?} {handshake:?}");
+    names.extend(request.into_iter().chain(handshake));
+    names.extend(expected::<HandshakeToml>(&format!("answer = {{}}\n[when]\n{no_such}")));
+    names.extend(expected::<HandshakeToml>(&format!("[answer]\n{no_such}")));
+    names.extend(expected::<AnswerToml>(no_such));
+    names.extend(["status", "body", "content_type", "rings", "hand_over"].map(ToOwned::to_owned));
+    assert!(names.len() >= 60, "{names:?}");
+    let named =
+        |name: &String| text.contains(&format!("`{name}`")) || text.contains(&format!(".{name}`"));
+    let unnamed: Vec<_> = names.iter().filter(|name| !named(name)).collect();
+    assert!(unnamed.is_empty(), "mappings/README.md does not name {unnamed:?}");
+    for section in SECTIONS {
+        let heading = if section == "handshake" {
+            "#### [[handshake]]".to_owned()
+        } else {
+            format!("#### [{section}]")
+        };
+        assert!(text.contains(&heading), "mappings/README.md has no {heading}");
+    }
+}
