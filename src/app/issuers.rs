@@ -54,8 +54,6 @@ impl Issuers {
 async fn keep_fresh(source: String, issuer: Arc<Issuer>, fetcher: Arc<Fetcher>) {
     let settings = &issuer.settings;
     let mut failures = 0_u32;
-    // A task that takes over from another has its keys, and does not know their age.
-    let mut good_until = clock::after(clock::instant(), settings.keep);
     loop {
         let fetched = fetcher.get(&settings.url).await;
         let fetched = fetched.and_then(|text| {
@@ -66,7 +64,7 @@ async fn keep_fresh(source: String, issuer: Arc<Issuer>, fetcher: Arc<Fetcher>) 
                 if failures > 0 {
                     info!(source, "The keys of the source's issuer can be fetched again");
                 }
-                (failures, good_until) = (0, clock::after(clock::instant(), settings.keep));
+                failures = 0;
                 settings.pause
             }
             Err(why) => {
@@ -84,7 +82,8 @@ async fn keep_fresh(source: String, issuer: Arc<Issuer>, fetcher: Arc<Fetcher>) 
             }
         };
         let failed = fetched.is_err();
-        issuer.put(fetched);
+        issuer.put(fetched, clock::after(clock::instant(), settings.keep));
+        let good_until = issuer.good_until().unwrap_or_else(clock::instant);
         let left = good_until.saturating_duration_since(clock::instant());
         sleep(rest.min(left)).await;
         if failed && left <= rest {

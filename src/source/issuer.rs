@@ -3,7 +3,7 @@
 //! Who fetches them is elsewhere: here they are only held and handed out.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
@@ -38,6 +38,8 @@ struct State {
     rests: bool,
     /// Why the last fetch failed.
     trouble: Option<String>,
+    /// Until when the keys may stay in force while no others can be fetched.
+    good_until: Option<Instant>,
 }
 
 impl Issuer {
@@ -82,13 +84,21 @@ impl Issuer {
         self.wanted.notified().await;
     }
 
-    /// What a fetch came to. Nothing is fetched until [`Issuer::awake`].
-    pub(crate) fn put(&self, outcome: Result<KeySet, String>) {
+    /// Until when the keys in force may stay there.
+    pub(crate) fn good_until(&self) -> Option<Instant> {
+        self.state.borrow().good_until
+    }
+
+    /// What a fetch came to, and until when its keys are good. Nothing is fetched until [`Issuer::awake`].
+    pub(crate) fn put(&self, outcome: Result<KeySet, String>, good_until: Instant) {
         self.state.send_modify(|state| {
             state.fetches = state.fetches.wrapping_add(1);
             state.rests = true;
             match outcome {
-                Ok(keys) => (state.keys, state.trouble) = (Some(Arc::new(keys)), None),
+                Ok(keys) => {
+                    (state.keys, state.trouble) = (Some(Arc::new(keys)), None);
+                    state.good_until = Some(good_until);
+                }
                 Err(why) => state.trouble = Some(why),
             }
         });

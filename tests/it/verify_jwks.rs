@@ -17,6 +17,7 @@ use tokio::net::TcpListener;
 
 use super::support::bridge::{Setup, http_client, start_sandbox};
 use super::support::program::{Daemon, Home};
+use super::support::raw::{self, Raw};
 use super::support::{an_offer, eventually};
 
 const RSA: &str = include_str!("../../src/awa/token/tests/key.pem");
@@ -137,9 +138,9 @@ impl Story {
         Self::with(&verify, "").await
     }
 
-    async fn with(verify: &str, secrets: &str) -> Self {
+    async fn with(verify: &str, more: &str) -> Self {
         let config = format!(
-            "[sources.grid]\nvendor = \"native\"\ncontact_center = \"native\"\n{secrets}\nverify = {verify}\n"
+            "{more}\n[sources.grid]\nvendor = \"native\"\ncontact_center = \"native\"\nverify = {verify}\n"
         );
         let sandbox = start_sandbox(Setup::default().switches).await;
         let home = Home::new(&sandbox.url(), &Setup { config, ..Setup::default() });
@@ -354,10 +355,22 @@ async fn keys_stay_in_force_for_a_while_when_the_issuer_is_gone_and_no_longer() 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_come_by_the_way_that_calls_take() {
+    let proxy = Raw::start(|asked| {
+        let set = json!({ "keys": [jwk(1, "one")] }).to_string();
+        (asked.path == "http://127.0.0.1:9/keys").then(|| raw::json(200, &set))
+    })
+    .await;
+    let verify = "{ scheme = \"jwt_bearer\", jwks_url = \"http://127.0.0.1:9/keys\", issuer = \"https://sts.example.com/t\", audience = \"bridge\" }";
+    let story = Story::with(verify, &format!("[servicenow]\nproxy = \"{}\"\n", proxy.url)).await;
+    assert_eq!(story.status_of(&token(1, "one", &claims())).await, 202);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn keys_may_be_files() {
     let set = json!({ "keys": [jwk(1, "one")] }).to_string();
     let verify = "{ scheme = \"jwt_bearer\", issuer = \"https://sts.example.com/t\", audience = \"bridge\" }";
-    let secrets = format!("secrets = [{}, {}]", json!(set), json!(RSA_PUBLIC));
+    let secrets = format!("[sources.grid]\nsecrets = [{}, {}]", json!(set), json!(RSA_PUBLIC));
     let story = Story::with(verify, &secrets).await;
     assert_eq!(story.status_of(&token(1, "one", &claims())).await, 202);
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());

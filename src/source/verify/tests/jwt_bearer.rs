@@ -275,14 +275,15 @@ fn published_keys_are_those_that_were_put_there_last() {
     let keys = |seed: u8, id: &str| KeySet::of_jwks(set(&[jwk(seed, id)]).as_bytes());
     let token = |seed: u8, id: &str| with_token(&signed_by_ec(seed, &es256(id), &claims()));
     assert_eq!(source.verify(&token(1, "one")), Err(Unverified::NoKeys));
-    issuer.put(keys(1, "one"));
+    let later = crate::clock::instant();
+    issuer.put(keys(1, "one"), later);
     assert_eq!(source.verify(&token(1, "one")), Ok(()));
     assert_eq!(source.verify(&token(2, "two")), Err(Unverified::UnknownTokenKey));
-    issuer.put(Err("no answer".to_owned()));
+    issuer.put(Err("no answer".to_owned()), later);
     assert_eq!(source.verify(&token(1, "one")), Ok(()), "the old ones go on");
     assert_eq!(source.verify(&token(2, "two")), Err(Unverified::NoKeys), "who can tell");
     assert!(issuer.trouble().unwrap().contains("no answer"));
-    issuer.put(keys(2, "two"));
+    issuer.put(keys(2, "two"), later);
     assert_eq!(source.verify(&token(2, "two")), Ok(()));
     assert_eq!(source.verify(&token(1, "one")), Err(Unverified::UnknownTokenKey));
     assert_eq!(issuer.trouble(), None);
