@@ -256,9 +256,11 @@ async fn a_new_key_is_fetched_once_and_strangers_make_nobody_fetch() {
         401,
         "the issuer has taken it back"
     );
+    let mut strangers = 0_u32;
     let (before, began) = (issuer.asked(), clock::instant());
     while began.elapsed() < Duration::from_secs(5) {
-        let stranger = token(9, &format!("s-{}", rand::random::<u32>()), &claims());
+        strangers += 1;
+        let stranger = token(9, &format!("s-{strangers}"), &claims());
         assert_eq!(story.status_of(&stranger).await, 401);
     }
     let fetched = issuer.asked() - before;

@@ -8,7 +8,7 @@ use jaq_json::{Map, Rc, Val};
 use sha2::{Digest as _, Sha256};
 
 use super::super::decode::{string_of, string_val};
-use super::meter::{Data, spend_walk};
+use super::meter::{Data, spend_visit};
 use crate::routing::UnixMillis;
 
 /// The filters with their names; `prelude.jq` defines the rest on top of them.
@@ -37,7 +37,7 @@ pub(super) fn words() -> Vec<Fun<Data>> {
         })),
         run(("id_of_parts", v(1), |(mut context, _)| {
             let parts = context.pop_var();
-            spend_walk(&parts);
+            spend_visit(&parts);
             one(id_of_parts(&parts))
         })),
         run(("time_or_null", v(0), |(_, input)| word(&input, time_or_null))),

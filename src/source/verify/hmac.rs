@@ -141,8 +141,7 @@ impl Hmac {
         if spec.timestamp.is_some() && spec.timestamp_key.is_some() {
             problems.push("`timestamp` and `timestamp_key` exclude each other".to_owned());
         }
-        let timed = spec.timestamp.is_some() || spec.timestamp_key.is_some();
-        if message.has_timestamp() && !timed {
+        if message.has_timestamp() && spec.timestamp.is_none() && spec.timestamp_key.is_none() {
             problems.push("`{timestamp}` needs `timestamp` or `timestamp_key`".to_owned());
         }
         if !problems.is_empty() {
@@ -260,10 +259,9 @@ impl Hmac {
         let mut parts: Vec<String> =
             self.timestamp_key.iter().map(|name| format!("{name}={timestamp}")).collect();
         parts.extend(self.message.listed().map(|name| format!("{name}=1")));
-        let listed = parts.join(&self.separator);
-        let listed = Parts::read(&[&listed], &self.separator);
-        let message =
-            self.message.of(request, Some(&timestamp), &listed).map_err(|_| Unsignable)?;
+        let all = parts.join(&self.separator);
+        let all = Parts::read(&[&all], &self.separator);
+        let message = self.message.of(request, Some(&timestamp), &all).map_err(|_| Unsignable)?;
         let chosen = self.chosen_name(request).map_err(|_| Unsignable)?;
         let key = self.keys.iter().find(|key| key.may_be(chosen.as_deref()));
         let mac = mac::hmac(self.algorithm, &key.ok_or(Unsignable)?.key, &message);
