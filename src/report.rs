@@ -25,18 +25,18 @@ pub(crate) fn transition(transition: &Transition) {
             info!(%source, event_id, kind, conversation, state = "pending", "The {kind} is stored");
         }
         Transition::Duplicate(EventMeta { source, id: event_id, kind, conversation }) => {
-            debug!(%source, event_id, kind, conversation, "Known already: nothing is done");
+            debug!(%source, event_id, kind, conversation, "Duplicate event: nothing to do");
         }
         Transition::Parked(EventMeta { source, id: event_id, kind, conversation }, missing) => {
             count(source, kind, "parked");
             info!(
                 %source, event_id, kind, conversation, state = "parked", reason = "unmapped",
-                "The {kind} waits for a mapping: {missing}"
+                "The {kind} is parked: {missing}"
             );
         }
         Transition::Resumed(EventMeta { source, id: event_id, kind, conversation }) => info!(
             %source, event_id, kind, conversation, state = "pending",
-            "The {kind} goes on: its mapping is there now"
+            "The {kind} resumes: its mapping has been added"
         ),
         Transition::Settled(settled) => ended(settled),
     }

@@ -13,9 +13,11 @@ use subtle::ConstantTimeEq;
 
 /// Why a request is refused before its path is looked at.
 pub(super) fn refusal(listen: SocketAddr, open: bool, request: &Parts) -> Option<&'static str> {
-    let Ok(host) = host(request) else { return Some("The Host of the request is not readable") };
+    let Ok(host) = host(request) else {
+        return Some("The Host header of the request is not valid");
+    };
     if host.as_ref().is_some_and(|host| is_foreign(host.host(), listen, open)) {
-        return Some("The Host of the request is not this address; ask 127.0.0.1 or localhost");
+        return Some("The Host of the request is not this address; use 127.0.0.1 or localhost");
     }
     let header = |name: &str| request.headers.get_all(name).iter();
     let own = |origin: &[u8]| {
@@ -24,10 +26,10 @@ pub(super) fn refusal(listen: SocketAddr, open: bool, request: &Parts) -> Option
         at.zip(host.as_ref()).is_some_and(|(at, host)| at.eq_ignore_ascii_case(host.as_str()))
     };
     if !header(ORIGIN.as_str()).all(|origin| own(origin.as_bytes())) {
-        return Some("A page of another origin may not ask the admin address");
+        return Some("Requests from a page of another origin are refused");
     }
     if header("sec-fetch-site").any(|site| site.as_bytes().eq_ignore_ascii_case(b"cross-site")) {
-        return Some("A page of another site may not ask the admin address");
+        return Some("Cross-site requests are refused");
     }
     None
 }

@@ -115,6 +115,6 @@ async fn respond(admin: Arc<Admin>, request: Request<TrackedBody>) -> Response<B
             response
         }
         Ok(Err(_)) => answer::problem(413, "The request's body is too large"),
-        Err(_) => answer::problem(408, "The request's body did not come in time"),
+        Err(_) => answer::problem(408, "The request's body was not received in time"),
     }
 }

@@ -48,7 +48,7 @@ impl Reads {
     ) -> Result<T, Response<Body>> {
         let place = Arc::clone(&self.places).acquire_owned();
         let Ok(Ok(place)) = tokio::time::timeout(PATIENCE, place).await else {
-            return Err(answer::busy("Too many questions are being answered", RETRY_AFTER));
+            return Err(answer::busy("Too many admin requests are in progress", RETRY_AFTER));
         };
         let asked = tokio::spawn(async move {
             let answer = question.await;
@@ -56,8 +56,8 @@ impl Reads {
             answer
         });
         asked.await.map_err(|error| {
-            tracing::error!(%error, "A question of an operator panicked");
-            answer::problem(500, "The question ended in a defect of the program")
+            tracing::error!(%error, "An admin request panicked");
+            answer::problem(500, "Internal error; see the daemon's log")
         })
     }
 }
@@ -67,8 +67,8 @@ pub(super) async fn written(
     write: impl FnOnce() -> Response<Body> + Send + 'static,
 ) -> Response<Body> {
     tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| {
-        tracing::error!(%error, "An answer to an operator panicked");
-        answer::problem(500, "The question ended in a defect of the program")
+        tracing::error!(%error, "Writing an admin response panicked");
+        answer::problem(500, "Internal error; see the daemon's log")
     })
 }
 

@@ -39,7 +39,7 @@ pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts) -> Response<Bod
         return answer::problem(403, why);
     }
     if !open && !access::names_a_host(request) {
-        return answer::problem(403, "The request names no Host");
+        return answer::problem(403, "The request has no Host header");
     }
     let authorised = access::authorised(&admin.token, request);
     if !open && !authorised {
@@ -97,7 +97,7 @@ pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts) -> Response<Bod
             Ok(changes) => answer::json(200, &json!({ "reloaded": true, "changes": changes })),
             Err(problems) => answer::problems(
                 422,
-                "The files were not taken over; what was in force stays in force",
+                "Reload refused; the previous configuration stays in force",
                 &problems,
             ),
         },
@@ -105,9 +105,9 @@ pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts) -> Response<Bod
         | ["v1", "events" | "reload" | "status" | "hold" | "resume"]
         | ["v1", "events" | "conversations", _, _]
         | ["v1", "events", _, _, "replay" | "discard" | "body"] => {
-            answer::problem(405, "This method is not for this path")
+            answer::problem(405, "This path does not allow this method")
         }
-        _ => answer::problem(404, "There is nothing at this path"),
+        _ => answer::problem(404, "No such path"),
     }
 }
 
@@ -212,12 +212,13 @@ async fn body(
     let question = async move {
         match store.body(&source, &id).await {
             Ok(Some(body)) => {
-                tracing::info!(source, event_id = id, by, "An operator looks at the vendor's body");
+                tracing::info!(source, event_id = id, by, "An operator reads the vendor's body");
                 answer::bytes(body)
             }
-            Ok(None) => {
-                answer::problem(404, "No body is kept for this event; they are erased with time")
-            }
+            Ok(None) => answer::problem(
+                404,
+                "No body is stored for this event; bodies are erased after store.body_retention",
+            ),
             Err(error) => answer::problem(503, &error.to_string()),
         }
     };
@@ -276,10 +277,10 @@ async fn replayed(
             refused("The event is not settled yet: there is nothing to replay")
         }
         Ok(ReplayAnswer::NeedsForce(why)) => refused(&format!(
-            "Replaying cannot help: {why}; force=true (--force) does it all the same"
+            "Replaying cannot help: {why}; use force=true (--force) to replay it anyway"
         )),
         Ok(ReplayAnswer::Unreadable) => refused(
-            "The event was never understood; mend the profile and have the vendor send it again",
+            "The request could not be read; fix the profile and have the vendor send it again",
         ),
         Err(error) => answer::problem(503, &error.to_string()),
     }
@@ -296,10 +297,10 @@ async fn discarded(
         Ok(DiscardAnswer::Unknown) => not_found(),
         Ok(DiscardAnswer::InFlight) => answer::problem(
             409,
-            "A call is on its way for the event; try again when it is answered",
+            "A call for the event is in flight; try again when it has been answered",
         ),
         Ok(DiscardAnswer::Settled(outcome)) => {
-            answer::problem(409, &format!("The event is {outcome} already"))
+            answer::problem(409, &format!("The event is already {outcome}"))
         }
         Err(error) => answer::problem(503, &error.to_string()),
     }

@@ -104,7 +104,7 @@ pub(super) fn of_file(path: &Path) -> Result<SecretString, Failure> {
 pub(crate) fn read(path: &Path) -> io::Result<SecretString> {
     match made(&text_of(open(path)?)?) {
         Some(token) => Ok(token.into()),
-        None => Err(io::Error::new(ErrorKind::InvalidData, "it holds no token of a daemon")),
+        None => Err(io::Error::new(ErrorKind::InvalidData, "it does not contain an admin token")),
     }
 }
 
@@ -127,7 +127,7 @@ fn kept(path: &Path) -> Result<Option<String>, &'static str> {
     };
     let about = file.metadata().map_err(|_| unreadable)?;
     if !about.is_file() || about.nlink() > 1 {
-        return Err("its file is no plain file");
+        return Err("its file is not a regular file");
     }
     if about.uid() != rustix::process::geteuid().as_raw() {
         return Err("its file belongs to another user");
@@ -136,7 +136,7 @@ fn kept(path: &Path) -> Result<Option<String>, &'static str> {
         return Err("other users may read or write its file");
     }
     let text = text_of(file).map_err(|_| unreadable)?;
-    made(&text).map(str::to_owned).map(Some).ok_or("its file holds something else")
+    made(&text).map(str::to_owned).map(Some).ok_or("its file does not contain a token")
 }
 
 /// Opens for reading, but no link, and without waiting for the other end of a pipe.
@@ -149,7 +149,7 @@ fn open(path: &Path) -> io::Result<fs::File> {
 /// The text of a plain file; empty where it is no text.
 fn text_of(file: fs::File) -> io::Result<String> {
     if !file.metadata()?.is_file() {
-        return Err(io::Error::new(ErrorKind::InvalidData, "it is no file"));
+        return Err(io::Error::new(ErrorKind::InvalidData, "it is not a regular file"));
     }
     let mut text = Vec::new();
     file.take(LONGEST).read_to_end(&mut text)?;

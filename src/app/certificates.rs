@@ -63,7 +63,7 @@ pub(super) fn pair(name: &str, pair: &KeyPair) -> Result<(String, SecretString),
     let parsed = key_of(key.expose_secret()).map_err(|problem| format!("{name}.key: {problem}"))?;
     let chain = chain(&certificate).ok_or_else(|| {
         let file = shown_path(&pair.certificate);
-        format!("{name}.certificate: {file} holds no whole PEM certificate")
+        format!("{name}.certificate: {file} contains no complete PEM certificate")
     })?;
     together(&chain, parsed).map_err(|problem| format!("{name}.{problem}"))?;
     Ok((certificate, key))
@@ -71,17 +71,15 @@ pub(super) fn pair(name: &str, pair: &KeyPair) -> Result<(String, SecretString),
 
 fn key_of(pem: &str) -> Result<PrivateKeyDer<'static>, &'static str> {
     if pem.contains("BEGIN ENCRYPTED PRIVATE KEY") || pem.contains("Proc-Type: 4,ENCRYPTED") {
-        return Err(
-            "is encrypted, and there is nobody to give its passphrase; decrypt it, such as with \
-                    `openssl pkey -in FILE -out FILE`, and let the daemon alone read it",
-        );
+        return Err("is encrypted, which is not supported; decrypt it, for example with \
+                    `openssl pkey -in FILE -out FILE`, and let only the daemon read it");
     }
-    let otherwise = "holds no PEM private key (PKCS#8, PKCS#1 or SEC1)";
+    let otherwise = "contains no PEM private key (PKCS#8, PKCS#1 or SEC1)";
     PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| {
         let holds = |what: &str| pem.contains(&format!("-----BEGIN {what}-----"));
         match (holds("CERTIFICATE"), holds("PUBLIC KEY"), holds("OPENSSH PRIVATE KEY")) {
-            (true, ..) => "holds a certificate and no private key",
-            (_, true, _) => "holds a public key, not the private one",
+            (true, ..) => "contains a certificate and no private key",
+            (_, true, _) => "contains a public key, not the private one",
             (.., true) => {
                 "is a key in OpenSSH's form; convert it with `ssh-keygen -p -m PKCS8 -f FILE`"
             }
@@ -101,7 +99,7 @@ fn chain(pem: &str) -> Option<Vec<CertificateDer<'static>>> {
 fn together(chain: &[CertificateDer<'static>], key: PrivateKeyDer<'static>) -> Result<(), String> {
     let provider = rustls::crypto::ring::default_provider();
     let key = provider.key_provider.load_private_key(key).map_err(|_| {
-        "key: is of a kind that is not taken; take RSA from 2048 to 8192 bits, P-256, P-384 or Ed25519"
+        "key: is of an unsupported type; use RSA from 2048 to 8192 bits, P-256, P-384 or Ed25519"
             .to_owned()
     })?;
     let fits = |certificate: &CertificateDer<'static>| {
@@ -159,7 +157,7 @@ fn warning(certificate: &CertificateDer<'_>, now: UnixMillis) -> Option<String> 
             "the certificate is valid from {begins} on, which is ahead of this machine's clock"
         ));
     }
-    (ends < soon).then(|| format!("the certificate expires at {ends}: replace it before"))
+    (ends < soon).then(|| format!("the certificate expires at {ends}: replace it before then"))
 }
 
 /// From when and until when a certificate is valid.

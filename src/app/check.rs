@@ -109,7 +109,7 @@ fn tables_without_work(settings: &Settings) -> Vec<String> {
     let tables = settings.servicenow.tables.iter().map(crate::routing::TableName::as_str);
     let note = |name: &str| {
         format!(
-            "note servicenow.tables: {name} holds no work that an agent could be offered; take it out"
+            "note servicenow.tables: {name} contains no work that could be offered to an agent; remove it"
         )
     };
     tables.filter(own).map(note).collect()

@@ -79,7 +79,7 @@ impl Explainer {
         match kind_of(file, &body)? {
             Kind::Sample(sample) => Ok(sample.request(self.source.profile(), &path, received_at)),
             Kind::Body => Ok(raw_request(&self.source, body, received_at)),
-            Kind::Flow(_) => Err(Problem::in_file(file, "is a whole call: use `rehearse`")),
+            Kind::Flow(_) => Err(Problem::in_file(file, "is a flow: use `rehearse`")),
         }
     }
 

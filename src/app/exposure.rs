@@ -12,9 +12,9 @@ const PUBLISHED: [&str; 4] = ["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "change-me", "
 
 /// A token in the open has at least so many characters.
 const SHORTEST_TOKEN: usize = 16;
-const UNSENDABLE: &str = "admin.token: has blanks or characters that are not ASCII, which no header can carry; write letters \
+const UNSENDABLE: &str = "admin.token: contains blanks or non-ASCII characters, which a header cannot carry; use letters \
                           and digits";
-const GUESSABLE: &str = "admin.token: has less than 16 characters, and admin.listen is not loopback; make one with \
+const GUESSABLE: &str = "admin.token: has fewer than 16 characters, and admin.listen is not loopback; make one with \
                          `openssl rand -base64 24`";
 
 /// What keeps the daemon from starting, and what is good for trying it out.
@@ -45,7 +45,7 @@ pub(super) fn exposure(settings: &Settings) -> Exposure {
             continue;
         }
         let what = format!(
-            "{}: is a sample that everybody knows; make one of your own, such as with \
+            "{}: is a published sample; generate one of your own, for example with \
                             `openssl rand -base64 24`",
             secret.key()
         );

@@ -197,7 +197,7 @@ pub(crate) async fn start_on(
     let address = |listener: &TcpListener| {
         listener
             .local_addr()
-            .map_err(|error| Failure::Broken(format!("a listener is gone: {error}")))
+            .map_err(|error| Failure::Broken(format!("a listener has no address: {error}")))
     };
     let (intake_at, admin_at) = (address(&listeners.intake)?, address(&listeners.admin)?);
     announce(&settings, &files, intake_at, admin_at);
@@ -229,7 +229,7 @@ fn announce(settings: &Settings, files: &Files, intake: SocketAddr, admin: Socke
         per_hour = limits.per_hour,
         max_in_flight = settings.servicenow.max_in_flight,
         max_pending = settings.intake.max_pending,
-        "Started: awa-bridge takes webhooks"
+        "Started: awa-bridge accepts webhooks"
     );
 }
 

@@ -134,7 +134,7 @@ const fn in_force(policy: Doubt) -> &'static str {
 /// Finds out once whether calls in doubt can be looked up, and warns if they cannot. Whatever it finds, the daemon runs.
 pub(super) async fn warn_if_forbidden(client: Arc<Client>, policy: Doubt) {
     info!(
-        "ServiceNow's refusals are told apart by their English words: let the integration user's language be English"
+        "ServiceNow's error messages are recognised by their English text: set the integration user's language to English"
     );
     match client.probe().await.look_ups {
         LookUps::Allowed => {}
@@ -145,7 +145,7 @@ pub(super) async fn warn_if_forbidden(client: Arc<Client>, policy: Doubt) {
             in_force(policy)
         ),
         LookUps::Unknown(reason) => {
-            debug!(reason, "Whether calls in doubt can be looked up is not known")
+            debug!(reason, "It is not known whether calls in doubt can be looked up")
         }
     }
 }

@@ -152,7 +152,7 @@ fn admin_of(
                     // Carried to its end also where whoever asked has gone: systemd waits for that end.
                     let asked = tokio::spawn(async move { reloader.reload().await });
                     asked.await.unwrap_or_else(|error| {
-                        Err(vec![format!("the reload did not come to its end: {error}")])
+                        Err(vec![format!("the reload was not completed: {error}")])
                     })
                 })
             })
@@ -219,7 +219,7 @@ impl Running {
         };
         tell.abort();
         watchdog.retire_all();
-        notifier.stopping("Stopping: calls under way are finished");
+        notifier.stopping("Stopping: calls in flight are finished");
         tell_of_the_stop(&outcome, vitals.pace.standing(clock::now()).in_flight);
         shutdown.trigger();
         joined("intake", intake).await;
@@ -290,10 +290,12 @@ pub(super) fn intake_limits(settings: &Settings, places: Places) -> Limits {
 
 fn tell_of_the_stop(outcome: &Result<(), Failure>, calls: u32) {
     match outcome {
-        Ok(()) => info!(calls, "Stopping: no new webhooks are taken, calls under way are finished"),
+        Ok(()) => {
+            info!(calls, "Stopping: no new webhooks are accepted, calls in flight are finished")
+        }
         Err(failure) => error!(
             error = %failure,
-            "Stopping, so that a fresh start can recover: {failure}"
+            "Stopping because of a failure: {failure}"
         ),
     }
 }
@@ -310,6 +312,6 @@ fn pass_on_hurry(shutdown: &Shutdown, stopped: &Shutdown) -> JoinHandle<()> {
 /// A part that panicked must not keep the others from an orderly end.
 async fn joined(part: &str, handle: JoinHandle<()>) {
     if let Err(error) = handle.await {
-        warn!(part, %error, "The {part} ended on a defect");
+        warn!(part, %error, "The {part} panicked");
     }
 }

@@ -56,8 +56,8 @@ fn folder(path: &Path) -> Option<String> {
     let nearest = above.find(|one| one.symlink_metadata().is_ok())?;
     match std::fs::metadata(nearest) {
         Ok(found) if found.is_dir() => not_writable(nearest),
-        Ok(_) => Some(format!("{shown} cannot be made: {} is a file", nearest.display())),
-        Err(error) => Some(format!("{shown} cannot be made: {}: {error}", nearest.display())),
+        Ok(_) => Some(format!("{shown} cannot be created: {} is a file", nearest.display())),
+        Err(error) => Some(format!("{shown} cannot be created: {}: {error}", nearest.display())),
     }
 }
 
@@ -81,10 +81,10 @@ fn not_bindable(address: SocketAddr) -> Option<String> {
     match error.kind() {
         ErrorKind::AddrInUse => None,
         ErrorKind::PermissionDenied => Some(format!(
-            "{address} needs a right of its own ({error}); take a port from 1024 on, or have systemd hand the socket over"
+            "{address} needs a privilege ({error}); use a port from 1024 up, or have systemd pass the socket"
         )),
         ErrorKind::AddrNotAvailable => {
-            Some(format!("{address} is no address of this machine ({error})"))
+            Some(format!("{address} is not an address of this machine ({error})"))
         }
         _ => Some(format!("{address} cannot be listened on: {error}")),
     }
@@ -103,7 +103,7 @@ mod tests {
         assert!(folder(&file.join("a/b")).is_some());
         assert_eq!(folder(&home.path().join("a/b")), None);
         assert_eq!(folder(home.path()), None);
-        assert!(not_bindable("192.0.2.1:0".parse().unwrap()).unwrap().contains("no address"));
+        assert!(not_bindable("192.0.2.1:0".parse().unwrap()).unwrap().contains("not an address"));
         let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         assert_eq!(not_bindable(taken.local_addr().unwrap()), None);
         assert_eq!(not_bindable("[::1]:0".parse().unwrap()), None);

@@ -98,13 +98,13 @@ impl Reloader {
         self.told.notifier.reloading(clock::monotonic());
         let outcome = watched("reload", self.take_over()).await;
         let outcome = outcome.unwrap_or_else(|Panicked(defect)| {
-            let problem = format!("the reload ended in a defect of the program: {defect}");
+            let problem = format!("the reload panicked: {defect}");
             self.lock().refused = Some(vec![problem.clone()]);
             Err(vec![problem])
         });
         self.told.notifier.ready(match &outcome {
             Ok(_) => "Reloaded",
-            Err(_) => "Last reload refused; what was in force stays in force",
+            Err(_) => "Last reload refused; the previous configuration stays in force",
         });
         outcome
     }
@@ -122,7 +122,10 @@ impl Reloader {
             Ok(loaded) => loaded,
             Err(problems) => {
                 for problem in &problems {
-                    error!(problem, "Reload refused, what was in force stays in force: {problem}");
+                    error!(
+                        problem,
+                        "Reload refused, the previous configuration stays in force: {problem}"
+                    );
                 }
                 self.lock().refused = Some(problems.clone());
                 return Err(problems);
@@ -144,14 +147,14 @@ impl Reloader {
             Err(error) => return Err(vec![error.to_string()]),
         }
         if changes.is_empty() {
-            info!("Reloaded: nothing has changed but, maybe, profiles, which are read anew");
+            info!("Reloaded: no changes found; profiles were read again");
         } else {
             info!("Reloaded: {}", changes.join("; "));
         }
         if !later.is_empty() {
             warn!(
                 keys = later.join(","),
-                "Changed, but only taken over by a restart: {}",
+                "These changes take effect after a restart: {}",
                 later.join(", ")
             );
             changes.push(format!("needs a restart: {}", later.join(", ")));
@@ -208,7 +211,7 @@ impl Reloader {
         if let Some(logging) = &told.logging
             && let Err(error) = logging.set_filter(&settings.log_filter)
         {
-            warn!(%error, "The log's filter stays as it was");
+            warn!(%error, "The log filter could not be changed");
         }
         let in_force = InForce { settings, files, contents, refused: None };
         // The lock is given back before the old tables are dropped.
@@ -222,7 +225,7 @@ impl Reloader {
         let mut hang_ups = match caught.map_or_else(Hangups::catch, Ok) {
             Ok(hang_ups) => hang_ups,
             Err(error) => {
-                error!(%error, "SIGHUP cannot be listened for; reload through the admin address");
+                error!(%error, "Cannot listen for SIGHUP; reload through the admin address");
                 return;
             }
         };

@@ -40,9 +40,7 @@ impl Tasks {
     /// Waits until an essential part has failed.
     pub(super) async fn failed(&mut self) -> Failure {
         match self.told.recv().await {
-            Some(part) => {
-                Failure::Broken(format!("the {part} has ended on a defect of the program"))
-            }
+            Some(part) => Failure::Broken(format!("the {part} ended unexpectedly")),
             None => std::future::pending().await,
         }
     }
@@ -59,7 +57,7 @@ mod tests {
         let panics = async { assert!(std::hint::black_box(false), "on purpose") };
         tasks.essential("dispatcher", &asked, panics).await.unwrap();
         let told = tasks.failed().await.to_string();
-        assert_eq!(told, "the dispatcher has ended on a defect of the program");
+        assert_eq!(told, "the dispatcher ended unexpectedly");
         tasks.essential("intake", &asked, async {}).await.unwrap();
         assert!(tasks.failed().await.to_string().contains("intake"));
         asked.trigger();

@@ -104,7 +104,7 @@ impl AdminClient {
         }
         let gone = |error: reqwest::Error| {
             Exit::Failed(format!(
-                "the daemon does not answer on {} ({}): it is not running, or its admin address is another; look at \
+                "the daemon does not answer on {} ({}): it is not running, or its admin address differs; check \
                  `systemctl status awa-bridge` and [admin] listen",
                 self.base,
                 innermost(&error)
@@ -114,7 +114,7 @@ impl AdminClient {
         let status = response.status().as_u16();
         if status == 401 {
             return Err(Exit::Failed(format!(
-                "the daemon on {} does not take the admin token: {}",
+                "the daemon on {} rejects the admin token: {}",
                 self.base, self.advice
             )));
         }

@@ -15,7 +15,7 @@ pub(super) struct Arguments {
     /// Configuration file [default: ./config.toml, else /etc/awa-bridge/config.toml]
     #[arg(long, global = true, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
-    /// How log lines look [default: json; `demo` and a terminal: pretty]
+    /// Log format [default: json; pretty for `demo` and on a terminal]
     #[arg(long, global = true, value_name = "FORMAT")]
     pub(super) log_format: Option<LogFormat>,
     #[command(subcommand)]
@@ -26,47 +26,47 @@ pub(super) struct Arguments {
 pub(super) enum Command {
     /// Run the daemon
     Run {
-        /// Put an AWA sandbox in the same process in place of ServiceNow
+        /// Use a built-in AWA sandbox instead of ServiceNow
         #[arg(long)]
         sandbox: bool,
     },
-    /// Play vendor events through a bridge and a sandbox, and show what becomes of each
+    /// Run sample vendor events through a bridge and a sandbox, and show the outcome of each
     Demo,
     /// Check configuration, profiles, filters, samples, flows and tables; list all problems
     Check {
-        /// Also ask ServiceNow whether queues, agents, roles and reject reasons are there
+        /// Also ask ServiceNow whether queues, agents, roles and reject reasons exist
         #[arg(long)]
         online: bool,
     },
-    /// Show which routing events and AWA requests vendor request bodies would become; sends and stores nothing
+    /// Show the routing events and AWA requests that request bodies would become; sends and stores nothing
     Explain {
-        /// The source of the configuration whose profile, options and tables are used
+        /// The configured source whose profile, options and tables are used
         #[arg(long, value_name = "NAME")]
         source: String,
-        /// One line of JSON an event
+        /// Print one line of JSON per event
         #[arg(long)]
         json: bool,
         /// Files with one request body each, or profile samples; `-` = stdin
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
-    /// Have a daemon read its files anew: SIGHUP, for units on systems without `kill`
+    /// Make a daemon reload its files (SIGHUP), for systems without `kill`
     #[command(hide = true)]
     Reload {
-        /// The daemon's process
+        /// The daemon's process id
         #[arg(long, value_name = "PID", value_parser = clap::value_parser!(i32).range(2..))]
         pid: i32,
     },
     /// Play a whole call against the sandbox in virtual time, and show who has the card after each step
     Rehearse {
-        /// The source of the configuration whose profile, options and tables are used
+        /// The configured source whose profile, options and tables are used
         #[arg(long, value_name = "NAME")]
         source: String,
-        /// One line of JSON a step, and one for the end
+        /// Print one line of JSON per step, and one for the end
         #[arg(long)]
         json: bool,
-        /// The requests of one call in their order, each a body or a profile's sample, or flows; a folder stands for its files
-        /// in name order, `-` for stdin
+        /// The requests of one call in order (bodies or profile samples), or flow files; a folder means its files in name
+        /// order, `-` means stdin
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
@@ -84,14 +84,14 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: EventsCommand,
     },
-    /// Tell the whole story of one conversation in time order
+    /// Show the history of one conversation in time order
     Trace {
         /// The vendor's conversation id
         conversation: String,
-        /// Its source or contact centre, where several have a conversation of that id
+        /// Its source or contact centre, if several have a conversation with this id
         #[arg(long, value_name = "NAME")]
         source: Option<String>,
-        /// JSON for machines
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
@@ -104,25 +104,25 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// End a hold: what waits goes out, the most urgent first
+    /// End a hold: pending events are sent, the most urgent first
     Resume {
-        /// JSON for machines
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
     /// Write man pages and shell completions, for packages
     #[command(hide = true)]
     Generate {
-        /// Gets the folders `man` and `completions`
+        /// Where the folders `man` and `completions` are written
         directory: PathBuf,
     },
     /// Run the AWA sandbox alone
     Sandbox {
-        /// Where it listens
+        /// Address to listen on
         #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8090")]
         listen: SocketAddr,
     },
-    /// Prove on this machine and disk that kills lose nothing and double nothing
+    /// Test on this machine and disk that a killed daemon loses and duplicates nothing
     Selftest {
         /// How many times the daemon is killed (SIGKILL) under load
         #[arg(long, value_name = "N", default_value_t = 20)]
@@ -130,7 +130,7 @@ pub(super) enum Command {
         /// Chooses the moments of the kills and the faults of the sandbox [default: others each time]
         #[arg(long)]
         seed: Option<u64>,
-        /// On whose disk the store is put [default: the system's folder for temporary files]
+        /// Where the store is written, on the disk to be tested [default: the system's temporary directory]
         #[arg(long, value_name = "DIR")]
         directory: Option<PathBuf>,
     },
@@ -140,34 +140,34 @@ pub(super) enum Command {
 pub(super) enum EventsCommand {
     /// List events, newest first
     List {
-        /// Only of this state: pending, parked, delivered, expired, superseded, dead, discarded
+        /// Only events in this state: pending, parked, delivered, expired, superseded, dead, discarded
         #[arg(long)]
         state: Option<String>,
-        /// Only of this source
+        /// Only events from this source
         #[arg(long)]
         source: Option<String>,
-        /// Only of this conversation
+        /// Only events of this conversation
         #[arg(long)]
         conversation: Option<String>,
-        /// At most so many
+        /// The largest number of events to show
         #[arg(long, default_value_t = 50)]
         limit: usize,
-        /// JSON for machines
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Show all that is known of one event
+    /// Show everything known about one event
     Show {
-        /// Its id, or SOURCE/ID where several sources have it
+        /// Its id, or SOURCE/ID if several sources have it
         id: String,
         /// Show the vendor's body instead, as it came: it may hold callers' numbers and names
         #[arg(long, conflicts_with = "json")]
         body: bool,
-        /// JSON for machines
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Do dead events again
+    /// Retry dead events
     Replay {
         /// Ids, or SOURCE/ID
         #[arg(required_unless_present = "reason")]
@@ -175,19 +175,19 @@ pub(super) enum EventsCommand {
         /// All dead events with this reason
         #[arg(long, conflicts_with = "ids")]
         reason: Option<String>,
-        /// Also what cannot help, such as an offer whose time is over
+        /// Even where it cannot help, such as an offer whose ring time is over
         #[arg(long)]
         force: bool,
-        /// JSON for machines
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Give events up for good
+    /// Give up on events for good
     Discard {
         /// Ids, or SOURCE/ID
         #[arg(required = true)]
         ids: Vec<String>,
-        /// JSON for machines
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },

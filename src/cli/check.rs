@@ -28,7 +28,7 @@ pub(super) fn run(config: Option<&Path>, online: bool) -> Exit {
     for text in settings.warnings().into_iter().chain(settings.open_secrets()) {
         say(&format!("warning: {text}"));
     }
-    say("All files hold.");
+    say("Configuration is valid.");
     if online { ask(&settings, &checked.files) } else { Exit::Done }
 }
 
@@ -49,8 +49,10 @@ fn ask(settings: &Settings, files: &Files) -> Exit {
     say("");
     say(&table(&["FOUND", "WHAT", "NAME", "DETAIL"], &rows));
     if asked.fit {
-        say("ServiceNow has all that could be asked for.");
+        say("ServiceNow has everything that could be checked.");
         return Exit::Done;
     }
-    Exit::Failed("ServiceNow lacks something, or does not let the bridge call it".to_owned())
+    Exit::Failed(
+        "ServiceNow lacks something that is needed, or refuses the bridge's calls".to_owned(),
+    )
 }

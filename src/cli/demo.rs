@@ -18,7 +18,7 @@ async fn play() -> Exit {
     };
     let (sandbox, intake, admin) = demo.addresses();
     say(&format!(
-        "A sandbox of ServiceNow AWA on {sandbox}, a bridge over it: webhooks on {intake}, operators on {admin}.\n"
+        "A ServiceNow AWA sandbox on {sandbox} and a bridge in front of it: webhooks on {intake}, operators on {admin}.\n"
     ));
     let played = demo.play(|shown| say(&told(shown))).await;
     let stopped = demo.stop().await;

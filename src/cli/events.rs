@@ -66,7 +66,7 @@ pub(super) fn run(config: Option<&Path>, command: EventsCommand) -> Exit {
                     };
                     say(&show_list(shown, &filter));
                     if shown.len() == limit {
-                        say(&format!("At most {limit} are shown; --limit N shows more."));
+                        say(&format!("Only the newest {limit} are shown; use --limit N for more."));
                     }
                     Ok(Exit::Done)
                 }
@@ -122,7 +122,7 @@ fn records(events: Vec<Value>) -> Result<Vec<EventRecord>, Exit> {
 
 fn show_list(events: &[EventRecord], filter: &Filtered) -> String {
     if events.is_empty() {
-        return "There is no such event.".to_owned();
+        return "No matching events.".to_owned();
     }
     // A column that has the same word in every row says nothing.
     let columns = COLUMNS.into_iter().filter(|(head, _)| match *head {
@@ -151,7 +151,9 @@ fn show_missing(events: &[EventRecord], mappings: &Path) -> String {
         lines.push(format!("{count} {events} {wait} for a line in {}:", file.display()));
         lines.push(format!("    {line}"));
     }
-    lines.push("Add it with ServiceNow's id, then `systemctl reload awa-bridge`.".to_owned());
+    lines.push(
+        "Add the line with ServiceNow's id, then run `systemctl reload awa-bridge`.".to_owned(),
+    );
     lines.join("\n")
 }
 
@@ -249,16 +251,16 @@ async fn operate(
             let reason = event.reason.as_deref();
             say(&format!("{source}/{id} is {}", story::state_and_why(&event.state, reason, None)));
         } else {
-            say(&format!("{source}/{id} is left as it is: {}", title(&answer)));
+            say(&format!("{source}/{id} was not changed: {}", title(&answer)));
         }
         refused += usize::from(!done);
     }
     if ids.is_empty() && !json {
-        say("There is no such event.");
+        say("No matching events.");
     }
     if refused == 0 {
         Ok(Exit::Done)
     } else {
-        Ok(Exit::Failed(format!("{refused} of {} were left as they are", ids.len())))
+        Ok(Exit::Failed(format!("{refused} of {} events were not changed", ids.len())))
     }
 }

@@ -154,7 +154,7 @@ fn load(config: Option<&Path>) -> Result<(Settings, Files), Exit> {
 
 fn load_settings(config: Option<&Path>) -> Result<Settings, Exit> {
     Settings::load(config)
-        .map_err(|problems| Exit::Usage(format!("the configuration does not hold:\n{problems}")))
+        .map_err(|problems| Exit::Usage(format!("the configuration is not valid:\n{problems}")))
 }
 
 /// A runtime for commands that talk.

@@ -101,7 +101,7 @@ fn show(rehearsed: &Rehearsed) {
             say("The call ends as expected.");
         }
     } else {
-        say("Not as it has to be:");
+        say("Problems:");
         faults.iter().for_each(|fault| say(&format!("  {fault}")));
     }
     say("");

@@ -6,7 +6,7 @@ use super::Exit;
 
 pub(super) fn run(pid: i32) -> Exit {
     let Some(process) = Pid::from_raw(pid) else {
-        return Exit::Usage("--pid is no process".to_owned());
+        return Exit::Usage("--pid is not a process id".to_owned());
     };
     match kill_process(process, Signal::HUP) {
         Ok(()) => Exit::Done,

@@ -77,7 +77,7 @@ async fn until_stopped(wanted: Wanted) -> Exit {
             ended.unwrap_or_else(|error| Exit::Failed(format!("the daemon panicked: {error}")))
         }
         () = stopped_too_early => {
-            tracing::info!("Stopped during the start: nothing was taken and nothing was sent");
+            tracing::info!("Stopped during start-up: nothing was accepted or sent");
             Exit::Done
         }
     }
@@ -157,6 +157,6 @@ async fn start_sandbox(settings: &mut Settings) -> Result<Sandbox, Exit> {
         .servicenow
         .point_to(&sandbox.url())
         .map_err(|error| Exit::Failed(format!("the sandbox has no address: {error}")))?;
-    tracing::info!(address = %sandbox.address(), "An AWA sandbox takes ServiceNow's place");
+    tracing::info!(address = %sandbox.address(), "An AWA sandbox replaces ServiceNow");
     Ok(sandbox)
 }

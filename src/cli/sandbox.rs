@@ -37,7 +37,7 @@ async fn serve(listen: SocketAddr) -> Exit {
     };
     sandbox.set_switches(Switches::permissive());
     let url = sandbox.url();
-    say(&format!("AWA sandbox on {url}: it takes any user name and password"));
+    say(&format!("AWA sandbox on {url}: it accepts any user name and password"));
     shutdown.requested().await;
     sandbox.stop().await;
     Exit::Done

@@ -18,15 +18,15 @@ pub(super) fn tell(event: &EventRecord) -> String {
     fact("conversation", conversation(event));
     fact("received", Some(full_time(event.received_at)));
     fact("ended", event.settled_at.map(full_time));
-    fact("looked at", event.due_at.map(full_time));
+    fact("next check", event.due_at.map(full_time));
     fact("deadline", event.deadline.map(full_time));
     fact("work item", event.work_item.map(|sys_id| sys_id.to_string()));
     let waited = Some(event.waited_ms).filter(|waited| *waited != Waited::default());
-    fact("time went to", waited.map(|waited| words(&waited.to_string())));
+    fact("time spent", waited.map(|waited| words(&waited.to_string())));
     fact("operators", event.by.clone());
     let asked = asked(event);
     if !asked.is_empty() {
-        lines.extend([String::new(), "What the event says".to_owned()]);
+        lines.extend([String::new(), "Event fields".to_owned()]);
         lines.extend(asked.into_iter().map(|(name, value)| format!("  {name:<16}{value}")));
     }
     lines.extend([String::new(), "Calls to ServiceNow".to_owned()]);
@@ -177,13 +177,13 @@ fn next_step(event: &EventRecord) -> Vec<String> {
     );
     let step = match event.state.known() {
         Some(State::Dead) if event.reason.as_deref() == Some("unreadable") => {
-            format!("Mend the profile, have the vendor send it again, then `awa-bridge events discard {place}`.")
+            format!("Fix the profile and have the vendor send the event again, then run `awa-bridge events discard {place}`.")
         }
         Some(State::Dead) => {
-            format!("`awa-bridge events replay {place}` does it again, `awa-bridge events discard {place}` gives it up.")
+            format!("`awa-bridge events replay {place}` retries it, `awa-bridge events discard {place}` gives up on it.")
         }
         Some(State::Parked) => {
-            "`awa-bridge events list --state parked` shows the line to add; after a reload it goes on by itself.".to_owned()
+            "`awa-bridge events list --state parked` shows the line to add; the event resumes after a reload.".to_owned()
         }
         Some(State::Pending | State::Delivered | State::Expired | State::Superseded | State::Discarded)
         | None => return vec![String::new(), body],

@@ -47,7 +47,7 @@ async fn source_of(admin: &AdminClient, conversation: &str) -> Result<String, Ex
     match (centers.as_slice(), events.first()) {
         ([_], Some(event)) => Ok(event.source.clone()),
         ([], _) | (_, None) => Err(Exit::Failed(format!(
-            "no event of a conversation `{conversation}` is known; ids are forgotten after store.retention"
+            "no events are known for conversation `{conversation}`; they are forgotten after store.retention"
         ))),
         (several, Some(_)) => Err(Exit::Usage(format!(
             "several contact centres have a conversation `{conversation}`; add --source with one of {}",
@@ -123,5 +123,5 @@ fn came_in(event: &EventRecord, name: &str) -> String {
     ];
     let parts: Vec<_> = parts.into_iter().flatten().collect();
     let said = if parts.is_empty() { String::new() } else { format!(": {}", parts.join(", ")) };
-    format!("{name} came in from {}{said}", event.source)
+    format!("{name} received from {}{said}", event.source)
 }

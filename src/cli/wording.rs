@@ -42,20 +42,20 @@ pub(super) fn shortened(text: &str, width: usize) -> String {
 pub(super) fn meaning(word: &str) -> String {
     let known = match word {
         "landed" => "done",
-        "already_ours" => "it was in place already",
-        "taken_by_another" => "somebody else has the work item",
+        "already_ours" => "already in place",
+        "taken_by_another" => "the work item is assigned to someone else",
         "agent_unavailable" => "the agent is not available",
         "document_closed" => "the document is closed",
         "too_late" => "it was too late",
-        "clock_skew" => "its time lay ahead of ServiceNow's clock",
+        "clock_skew" => "its time was ahead of ServiceNow's clock",
         "misconfigured" => "ServiceNow refused it",
         "busy" => "ServiceNow was too busy",
-        "not_sent" => "it did not leave: no connection",
-        "in_doubt" => "no answer, so it is open whether it was done",
-        "not_landed" => "it had not been done",
-        "look_up_forbidden" => "ServiceNow does not let the bridge look it up",
+        "not_sent" => "not sent: no connection",
+        "in_doubt" => "no answer: unknown whether it was carried out",
+        "not_landed" => "it had not been carried out",
+        "look_up_forbidden" => "ServiceNow does not allow the look-up",
         "unauthorised" => "ServiceNow refused the credentials",
-        "not_servicenow" => "something else than ServiceNow answered",
+        "not_servicenow" => "something other than ServiceNow answered",
         other => return other.replace('_', " "),
     };
     known.to_owned()
@@ -75,7 +75,7 @@ pub(super) fn call(word: &Word<CallKind>) -> String {
         CallKind::Reject => "Reject for the agent",
         CallKind::EndConsult => "End the consult",
         CallKind::CloseDocument => "Close the document",
-        CallKind::LookUp => "Look up what became of it",
+        CallKind::LookUp => "Look up the outcome",
     };
     shown.to_owned()
 }

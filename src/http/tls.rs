@@ -49,7 +49,7 @@ impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Certificate => write!(f, "certificate holds no PEM certificate"),
-            Self::Key => write!(f, "key holds no PEM private key (PKCS#8, PKCS#1 or SEC1)"),
+            Self::Key => write!(f, "key contains no PEM private key (PKCS#8, PKCS#1 or SEC1)"),
             Self::Pair(problem) => write!(f, "key does not fit its certificate: {problem}"),
             Self::ClientAuthority => {
                 write!(f, "client_ca holds no PEM certificate of an authority")

@@ -57,7 +57,7 @@ async fn a_dead_letter_is_listed_told_replayed_and_discarded() {
     assert!(!story.contains("{\""), "no JSON for people: {story}");
     let body = says(&home, 0, &["events", "show", "native/e-1", "--body"]);
     assert!(body.contains("\"blind\""), "{body}");
-    daemon.says("An operator looks at the vendor's body").await;
+    daemon.says("An operator reads the vendor's body").await;
 
     let done = says(&home, 0, &["events", "discard", "e-2"]);
     assert!(done.contains("native/e-2 is discarded"), "{done}");
@@ -73,7 +73,8 @@ async fn a_dead_letter_is_listed_told_replayed_and_discarded() {
     let by = event["by"].as_str().unwrap_or_default();
     assert!(by.starts_with("night-shift replayed at 20"), "{event:#}");
     let trace = says(&home, 0, &["trace", "c-1"]);
-    for part in ["came in from native: to queue sales", "Transfer the work: done", "is delivered"] {
+    for part in ["received from native: to queue sales", "Transfer the work: done", "is delivered"]
+    {
         assert!(trace.contains(part), "{part}: {trace}");
     }
     assert!(says(&home, 1, &["events", "show", "nobody"]).contains("`nobody`"));

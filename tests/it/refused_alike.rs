@@ -110,9 +110,9 @@ fn write_files(folder: &Path) {
 async fn certificates_and_keys_are_judged_alike() {
     let jwt = "[servicenow]\nauth = { kind = \"oauth\", grant = \"jwt_bearer\", client_id = \"c\", key_file = \"good.pem\", issuer = \"i\", audience = \"a\", subject = \"s\" }";
     let cases = [
-        holds(&tls("good.pem", "good.key"), "All files hold"),
-        holds(&tls("chain.pem", "good.key"), "All files hold"),
-        holds(&tls("bom.pem", "bom.key"), "All files hold"),
+        holds(&tls("good.pem", "good.key"), "Configuration is valid"),
+        holds(&tls("chain.pem", "good.key"), "Configuration is valid"),
+        holds(&tls("bom.pem", "bom.key"), "Configuration is valid"),
         holds(
             &tls("expired.pem", "expired.key"),
             "intake.tls.certificate: the certificate expired",
@@ -126,11 +126,11 @@ async fn certificates_and_keys_are_judged_alike() {
         ),
         refused(&tls("der.pem", "good.key"), "is DER"),
         refused(&tls("good.pem", "der.key"), "DER has to be written as PEM"),
-        refused(&tls("p521.pem", "p521.key"), "of a kind that is not taken"),
-        refused(&tls("rsa1024.pem", "rsa1024.key"), "of a kind that is not taken"),
-        refused(&tls("broken.pem", "good.key"), "no whole PEM certificate"),
-        refused(&tls("good.pem", "good.pem"), "holds a certificate and no private key"),
-        refused(&tls("a-file", "good.key"), "no whole PEM certificate"),
+        refused(&tls("p521.pem", "p521.key"), "of an unsupported type"),
+        refused(&tls("rsa1024.pem", "rsa1024.key"), "of an unsupported type"),
+        refused(&tls("broken.pem", "good.key"), "no complete PEM certificate"),
+        refused(&tls("good.pem", "good.pem"), "contains a certificate and no private key"),
+        refused(&tls("a-file", "good.key"), "no complete PEM certificate"),
         refused(&tls("nowhere.pem", "good.key"), "nowhere.pem cannot be read"),
         refused(
             "[intake]\ntls = { certificate = \"good.pem\", key = \"good.key\", client_ca = \"a-file\" }",
@@ -145,7 +145,7 @@ async fn certificates_and_keys_are_judged_alike() {
             "servicenow.client_certificate.key: is encrypted",
         ),
         refused(&client("nowhere.pem", "good.key"), "servicenow.client_certificate.certificate"),
-        holds(&client("good.pem", "good.key"), "All files hold"),
+        holds(&client("good.pem", "good.key"), "Configuration is valid"),
         refused(jwt, "auth"),
     ];
     for case in &cases {
@@ -158,7 +158,7 @@ async fn places_that_cannot_be_had_are_judged_alike() {
     for case in [
         refused("[store]\npath = \"a-file\"", "store.path"),
         refused("[store]\npath = \"a-file/below/it\"", "store.path"),
-        refused("[intake]\nlisten = \"192.0.2.1:8080\"", "no address of this machine"),
+        refused("[intake]\nlisten = \"192.0.2.1:8080\"", "not an address of this machine"),
     ] {
         judged(&case, write_files).await;
     }
@@ -197,16 +197,16 @@ async fn secrets_that_protect_nothing_are_judged_alike() {
     let good = format!("{open}\n[servicenow]\nauth = {{ kind = \"api_key\", key = \"{long}\" }}");
     let sample = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     let cases = [
-        holds("", "warning: sources.native.secrets[0]: is a sample that everybody knows"),
-        refused(open, "sources.native.secrets[0]: is a sample that everybody knows"),
+        holds("", "warning: sources.native.secrets[0]: is a published sample"),
+        refused(open, "sources.native.secrets[0]: is a published sample"),
         // A password that ServiceNow takes is no way in from here.
-        holds("", "warning: servicenow.auth.password: is a sample that everybody knows"),
+        holds("", "warning: servicenow.auth.password: is a published sample"),
         refused(
             &format!(
                 "{good}\n[sources.native]\nsecrets = [\"{}\"]",
                 sample.trim_start_matches("whsec_")
             ),
-            "is a sample that everybody knows",
+            "is a published sample",
         ),
         refused(
             &format!("{good}\n[sources.native]\nsecrets = []\nverify = {{ scheme = \"none\" }}"),
@@ -224,7 +224,7 @@ async fn secrets_that_protect_nothing_are_judged_alike() {
         ),
         holds(
             &hmac(", timestamp = \"x-ts\", message = \"{header:X-TS}.{body}\"", long),
-            "All files hold",
+            "Configuration is valid",
         ),
         holds(&hmac("", "short"), "note other: the key of secret 1 has 5 bytes"),
         refused(

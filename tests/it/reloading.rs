@@ -46,7 +46,7 @@ async fn the_difference_is_told_in_words_and_parked_events_resume() {
     for number in 1..=2 {
         assert_eq!(daemon.settled(&format!("e-{number}")).await["state"], "delivered");
     }
-    daemon.says("only taken over by a restart: store.retention").await;
+    daemon.says("take effect after a restart: store.retention").await;
     // The new filter is in force.
     daemon.says("\"level\":\"DEBUG\"").await;
 }

@@ -79,7 +79,7 @@ async fn a_replayed_offer_tells_both_its_ends_also_after_a_restart() {
         }
         let trace = says(&home, &["trace", "c-1"]);
         let whole = [
-            "offer e-1 came in from native",
+            "offer e-1 received from native",
             "Offer the work: the document is closed (HTTP 409",
             "“Document is not active”",
             "offer e-1 is dead (document closed",

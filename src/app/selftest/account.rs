@@ -169,7 +169,7 @@ impl fmt::Display for Verdict {
         for (state, events) in states {
             writeln!(f, "  of them {state:<22} {events}")?;
         }
-        writeln!(f, "Requests that reached AWA      {calls}, {faults} of them struck by a fault")?;
+        writeln!(f, "Requests that reached AWA      {calls}, {faults} of them hit by a fault")?;
         writeln!(f, "Slowest start to readiness     {} ms", self.slowest_start.as_millis())?;
         writeln!(f, "Time                           {} s", self.took.as_secs())?;
         if self.breaches.is_empty() {
