@@ -103,7 +103,7 @@ fn oauth(
     Ok(awa::OAuth {
         token_url: Some(oauth.token_url.on(instance)),
         client_id: oauth.client_id.clone(),
-        client_secret: oauth.client_secret.as_ref().map(config::Secret::reveal).transpose()?,
+        client_secret: oauth.grant.client_secret().map(config::Secret::reveal).transpose()?,
         client_auth: match oauth.client_auth {
             config::ClientAuth::Post => awa::ClientAuth::Post,
             config::ClientAuth::Basic => awa::ClientAuth::Basic,
@@ -116,11 +116,11 @@ fn oauth(
 
 fn grant(grant: &config::Grant) -> Result<awa::Grant, config::Problems> {
     Ok(match grant {
-        config::Grant::ClientCredentials => awa::Grant::ClientCredentials,
-        config::Grant::Password { username, password } => {
+        config::Grant::ClientCredentials { .. } => awa::Grant::ClientCredentials,
+        config::Grant::Password { username, password, .. } => {
             awa::Grant::Password { username: username.clone(), password: password.reveal()? }
         }
-        config::Grant::JwtBearer { key_file, key_id, issuer, audience, subject } => {
+        config::Grant::JwtBearer { key_file, key_id, issuer, audience, subject, .. } => {
             awa::Grant::JwtBearer {
                 key: key_file.reveal()?,
                 issuer: issuer.clone(),

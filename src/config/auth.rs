@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 use super::Secret;
-use super::secret::{key_file, secret};
-use super::section::Section;
-use super::values::{BaseUrl, choice, sealed_url, text};
+use super::secret::KeyFile;
+use super::url::TokenUrl;
+use super::values::{by, or_default};
 
 /// How the bridge proves itself to the instance.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Auth {
     /// A user's name and password with each call.
     Basic {
@@ -20,6 +22,7 @@ pub enum Auth {
         password: Secret,
     },
     /// An access token from the instance.
+    #[serde(rename = "oauth")]
     OAuth(Box<OAuth>),
     /// The header `x-sn-apikey`.
     ApiKey {
@@ -29,40 +32,45 @@ pub enum Auth {
 }
 
 /// `auth = { kind = "oauth" }`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct OAuth {
+    pub grant: Grant,
     pub client_id: String,
-    /// Needed by every grant but `jwt_bearer`.
-    pub client_secret: Option<Secret>,
+    #[serde(deserialize_with = "or_default::<TokenUrl, _, _>")]
     pub token_url: TokenUrl,
     /// Sent with every request for a token.
     pub scope: Option<String>,
     /// Further fields of the form, by name.
+    #[serde(deserialize_with = "further_fields")]
     pub extra: BTreeMap<String, Secret>,
+    #[serde(deserialize_with = "or_default::<ClientAuth, _, _>")]
     pub client_auth: ClientAuth,
-    pub grant: Grant,
 }
 
 /// Where client id and secret stand in a request for a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientAuth {
     /// In the form.
+    #[default]
     Post,
     /// In the header `Authorization: Basic`.
     Basic,
 }
 
 /// What is shown for a token.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Grant {
     /// The client alone; needs "OAuth Application User" on the instance.
-    ClientCredentials,
+    ClientCredentials { client_secret: Secret },
     /// A user's name and password.
-    Password { username: String, password: Secret },
+    Password { client_secret: Secret, username: String, password: Secret },
     /// A signed assertion (RFC 7523).
     JwtBearer {
+        client_secret: Option<Secret>,
         /// A private key in PEM.
+        #[serde(deserialize_with = "by::<KeyFile, _, _>")]
         key_file: Secret,
         /// The `kid` of the assertion's header.
         key_id: Option<String>,
@@ -73,136 +81,48 @@ pub enum Grant {
     },
 }
 
-/// Where tokens are fetched.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TokenUrl {
-    /// A path on the instance.
-    Path(String),
-    /// Another server.
-    Elsewhere(BaseUrl),
-}
-
-impl TokenUrl {
-    /// The whole URL.
-    #[must_use]
-    pub fn on(&self, instance: &BaseUrl) -> String {
+impl Grant {
+    /// What proves the client, where it needs that.
+    pub const fn client_secret(&self) -> Option<&Secret> {
         match self {
-            Self::Path(path) => format!("{instance}{path}"),
-            Self::Elsewhere(url) => url.to_string(),
+            Self::ClientCredentials { client_secret } | Self::Password { client_secret, .. } => {
+                Some(client_secret)
+            }
+            Self::JwtBearer { client_secret, .. } => client_secret.as_ref(),
         }
     }
 }
 
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum AuthKind {
-    Basic,
-    #[serde(rename = "oauth")]
-    OAuth,
-    ApiKey,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum GrantKind {
-    ClientCredentials,
-    Password,
-    JwtBearer,
-}
-
-impl Auth {
-    pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
-        match section.need("kind", choice)? {
-            AuthKind::Basic => {
-                let username = section.need("username", text);
-                let password = section.need("password", secret);
-                section.close();
-                Some(Self::Basic { username: username?, password: password? })
-            }
-            AuthKind::OAuth => OAuth::read(section).map(|oauth| Self::OAuth(Box::new(oauth))),
-            AuthKind::ApiKey => {
-                let key = section.need("key", secret);
-                section.close();
-                Some(Self::ApiKey { key: key? })
-            }
-        }
+/// Reads the table whose key `kind` says what else stands in it.
+pub(super) fn auth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Auth>, D::Error> {
+    #[derive(Deserialize)]
+    struct Table {
+        kind: Auth,
     }
+
+    Option::<Table>::deserialize(deserializer).map(|table| table.map(|table| table.kind))
 }
 
-impl OAuth {
-    fn read(mut section: Section<'_>) -> Option<Self> {
-        /// Fields that the bridge writes itself.
-        const OWN: [&str; 9] = [
-            "grant_type",
-            "client_id",
-            "client_secret",
-            "username",
-            "password",
-            "assertion",
-            "refresh_token",
-            "scope",
-            "redirect_uri",
-        ];
-        let grant = section.need("grant", choice);
-        let client_id = section.need("client_id", text);
-        let token_url = section.wish("token_url", |given| {
-            if matches!(given.value.as_str(), Some(path) if path.starts_with('/')) {
-                return text(given).map(TokenUrl::Path);
-            }
-            sealed_url(given).map(TokenUrl::Elsewhere)
-        });
-        let scope = section.wish("scope", text);
-        let extra = section.entries("extra", secret);
-        let own = extra.iter().flat_map(BTreeMap::keys).find(|name| OWN.contains(&name.as_str()));
-        if let Some(name) = own {
-            section.complain("extra", format!("holds `{name}`, which the bridge writes itself"));
+fn further_fields<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, Secret>, D::Error> {
+    /// Fields that the bridge writes itself.
+    const OWN: [&str; 9] = [
+        "grant_type",
+        "client_id",
+        "client_secret",
+        "username",
+        "password",
+        "assertion",
+        "refresh_token",
+        "scope",
+        "redirect_uri",
+    ];
+    let extra = BTreeMap::<String, Secret>::deserialize(deserializer)?;
+    match extra.keys().find(|name| OWN.contains(&name.as_str())) {
+        Some(name) => {
+            Err(D::Error::custom(format!("holds `{name}`, which the bridge writes itself")))
         }
-        let client_auth = section.wish("client_auth", choice);
-        let grant = grant?;
-        let client_secret = match grant {
-            GrantKind::JwtBearer => section.wish("client_secret", secret),
-            GrantKind::ClientCredentials | GrantKind::Password => {
-                section.need("client_secret", secret).map(Some)
-            }
-        };
-        let grant = match grant {
-            GrantKind::ClientCredentials => Some(Grant::ClientCredentials),
-            GrantKind::Password => {
-                let username = section.need("username", text);
-                let password = section.need("password", secret);
-                username
-                    .zip(password)
-                    .map(|(username, password)| Grant::Password { username, password })
-            }
-            GrantKind::JwtBearer => read_jwt_bearer(&mut section),
-        };
-        if let (Some(None), Some(Some(ClientAuth::Basic))) = (&client_secret, client_auth) {
-            section.complain("client_auth", "is \"basic\", which needs `client_secret`");
-        }
-        section.close();
-        Some(Self {
-            client_id: client_id?,
-            client_secret: client_secret?,
-            scope: scope?,
-            extra: extra?,
-            client_auth: client_auth?.unwrap_or(ClientAuth::Post),
-            token_url: token_url?.unwrap_or_else(|| TokenUrl::Path("/oauth_token.do".to_owned())),
-            grant: grant?,
-        })
+        None => Ok(extra),
     }
-}
-
-fn read_jwt_bearer(section: &mut Section<'_>) -> Option<Grant> {
-    let key_file = section.need("key_file", key_file);
-    let key_id = section.wish("key_id", text);
-    let issuer = section.need("issuer", text);
-    let audience = section.need("audience", text);
-    let subject = section.need("subject", text);
-    Some(Grant::JwtBearer {
-        key_file: key_file?,
-        key_id: key_id?,
-        issuer: issuer?,
-        audience: audience?,
-        subject: subject?,
-    })
 }

@@ -11,7 +11,8 @@ use figment::value::{Dict, Tag, Value};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 
-use super::{Secret, limits};
+use super::Secret;
+use super::layers::LARGEST_FILE;
 
 /// What the readers of the keys said about them.
 #[derive(Debug, Clone, Default)]
@@ -85,7 +86,7 @@ impl Keys {
                 && let Ok(file) = fs::File::open(file)
             {
                 // A part of a file that breaks off differs from the whole, which is all that is asked for.
-                drop(file.take(limits::FILE).read_to_end(&mut content));
+                drop(file.take(LARGEST_FILE).read_to_end(&mut content));
             }
             add(key, &content);
         }
@@ -206,7 +207,7 @@ fn shown(value: &Value) -> String {
             format!("[{}]", elements.iter().map(shown).collect::<Vec<_>>().join(", "))
         }
         Value::String(_, text) => text.clone(),
-        other => super::values::what(other),
+        other => serde_json::to_string(other).unwrap_or_default(),
     }
 }
 

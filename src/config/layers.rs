@@ -5,23 +5,43 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-use figment::providers::{Env, Format, Toml};
+use figment::providers::Env;
 use figment::util::nest;
 use figment::value::{Dict, Map, Tag, Value};
 use figment::{Figment, Metadata, Profile, Provider};
-use serde::de::{self, Deserialize};
+use serde::Deserialize;
 use toml_edit::de::Deserializer;
 use toml_edit::{ImDocument, TableLike};
 
-use super::{Problem, limits};
+use super::Problem;
 use crate::text_file::{self, Unread};
 
 /// What every environment variable of the program starts with.
 pub(crate) const ENV_PREFIX: &str = "AWA_BRIDGE_";
 
 const ENVIRONMENT: &str = "environment";
-const DEFAULTS: &str = include_str!("defaults.toml");
+const FILE: &str = "file";
+
+/// The largest configuration file, in bytes.
+pub(super) const LARGEST_FILE: u64 = 4_194_304;
+
+/// The shipped file without what is an example in it.
+static DEFAULTS: LazyLock<Dict> = LazyLock::new(|| {
+    let shipped = include_str!("../../config.toml");
+    let mut values: Dict = toml::from_str(shipped).unwrap_or_default();
+    values.remove(SOURCES);
+    if let Some(Value::Dict(_, servicenow)) = values.get_mut("servicenow") {
+        servicenow.retain(|key, _| key != "instance" && key != "auth");
+    }
+    values
+});
+
+/// What holds where neither the file nor the environment says otherwise.
+pub(super) fn defaults() -> &'static Dict {
+    &DEFAULTS
+}
 
 /// The merged values, and the places that they came from.
 #[derive(Clone)]
@@ -35,32 +55,30 @@ pub(super) struct Layers {
 impl Layers {
     /// Merges defaults, the file if one is given, the environment, and what is laid over all of them.
     pub(super) fn of_file(path: Option<&Path>, over: Dict) -> Result<(Dict, Self), Problem> {
-        let mut figment = Figment::from(Toml::string(DEFAULTS));
+        let mut figment = Figment::from(Layer("defaults", defaults().clone()));
         let mut file = None;
         if let Some(path) = path {
             let text = Text::parse(read(path)?, path)?;
-            figment = figment.merge(&text);
+            figment = figment.merge(text.layer(path)?);
             file = Some((path.to_owned(), text));
         }
-        let (environment, renamed) = Environment::read(&names_of_sources(&figment))?;
-        let figment = figment.merge(environment).merge(Over(over));
+        let (environment, renamed) = environment(&names_of_sources(&figment))?;
+        let figment = figment.merge(environment).merge(Layer("over", over));
         Self { figment, renamed, file }.merged()
     }
 
     /// Merges defaults, a text, and what is laid over both; the environment is left out.
     pub(super) fn of_text(text: &str, name: &Path, over: Dict) -> Result<(Dict, Self), Problem> {
         let text = Text::parse(text.to_owned(), name)?;
-        let figment = Figment::from(Toml::string(DEFAULTS)).merge(&text).merge(Over(over));
+        let figment = Figment::from(Layer("defaults", defaults().clone()))
+            .merge(text.layer(name)?)
+            .merge(Layer("over", over));
         Self { figment, renamed: Renamed::new(), file: Some((name.to_owned(), text)) }.merged()
     }
 
     fn merged(self) -> Result<(Dict, Self), Problem> {
-        // The error's own text may quote a value, so it is left out.
-        let mut profiles = self.figment.data().map_err(|_| Problem {
-            place: self.file.as_ref().map(|(file, _)| file.display().to_string()),
-            key: String::new(),
-            text: "has values that cannot be taken".to_owned(),
-        })?;
+        let file = self.file.as_ref().map(|(file, _)| file.as_path());
+        let mut profiles = self.figment.data().map_err(|_| unreadable(file))?;
         Ok((profiles.remove(&Profile::Default).unwrap_or_default(), self))
     }
 
@@ -82,7 +100,7 @@ impl Layers {
             return Some(format!("{ENV_PREFIX}{}", path.join("__").to_ascii_uppercase()));
         }
         let metadata = self.figment.get_metadata(tag)?;
-        if metadata.name == Text::NAME { self.nearest(path) } else { None }
+        if metadata.name == FILE { self.nearest(path) } else { None }
     }
 
     /// The file, and the line of the nearest table around a key, which need not be there itself.
@@ -97,7 +115,7 @@ impl Layers {
 }
 
 fn read(path: &Path) -> Result<String, Problem> {
-    text_file::read(path, limits::FILE).map_err(|unread| {
+    text_file::read(path, LARGEST_FILE).map_err(|unread| {
         let text = match unread {
             Unread::Io(error) => {
                 format!("cannot be opened ({error}); name one with --config FILE")
@@ -135,39 +153,24 @@ fn names_of_sources(figment: &Figment) -> BTreeSet<String> {
     sources.into_iter().flat_map(Dict::into_keys).collect()
 }
 
-/// The environment as figment's `Env` splits it, but with every value left as it was written.
-struct Environment(Dict);
-
-impl Environment {
-    /// Reads the variables. Where one names a source, `_` also stands for `-`, which a variable's name cannot hold.
-    fn read(named: &BTreeSet<String>) -> Result<(Self, Renamed), Problem> {
-        let (mut values, mut renamed) = (Dict::new(), Renamed::new());
-        for (key, text) in Env::prefixed(ENV_PREFIX).iter().filter(|(key, _)| is_key(key.as_str()))
+/// The environment as figment's `Env` splits it, but with every value left as it was written. Where a variable names a
+/// source, `_` also stands for `-`, which a variable's name cannot hold.
+fn environment(sources: &BTreeSet<String>) -> Result<(Layer, Renamed), Problem> {
+    let (mut values, mut renamed) = (Dict::new(), Renamed::new());
+    for (key, text) in Env::prefixed(ENV_PREFIX).iter().filter(|(key, _)| is_key(key.as_str())) {
+        let mut path: Vec<_> = key.as_str().split("__").map(str::to_owned).collect();
+        if let [section, name, ..] = path.as_mut_slice()
+            && section == SOURCES
+            && let Some(known) = meant(name, sources)?
+            && known != *name
         {
-            let mut path: Vec<_> = key.as_str().split("__").map(str::to_owned).collect();
-            if let [section, name, ..] = path.as_mut_slice()
-                && section == SOURCES
-                && let Some(known) = meant(name, named)?
-                && known != *name
-            {
-                renamed.insert(known.clone(), std::mem::replace(name, known));
-            }
-            if let Some(nested) = nest(&path.join("."), Value::from(text)).into_dict() {
-                merge(&mut values, nested);
-            }
+            renamed.insert(known.clone(), std::mem::replace(name, known));
         }
-        Ok((Self(values), renamed))
+        if let Some(nested) = nest(&path.join("."), Value::from(text)).into_dict() {
+            merge(&mut values, nested);
+        }
     }
-}
-
-impl Provider for Environment {
-    fn metadata(&self) -> Metadata {
-        Metadata::named(ENVIRONMENT)
-    }
-
-    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        Ok(Profile::Default.collect(self.0.clone()))
-    }
+    Ok((Layer(ENVIRONMENT, values), renamed))
 }
 
 /// The one source that a variable's part stands for; none if no source has such a name.
@@ -206,16 +209,16 @@ fn merge(into: &mut Dict, from: Dict) {
     }
 }
 
-/// Values that no file and no variable brought.
-struct Over(Dict);
+/// Values by the name of where they come from.
+struct Layer(&'static str, Dict);
 
-impl Provider for Over {
+impl Provider for Layer {
     fn metadata(&self) -> Metadata {
-        Metadata::named("over")
+        Metadata::named(self.0)
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        Ok(Profile::Default.collect(self.0.clone()))
+        Ok(Profile::Default.collect(self.1.clone()))
     }
 }
 
@@ -224,8 +227,6 @@ impl Provider for Over {
 struct Text(ImDocument<String>);
 
 impl Text {
-    const NAME: &'static str = "text";
-
     /// Fails if the text is not TOML; the text itself is kept out of the problem.
     fn parse(text: String, name: &Path) -> Result<Self, Problem> {
         ImDocument::parse(text.clone()).map(Self).map_err(|error| {
@@ -236,6 +237,12 @@ impl Text {
                 text: format!("is not TOML: {}", error.message().replace('\n', ", ")),
             }
         })
+    }
+
+    /// Its values. An error's own text may quote one, so it is left out.
+    fn layer(&self, name: &Path) -> Result<Layer, Problem> {
+        let values = Dict::deserialize(Deserializer::from(self.0.clone()));
+        values.map(|values| Layer(FILE, values)).map_err(|_| unreadable(Some(name)))
     }
 
     /// The line of the last key of the path that is there.
@@ -251,14 +258,11 @@ impl Text {
     }
 }
 
-impl Provider for Text {
-    fn metadata(&self) -> Metadata {
-        Metadata::named(Self::NAME)
-    }
-
-    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        let values = Dict::deserialize(Deserializer::from(self.0.clone()));
-        values.map(|values| Profile::Default.collect(values)).map_err(de::Error::custom)
+fn unreadable(file: Option<&Path>) -> Problem {
+    Problem {
+        place: file.map(|file| file.display().to_string()),
+        key: String::new(),
+        text: "has values that cannot be taken".to_owned(),
     }
 }
 

@@ -15,15 +15,17 @@ mod found;
 pub(crate) mod fuzzing;
 mod keys;
 mod layers;
-pub(crate) mod limits;
 mod problem;
+mod reader;
+mod report;
 mod secret;
-mod section;
 mod servicenow;
-mod share;
 mod sources;
+mod table;
 #[cfg(test)]
 mod tests;
+mod unread;
+mod url;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -33,6 +35,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use figment::value::{Dict, Value};
+use serde::Deserialize;
 
 use crate::clock::millis;
 use crate::routing::{Directory, MAX_AHEAD, OfferDefaults, Rules};
@@ -48,18 +51,24 @@ pub use secret::Secret;
 pub(crate) use secret::shown_path;
 pub(crate) use servicenow::{RateLimit, Retry, ServiceNow, Withdraw};
 pub(crate) use sources::Source;
-pub(crate) use values::BaseUrl;
+pub(crate) use url::BaseUrl;
 
 use layers::Layers;
-use section::{Report, Section};
+use report::Report;
+use values::ShownDuration;
+
+/// Two events of one kind, leg and agent whose moments lie no further apart tell the same thing: one answer raises
+/// events for two channels at once (Zoom), parallel topics tell the same change (Genesys, Webex).
+const DUPLICATE_WINDOW: Duration = Duration::from_secs(2);
 
 /// Sections of the configuration with some of their keys.
 pub(crate) type Sections = serde_json::Map<String, serde_json::Value>;
 
 /// The whole configuration, checked. Relative paths are relative to the working directory.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Settings {
     /// The file that was read; none if there was none.
+    #[serde(skip)]
     pub file: Option<PathBuf>,
     /// `[intake]`.
     pub intake: Intake,
@@ -72,18 +81,22 @@ pub struct Settings {
     /// `[retry]`.
     pub retry: Retry,
     /// `[offer]`.
+    #[serde(with = "servicenow::Offer")]
     pub offer: OfferDefaults,
     /// `[withdraw]`.
     pub withdraw: Withdraw,
     /// `[store]`.
     pub store: Store,
     /// The folder with profiles and tables.
+    #[serde(deserialize_with = "daemon::mappings")]
     pub mappings: PathBuf,
     /// What is logged, in tracing-subscriber's words.
+    #[serde(rename = "log", deserialize_with = "daemon::log")]
     pub log_filter: String,
     /// By name.
     pub sources: BTreeMap<String, Source>,
     /// All of it once more as it was given, for comparing.
+    #[serde(skip)]
     pub keys: Keys,
 }
 
@@ -138,50 +151,55 @@ impl Settings {
     }
 
     fn read(file: Option<PathBuf>, values: Dict, layers: Layers) -> Result<Self, Problems> {
-        let report = Report::new(layers);
-        let settings = Self::sections(Section::root(&report, values.clone()), file);
-        let (problems, marks) = report.close();
-        match settings {
-            Some(settings) if problems.is_empty() => {
-                Ok(Self { keys: Keys::new(values, marks), ..settings })
-            }
-            Some(_) | None => Err(Problems::from(problems)),
+        let report = Report::new(values, layers);
+        let settings = report.read::<Self>();
+        if let Some(settings) = &settings {
+            settings.check(&report);
         }
+        let (problems, keys) = report.close();
+        let Some(mut settings) = settings.filter(|_| problems.is_empty()) else {
+            return Err(Problems::from(problems));
+        };
+        (settings.file, settings.keys) = (file, keys);
+        let store = &mut settings.store;
+        store.body_retention = store.body_retention.min(store.retention);
+        for source in settings.sources.values_mut() {
+            if source.contact_center.is_empty() {
+                source.contact_center.clone_from(&source.name);
+            }
+        }
+        Ok(settings)
     }
 
-    fn sections(mut root: Section<'_>, file: Option<PathBuf>) -> Option<Self> {
-        let intake = Intake::read(root.section("intake"));
-        let admin = Admin::read(root.section("admin"), intake.as_ref().map(|intake| intake.listen));
-        let servicenow = ServiceNow::read(root.section("servicenow"));
-        let rate_limit = RateLimit::read(root.section("rate_limit"));
-        let retry = Retry::read(root.section("retry"));
-        let offer = servicenow::read_offer(root.section("offer"));
-        let withdraw = Withdraw::read(root.section("withdraw"));
-        let store = Store::read(root.section("store"));
-        let mappings = daemon::read_mappings(root.section("mappings"));
-        let log_filter = daemon::read_log(root.section("log"));
-        let mut sources = BTreeMap::new();
-        for (name, section) in root.tables("sources") {
-            if let Some(source) = Source::read(name.clone(), section) {
-                sources.insert(name, source);
-            }
+    /// Notes the keys that do not go together.
+    fn check(&self, report: &Report) {
+        let (admin, retry) = (&self.admin, &self.retry);
+        if !admin.listen.ip().is_loopback() && admin.token.is_none() {
+            let text = "is missing, and `listen` is not a loopback address; set a token or listen on 127.0.0.1";
+            report.complain(&["admin.token", "admin.listen"], text);
         }
-        root.close();
-        Some(Self {
-            file,
-            intake: intake?,
-            admin: admin?,
-            servicenow: servicenow?,
-            rate_limit: rate_limit?,
-            retry: retry?,
-            offer: offer?,
-            withdraw: withdraw?,
-            store: store?,
-            mappings: mappings?,
-            log_filter: log_filter?,
-            sources,
-            keys: Keys::default(),
-        })
+        if self.intake.listen == admin.listen && admin.listen.port() != 0 {
+            let text = "is the address of the intake too; give them two ports";
+            report.complain(&["admin.listen", "intake.listen"], text);
+        }
+        if retry.initial > retry.max {
+            let max = ShownDuration(retry.max);
+            let text = format!("is longer than `max` ({max}); make it shorter");
+            report.complain(&["retry.initial", "retry.max"], text);
+        }
+        if retry.hold >= retry.give_up_after {
+            let limit = ShownDuration(retry.give_up_after);
+            let text = format!("must be shorter than `give_up_after` ({limit})");
+            report.complain(&["retry.hold", "retry.give_up_after"], text);
+        }
+        let [client_auth, client_secret] =
+            ["servicenow.auth.client_auth", "servicenow.auth.client_secret"];
+        if report.is(client_auth, "basic") && !report.is_given(client_secret) {
+            report.complain(
+                &[client_auth, client_secret],
+                "is \"basic\", which needs `client_secret`",
+            );
+        }
     }
 
     /// The instance to call, and how to prove oneself to it; `None` for the latter means by client certificate alone.
@@ -312,7 +330,7 @@ impl Settings {
             offer: self.offer,
             give_up_after: millis(self.retry.give_up_after),
             hold: millis(self.retry.hold),
-            repeat_window: millis(limits::DUPLICATE_WINDOW),
+            repeat_window: millis(DUPLICATE_WINDOW),
             unavailable_pauses: self.retry.agent_unavailable.iter().copied().map(millis).collect(),
             request_timeout: millis(self.servicenow.request_timeout),
             doubt: self.servicenow.in_doubt,

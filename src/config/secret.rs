@@ -3,38 +3,52 @@
 use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 use figment::value::{Dict, Value};
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer};
 
-use super::section::{Given, parsed};
-use super::values::array;
-use super::{Problem, limits};
+use super::Problem;
+use super::values::at_most;
 use crate::text_file::{self, Unread};
 
+/// How many secrets a source may have; each is tried on each request.
+const MOST: usize = 16;
+/// The largest file that is read as a secret, in bytes.
+const LARGEST_FILE: u64 = 65_536;
+
 /// A secret as the configuration gives it: the text itself, or where it is kept.
-#[derive(Clone)]
+#[derive(Clone, Deserialize)]
 pub struct Secret {
     kept: Kept,
-    place: Option<String>,
+    /// The secret, or the name of what it is kept in.
+    #[serde(deserialize_with = "secret_text")]
+    text: SecretString,
+    /// Empty if neither a file nor a variable gave it.
+    place: String,
     key: String,
 }
 
-#[derive(Clone)]
+/// Where a secret is, by the word for it in a table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Kept {
-    Here(SecretString),
-    Variable(String),
-    File(PathBuf),
-    Credential(String),
+    Here,
+    Env,
+    File,
+    Credential,
+}
+
+fn secret_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+    String::deserialize(deserializer).map(SecretString::from)
 }
 
 impl Secret {
     /// A secret that is at hand, for parts that are started without a configuration file.
     #[must_use]
     pub fn of(text: impl Into<String>) -> Self {
-        let text: String = text.into();
-        Self { kept: Kept::Here(text.into()), place: None, key: String::new() }
+        let text = text.into().into();
+        Self { kept: Kept::Here, text, place: String::new(), key: String::new() }
     }
 
     /// Reads the secret from where it is kept; the line end of a file's or a variable's last line is cut off.
@@ -42,22 +56,25 @@ impl Secret {
     /// # Errors
     /// The variable or file is not there, is empty, too large, not UTF-8 or has more than one line. Names the place, never the content.
     pub fn reveal(&self) -> Result<SecretString, Problem> {
-        let revealed = match &self.kept {
-            Kept::Here(text) => Ok(text.clone()),
-            Kept::Variable(name) => variable(name),
-            Kept::File(path) => from_file(path),
-            Kept::Credential(name) => credential(name).and_then(|path| from_file(&path)),
+        let name = self.text.expose_secret();
+        let revealed = match self.kept {
+            Kept::Here => Ok(self.text.clone()),
+            Kept::Env => variable(name),
+            Kept::File => from_file(Path::new(name)),
+            Kept::Credential => credential(name).and_then(|path| from_file(&path)),
         };
         revealed
             .and_then(|secret| match secret.expose_secret().is_empty() {
                 true => Err("is empty where it is kept".to_owned()),
                 false => Ok(secret),
             })
-            .map_err(|text| Problem { place: self.place.clone(), key: self.key.clone(), text })
+            .map_err(|text| Problem {
+                place: self.place().map(str::to_owned),
+                key: self.key.clone(),
+                text,
+            })
     }
-}
 
-impl Secret {
     /// The path of the key that it is read for; with its place in brackets in an array.
     #[must_use]
     pub fn key(&self) -> &str {
@@ -67,14 +84,45 @@ impl Secret {
     /// The file and line, or the variable, that says where it is kept.
     #[must_use]
     pub fn place(&self) -> Option<&str> {
-        self.place.as_deref()
+        Some(self.place.as_str()).filter(|place| !place.is_empty())
+    }
+
+    /// Takes a text (or a whole number or a flag as its text), or a table that says where it is kept. Where that is
+    /// a key's file, a plain text is its path.
+    pub(super) fn read(
+        value: &Value,
+        is_path: bool,
+        place: Option<String>,
+        key: String,
+    ) -> Result<Self, String> {
+        let (kept, text) = match value {
+            Value::Dict(_, entries) => kept_elsewhere(entries)?,
+            value => (if is_path { Kept::File } else { Kept::Here }, plain_text(value)?),
+        };
+        Ok(Self { kept, text: text.into(), place: place.unwrap_or_default(), key })
+    }
+
+    /// Its fields by their names.
+    pub(super) fn parts(&self) -> [(&'static str, String); 4] {
+        let kept = match self.kept {
+            Kept::Here => "here",
+            Kept::Env => "env",
+            Kept::File => "file",
+            Kept::Credential => "credential",
+        };
+        let text = self.text.expose_secret().to_owned();
+        [
+            ("kept", kept.to_owned()),
+            ("text", text),
+            ("place", self.place.clone()),
+            ("key", self.key.clone()),
+        ]
     }
 
     /// Whether a file or a variable gives the secret with blanks around it, which belong to it; says where, never what.
     pub(super) fn warning(&self) -> Option<String> {
-        match &self.kept {
-            Kept::Here(_) => return None,
-            Kept::Variable(_) | Kept::File(_) | Kept::Credential(_) => {}
+        if self.kept == Kept::Here {
+            return None;
         }
         let secret = self.reveal().ok()?;
         let text = secret.expose_secret();
@@ -87,20 +135,17 @@ impl Secret {
             )
         })
     }
-}
 
-impl Secret {
     /// Its key, if its text stands in the configuration file.
     pub(super) fn written_in_file(&self) -> Option<&str> {
-        let in_file =
-            self.place.as_ref().is_some_and(|place| !place.starts_with(super::ENV_PREFIX));
-        (matches!(self.kept, Kept::Here(_)) && in_file).then_some(self.key.as_str())
+        let in_file = self.place().is_some_and(|place| !place.starts_with(super::ENV_PREFIX));
+        (self.kept == Kept::Here && in_file).then_some(self.key.as_str())
     }
 
     /// Whether every user of the machine may read the file that it is kept in; says where, never what.
     pub(super) fn open_to_all(&self) -> Option<String> {
-        let Kept::File(path) = &self.kept else { return None };
-        super::is_open_to_all(path).then(|| {
+        let path = Path::new(self.text.expose_secret());
+        (self.kept == Kept::File && super::is_open_to_all(path)).then(|| {
             format!("{}: {} can be read by every user of this machine", self.key, path.display())
         })
     }
@@ -108,11 +153,12 @@ impl Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.kept {
-            Kept::Here(_) => f.write_str("Secret(redacted)"),
-            Kept::Variable(name) => write!(f, "Secret(env {name})"),
-            Kept::File(path) => write!(f, "Secret(file {})", path.display()),
-            Kept::Credential(name) => write!(f, "Secret(credential {name})"),
+        let name = self.text.expose_secret();
+        match self.kept {
+            Kept::Here => f.write_str("Secret(redacted)"),
+            Kept::Env => write!(f, "Secret(env {name})"),
+            Kept::File => write!(f, "Secret(file {name})"),
+            Kept::Credential => write!(f, "Secret(credential {name})"),
         }
     }
 }
@@ -164,7 +210,7 @@ fn is_telling(name: &str) -> bool {
 }
 
 fn from_file(path: &Path) -> Result<SecretString, String> {
-    let text = text_file::read(path, limits::SECRET_FILE).map_err(|unread| match unread {
+    let text = text_file::read(path, LARGEST_FILE).map_err(|unread| match unread {
         Unread::Io(error) => format!("cannot be read from {} ({error})", shown_path(path)),
         Unread::NotUtf8 => format!(
             "names {}, which {unread}; a key in DER has to be written as PEM",
@@ -185,67 +231,32 @@ fn one_line(text: &str) -> Option<SecretString> {
     (!several).then(|| text.into())
 }
 
-/// Reads a secret: a text (or a whole number or a flag, taken as its text), or a table that says where it is kept.
-pub(super) fn secret(given: Given) -> Result<Secret, String> {
-    kept_as(given, |kept| kept)
-}
+/// An array of secrets, or a single one.
+#[derive(Deserialize)]
+pub(super) struct Secrets(#[serde(deserialize_with = "at_most::<MOST, _, _>")] Vec<Secret>);
 
-fn kept_as(given: Given, meant: impl FnOnce(Kept) -> Kept) -> Result<Secret, String> {
-    let Given { value, environment, place, key, marks } = given;
-    let secret = Secret { kept: meant(kept(value, environment)?), place, key };
-    marks.borrow_mut().secrets.push(secret.clone());
-    Ok(secret)
-}
-
-/// Reads an array of secrets, or a single one.
-pub(super) fn secrets(given: Given) -> Result<Vec<Secret>, String> {
-    let (place, key, marks) = (given.place.clone(), given.key.clone(), Rc::clone(&given.marks));
-    let several = match &given.value {
-        Value::Array(..) => true,
-        Value::String(_, text) => given.environment && text.trim_start().starts_with('['),
-        _ => false,
-    };
-    if !several {
-        return Ok(vec![secret(given)?]);
+impl From<Secrets> for Vec<Secret> {
+    fn from(Secrets(secrets): Secrets) -> Self {
+        secrets
     }
-    let elements = array(given).map_err(|_| "is not an array; write [\"…\", \"…\"]".to_owned())?;
-    if elements.len() > limits::SECRETS {
-        return Err(format!(
-            "has {} elements; at most {} are taken",
-            elements.len(),
-            limits::SECRETS
-        ));
-    }
-    let one = |(index, element)| {
-        let kept = kept(element, false).map_err(|text| format!("[{index}] {text}"))?;
-        let secret = Secret { kept, place: place.clone(), key: format!("{key}[{index}]") };
-        marks.borrow_mut().secrets.push(secret.clone());
-        Ok(secret)
-    };
-    elements.into_iter().enumerate().map(one).collect()
 }
 
-/// Reads where a PEM file is: here a plain text is its path.
-pub(super) fn key_file(given: Given) -> Result<Secret, String> {
-    kept_as(given, |kept| match kept {
-        Kept::Here(path) => Kept::File(PathBuf::from(path.expose_secret())),
-        kept @ (Kept::Variable(_) | Kept::File(_) | Kept::Credential(_)) => kept,
-    })
+/// Where a PEM file is: here a plain text is its path.
+#[derive(Deserialize)]
+pub(super) struct KeyFile(Secret);
+
+impl From<KeyFile> for Secret {
+    fn from(KeyFile(secret): KeyFile) -> Self {
+        secret
+    }
 }
 
 const WANTED: &str =
     "write a text in quotes, { env = \"NAME\" }, { file = \"PATH\" } or { credential = \"NAME\" }";
 
-fn kept(value: Value, environment: bool) -> Result<Kept, String> {
-    let value = match value {
-        Value::String(_, text) if environment && text.starts_with('{') => match parsed(&text) {
-            table @ Value::Dict(..) => table,
-            _ => Value::from(text),
-        },
-        other => other,
-    };
+fn plain_text(value: &Value) -> Result<String, String> {
     let text = match value {
-        Value::String(_, text) => text,
+        Value::String(_, text) => text.clone(),
         Value::Char(_, char) => char.to_string(),
         Value::Bool(_, flag) => flag.to_string(),
         Value::Num(_, number) => match (number.to_i128(), number.to_u128()) {
@@ -255,30 +266,30 @@ fn kept(value: Value, environment: bool) -> Result<Kept, String> {
                 return Err("is a number with a fraction; write it in quotes".to_owned());
             }
         },
-        Value::Dict(_, entries) => return kept_elsewhere(&entries),
-        Value::Empty(..) | Value::Array(..) => return Err(format!("is not a secret; {WANTED}")),
+        Value::Empty(..) | Value::Array(..) | Value::Dict(..) => {
+            return Err(format!("is not a secret; {WANTED}"));
+        }
     };
-    if text.is_empty() {
-        return Err(format!("is empty; {WANTED}"));
-    }
-    Ok(Kept::Here(text.into()))
+    if text.is_empty() { Err(format!("is empty; {WANTED}")) } else { Ok(text) }
 }
 
-fn kept_elsewhere(entries: &Dict) -> Result<Kept, String> {
+fn kept_elsewhere(entries: &Dict) -> Result<(Kept, String), String> {
     let mut entries = entries.iter();
     let (Some((word, Value::String(_, name))), None) = (entries.next(), entries.next()) else {
         return Err(format!("is a table, but not one with a single text in it; {WANTED}"));
     };
-    if name.is_empty() {
-        return Err(format!("names nothing; {WANTED}"));
-    }
-    match word.as_str() {
-        "env" => Ok(Kept::Variable(name.clone())),
-        "file" => Ok(Kept::File(PathBuf::from(name))),
+    let kept = match word.as_str() {
+        _ if name.is_empty() => return Err(format!("names nothing; {WANTED}")),
+        "env" => Kept::Env,
+        "file" => Kept::File,
         "credential" if name.contains('/') || name.starts_with('.') => {
-            Err("names a credential that is no plain file name".to_owned())
+            return Err("names a credential that is no plain file name".to_owned());
         }
-        "credential" => Ok(Kept::Credential(name.clone())),
-        _ => Err(format!("is a table with another key than env, file or credential; {WANTED}")),
-    }
+        "credential" => Kept::Credential,
+        _ => {
+            let text = "is a table with another key than env, file or credential";
+            return Err(format!("{text}; {WANTED}"));
+        }
+    };
+    Ok((kept, name.clone()))
 }

@@ -5,44 +5,58 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::secret::secret;
-use super::section::Section;
-use super::share::share;
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
+
+use super::auth::{Auth, auth};
+use super::url::{BaseUrl, instance};
 use super::values::{
-    BaseUrl, ShownDuration, api_version, choice, duration, durations, flag, hosts, instance_url,
-    path, sys_id, sys_id_or_empty, tables, whole,
+    File, api_version, at_most, duration, hosts, optional, share, sys_id_or_empty, tables, whole,
 };
-use super::{Auth, KeyPair, Secret, limits};
-use crate::routing::{Doubt, OfferDefaults, SysId, TableName, WithdrawAction};
+use super::{KeyPair, Secret};
+use crate::routing::{
+    DisplayOption, Doubt, HandOver, OfferDefaults, Replace, SysId, TableName, WithdrawAction,
+};
 
 /// `[servicenow]`: which instance, as whom, and how much at once.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct ServiceNow {
     /// Not needed where a sandbox takes its place; see [`super::Settings::instance`].
+    #[serde(deserialize_with = "instance")]
     pub instance: Option<BaseUrl>,
     /// 1 where the paths of AWA's APIs are to say `v1`; none for their default URLs.
+    #[serde(deserialize_with = "api_version")]
     pub api_version: Option<u16>,
-    /// From the start of a call to the end of its answer.
+    /// From the start of a call to the end of its answer. ServiceNow cancels a transaction of its own accord at 60 s, its
+    /// load balancer at 5 min.
+    #[serde(deserialize_with = "duration::<10, 300_000, _>")]
     pub request_timeout: Duration,
-    /// Calls in flight at the same time.
+    /// Calls in flight at the same time. An integration pool is 4 threads and a queue of 50 a node (KB0635398); more only
+    /// queues.
+    #[serde(deserialize_with = "whole::<1, 1_024, _, _>")]
     pub max_in_flight: usize,
     /// Not needed where a sandbox takes the instance's place, or where the client certificate is enough.
+    #[serde(deserialize_with = "auth")]
     pub auth: Option<Auth>,
     /// Shown to the instance in the TLS handshake.
     pub client_certificate: Option<KeyPair>,
     /// Authorities in PEM to trust beside the system's.
+    #[serde(deserialize_with = "optional::<File, _, _>")]
     pub ca: Option<PathBuf>,
     /// The URL of the proxy to go through, which may hold a user and a password.
     pub proxy: Option<Secret>,
     /// What is spoken to past the proxy.
+    #[serde(deserialize_with = "hosts")]
     pub no_proxy: Vec<String>,
     /// What becomes of a call in doubt that may not be looked up.
     pub in_doubt: Doubt,
     /// The only tables whose documents are called for.
+    #[serde(deserialize_with = "tables")]
     pub tables: Vec<TableName>,
     /// Vendor channels and their `awa_service_channel` records.
     pub channels: BTreeMap<String, SysId>,
     /// The sandbox that takes the instance's place; see [`ServiceNow::point_to`].
+    #[serde(skip)]
     pub sandbox: Option<String>,
 }
 
@@ -64,158 +78,83 @@ impl ServiceNow {
 }
 
 /// `[rate_limit]`, for all calls to the instance together.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 pub struct RateLimit {
+    #[serde(deserialize_with = "rate")]
     pub per_second: NonZeroU32,
+    #[serde(deserialize_with = "rate")]
     pub burst: NonZeroU32,
     /// 0 = no hourly budget.
+    #[serde(deserialize_with = "whole::<0, 100_000_000, _, _>")]
     pub per_hour: u32,
     /// The share of the budget that only accept, reject and transfer may use: 0 to less than 1.
+    #[serde(deserialize_with = "share")]
     pub reserve: f64,
 }
 
 /// `[retry]`: pauses and patience.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Retry {
+    #[serde(deserialize_with = "duration::<1, 3_600_000, _>")]
     pub initial: Duration,
+    #[serde(deserialize_with = "duration::<1, 3_600_000, _>")]
     pub max: Duration,
     /// For events without a deadline of their own, from their receipt.
+    #[serde(deserialize_with = "duration::<1, 604_800_000, _>")]
     pub give_up_after: Duration,
-    /// How long an event waits for a document or a work item that another feed may still bring.
+    /// How long an event waits for a document or a work item that another feed may still bring; zero: none.
+    #[serde(deserialize_with = "duration::<0, 600_000, _>")]
     pub hold: Duration,
     /// Pauses after "agent is not available"; when they are used up the offer is given up.
+    #[serde(deserialize_with = "pauses")]
     pub agent_unavailable: Vec<Duration>,
 }
 
 /// `[withdraw]`: what is done about work that has been sent already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Withdraw {
     pub action: WithdrawAction,
     /// Also ends an open consult.
     pub end_consult: bool,
 }
 
-impl ServiceNow {
-    pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
-        let instance = section.wish("instance", instance_url);
-        let api_version = section.need("api_version", api_version);
-        let request_timeout = section.need("request_timeout", duration(limits::REQUEST_TIMEOUT));
-        let max_in_flight = section.need("max_in_flight", whole(limits::IN_FLIGHT));
-        let in_doubt = section.need("in_doubt", choice);
-        let tables = section.need("tables", tables);
-        let auth = section.table("auth").map(Auth::read);
-        let client_certificate = section.table("client_certificate").map(KeyPair::read);
-        let ca = section.wish("ca", path);
-        let proxy = section.wish("proxy", secret);
-        let no_proxy = section.need("no_proxy", hosts);
-        let channels = section.entries("channels", sys_id);
-        section.close();
-        Some(Self {
-            instance: instance?,
-            api_version: api_version?,
-            request_timeout: request_timeout?,
-            max_in_flight: max_in_flight?,
-            auth: required_if_there(auth)?,
-            client_certificate: required_if_there(client_certificate)?,
-            ca: ca?,
-            proxy: proxy?,
-            no_proxy: no_proxy?,
-            in_doubt: in_doubt?,
-            tables: tables?,
-            channels: channels?,
-            sandbox: None,
-        })
-    }
+/// The keys of `[offer]`.
+#[derive(Deserialize)]
+#[serde(remote = "OfferDefaults")]
+pub(super) struct Offer {
+    #[serde(rename = "timeout", deserialize_with = "ring_time")]
+    timeout_seconds: u32,
+    allowed_to_decline: bool,
+    enable_auto_assign: bool,
+    display_option: DisplayOption,
+    #[serde(deserialize_with = "sys_id_or_empty")]
+    after_timeout_presence: Option<SysId>,
+    hand_over: HandOver,
+    replace: Replace,
 }
 
-/// A table that is not there is fine, one that could not be read is not.
-fn required_if_there<T>(table: Option<Option<T>>) -> Option<Option<T>> {
-    match table {
-        None => Some(None),
-        Some(None) => None,
-        Some(read) => Some(read),
-    }
-}
-
-impl RateLimit {
-    pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
-        let per_second = section.need("per_second", whole(limits::RATE));
-        let burst = section.need("burst", whole(limits::RATE));
-        let per_hour = section.need("per_hour", whole(limits::HOURLY));
-        let reserve = section.need("reserve", share);
-        section.close();
-        Some(Self {
-            per_second: NonZeroU32::new(per_second?)?,
-            burst: NonZeroU32::new(burst?)?,
-            per_hour: per_hour?,
-            reserve: reserve?,
-        })
-    }
-}
-
-impl Retry {
-    pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
-        let initial = section.need("initial", duration(limits::PAUSE));
-        let max = section.need("max", duration(limits::PAUSE));
-        let give_up_after = section.need("give_up_after", duration(limits::GIVE_UP));
-        let hold = section.need("hold", duration(limits::HOLD));
-        let pauses = durations(limits::PAUSE, limits::UNAVAILABLE_PAUSES);
-        let agent_unavailable = section.need("agent_unavailable", pauses);
-        if let (Some(initial), Some(max)) = (initial, max)
-            && initial > max
-        {
-            let max = ShownDuration(max);
-            section.complain("initial", format!("is longer than `max` ({max}); make it shorter"));
+/// Reads the seconds of a ring. The longest that an event may carry is a day.
+fn ring_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let time = duration::<1_000, 86_400_000, D>(deserializer)?;
+    match u32::try_from(time.as_secs()) {
+        Ok(seconds) if time.subsec_millis() == 0 => Ok(seconds),
+        Ok(_) | Err(_) => {
+            Err(D::Error::custom("has a part of a second; ServiceNow takes whole ones"))
         }
-        if let (Some(hold), Some(limit)) = (hold, give_up_after)
-            && hold >= limit
-        {
-            let limit = ShownDuration(limit);
-            section.complain("hold", format!("must be shorter than `give_up_after` ({limit})"));
-        }
-        section.close();
-        Some(Self {
-            initial: initial?,
-            max: max?,
-            give_up_after: give_up_after?,
-            hold: hold?,
-            agent_unavailable: agent_unavailable?,
-        })
     }
 }
 
-/// Reads `[offer]`.
-pub(super) fn read_offer(mut section: Section<'_>) -> Option<OfferDefaults> {
-    let timeout = section.need("timeout", |given| {
-        let timeout = duration(limits::RING)(given)?;
-        match u32::try_from(timeout.as_secs()) {
-            Ok(seconds) if timeout.subsec_millis() == 0 => Ok(seconds),
-            Ok(_) | Err(_) => Err("has a part of a second; ServiceNow takes whole ones".to_owned()),
-        }
-    });
-    let allowed_to_decline = section.need("allowed_to_decline", flag);
-    let enable_auto_assign = section.need("enable_auto_assign", flag);
-    let display_option = section.need("display_option", choice);
-    let after_timeout_presence = section.need("after_timeout_presence", sys_id_or_empty);
-    let hand_over = section.need("hand_over", choice);
-    let replace = section.need("replace", choice);
-    section.close();
-    Some(OfferDefaults {
-        timeout_seconds: timeout?,
-        allowed_to_decline: allowed_to_decline?,
-        enable_auto_assign: enable_auto_assign?,
-        display_option: display_option?,
-        after_timeout_presence: after_timeout_presence?,
-        hand_over: hand_over?,
-        replace: replace?,
-    })
+/// Reads requests: at least one.
+fn rate<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NonZeroU32, D::Error> {
+    let rate = whole::<1, 10_000, u32, D>(deserializer)?;
+    NonZeroU32::new(rate).ok_or_else(|| D::Error::custom("is 0"))
 }
 
-impl Withdraw {
-    pub(super) fn read(mut section: Section<'_>) -> Option<Self> {
-        let action = section.need("action", choice);
-        let end_consult = section.need("end_consult", flag);
-        section.close();
-        Some(Self { action: action?, end_consult: end_consult? })
-    }
+/// Reads a few pauses.
+fn pauses<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Duration>, D::Error> {
+    #[derive(Deserialize)]
+    struct Pause(#[serde(deserialize_with = "duration::<1, 3_600_000, _>")] Duration);
+
+    at_most::<20, Pause, D>(deserializer)
+        .map(|pauses| pauses.into_iter().map(|Pause(pause)| pause).collect())
 }

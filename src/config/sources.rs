@@ -1,57 +1,37 @@
 //! `[sources.*]`: one table per webhook URL. What `verify` and `options` may hold is the profile's to say.
 
-use figment::value::{Empty, Num, Value};
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value as Json};
 
-use super::secret::secrets;
-use super::section::{Given, Section};
-use super::values::{check_name, flag, name, plain};
+use super::secret::Secrets;
+use super::values::{Name, by, check_name, or_default};
 use super::{Problem, Problems, Secret};
 
 /// One source: who calls `/webhooks/{name}`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Source {
     /// The last part of its URL.
+    #[serde(rename = "$name", deserialize_with = "own_name")]
     pub name: String,
     /// A folder of `mappings/vendors`.
+    #[serde(deserialize_with = "by::<Name, _, _>")]
     pub vendor: String,
     /// Any that fits is good; several during a rotation.
+    #[serde(deserialize_with = "by::<Secrets, _, _>")]
     pub secrets: Vec<Secret>,
     /// Takes the place of the profile's `[verify]`.
     pub verify: Option<Map<String, Json>>,
     /// Sources with the same one share conversations and tables.
+    #[serde(deserialize_with = "or_default::<Name, _, _>")]
     pub contact_center: String,
     /// Queue ids are the external ids already.
+    #[serde(deserialize_with = "or_default::<bool, _, _>")]
     pub pass_through_queues: bool,
     /// Take the place of the profile's `[options]`, one by one.
     pub options: Map<String, Json>,
 }
 
 impl Source {
-    pub(super) fn read(source: String, mut section: Section<'_>) -> Option<Self> {
-        let fits = check_name(&source);
-        if let Err(text) = &fits {
-            section.complain_of_itself(format!("the source's name {text}"));
-        }
-        let vendor = section.need("vendor", name);
-        let secrets = section.wish("secrets", secrets);
-        let verify = section.wish_tree("verify", object);
-        let contact_center = section.wish("contact_center", name);
-        let pass_through_queues = section.wish("pass_through_queues", flag);
-        let options = section.wish_tree("options", object);
-        section.close();
-        fits.ok()?;
-        Some(Self {
-            vendor: vendor?,
-            secrets: secrets?.unwrap_or_default(),
-            verify: verify?,
-            contact_center: contact_center?.unwrap_or_else(|| source.clone()),
-            pass_through_queues: pass_through_queues?.unwrap_or(false),
-            options: options?.unwrap_or_default(),
-            name: source,
-        })
-    }
-
     /// Reads all of the source's secrets.
     ///
     /// # Errors
@@ -68,32 +48,8 @@ impl Source {
     }
 }
 
-fn object(given: Given) -> Result<Map<String, Json>, String> {
-    match json(plain(given)) {
-        Json::Object(object) => Ok(object),
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => {
-            Err("is not a table; write { key = value }".to_owned())
-        }
-    }
-}
-
-/// The same value as JSON.
-fn json(value: Value) -> Json {
-    match value {
-        Value::String(_, text) => Json::String(text),
-        Value::Char(_, char) => Json::String(char.to_string()),
-        Value::Bool(_, flag) => Json::Bool(flag),
-        Value::Num(_, number) => number_as_json(number),
-        Value::Empty(_, Empty::None | Empty::Unit) => Json::Null,
-        Value::Dict(_, entries) => {
-            Json::Object(entries.into_iter().map(|(key, value)| (key, json(value))).collect())
-        }
-        Value::Array(_, elements) => Json::Array(elements.into_iter().map(json).collect()),
-    }
-}
-
-fn number_as_json(number: Num) -> Json {
-    let whole = number.to_i128().and_then(|whole| i64::try_from(whole).ok()).map(Json::from);
-    let large = || number.to_u128().and_then(|whole| u64::try_from(whole).ok()).map(Json::from);
-    whole.or_else(large).or_else(|| number.to_f64().map(Json::from)).unwrap_or(Json::Null)
+fn own_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let wrong = |text| serde::de::Error::custom(format!("the source's name {text}"));
+    check_name(&name).map(|()| name).map_err(wrong)
 }

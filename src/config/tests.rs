@@ -223,6 +223,41 @@ fn every_problem_of_a_file_is_told_at_once_with_its_line() {
 }
 
 #[test]
+fn a_problem_hides_no_other_one_beside_or_behind_it() {
+    let told = parse(
+        "[servicenow]\nproxy = 1.5\nca = ''\nunknown = 1\nchannels = { a = 1 }\n\
+         auth = { kind = 'oauth', grant = 'jwt_bearer', client_auth = 'basic', other = 1 }\n\
+         [retry]\nmax = '0s'\nhold = '10m'\n\
+         [sources.a]\nunknown = 1\nsecrets = [1.5]\n[sources.b]\nvendor = 'n'\nunknown = 1\n[unknown]\n",
+    )
+    .unwrap_err();
+    let mut keys: Vec<_> = told.iter().map(|problem| problem.key.as_str()).collect();
+    keys.sort_unstable();
+    let expected = [
+        "retry.hold",
+        "retry.max",
+        "servicenow.auth.audience",
+        "servicenow.auth.client_auth",
+        "servicenow.auth.client_id",
+        "servicenow.auth.issuer",
+        "servicenow.auth.key_file",
+        "servicenow.auth.other",
+        "servicenow.auth.subject",
+        "servicenow.ca",
+        "servicenow.channels.a",
+        "servicenow.proxy",
+        "servicenow.unknown",
+        "sources.a.secrets",
+        "sources.a.unknown",
+        "sources.a.vendor",
+        "sources.b.unknown",
+        "unknown",
+    ];
+    assert_eq!(keys, expected, "{told}");
+    assert!(told.iter().all(|problem| problem.place.is_some()), "{told}");
+}
+
+#[test]
 fn keys_that_do_not_go_together_are_told() {
     for (text, expected) in [
         (

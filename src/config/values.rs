@@ -1,56 +1,154 @@
-//! Readers for the kinds of value that keys take: each says what is wrong as the end of a sentence that starts with the key.
+//! The kinds of value that keys take, each with what it checks. What is wrong is said as the end of a sentence that starts with
+//! the key.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
-use std::ops::RangeInclusive;
+use std::marker::PhantomData;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use figment::error::Kind;
-use figment::value::Value;
-use hyper::Uri;
-use serde::de::DeserializeOwned;
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
+use tracing_subscriber::EnvFilter;
 
-use super::section::{Given, parsed};
-use crate::routing::{SysId, TableName, duration};
+use super::reader::SHOWN;
+use crate::routing::{SysId, TableName, duration as grammar};
 
-/// Reads a duration such as `250ms`, `10s`, `10m`, `72h` or `3d`, within limits.
-pub(super) fn duration(
-    limits: RangeInclusive<Duration>,
-) -> impl Fn(Given) -> Result<Duration, String> {
-    move |given| {
-        given.may_be_shown();
-        duration_of(&given.value, &limits)
-    }
+/// Reads a key by a type that checks it.
+pub(super) fn by<'de, W, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    W: Deserialize<'de> + Into<T>,
+    D: Deserializer<'de>,
+{
+    W::deserialize(deserializer).map(W::into)
 }
 
-/// Reads an array of durations, each within limits.
-pub(super) fn durations(
-    limits: RangeInclusive<Duration>,
-    most: usize,
-) -> impl Fn(Given) -> Result<Vec<Duration>, String> {
-    move |given| {
-        given.may_be_shown();
-        let elements = array(given)?;
-        if elements.len() > most {
-            return Err(format!("has {} elements; at most {most} are taken", elements.len()));
+/// Reads a key that may be missing, by a type that checks it.
+pub(super) fn optional<'de, W, T, D>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    W: Deserialize<'de> + Into<T>,
+    D: Deserializer<'de>,
+{
+    Option::<W>::deserialize(deserializer).map(|value| value.map(W::into))
+}
+
+/// Reads a key that may be missing, which is the same as its type's default.
+pub(super) fn or_default<'de, W, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    W: Deserialize<'de> + Into<T>,
+    T: Default,
+    D: Deserializer<'de>,
+{
+    optional::<W, T, D>(deserializer).map(Option::unwrap_or_default)
+}
+
+/// Reads an array with no more than so many elements.
+pub(super) fn at_most<'de, const MOST: usize, T, D>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de>,
+{
+    let elements = Vec::deserialize(deserializer)?;
+    match elements.len() {
+        count if count > MOST => {
+            Err(D::Error::custom(format!("has {count} elements; at most {MOST} are taken")))
         }
-        elements.iter().map(|element| duration_of(element, &limits)).collect()
+        _ => Ok(elements),
     }
 }
 
-fn duration_of(value: &Value, limits: &RangeInclusive<Duration>) -> Result<Duration, String> {
-    let Value::String(_, text) = value else {
-        return Err(format!("is {}; write a duration with its unit, such as \"10s\"", what(value)));
-    };
-    let duration = duration::parse(text).ok_or_else(|| {
-        "is not a duration; write a whole number and ms, s, m, h or d, such as \"10s\"".to_owned()
-    })?;
-    if limits.contains(&duration) {
+/// Takes a text for what is parsed from it, and says what is wanted.
+struct Parsed<T>(&'static str, fn(&str) -> Option<T>);
+
+impl<'de, T> Visitor<'de> for Parsed<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        (self.1)(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self.0))
+    }
+}
+
+/// Takes a whole number within limits.
+struct Whole<T, const LEAST: u64, const MOST: u64>(PhantomData<T>);
+
+impl<T: TryFrom<u64>, const LEAST: u64, const MOST: u64> Visitor<'_> for Whole<T, LEAST, MOST> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a whole number from {LEAST} to {MOST}")
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
+        let fits = Some(number).filter(|number| (LEAST..=MOST).contains(number));
+        let wrong = || E::invalid_value(Unexpected::Unsigned(number), &self);
+        fits.and_then(|number| T::try_from(number).ok()).ok_or_else(wrong)
+    }
+}
+
+/// Reads a whole number within limits.
+pub(super) fn whole<'de, const LEAST: u64, const MOST: u64, T, D>(
+    deserializer: D,
+) -> Result<T, D::Error>
+where
+    T: TryFrom<u64>,
+    D: Deserializer<'de>,
+{
+    deserializer.deserialize_u64(Whole::<T, LEAST, MOST>(PhantomData))
+}
+
+/// Takes a number for which a condition is true.
+struct Share(&'static str, fn(f64) -> bool);
+
+impl Visitor<'_> for Share {
+    type Value = f64;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+
+    fn visit_f64<E: Error>(self, share: f64) -> Result<f64, E> {
+        let fits = (self.1)(share);
+        fits.then_some(share).ok_or_else(|| E::invalid_value(Unexpected::Float(share), &self.0))
+    }
+
+    fn visit_u64<E: Error>(self, whole: u64) -> Result<f64, E> {
+        self.visit_f64(u32::try_from(whole).map_or(f64::MAX, f64::from))
+    }
+}
+
+/// Reads a share: 0 or more, less than 1.
+pub(super) fn share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let fits = |share| (0.0..1.0).contains(&share);
+    deserializer.deserialize_f64(Share("a share from 0 to less than 1, such as 0.2", fits))
+}
+
+/// Reads a share of which something is left: more than 0, up to 1.
+pub(super) fn positive_share<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let fits = |share| share > 0.0 && share <= 1.0;
+    deserializer.deserialize_f64(Share("a share of more than 0 up to 1, such as 0.5", fits))
+}
+
+/// Reads a duration such as `250ms`, `10s`, `10m`, `72h` or `3d`, within limits in milliseconds.
+pub(super) fn duration<'de, const LEAST: u64, const MOST: u64, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Duration, D::Error> {
+    let wanted = "a duration with its unit, such as \"10s\" (ms, s, m, h or d)";
+    let duration =
+        deserializer.deserialize_newtype_struct(SHOWN, Parsed(wanted, grammar::parse))?;
+    let (least, most) = (Duration::from_millis(LEAST), Duration::from_millis(MOST));
+    if (least..=most).contains(&duration) {
         return Ok(duration);
     }
-    let (least, most) = (ShownDuration(*limits.start()), ShownDuration(*limits.end()));
-    Err(format!("is {}; write a duration from {least} to {most}", ShownDuration(duration)))
+    let [duration, least, most] = [duration, least, most].map(ShownDuration);
+    Err(D::Error::custom(format!("is {duration}; write a duration from {least} to {most}")))
 }
 
 /// A duration as it would be written in the configuration.
@@ -67,124 +165,109 @@ impl fmt::Display for ShownDuration {
     }
 }
 
-/// Reads a whole number within limits.
-pub(super) fn whole<T: TryFrom<u64>>(
-    limits: RangeInclusive<u64>,
-) -> impl Fn(Given) -> Result<T, String> {
-    move |given| {
-        given.may_be_shown();
-        let range = || format!("write a whole number from {} to {}", limits.start(), limits.end());
-        let value = plain(given);
-        let Value::Num(_, number) = &value else {
-            return Err(format!("is {}; {}", what(&value), range()));
-        };
-        let number = match (number.to_i128(), number.to_u128()) {
-            (Some(number), _) => u64::try_from(number).ok(),
-            (None, Some(number)) => u64::try_from(number).ok(),
-            (None, None) => None,
-        };
-        number
-            .filter(|number| limits.contains(number))
-            .and_then(|number| T::try_from(number).ok())
-            .ok_or_else(|| format!("is {}; {}", what(&value), range()))
-    }
-}
-
-/// Reads `true` or `false`.
-pub(super) fn flag(given: Given) -> Result<bool, String> {
-    given.may_be_shown();
-    match plain(given) {
-        Value::Bool(_, flag) => Ok(flag),
-        other => Err(format!("is {}; write true or false", what(&other))),
-    }
-}
-
-/// Reads a text that is not empty.
-pub(super) fn text(given: Given) -> Result<String, String> {
-    match given.value {
-        Value::String(_, text) if text.trim().is_empty() => Err("is empty".to_owned()),
-        Value::String(_, text) => Ok(text),
-        other => Err(format!("is {}; write a text in quotes", what(&other))),
-    }
-}
-
-/// Reads the path of a file or folder.
-pub(super) fn path(given: Given) -> Result<PathBuf, String> {
-    if let Value::String(_, path) = &given.value {
-        given.names_file(path);
-    }
-    text(given).map(PathBuf::from)
-}
-
 /// Reads an address to listen on: an IP address and a port, port 0 for any free one.
-pub(super) fn address(given: Given) -> Result<SocketAddr, String> {
-    given.may_be_shown();
-    let text = text(given)?;
-    text.parse().map_err(|_| {
-        "is another text; write an IP address and a port, such as \"127.0.0.1:8080\"".to_owned()
-    })
+pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    let wanted = "an IP address and a port, such as \"127.0.0.1:8080\"";
+    deserializer.deserialize_newtype_struct(SHOWN, Parsed(wanted, |text| text.parse().ok()))
 }
 
-/// Reads one of a few words: the names of an enumeration without data.
-pub(super) fn choice<T: DeserializeOwned>(given: Given) -> Result<T, String> {
-    given.may_be_shown();
-    let (word, told) = match &given.value {
-        Value::String(_, text) => (text.as_str(), "another text".to_owned()),
-        other => ("", what(other)),
-    };
-    Value::from(word).deserialize().map_err(|error| match error.kind {
-        Kind::UnknownVariant(_, words) => format!("is {told}; write one of {}", words.join(", ")),
-        _ => format!("is {told}"),
-    })
+/// Reads what is logged, in tracing-subscriber's words.
+pub(super) fn log_filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let text = Parsed("a text in quotes", |text| Some(text.to_owned()));
+    let filter = deserializer.deserialize_newtype_struct(SHOWN, text)?;
+    match EnvFilter::builder().parse(&filter) {
+        Ok(_) => Ok(filter),
+        Err(_) => Err(D::Error::custom(
+            "is no filter; write a level or targets, such as \"info\" or \"info,awa_bridge::awa=debug\"",
+        )),
+    }
 }
 
-/// Reads the sys_id of a ServiceNow record.
-pub(super) fn sys_id(given: Given) -> Result<SysId, String> {
-    let text = text(given)?;
-    SysId::parse(&text).map_err(|error| error.to_string())
+/// Reads the version of an API as it stands in a path, `v` and a number; empty = none.
+pub(super) fn api_version<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u16>, D::Error> {
+    #[derive(Deserialize)]
+    struct Version(#[serde(deserialize_with = "numbered")] u16);
+
+    fn numbered<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u16, D::Error> {
+        let wanted = "v and a whole number without leading zeros, such as \"v1\", or \"\" for the default URL";
+        let number = |text: &str| {
+            let digits = text.strip_prefix('v')?;
+            let number: u16 = digits.parse().ok()?;
+            (number > 0 && number.to_string() == digits).then_some(number)
+        };
+        deserializer.deserialize_str(Parsed(wanted, number))
+    }
+
+    EmptyIsNone::<Version>::deserialize(deserializer)
+        .map(|EmptyIsNone(version)| version.map(|Version(number)| number))
 }
+
+/// The value of a text that may be empty.
+#[derive(Deserialize)]
+struct EmptyIsNone<T>(Option<T>);
 
 /// Reads a sys_id, or an empty text for none.
-pub(super) fn sys_id_or_empty(given: Given) -> Result<Option<SysId>, String> {
-    match &given.value {
-        Value::String(_, text) if text.is_empty() => Ok(None),
-        _ => sys_id(given).map(Some),
+pub(super) fn sys_id_or_empty<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SysId>, D::Error> {
+    EmptyIsNone::deserialize(deserializer).map(|EmptyIsNone(sys_id)| sys_id)
+}
+
+/// The path of a file or folder.
+#[derive(Deserialize)]
+pub(super) struct File(PathBuf);
+
+impl From<File> for PathBuf {
+    fn from(File(path): File) -> Self {
+        path
     }
 }
 
-/// Reads the names of tables, at least one, none twice.
-pub(super) fn tables(given: Given) -> Result<Vec<TableName>, String> {
-    let mut tables = Vec::new();
-    for element in array(given)? {
-        let name = match &element {
-            Value::String(_, text) => TableName::parse(text).ok().filter(is_likely_table),
-            _ => None,
+/// Reads the names of tables, at least one, none twice. ServiceNow's start with a letter.
+pub(super) fn tables<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<TableName>, D::Error> {
+    #[derive(Deserialize)]
+    struct Table(#[serde(deserialize_with = "table")] TableName);
+
+    fn table<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TableName, D::Error> {
+        let wanted = "the name of a table, such as \"interaction\": a-z, 0-9 and _, a letter first";
+        let name = |text: &str| {
+            let fits = text.starts_with(|first: char| first.is_ascii_lowercase());
+            TableName::parse(text).ok().filter(|_| fits)
         };
-        let name = name.ok_or_else(|| {
-            let wanted = "write the names of tables, such as \"interaction\": a-z, 0-9 and _, a letter first";
-            format!("holds {}; {wanted}", what(&element))
-        })?;
+        deserializer.deserialize_str(Parsed(wanted, name))
+    }
+
+    let mut tables = Vec::new();
+    for Table(name) in Vec::deserialize(deserializer)? {
         if tables.contains(&name) {
-            return Err(format!("names {name} twice"));
+            return Err(D::Error::custom(format!("names {name} twice")));
         }
         tables.push(name);
     }
     if tables.is_empty() {
-        return Err("is empty: nothing would be called for; write [\"interaction\"]".to_owned());
+        let text = "is empty: nothing would be called for; write [\"interaction\"]";
+        return Err(D::Error::custom(text));
     }
     Ok(tables)
 }
 
-/// Reads hosts, domains with a dot before them, addresses and networks, as `no_proxy` lists them.
-pub(super) fn hosts(given: Given) -> Result<Vec<String>, String> {
-    let host = |element: &Value| match element {
-        Value::String(_, text) if is_host(text) => Ok(text.clone()),
-        other => Err(format!(
-            "holds {}; write hosts, domains or networks, such as \"login.example.com\", \".example.com\" or \"10.0.0.0/8\"",
-            what(other)
-        )),
-    };
-    array(given)?.iter().map(host).collect()
+/// A host, a domain with a dot before it, an address or a network, as `no_proxy` lists them.
+#[derive(Deserialize)]
+struct Host(#[serde(deserialize_with = "host")] String);
+
+fn host<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let wanted = "a host, a domain or a network, such as \"login.example.com\", \".example.com\" or \"10.0.0.0/8\"";
+    deserializer.deserialize_str(Parsed(wanted, |text| is_host(text).then(|| text.to_owned())))
+}
+
+/// Reads what `no_proxy` lists.
+pub(super) fn hosts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Vec::deserialize(deserializer)
+        .map(|hosts: Vec<Host>| hosts.into_iter().map(|Host(host)| host).collect())
 }
 
 fn is_host(text: &str) -> bool {
@@ -195,152 +278,30 @@ fn is_host(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(fits) && !text.contains("//")
 }
 
-/// ServiceNow's names of tables start with a letter.
-fn is_likely_table(name: &TableName) -> bool {
-    name.as_str().starts_with(|first: char| first.is_ascii_lowercase())
-}
+/// A name of `[a-z0-9_-]+`: it stands in paths of URLs and files.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Name(String);
 
-/// Reads the version of an API as it stands in a path, `v` and a number; empty = none.
-pub(super) fn api_version(given: Given) -> Result<Option<u16>, String> {
-    let wanted = "write v and a whole number without leading zeros, such as \"v1\", or \"\" for the default URL";
-    let value = given.value;
-    let Value::String(_, text) = &value else {
-        return Err(format!("is {}; {wanted}", what(&value)));
-    };
-    let number = |text: &str| {
-        let digits = text.strip_prefix('v')?;
-        let number: u16 = digits.parse().ok()?;
-        (number > 0 && number.to_string() == digits).then_some(number)
-    };
-    match (text.as_str(), number(text)) {
-        ("", _) => Ok(None),
-        (_, Some(number)) => Ok(Some(number)),
-        (_, None) => Err(format!("is another text; {wanted}")),
+impl TryFrom<String> for Name {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        check_name(&text).map(|()| Self(text))
     }
 }
 
-/// Reads a name of `[a-z0-9_-]+`: it stands in paths of URLs and files.
-pub(super) fn name(given: Given) -> Result<String, String> {
-    let text = text(given)?;
-    check_name(&text)?;
-    Ok(text)
+impl From<Name> for String {
+    fn from(Name(name): Name) -> Self {
+        name
+    }
 }
 
+/// Fails unless a text is a [`Name`].
 pub(super) fn check_name(text: &str) -> Result<(), String> {
     let fits = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
     if text.is_empty() || text.len() > 64 || !text.bytes().all(fits) {
         return Err("is no such name; write 1 to 64 of a-z, 0-9, _ and -".to_owned());
     }
     Ok(())
-}
-
-/// An http or https URL without credentials, query or fragment, and without a slash at its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BaseUrl {
-    text: String,
-    https: bool,
-    loopback: bool,
-    path: bool,
-}
-
-impl BaseUrl {
-    /// Takes `http://` or `https://`, a host, and maybe a port and a path.
-    ///
-    /// # Errors
-    /// Says what is wrong, without repeating what may be a password.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        const WANTED: &str = "write a URL such as \"https://example.service-now.com\"";
-        let uri: Uri = text.parse().map_err(|_| format!("is not a URL; {WANTED}"))?;
-        let https = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
-            Some(_) | None => return Err(format!("does not start with https://; {WANTED}")),
-        };
-        let authority = uri.authority().ok_or_else(|| format!("names no host; {WANTED}"))?;
-        if authority.as_str().contains('@') {
-            return Err("holds a user name or password; those go into `auth`".to_owned());
-        }
-        if uri.query().is_some() || text.contains('#') {
-            return Err("has a query or fragment; leave it out".to_owned());
-        }
-        let path = uri.path().trim_end_matches('/');
-        let scheme = if https { "https" } else { "http" };
-        Ok(Self {
-            text: format!("{scheme}://{authority}{path}"),
-            https,
-            loopback: is_loopback(authority.host()),
-            path: !path.is_empty(),
-        })
-    }
-}
-
-/// A path that starts with a slash can be added.
-impl fmt::Display for BaseUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// Reads the URL that vendors call; it may have a path, put there by a proxy.
-pub(super) fn public_url(given: Given) -> Result<BaseUrl, String> {
-    BaseUrl::parse(&text(given)?)
-}
-
-/// Reads ServiceNow's address: https, or http on this machine, and no path.
-pub(super) fn instance_url(given: Given) -> Result<BaseUrl, String> {
-    let url = sealed_url(given)?;
-    if url.path {
-        return Err(
-            "has a path; write the instance alone, \"https://example.service-now.com\"".to_owned()
-        );
-    }
-    Ok(url)
-}
-
-/// Reads a URL that secrets are sent to: https, or http on this machine.
-pub(super) fn sealed_url(given: Given) -> Result<BaseUrl, String> {
-    let url = BaseUrl::parse(&text(given)?)?;
-    if !url.https && !url.loopback {
-        return Err("is http, which is allowed for loopback only; write https://".to_owned());
-    }
-    Ok(url)
-}
-
-/// The elements of an array.
-pub(super) fn array(given: Given) -> Result<Vec<Value>, String> {
-    match plain(given) {
-        Value::Array(_, elements) => Ok(elements),
-        other => Err(format!("is {}; write an array, [\"…\", \"…\"]", what(&other))),
-    }
-}
-
-/// The value, an environment variable's text read as what it looks like.
-pub(super) fn plain(given: Given) -> Value {
-    match given.value {
-        Value::String(_, text) if given.environment => parsed(&text),
-        other => other,
-    }
-}
-
-/// What kind of value it is, and which one where that is a number or a flag: a text may be a secret in a wrong place.
-pub(super) fn what(value: &Value) -> String {
-    match value {
-        Value::String(..) | Value::Char(..) => "a text".to_owned(),
-        Value::Bool(_, flag) => flag.to_string(),
-        Value::Num(_, number) => match (number.to_i128(), number.to_u128(), number.to_f64()) {
-            (Some(number), _, _) => number.to_string(),
-            (None, Some(number), _) => number.to_string(),
-            (None, None, Some(number)) => number.to_string(),
-            (None, None, None) => "a number".to_owned(),
-        },
-        Value::Empty(..) => "empty".to_owned(),
-        Value::Dict(..) => "a table".to_owned(),
-        Value::Array(..) => "an array".to_owned(),
-    }
 }

@@ -2,7 +2,7 @@
 //! health. What is shown is where to look.
 
 use super::support::bridge::{Setup, start_sandbox};
-use super::support::program::{Home, root, run};
+use super::support::program::{Home, defaults, root, run};
 
 /// As a person might have chosen it; no word that the program knows.
 const MARKER: &str = "hunter2-Real-Secret";
@@ -54,10 +54,8 @@ fn no_wrong_place_of_the_configuration_makes_check_tell_a_secret() {
     let home = home_of_one_profile("http://127.0.0.1:9");
     let good = std::fs::read_to_string(home.config()).expect("the configuration");
     let good: toml::Table = toml::from_str(&good).expect("it is TOML");
-    let defaults: toml::Table =
-        toml::from_str(include_str!("../../src/config/defaults.toml")).expect("it is TOML");
     let mut keys: Vec<String> = OPTIONAL.map(str::to_owned).to_vec();
-    for (section, inner) in &defaults {
+    for (section, inner) in &defaults() {
         keys.push(section.clone());
         keys.extend(
             inner.as_table().expect("a section").keys().map(|key| format!("{section}.{key}")),

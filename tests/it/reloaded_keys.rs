@@ -6,10 +6,8 @@ use awa_bridge::testing::sandbox::{Access, Sandbox};
 use serde_json::Value;
 
 use super::support::bridge::{Setup, http_client, start_sandbox};
-use super::support::program::{Daemon, Home, root};
+use super::support::program::{Daemon, Home, defaults, root};
 use super::support::{an_offer, eventually};
-
-const DEFAULTS: &str = include_str!("../../src/config/defaults.toml");
 
 /// Keys of words, addresses and paths: another value that holds. Numbers, flags and durations need none.
 const OTHERS: [(&str, &str); 13] = [
@@ -251,9 +249,8 @@ fn most_in_a_second(sandbox: &Sandbox, from: UnixMillis) -> usize {
 
 /// Every key that the program has a default for, with another value than `given` has.
 fn with_a_default(given: &toml::Table) -> Vec<(String, toml::Value)> {
-    let defaults: toml::Table = toml::from_str(DEFAULTS).expect("the defaults are TOML");
     let mut keys = Vec::new();
-    for (section, inner) in &defaults {
+    for (section, inner) in &defaults() {
         for (name, default) in inner.as_table().expect("a section") {
             let key = format!("{section}.{name}");
             // The folder is the one of the test, and no other has the profiles.

@@ -317,6 +317,16 @@ pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The shipped configuration without what is an example in it: the program's own defaults.
+pub(crate) fn defaults() -> toml::Table {
+    let mut shipped: toml::Table =
+        toml::from_str(include_str!("../../../config.toml")).expect("it is TOML");
+    shipped.remove("sources");
+    let servicenow = shipped["servicenow"].as_table_mut().expect("a section");
+    servicenow.retain(|key, value| !value.is_table() && key != "instance");
+    shipped
+}
+
 fn free_port() -> u16 {
     let listener = awa_bridge::testing::sandbox::stable_port().expect("a free port");
     listener.local_addr().expect("its address").port()
