@@ -30,12 +30,12 @@ impl Error for Unread {
     }
 
     fn invalid_value(found: Unexpected<'_>, wanted: &dyn Expected) -> Self {
-        let found = what(&found, "another text");
+        let found = what(&found, "not valid");
         Self::Because(format!("is {found}; write {}", in_plain_words(wanted)))
     }
 
     fn unknown_variant(_: &str, words: &'static [&'static str]) -> Self {
-        Self::Because(format!("is another text; write one of {}", words.join(", ")))
+        Self::Because(format!("is not valid; write one of {}", words.join(", ")))
     }
 
     /// All fields are read, also those that are not there: this one was noted then.

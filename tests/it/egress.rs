@@ -226,7 +226,7 @@ async fn what_cannot_be_used_is_named_by_check_and_by_run() {
         ("", Some(("SSL_CERT_FILE", "/nowhere.pem")), ["SSL_CERT_FILE", "/nowhere.pem"]),
         ("proxy = \"socks5://h\"", None, ["servicenow.proxy", "http://HOST:PORT"]),
         ("proxy = \"http://u:s3cret@h/p\"", None, ["servicenow.proxy", "path"]),
-        ("no_proxy = [\"http://h\"]", None, ["servicenow.no_proxy", "hosts"]),
+        ("no_proxy = [\"http://h\"]", None, ["servicenow.no_proxy", "a host"]),
     ] {
         for text in refused(keys, env).await {
             assert!(names.iter().all(|name| text.contains(name)), "{keys} {env:?}: {text}");

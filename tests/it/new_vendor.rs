@@ -103,7 +103,7 @@ fn the_page_goes_from_three_recorded_requests_to_a_flow() {
     shell(&commands(&page, "### 2. "));
     let checked = shell(&commands(&page, "### 3. "));
     assert!(
-        checked.contains("to do acme: vendor.toml:") && checked.contains("All files hold."),
+        checked.contains("to do acme: vendor.toml:") && checked.contains("Configuration is valid."),
         "{checked}"
     );
     shell(&commands(&page, "### 4. "));
@@ -122,7 +122,7 @@ fn the_page_goes_from_three_recorded_requests_to_a_flow() {
         "{kept}"
     );
     let done = shell(&commands(&page, "### 8. "));
-    assert!(done.contains("All files hold.") && !done.contains("to do"), "{done}");
+    assert!(done.contains("Configuration is valid.") && !done.contains("to do"), "{done}");
 
     let tools = ["curl", "openssl"].map(|tool| Command::new(tool).arg("version").output().is_ok());
     if tools != [true, true] {

@@ -326,6 +326,19 @@ impl Fate {
         self.asks_itself(call) && last && (!auto || matches!(call, AwaCall::Offer { .. }))
     }
 
+    /// Whether this is the answer to a ring that comes in after it: then the ring's card is accepted as well.
+    pub(super) fn has_answered(&self, ring: &Self) -> bool {
+        let answer = match &self.event.action {
+            Action::Offer { assignment, .. } => assignment.enable_auto_assign == Some(true),
+            action => matches!(action, Action::Accept { .. }),
+        };
+        let rings = matches!(ring.event.action, Action::Offer { .. });
+        answer
+            && rings
+            && self.event.conversation == ring.event.conversation
+            && self.event.occurred_at >= ring.event.occurred_at
+    }
+
     /// Whether the event may need several calls.
     pub(super) fn has_steps(&self) -> bool {
         ![Kind::Assign, Kind::ConsultEnd, Kind::Bind].contains(&self.event.kind())

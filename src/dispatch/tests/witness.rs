@@ -220,6 +220,8 @@ impl Witness {
     pub(super) fn answered(&mut self, number: usize, question: &Question, reply: &AwaReply) {
         self.tell(|| format!("ServiceNow answers e{number}: {}", reply.name()));
         let repeat = self.rules.doubt == Doubt::Repeat;
+        let ring = &self.fates[number - 1];
+        let answered = self.fates.iter().any(|fate| fate.has_answered(ring));
         let fate = &mut self.fates[number - 1];
         fate.asked.in_flight = false;
         if !fate.is_open() {
@@ -228,7 +230,7 @@ impl Witness {
             return;
         }
         let call = question.call();
-        let (itself, done) = (fate.asks_itself(call), fate.is_done_by(call));
+        let (itself, done) = (fate.asks_itself(call), fate.is_done_by(call) && !answered);
         let brings = matches!(
             call,
             AwaCall::Offer { .. } | AwaCall::Transfer { target: TransferTarget::Agent(_), .. }
