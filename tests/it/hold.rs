@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::support::bridge::Bridge;
-use super::support::{an_event, an_offer, with};
+use super::support::{an_event, an_offer, eventually, with};
 
 #[tokio::test]
 async fn a_hold_keeps_events_expires_them_honestly_and_drains_by_urgency() {
@@ -23,8 +23,11 @@ async fn a_hold_keeps_events_expires_them_honestly_and_drains_by_urgency() {
 
     let (status, ready) = bridge.get("/readyz").await;
     assert_eq!((status, &ready["held"]["by"]), (200, &json!("ada")), "{ready}");
-    let (_, standing) = bridge.get("/v1/status").await;
-    assert_eq!(standing["events"]["pending"], 3, "{standing:#}");
+    eventually("the three others to be counted", async || {
+        let (_, standing) = bridge.get("/v1/status").await;
+        (standing["events"]["pending"] == 3).then_some(())
+    })
+    .await;
     let (_, page) = bridge.get("/metrics").await;
     let Value::String(page) = page else { panic!("a text") };
     assert!(page.contains("awa_bridge_held 1"), "{page}");

@@ -133,6 +133,7 @@ async fn an_event_that_waits_again_tells_its_last_three_ends_and_so_does_a_disca
     daemon.signal("KILL");
     drop(daemon);
     let daemon = home.start().await;
+    says(&home, &["resume"]);
     let event = daemon.settled("e-1").await;
     assert_eq!(event["state"], "dead", "{event:#}");
     assert_eq!(event["earlier"].as_array().map(Vec::len), Some(3), "{event:#}");
