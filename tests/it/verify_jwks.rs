@@ -2,8 +2,8 @@
 //! that change, keys that nobody knows, an issuer that is down, slow, endless or elsewhere.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Mutex;
+use std::time::Duration;
 
 use awa_bridge::testing::clock;
 use base64::Engine as _;
@@ -12,86 +12,16 @@ use jsonwebtoken::{Algorithm, EncodingKey, crypto};
 use p256::ecdsa::signature::Signer as _;
 use p256::ecdsa::{Signature, SigningKey};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpListener;
 
+use super::support::behind_tls::behind_tls;
 use super::support::bridge::{Setup, http_client, start_sandbox};
+use super::support::issuer::{Does, Issuer};
 use super::support::program::{Daemon, Home};
 use super::support::raw::{self, Raw};
 use super::support::{an_offer, eventually};
 
 const RSA: &str = include_str!("../../src/awa/token/tests/key.pem");
 const RSA_PUBLIC: &str = include_str!("../../src/awa/token/tests/key.pub.pem");
-
-/// What the issuer does with whoever asks.
-#[derive(Clone)]
-enum Does {
-    Answer(String),
-    Redirect,
-    Refuse,
-    HangUp,
-    Nothing,
-    Endless,
-}
-
-/// An issuer's server.
-struct Issuer {
-    url: String,
-    does: Arc<Mutex<Does>>,
-    asked: Arc<Mutex<Vec<Instant>>>,
-}
-
-impl Issuer {
-    async fn start(does: Does) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let url = format!("http://{}/keys", listener.local_addr().expect("its address"));
-        let (does, asked) = (Arc::new(Mutex::new(does)), Arc::<Mutex<Vec<Instant>>>::default());
-        let (doing, noted) = (Arc::clone(&does), Arc::clone(&asked));
-        tokio::spawn(async move {
-            while let Ok((mut stream, _)) = listener.accept().await {
-                let (doing, noted) = (Arc::clone(&doing), Arc::clone(&noted));
-                tokio::spawn(async move {
-                    let mut head = [0; 4_096];
-                    if stream.read(&mut head).await.unwrap_or(0) == 0 {
-                        return;
-                    }
-                    noted.lock().expect("no panic").push(clock::instant());
-                    let does = doing.lock().expect("no panic").clone();
-                    let answer = match does {
-                        Does::Answer(body) => {
-                            format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len())
-                        }
-                        Does::Redirect => "HTTP/1.1 302 Found\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n".to_owned(),
-                        Does::Refuse => "HTTP/1.1 500 X\r\ncontent-length: 0\r\n\r\n".to_owned(),
-                        Does::HangUp => String::new(),
-                        Does::Nothing => {
-                            tokio::time::sleep(Duration::from_secs(60)).await;
-                            String::new()
-                        }
-                        Does::Endless => {
-                            let head = "HTTP/1.1 200 OK\r\n\r\n{\"keys\":[";
-                            let mut sent = stream.write_all(head.as_bytes()).await;
-                            while sent.is_ok() {
-                                sent = stream.write_all(&[b' '; 8_192]).await;
-                            }
-                            String::new()
-                        }
-                    };
-                    drop(stream.write_all(answer.as_bytes()).await);
-                });
-            }
-        });
-        Self { url, does, asked }
-    }
-
-    fn now_does(&self, does: Does) {
-        *self.does.lock().expect("no panic") = does;
-    }
-
-    fn asked(&self) -> usize {
-        self.asked.lock().expect("no panic").len()
-    }
-}
 
 fn ec(seed: u8) -> SigningKey {
     SigningKey::from_slice(&[seed; 32]).expect("a key")
@@ -120,6 +50,12 @@ fn token(seed: u8, id: &str, claims: &Value) -> String {
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature.to_bytes()))
 }
 
+fn bearer(jwks_url: &str, more: &str) -> String {
+    format!(
+        "{{ scheme = \"jwt_bearer\", jwks_url = \"{jwks_url}\", issuer = \"https://sts.example.com/t\", audience = \"bridge\"{more} }}"
+    )
+}
+
 /// The daemon with a source `grid` whose keys are the issuer's.
 struct Story {
     home: Home,
@@ -131,11 +67,8 @@ struct Story {
 
 impl Story {
     async fn start(issuer: &Issuer, more: &str) -> Self {
-        let verify = format!(
-            "{{ scheme = \"jwt_bearer\", jwks_url = \"{}\", issuer = \"https://sts.example.com/t\", audience = \"bridge\", claims = {{ appid = \"grid\" }}{more} }}",
-            issuer.url
-        );
-        Self::with(&verify, "").await
+        let more = format!(", claims = {{ appid = \"grid\" }}{more}");
+        Self::with(&bearer(&issuer.url, &more), "").await
     }
 
     async fn with(verify: &str, more: &str) -> Self {
@@ -363,9 +296,26 @@ async fn keys_come_by_the_way_that_calls_take() {
         (asked.path == "http://127.0.0.1:9/keys").then(|| raw::json(200, &set))
     })
     .await;
-    let verify = "{ scheme = \"jwt_bearer\", jwks_url = \"http://127.0.0.1:9/keys\", issuer = \"https://sts.example.com/t\", audience = \"bridge\" }";
-    let story = Story::with(verify, &format!("[servicenow]\nproxy = \"{}\"\n", proxy.url)).await;
+    let verify = bearer("http://127.0.0.1:9/keys", "");
+    let story = Story::with(&verify, &format!("[servicenow]\nproxy = \"{}\"\n", proxy.url)).await;
     assert_eq!(story.status_of(&token(1, "one", &claims())).await, 202);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_issuer_with_a_certificate_of_the_sites_own_is_believed_by_the_same_ca_as_servicenow() {
+    let issuer = Issuer::start(publishes(&[jwk(1, "one")])).await;
+    let plain = issuer.url.trim_start_matches("http://").trim_end_matches("/keys");
+    let (url, authority) = behind_tls(plain).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let ca = folder.path().join("ca.pem");
+    std::fs::write(&ca, authority).expect("a file");
+    let verify = bearer(&format!("{url}/keys"), "");
+    let stranger = Story::with(&verify, "").await;
+    assert_eq!(stranger.status_of(&token(1, "one", &claims())).await, 503);
+    assert_eq!(issuer.asked(), 0, "nothing is asked of a server that is not believed");
+    let story = Story::with(&verify, &format!("[servicenow]\nca = {}\n", json!(ca))).await;
+    assert_eq!(story.status_of(&token(1, "one", &claims())).await, 202);
+    assert_eq!(story.status_of(&token(2, "one", &claims())).await, 401);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

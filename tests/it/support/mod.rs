@@ -1,6 +1,8 @@
 //! What the stories have in common: a bridge with its sandbox, signed deliveries, and waiting for an outcome.
 
+pub(crate) mod behind_tls;
 pub(crate) mod bridge;
+pub(crate) mod issuer;
 pub(crate) mod program;
 pub(crate) mod raw;
 
