@@ -35,7 +35,7 @@ pub(super) struct Step {
     pub(super) expect: &'static [&'static str],
     /// How many calls that change something reach AWA.
     pub(super) deeds: usize,
-    /// What goes wrong on the way.
+    /// The fault that the sandbox injects.
     pub(super) fault: Option<Fault>,
 }
 
