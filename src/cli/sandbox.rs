@@ -7,8 +7,11 @@ use crate::logging::{LogFormat, Logging};
 use crate::sandbox::{Sandbox, Switches, World};
 use crate::shutdown::Shutdown;
 
+/// One line for each request, beside what every command logs.
+const LOGGED: &str = "info,awa_bridge::sandbox=debug";
+
 pub(super) fn run(listen: SocketAddr, log_format: Option<LogFormat>) -> Exit {
-    let logging = match Logging::init(log_format.unwrap_or_default(), "info") {
+    let logging = match Logging::init(log_format.unwrap_or_default(), LOGGED) {
         Ok(logging) => logging,
         Err(error) => return Exit::Failed(error.to_string()),
     };

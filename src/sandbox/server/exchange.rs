@@ -63,6 +63,7 @@ pub(super) async fn answer(state: &State, request: Request<TrackedBody>) -> Resp
     match reply {
         Ok(reply) => state.lock().send(received.number, reply),
         Err(unanswered) => {
+            state.lock().calls.log(received.number);
             let mut response = Response::new(ReplyBody::from(Bytes::new()));
             response.extensions_mut().insert(unanswered);
             response
@@ -156,6 +157,7 @@ async fn apply(
 impl Inner {
     fn send(&mut self, number: u64, reply: Reply) -> Response<ReplyBody> {
         self.calls.change(number, |call| call.status = Some(reply.status));
+        self.calls.log(number);
         reply.into_response(number, self.now())
     }
 

@@ -84,6 +84,13 @@ impl Calls {
             change(call);
         }
     }
+
+    /// Writes a log line about a request that is through.
+    pub(super) fn log(&self, number: u64) {
+        let Some(call) = self.kept.iter().rev().find(|call| call.number == number) else { return };
+        let RecordedCall { method, path, performed, status, fault, .. } = call;
+        tracing::debug!(method, path, performed, status, fault, "a request");
+    }
 }
 
 /// The headers of a request as they are remembered.
