@@ -1,4 +1,4 @@
-//! What surrounds the daemon: systemd's ear, its watchdog, and the process's log. Tests and the demo have none of them.
+//! What surrounds the daemon: systemd's notifications, its watchdog, and the process's log. Tests and the demo have none of them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub(crate) struct Host {
     /// SIGHUPs that were caught before the start; none: they are caught when the daemon runs.
     pub hang_ups: Option<Hangups>,
     /// Numbers from 0 to 1, evenly spread, for the jitter of delays.
-    pub dice: fn() -> f64,
+    pub jitter: fn() -> f64,
 }
 
 impl Host {
@@ -32,7 +32,7 @@ impl Host {
             logging: Some(logging),
             runtime_directory: runtime_directory(),
             hang_ups: Some(hang_ups),
-            dice: rand::random,
+            jitter: rand::random,
         }
     }
 
@@ -45,7 +45,7 @@ impl Host {
             logging: None,
             runtime_directory: None,
             hang_ups: None,
-            dice: rand::random,
+            jitter: rand::random,
         }
     }
 }

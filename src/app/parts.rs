@@ -12,7 +12,7 @@ use super::descriptors::{self, Places};
 use super::files::{Files, RulesInForce};
 use super::hold::Hold;
 use super::issuers::Issuers;
-use super::reload::{self, Reloader, Told};
+use super::reload::{self, Reloader, Targets};
 use super::tasks::Tasks;
 use super::upkeep::{self, Beats};
 use super::vitals::Vitals;
@@ -83,7 +83,7 @@ impl Parts {
         let limits = LimitsInForce::from(intake_limits(&settings, places));
         let issuers = Issuers::default();
         issuers.replace(&files.sources, fetcher.as_ref());
-        let told = Told {
+        let targets = Targets {
             rules,
             sources,
             issuers,
@@ -98,7 +98,7 @@ impl Parts {
             logging: host.logging.clone(),
             notifier: host.notifier.clone(),
         };
-        let reloader = Arc::new(Reloader::new(settings.clone(), files, told));
+        let reloader = Arc::new(Reloader::new(settings.clone(), files, targets));
         let started_at = clock::now();
         let vitals = Arc::new(Vitals { store, pace, client, reloader, hold, started_at });
         let admin = Arc::new(admin_of(&vitals, &metrics, token, settings.admin.listen));
@@ -177,7 +177,7 @@ impl Running {
         let (store, notifier) = (vitals.store.clone(), host.notifier);
         let stopped = Shutdown::new();
         let Beats { watchdog, dispatcher, intake: intake_beat, writer } = Beats::register();
-        let dispatch = dispatch(&vitals, dispatcher, host.dice);
+        let dispatch = dispatch(&vitals, dispatcher, host.jitter);
         let asked = Arc::clone(&vitals);
         let drain =
             move || LONGEST_DRAIN.min(asked.reloader.request_timeout() + Duration::from_secs(1));
@@ -262,14 +262,14 @@ fn background<F: Future<Output = ()> + Send + 'static>(
     ]
 }
 
-fn dispatch(vitals: &Arc<Vitals>, beat: Beat, dice: fn() -> f64) -> Dispatch {
+fn dispatch(vitals: &Arc<Vitals>, beat: Beat, jitter: fn() -> f64) -> Dispatch {
     let (hold, reloader) = (vitals.hold.clone(), Arc::clone(&vitals.reloader));
     Dispatch {
         store: vitals.store.clone(),
         client: Arc::clone(&vitals.client),
         pace: Arc::clone(&vitals.pace),
         delays: Box::new(move || reloader.delays()),
-        jitter: Box::new(dice),
+        jitter: Box::new(jitter),
         freed: tokio::sync::Notify::new(),
         repeats: Repeats::default(),
         held: Arc::new(move || hold.is_held()),

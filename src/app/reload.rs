@@ -32,7 +32,7 @@ use crate::store::Store;
 use crate::systemd::Notifier;
 
 /// The parts that are told of what is in force.
-pub(super) struct Told {
+pub(super) struct Targets {
     pub(super) rules: Arc<RulesInForce>,
     pub(super) sources: Sources,
     pub(super) issuers: Issuers,
@@ -53,7 +53,7 @@ pub(super) struct Told {
 /// Holds what is in force and replaces it.
 pub(super) struct Reloader {
     in_force: Mutex<InForce>,
-    told: Told,
+    targets: Targets,
     /// One reload after the other.
     turn: tokio::sync::Mutex<()>,
 }
@@ -86,23 +86,23 @@ struct Loaded {
 }
 
 impl Reloader {
-    pub(super) fn new(settings: Settings, files: Files, told: Told) -> Self {
+    pub(super) fn new(settings: Settings, files: Files, targets: Targets) -> Self {
         let contents = settings.keys.contents();
         let in_force = Mutex::new(InForce { settings, files, contents, refused: None });
-        Self { in_force, told, turn: tokio::sync::Mutex::default() }
+        Self { in_force, targets, turn: tokio::sync::Mutex::default() }
     }
 
     /// Reads all files anew; what changed, or every problem and no change.
     pub(super) async fn reload(self: &Arc<Self>) -> Result<Vec<String>, Vec<String>> {
         let _turn = self.turn.lock().await;
-        self.told.notifier.reloading(clock::monotonic());
+        self.targets.notifier.reloading(clock::monotonic());
         let outcome = watched("reload", self.take_over()).await;
         let outcome = outcome.unwrap_or_else(|Panicked(defect)| {
             let problem = format!("the reload panicked: {defect}");
             self.lock().refused = Some(vec![problem.clone()]);
             Err(vec![problem])
         });
-        self.told.notifier.ready(match &outcome {
+        self.targets.notifier.ready(match &outcome {
             Ok(_) => "Reloaded",
             Err(_) => "Last reload refused; the previous configuration stays in force",
         });
@@ -114,7 +114,7 @@ impl Reloader {
             let in_force = self.lock();
             (in_force.settings.clone(), in_force.contents.clone())
         };
-        let client = Arc::clone(&self.told.client);
+        let client = Arc::clone(&self.targets.client);
         let loaded = tokio::task::spawn_blocking(move || load(&old, &contents, &client)).await;
         let loaded = loaded
             .unwrap_or_else(|error| Err(vec![format!("reading the files panicked: {error}")]));
@@ -136,11 +136,11 @@ impl Reloader {
         // Large tables take a while to compare and to drop.
         let this = Arc::clone(self);
         let told = tokio::task::spawn_blocking(move || this.put_in_force(loaded)).await;
-        let mut changes =
-            told.map_err(|error| vec![format!("putting the files in force panicked: {error}")])?;
+        let mut changes = told
+            .map_err(|error| vec![format!("putting the files in force panicked: {error}")])?;
         let new = self.sources().into_iter().filter(|source| !known.contains(source)).collect();
-        counters::of_sources(self.told.store.clone(), new).await;
-        match self.told.store.reloaded().await {
+        counters::of_sources(self.targets.store.clone(), new).await;
+        match self.targets.store.reloaded().await {
             Ok(0) => {}
             Ok(1) => changes.push("1 parked event resumes".to_owned()),
             Ok(resumed) => changes.push(format!("{resumed} parked events resume")),
@@ -182,33 +182,33 @@ impl Reloader {
         files.share_issuers(&before);
         let mut differences = changes::of_files(&before, &files);
         differences.extend(changes::words(&changes, &old, &settings));
-        let told = &self.told;
-        told.rules.replace(&settings, &files);
-        told.sources.replace(files.sources.clone());
-        told.issuers.replace(&files.sources, fetcher.as_ref());
-        told.webhooks.set_limits(body_limits(&settings));
+        let targets = &self.targets;
+        targets.rules.replace(&settings, &files);
+        targets.sources.replace(files.sources.clone());
+        targets.issuers.replace(&files.sources, fetcher.as_ref());
+        targets.webhooks.set_limits(body_limits(&settings));
         let places = descriptors::connections(&settings);
-        told.intake.replace(parts::intake_limits(&settings, places));
+        targets.intake.replace(parts::intake_limits(&settings, places));
         if let Some(token) = token {
-            if let Some(directory) = &told.runtime_directory {
+            if let Some(directory) = &targets.runtime_directory {
                 admin_token::copy_to(directory, &token);
             }
-            told.token.replace(token);
+            targets.token.replace(token);
         }
         if let Some(wired) = wired {
-            told.client.replace(wired);
-            told.pace.forgive();
+            targets.client.replace(wired);
+            targets.pace.forgive();
         }
-        told.client.limiter().set(instance::rate(&settings));
-        told.store.set_limits(pending_limits(&settings));
-        told.pace.set_limits(instance::limits(&settings));
-        told.pace.end_pause();
+        targets.client.limiter().set(instance::rate(&settings));
+        targets.store.set_limits(pending_limits(&settings));
+        targets.pace.set_limits(instance::limits(&settings));
+        targets.pace.end_pause();
         // The dispatcher may sleep until a moment that was true for the old limits.
-        told.store.agenda().changed().notify_one();
-        if let (Some(tls), Some(acceptor)) = (&told.tls, acceptor) {
+        targets.store.agenda().changed().notify_one();
+        if let (Some(tls), Some(acceptor)) = (&targets.tls, acceptor) {
             tls.replace(acceptor);
         }
-        if let Some(logging) = &told.logging
+        if let Some(logging) = &targets.logging
             && let Err(error) = logging.set_filter(&settings.log_filter)
         {
             warn!(%error, "The log filter could not be changed");

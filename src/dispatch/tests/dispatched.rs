@@ -233,6 +233,10 @@ impl Bridge for Dispatched<'_> {
         self.kept.end_of(number)
     }
 
+    fn waits(&self, number: usize) -> Option<(u64, u64)> {
+        self.kept.waits(number)
+    }
+
     fn counts(&self) -> (usize, usize) {
         self.kept.counts()
     }
@@ -257,8 +261,8 @@ fn dispatch(
         store: kept.store.clone(),
         client,
         pace,
-        // The jitter is the dispatcher's own; without a delay it decides nothing, and a history is played again as it was.
-        jitter: Box::new(rand::random),
+        // Without a delay the jitter decides nothing.
+        jitter: Box::new(|| 0.5),
         delays: Box::new(|| Delays { initial: 0, max: 0 }),
         freed: Notify::new(),
         held,

@@ -142,9 +142,19 @@ impl<'a> Kept<'a> {
         (answer == ReplayAnswer::Replayed).then(|| self.ended())
     }
 
-    pub(super) fn end_of(&self, number: usize) -> Option<Outcome> {
+    fn event(&self, number: usize) -> EventRecord {
         let event = self.runtime.block_on(self.store.event("demo", &name(number))).unwrap();
-        match event.expect("what was accepted is remembered").state.known()? {
+        event.expect("what was accepted is remembered")
+    }
+
+    /// How much of an ended event's time is told, and how much went by, in milliseconds.
+    pub(super) fn waits(&self, number: usize) -> Option<(u64, u64)> {
+        let event = self.event(number);
+        Some((event.waited_ms.total(), event.settled_at?.since(event.received_at)))
+    }
+
+    pub(super) fn end_of(&self, number: usize) -> Option<Outcome> {
+        match self.event(number).state.known()? {
             State::Pending | State::Parked => None,
             State::Delivered => Some(Outcome::Delivered),
             State::Expired => Some(Outcome::Expired),

@@ -48,6 +48,12 @@ pub(super) trait Bridge {
     /// How an event has ended; none while it is open.
     fn end_of(&self, number: usize) -> Option<Outcome>;
 
+    /// Of an event that has ended: how much of its time is told, and how much went by, in milliseconds. None where that is
+    /// checked at each step.
+    fn waits(&self, _number: usize) -> Option<(u64, u64)> {
+        None
+    }
+
     /// How many are open, and how many are dead letters.
     fn counts(&self) -> (usize, usize);
 
@@ -161,7 +167,16 @@ impl<B: Bridge> Play<'_, B> {
                 events.push(event);
             }
         }
-        let accepted = self.bridge.accept(events.clone(), self.witness.now);
+        // A request of several events says the last one of the request before it again.
+        let known = if events.len() > 1 { self.sent.last().cloned() } else { None };
+        let asked = events.iter().cloned().chain(known.clone()).collect();
+        let mut accepted = self.bridge.accept(asked, self.witness.now);
+        if let Some(known) = known {
+            let again = accepted.pop();
+            self.witness.must(matches!(again, Some(None)), || {
+                format!("{} came again among others and was taken as new", known.id)
+            });
+        }
         for (event, accepted) in events.into_iter().zip(accepted) {
             let id = event.id.clone();
             self.witness.must(accepted.is_some(), || format!("{id} was new and taken as known"));
@@ -321,6 +336,19 @@ impl<B: Bridge> Play<'_, B> {
         });
     }
 
+    /// What is told of an event's time is what went by, unless a person or a clock that was set back has come between.
+    fn tells_all_of_its_time(&mut self, number: usize) {
+        let fate = self.witness.fate(number);
+        if fate.is_replayed() || fate.discarded || self.witness.set_back {
+            return;
+        }
+        if let Some((told, passed)) = self.bridge.waits(number) {
+            self.witness.must(told == passed, || {
+                format!("of the {passed} ms of e{number} {told} are told")
+            });
+        }
+    }
+
     fn calms_down(&mut self, peaceful: bool) {
         self.witness.tell(|| "from now on all goes well".to_owned());
         self.resumes();
@@ -348,6 +376,7 @@ impl<B: Bridge> Play<'_, B> {
                 self.witness.must(reported == kept, || {
                     format!("e{number} ended as {reported:?}, and after a restart as {kept:?}")
                 });
+                self.tells_all_of_its_time(number);
             }
         }
     }

@@ -125,6 +125,10 @@ impl Bridge for Stored<'_> {
         self.kept.end_of(number)
     }
 
+    fn waits(&self, number: usize) -> Option<(u64, u64)> {
+        self.kept.waits(number)
+    }
+
     fn counts(&self) -> (usize, usize) {
         self.kept.counts()
     }

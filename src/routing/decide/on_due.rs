@@ -289,8 +289,11 @@ impl Entry {
     }
 
     /// Books the time since the last booking: what the dispatcher waited for pace, then the pause, the rest to the
-    /// lane or, for a deferred entry, to the mapping.
+    /// lane or, for a deferred entry, to the mapping. The watch over a card is no time of its event.
     pub(super) fn account_for_waiting(&mut self, pace: Waited, at: UnixMillis) {
+        if self.ended.is_some() {
+            return;
+        }
         let story = &mut self.story;
         let mut open = at.since(self.received_at).saturating_sub(story.waited.total());
         let mut take = |ms: u64| {

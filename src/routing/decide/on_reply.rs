@@ -109,7 +109,7 @@ pub(super) fn reply(
             return landed(lane, id, None, "presumed_in_place", at, rules);
         }
         AwaReply::NotLanded | AwaReply::LookUpForbidden if unexplained => {
-            let detail = lane.panic_message(id, UNEXPLAINED);
+            let detail = lane.message_of(id, UNEXPLAINED);
             return ring_again(lane, id, Reason::with("misconfigured", detail), at, rules);
         }
         AwaReply::AgentUnavailable => {
@@ -247,11 +247,11 @@ impl Lane {
             entry.story.no_room = true;
             return None;
         }
-        Some((Outcome::Dead, Reason::with("refused", self.panic_message(id, CONFLICT))))
+        Some((Outcome::Dead, Reason::with("refused", self.message_of(id, CONFLICT))))
     }
 
     /// What ServiceNow said in the last answer of that meaning.
-    fn panic_message(&self, id: EntryId, meaning: &str) -> String {
+    fn message_of(&self, id: EntryId, meaning: &str) -> String {
         let calls = self.conversation.entry(id).map(|entry| entry.story.calls.as_slice());
         let mut calls = calls.unwrap_or_default().iter().rev();
         let call = calls.find(|attempt| attempt.meaning.as_deref() == Some(meaning));
@@ -303,6 +303,9 @@ impl Entry {
     }
 
     fn account_for_answer(&mut self, at: UnixMillis) {
+        if self.ended.is_some() {
+            return;
+        }
         let open = at.since(self.received_at).saturating_sub(self.story.waited.total());
         self.story.waited.answer += open;
     }
