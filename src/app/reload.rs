@@ -136,8 +136,8 @@ impl Reloader {
         // Large tables take a while to compare and to drop.
         let this = Arc::clone(self);
         let told = tokio::task::spawn_blocking(move || this.put_in_force(loaded)).await;
-        let mut changes = told
-            .map_err(|error| vec![format!("putting the files in force panicked: {error}")])?;
+        let mut changes =
+            told.map_err(|error| vec![format!("putting the files in force panicked: {error}")])?;
         let new = self.sources().into_iter().filter(|source| !known.contains(source)).collect();
         counters::of_sources(self.targets.store.clone(), new).await;
         match self.targets.store.reloaded().await {

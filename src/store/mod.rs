@@ -8,6 +8,7 @@ mod agenda;
 mod changes;
 mod direct;
 mod embedded;
+mod engine;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod group;
@@ -15,7 +16,6 @@ mod hashes;
 mod index;
 mod lane;
 mod open_error;
-mod read;
 mod record;
 mod records;
 mod refusal;
@@ -35,7 +35,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
 pub(crate) use self::agenda::Agenda;
 pub(crate) use self::direct::{DirectDispatch, SendSlot};
-use self::embedded::Retention;
+use self::embedded::open::Opened;
+use self::engine::Reader;
 pub(crate) use self::open_error::OpenError;
 pub(crate) use self::record::Filter;
 pub(crate) use self::refusal::Limit;
@@ -81,6 +82,9 @@ pub struct Store {
 
 struct Inner {
     shared: Arc<Shared>,
+    reader: Arc<dyn Reader>,
+    #[cfg(test)]
+    kept: Arc<embedded::Kept>,
     queue: mpsc::Sender<Queued>,
     places: Arc<Semaphore>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -96,25 +100,20 @@ impl Store {
         rules: Arc<dyn RulesFor>,
         now: fn() -> UnixMillis,
     ) -> Result<Self, OpenError> {
-        let opened = embedded::open::open(&settings)?;
-        let path = settings.path;
+        let commits = Arc::default();
+        let shared = Arc::new(Shared::new(Arc::clone(&commits), settings.limits));
+        let outside = Outside { rules, now, tell: Arc::clone(&settings.tell) };
+        let path = settings.path.clone();
         let unreadable =
             |failed: Failed| OpenError::Unreadable { path: path.clone(), why: failed.to_string() };
-        let shared =
-            Arc::new(Shared::new(opened.index, opened.engine.rows().clone(), settings.limits));
-        let retention = Retention::new(settings.retention_ms, settings.body_retention_ms);
+        let Opened { mut engine, lanes, lost, repairs } =
+            embedded::open::open(&settings, &commits)?;
+        engine.repair(&outside.terms(&shared), &repairs, lost).map_err(unreadable)?;
+        let kept = engine.kept();
         let space = SpaceWatch::new(&path, settings.free_space_floor);
-        let mut writer = Writer::new(
-            opened.engine,
-            Arc::clone(&shared),
-            Outside { rules, now, tell: settings.tell },
-            opened.next_number,
-            retention,
-            space,
-        );
-        writer.repair(opened.repairs, opened.lost).map_err(unreadable)?;
-        let in_doubt = writer.recover(opened.lanes).map_err(unreadable)?;
-        let counts = shared.index().counts();
+        let mut writer = Writer::new(Box::new(engine), Arc::clone(&shared), outside, space);
+        let in_doubt = writer.recover(lanes).map_err(unreadable)?;
+        let counts = kept.counts();
         tracing::info!(path = %path.display(), pending = counts.pending, parked = counts.parked,
             dead = counts.dead, remembered = counts.remembered, in_doubt, "store opened");
         let (queue, questions) = mpsc::channel();
@@ -122,7 +121,17 @@ impl Store {
             .map_err(|error| OpenError::Directory { path: path.clone(), error })?;
         let places = Arc::new(Semaphore::new(QUEUE));
         let writer = Mutex::new(Some(thread));
-        Ok(Self { inner: Arc::new(Inner { shared, queue, places, writer }) })
+        let reader = Arc::clone(&kept) as _;
+        let inner = Inner {
+            shared,
+            reader,
+            #[cfg(test)]
+            kept,
+            queue,
+            places,
+            writer,
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Stores a delivery, all of it or nothing, and says of each item whether it is new. Answers once it is synced.
@@ -260,7 +269,7 @@ impl Store {
     /// The store is closed or cannot be read, or a row of the event is damaged.
     pub async fn event(&self, source: &str, id: &str) -> Result<Option<EventRecord>, Failed> {
         let (source, id) = (source.to_owned(), id.to_owned());
-        self.read(move |shared| read::event(shared, &source, &id)).await
+        self.read(move |reader| reader.event(&source, &id)).await
     }
 
     /// The vendor's body that brought an event, while it is kept.
@@ -269,7 +278,7 @@ impl Store {
     /// The store is closed or cannot be read, or a row of the event is damaged.
     pub async fn body(&self, source: &str, id: &str) -> Result<Option<Bytes>, Failed> {
         let (source, id) = (source.to_owned(), id.to_owned());
-        self.read(move |shared| read::body(shared, &source, &id)).await
+        self.read(move |reader| reader.body(&source, &id)).await
     }
 
     /// Events, newest first. An unreadable cursor gives an empty page.
@@ -277,7 +286,7 @@ impl Store {
     /// # Errors
     /// The store is closed or cannot be read.
     pub async fn events(&self, filter: Filter) -> Result<Page, Failed> {
-        self.read(move |shared| read::events(shared, &filter)).await
+        self.read(move |reader| reader.events(&filter)).await
     }
 
     /// One conversation with what is known of its document, and the latest events of all conversations that share that.
@@ -290,13 +299,13 @@ impl Store {
         conversation: &str,
     ) -> Result<Option<ConversationRecord>, Failed> {
         let (contact_center, conversation) = (contact_center.to_owned(), conversation.to_owned());
-        self.read(move |shared| read::conversation(shared, &contact_center, &conversation)).await
+        self.read(move |reader| reader.conversation(&contact_center, &conversation)).await
     }
 
     /// How much is in the store; from memory.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        self.inner.shared.index().counts()
+        self.inner.reader.counts()
     }
 
     /// How the store is; from memory.
@@ -341,10 +350,10 @@ impl Store {
     /// Reads beside the runtime: a read may wait for the disk.
     async fn read<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Shared) -> Result<T, Failed> + Send + 'static,
+        read: impl FnOnce(&dyn Reader) -> Result<T, Failed> + Send + 'static,
     ) -> Result<T, Failed> {
-        let shared = Arc::clone(&self.inner.shared);
-        let found = tokio::task::spawn_blocking(move || read(&shared)).await;
+        let reader = Arc::clone(&self.inner.reader);
+        let found = tokio::task::spawn_blocking(move || read(&*reader)).await;
         found.unwrap_or_else(|error| match error.try_into_panic() {
             Ok(panic) => std::panic::resume_unwind(panic),
             Err(_) => Err(Failed::Closed),

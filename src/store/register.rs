@@ -22,7 +22,7 @@ impl Store {
     /// # Errors
     /// The store is closed or cannot be read, or the row is damaged.
     pub(crate) async fn register(&self, name: &'static str) -> Result<Option<RegisterRow>, Failed> {
-        self.read(move |shared| Ok(shared.rows()?.register(name)?)).await
+        self.read(move |reader| reader.register(name)).await
     }
 
     /// Writes a register of which version `seen` was seen, 0 where it was never written.

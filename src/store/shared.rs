@@ -1,54 +1,38 @@
-//! What the writer, its callers and readers share: the index, the agenda, the state of health.
+//! What the writer and its callers share: the agenda, the limits, the state of health.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::agenda::Agenda;
 use super::direct::DirectDispatch;
-use super::embedded::{RowError, Rows};
-use super::index::Index;
 use super::request::{Failed, Health};
 use super::settings::Limits;
 use super::space::Space;
 use crate::clock;
 
 pub(super) struct Shared {
-    index: Mutex<Index>,
     pub(super) agenda: Agenda,
     failure: watch::Sender<Option<Failed>>,
-    pub(super) commits: Pulse,
-    /// None once the store is closed.
-    rows: RwLock<Option<Rows>>,
+    pub(super) commits: Arc<Pulse>,
     space: Mutex<Space>,
     limits: Mutex<Limits>,
     direct: OnceLock<Arc<dyn DirectDispatch>>,
 }
 
 impl Shared {
-    pub(super) fn new(index: Index, rows: Rows, limits: Limits) -> Self {
+    pub(super) fn new(commits: Arc<Pulse>, limits: Limits) -> Self {
         Self {
-            index: Mutex::new(index),
             agenda: Agenda::default(),
             failure: watch::Sender::new(None),
-            commits: Pulse::default(),
-            rows: RwLock::new(Some(rows)),
+            commits,
             space: Mutex::default(),
             limits: Mutex::new(limits),
             direct: OnceLock::new(),
         }
-    }
-
-    /// Locks the index; to be held for moments only, and never over a read of rows.
-    pub(super) fn index(&self) -> MutexGuard<'_, Index> {
-        self.index.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(super) fn rows(&self) -> Result<Rows, Failed> {
-        self.rows.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Failed::Closed)
     }
 
     /// The first one stays.
@@ -83,11 +67,6 @@ impl Shared {
             (true, false) => tracing::info!(free = now.free, "the disk has room again"),
             (false, false) | (true, true) => {}
         }
-    }
-
-    /// Lets go of the database; reads fail from now on.
-    pub(super) fn close(&self) {
-        self.rows.write().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// Notes that the store is of no more use. The first reason stays.
@@ -157,15 +136,6 @@ pub(super) fn watch_commits(shared: &Arc<Shared>, limit: Duration, stop: &Receiv
     while let Err(RecvTimeoutError::Timeout) = stop.recv_timeout(limit / LOOKS) {
         if commits.hangs(&shared.commits) {
             return shared.fail(Failed::TimedOut(clock::millis(limit)));
-        }
-    }
-}
-
-impl From<RowError> for Failed {
-    fn from(error: RowError) -> Self {
-        match error {
-            RowError::Read(why) => Self::Write(why),
-            RowError::Corrupt(_) | RowError::Newer(_) => Self::Damaged(error.to_string()),
         }
     }
 }

@@ -85,7 +85,7 @@ impl Bench {
 
     async fn reply(&self, lane: LaneKey, entry: EntryId, reply: AwaReply) {
         let answer = crate::routing::Answer { status: Some(200), message: "ok".to_owned() };
-        let row = self.store.inner.shared.rows().unwrap().event(entry.0).unwrap();
+        let row = self.store.inner.kept.rows().unwrap().event(entry.0).unwrap();
         let claim =
             row.and_then(|row| row.entry).map_or_else(ClaimId::default, |entry| entry.story.claim);
         let answered = Answered { reply, answer, elapsed_ms: 35 };

@@ -5,7 +5,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "the store's own threads, and what opens it")]
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -15,18 +15,15 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::RulesFor;
-use super::changes::Change;
 use super::embedded::open::OwedLane;
-use super::embedded::{Committed, Engine, Retention};
-use super::group::{Group, Lost, Outcomes, Terms};
-use super::lane::LaneCache;
+use super::engine::Engine;
+use super::group::{Group, Outcomes, Terms};
+use super::lane::Lane;
 use super::request::{Answer, Failed, Question};
 use super::settings::Tell;
 use super::shared::{Shared, watch_commits};
 use super::space::SpaceWatch;
-use crate::clock;
 use crate::contained::{panic_message, supervised_thread};
-use crate::metrics as names;
 use crate::routing::{LaneKey, UnixMillis};
 
 /// How much one commit takes in: questions, bytes of bodies, rows.
@@ -59,15 +56,21 @@ pub(super) struct Outside {
     pub(super) tell: Tell,
 }
 
+impl Outside {
+    /// What a group goes by that is decided now.
+    pub(super) fn terms(&self, shared: &Shared) -> Terms {
+        let (rules, limits) = (Arc::clone(&self.rules), shared.limits());
+        Terms { rules, limits, no_space: shared.space().is_short(), now: (self.now)() }
+    }
+}
+
 pub(super) struct Writer {
-    engine: Engine,
+    engine: Box<dyn Engine>,
     shared: Arc<Shared>,
     outside: Outside,
-    cache: LaneCache,
-    next_number: u64,
-    retention: Retention,
     space: SpaceWatch,
     reload: Reload,
+    has_upkeep: bool,
 }
 
 /// A reload in progress.
@@ -80,24 +83,13 @@ struct Reload {
 
 impl Writer {
     pub(super) fn new(
-        engine: Engine,
+        engine: Box<dyn Engine>,
         shared: Arc<Shared>,
         outside: Outside,
-        next_number: u64,
-        retention: Retention,
         space: SpaceWatch,
     ) -> Self {
-        let (cache, reload) = (LaneCache::default(), Reload::default());
-        Self { engine, shared, outside, cache, next_number, retention, space, reload }
-    }
-
-    /// Replaces damaged rows, and makes dead letters of the events that they took with them.
-    pub(super) fn repair(&mut self, repairs: Vec<Change>, lost: Vec<Lost>) -> Result<(), Failed> {
-        self.commit_changes(&repairs)?;
-        self.group(|group| {
-            lost.into_iter().for_each(|lost| group.bury(lost));
-            Ok(())
-        })
+        let reload = Reload::default();
+        Self { engine, shared, outside, space, reload, has_upkeep: false }
     }
 
     /// Takes up the lanes that owe something; returns how many calls were in flight when the process stopped.
@@ -120,133 +112,90 @@ impl Writer {
 
     /// Serves until the queue is closed or a question to close has come, and everything before it is done.
     pub(super) fn run(&mut self, queue: &Receiver<Queued>) -> Result<(), Failed> {
-        let (mut closing, mut crowd, mut next) = (false, 0, None);
+        let (mut closing, mut crowd, mut waiting) = (false, 0, VecDeque::new());
         self.look_at_space();
         loop {
-            if next.is_none() {
+            if waiting.is_empty() {
                 let pause = if self.has_backlog() { Duration::from_millis(1) } else { TICK };
                 let pause = if closing { Duration::ZERO } else { pause };
-                next = match queue.recv_timeout(pause) {
-                    Ok(queued) => Some(queued),
+                match queue.recv_timeout(pause) {
+                    Ok(queued) => waiting.push_back(queued),
                     Err(RecvTimeoutError::Timeout) if closing => return Ok(()),
-                    Err(RecvTimeoutError::Timeout) => None,
+                    Err(RecvTimeoutError::Timeout) => {}
                     Err(RecvTimeoutError::Disconnected) => return Ok(()),
-                };
+                }
             }
-            if let Some(first) = &next {
-                gather(first, crowd);
+            if let Some(first) = waiting.front() {
+                wait_for_crowd(first, crowd);
+                let asked = self.serve(&mut waiting, queue)?;
+                crowd = asked.count;
+                closing |= asked.closing;
             }
-            let asked = self.serve(&mut next, queue)?;
-            crowd = asked.count;
-            closing |= asked.closing;
             self.look_at_space();
             self.reload_some()?;
-            let now = (self.outside.now)();
-            let forgotten = self.retention.sweep(self.engine.rows(), &self.shared, now)?;
-            self.commit_changes(&forgotten)?;
+            self.has_upkeep = self.engine.upkeep((self.outside.now)())?;
         }
     }
 
-    /// Decides what has queued up, commits it, and answers. What has to be decided alone is left in `next`.
+    /// Decides what has queued up, commits it, and answers. What is left for the next commit stays in `waiting`.
     fn serve(
         &mut self,
-        next: &mut Option<Queued>,
+        waiting: &mut VecDeque<Queued>,
         queue: &Receiver<Queued>,
     ) -> Result<Asked, Failed> {
-        let (mut asked, mut bytes) = (Asked::default(), 0);
-        let (mut waiting, mut reloads) = (Vec::new(), Vec::new());
-        let direct = self.shared.direct().cloned();
+        gather(waiting, queue);
+        let mut answers = Vec::new();
+        let shared = Arc::clone(&self.shared);
         self.group(|group| {
-            while let Some(queued) = next.take() {
-                let alone = queued.question.is_alone();
-                if alone && asked.count > 0 {
-                    *next = Some(queued);
+            answers.clear();
+            for Queued { question, .. } in waiting.iter() {
+                let alone = question.is_alone();
+                if alone && !answers.is_empty() {
                     break;
                 }
-                asked.count += 1;
-                bytes += queued.question.bytes();
-                asked.closing |= matches!(queued.question, Question::Close);
-                let answer = group.ask(&queued.question)?;
-                let Queued { question, answer: to, place } = queued;
-                match question {
-                    Question::Reloaded => reloads.push(to),
-                    _ => waiting.push((to, answer, place)),
-                }
-                let full =
-                    asked.count >= MAX_QUESTIONS || bytes >= MAX_BYTES || group.rows() >= MAX_ROWS;
-                if alone || full {
+                answers.push(group.ask(question)?);
+                if alone || group.rows() >= MAX_ROWS {
                     break;
                 }
-                *next = queue.try_recv().ok();
             }
-            direct.as_ref().map_or(Ok(()), |direct| group.send_at_once(direct.as_ref()))
+            shared.direct().map_or(Ok(()), |direct| group.send_at_once(&**direct, &shared.agenda))
         })?;
-        for (to, answer, _place) in waiting {
-            // Whoever gave up waiting does not get it.
-            drop(to.send(answer));
+        let asked = Asked { count: answers.len(), closing: false };
+        let (mut closing, mut reloads) = (false, Vec::new());
+        for (Queued { question, answer: to, .. }, answer) in
+            waiting.drain(..asked.count).zip(answers)
+        {
+            closing |= matches!(question, Question::Close);
+            if matches!(question, Question::Reloaded) {
+                reloads.push(to);
+            } else {
+                // Whoever gave up waiting does not get it.
+                drop(to.send(answer));
+            }
         }
         if !reloads.is_empty() {
-            self.begin_reload(reloads);
+            self.begin_reload(reloads)?;
         }
-        Ok(asked)
+        Ok(Asked { closing, ..asked })
     }
 
-    /// Notes that everything is written, and gives the database up.
-    pub(super) fn close(self) {
-        let Self { engine, shared, cache, .. } = self;
-        shared.close();
-        drop(cache);
-        engine.close();
-    }
-
-    /// Decides a group, commits what it changes, and makes that known: in memory, on the agenda, to whoever sends.
+    /// Has the engine decide a group and keep what it changes, and makes that known: on the agenda, to whoever sends.
     fn group<T>(
         &mut self,
-        decide: impl FnOnce(&mut Group<'_>) -> Result<T, Failed>,
+        mut decide: impl FnMut(&mut Group<'_>) -> Result<T, Failed>,
     ) -> Result<T, Failed> {
-        let shared = Arc::clone(&self.shared);
-        let terms = Terms {
-            rules: Arc::clone(&self.outside.rules),
-            limits: shared.limits(),
-            no_space: shared.space().is_short(),
-            now: (self.outside.now)(),
-        };
-        let rows = self.engine.rows().clone();
-        let mut view = Committed { rows: &rows, shared: &shared, cache: &mut self.cache };
-        let mut group = Group::new(&mut view, &terms, self.next_number);
-        let decided = decide(&mut group)?;
-        let Outcomes { changes, lanes, transitions, leaving, next_number } = group.finish();
-        self.next_number = next_number;
-        self.commit_changes(&changes)?;
-        let mut news = Vec::with_capacity(lanes.len());
-        for (key, lane) in lanes {
-            news.push((Arc::clone(&key), lane.conversation.next_due()));
-            self.cache.insert(key, lane);
-        }
-        shared.agenda.publish(news);
+        let terms = self.outside.terms(&self.shared);
+        let mut decided = None;
+        let outcomes = self.engine.group(&terms, &mut |group| {
+            decided = Some(decide(group)?);
+            Ok(())
+        })?;
+        let Outcomes { lanes, transitions, leaving, .. } = outcomes;
+        let due = |(key, lane): (_, Arc<Lane>)| (key, lane.conversation.next_due());
+        self.shared.agenda.publish(lanes.into_iter().map(due).collect());
         transitions.iter().for_each(&*self.outside.tell);
         leaving.into_iter().for_each(super::direct::PendingSend::leave);
-        Ok(decided)
-    }
-
-    fn commit_changes(&mut self, changes: &[Change]) -> Result<(), Failed> {
-        if changes.is_empty() {
-            return Ok(());
-        }
-        let started = clock::instant();
-        self.shared.commits.begins_or_ends();
-        let written = self.engine.commit(changes, self.next_number);
-        self.shared.commits.begins_or_ends();
-        written?;
-        metrics::histogram!(names::STORE_COMMIT_DURATION).record(started.elapsed().as_secs_f64());
-        let mut index = self.shared.index();
-        for change in changes {
-            index.apply(change);
-            if let Change::Lane(key, None) = change {
-                self.cache.remove(key);
-            }
-        }
-        Ok(())
+        Ok(decided.expect("an engine has its groups decided"))
     }
 
     fn look_at_space(&mut self) {
@@ -256,14 +205,15 @@ impl Writer {
     }
 
     const fn has_backlog(&self) -> bool {
-        !self.reload.answers.is_empty() || self.retention.is_running()
+        !self.reload.answers.is_empty() || self.has_upkeep
     }
 
-    fn begin_reload(&mut self, answers: Vec<oneshot::Sender<Answer>>) {
+    fn begin_reload(&mut self, answers: Vec<oneshot::Sender<Answer>>) -> Result<(), Failed> {
         self.reload.answers.extend(answers);
         let waiting: HashSet<_> = self.reload.lanes.iter().cloned().collect();
-        let parked = self.shared.index().parked_lanes();
+        let parked = self.engine.parked_lanes()?;
         self.reload.lanes.extend(parked.into_iter().filter(|lane| !waiting.contains(lane)));
+        Ok(())
     }
 
     fn reload_some(&mut self) -> Result<(), Failed> {
@@ -306,7 +256,7 @@ pub(super) fn start(
     thread::Builder::new().name("store-writer".to_owned()).spawn(move || {
         let ended = catch_unwind(AssertUnwindSafe(|| writer.run(&questions)));
         match ended {
-            Ok(Ok(())) => writer.close(),
+            Ok(Ok(())) => writer.engine.close(),
             Ok(Err(failed)) => shared.fail(failed),
             Err(panic) => shared.fail(Failed::Panicked(panic_message(panic.as_ref()))),
         }
@@ -321,9 +271,19 @@ struct Asked {
     closing: bool,
 }
 
+/// Takes what has queued up, as much as one commit takes in.
+fn gather(waiting: &mut VecDeque<Queued>, queue: &Receiver<Queued>) {
+    let mut bytes: usize = waiting.iter().map(|queued| queued.question.bytes()).sum();
+    while waiting.len() < MAX_QUESTIONS && bytes < MAX_BYTES {
+        let Ok(queued) = queue.try_recv() else { break };
+        bytes += queued.question.bytes();
+        waiting.push_back(queued);
+    }
+}
+
 /// Where a crowd came together last time, waits a moment for as many to come together again: one commit of many costs
 /// less than two of some, and those who came late need not wait for the next.
-fn gather(first: &Queued, before: usize) {
+fn wait_for_crowd(first: &Queued, before: usize) {
     let waiting = super::QUEUE.saturating_sub(first.place.semaphore().available_permits());
     if before >= CROWD && waiting < before {
         thread::sleep(GATHER);

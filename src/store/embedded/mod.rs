@@ -7,33 +7,55 @@
 
 mod directory;
 mod durable;
+mod kept;
 mod layout;
 pub(super) mod open;
 mod own_file;
+mod read;
 mod retention;
 mod rows;
 mod value;
 mod view;
 pub(super) mod watermark;
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use self::directory::Directory;
+pub(super) use self::kept::Kept;
 use self::layout::{Key, Kind};
-pub(super) use self::retention::Retention;
+use self::retention::Retention;
 pub(super) use self::rows::Rows;
 pub(super) use self::value::RowError;
-pub(super) use self::view::Committed;
+use self::view::Committed;
 use self::watermark::Watermark;
 use super::changes::Change;
+use super::engine::{Decide, Engine};
+use super::group::{Group, Lost, Outcomes, Terms};
 use super::hashes;
+use super::lane::LaneCache;
 use super::request::Failed;
+use super::shared::Pulse;
+use crate::clock;
+use crate::metrics as names;
+use crate::routing::{LaneKey, UnixMillis};
 
 /// How many numbers are reserved at a time.
 const NUMBERS: u64 = 4096;
 
 /// The open database; the writer's.
-pub(super) struct Engine {
+pub(super) struct Embedded {
+    database: Database,
+    kept: Arc<Kept>,
+    cache: LaneCache,
+    next_number: u64,
+    retention: Retention,
+    commits: Arc<Pulse>,
+}
+
+/// What writes rows.
+pub(super) struct Database {
     rows: Rows,
     directory: Directory,
     watermark: Watermark,
@@ -43,16 +65,89 @@ pub(super) struct Engine {
     reserved: u64,
 }
 
-impl Engine {
-    pub(super) fn rows(&self) -> &Rows {
-        &self.rows
+impl Embedded {
+    /// What readers go to.
+    pub(super) fn kept(&self) -> Arc<Kept> {
+        Arc::clone(&self.kept)
     }
 
+    /// Replaces damaged rows, and makes dead letters of the events that they took with them.
+    ///
+    /// # Errors
+    /// sled cannot write.
+    pub(super) fn repair(
+        &mut self,
+        terms: &Terms,
+        repairs: &[Change],
+        mut lost: Vec<Lost>,
+    ) -> Result<(), Failed> {
+        self.commit(repairs)?;
+        self.group(terms, &mut |group| {
+            lost.drain(..).for_each(|lost| group.bury(lost));
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    fn commit(&mut self, changes: &[Change]) -> Result<(), Failed> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let started = clock::instant();
+        self.commits.begins_or_ends();
+        let written = self.database.commit(changes, self.next_number);
+        self.commits.begins_or_ends();
+        written?;
+        metrics::histogram!(names::STORE_COMMIT_DURATION).record(started.elapsed().as_secs_f64());
+        let mut index = self.kept.index();
+        for change in changes {
+            index.apply(change);
+            if let Change::Lane(key, None) = change {
+                self.cache.remove(key);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Engine for Embedded {
+    fn group(&mut self, terms: &Terms, decide: &mut Decide<'_>) -> Result<Outcomes, Failed> {
+        let rows = &self.database.rows;
+        let mut view = Committed { rows, kept: &self.kept, cache: &mut self.cache };
+        let mut group = Group::new(&mut view, terms, self.next_number);
+        decide(&mut group)?;
+        let outcomes = group.finish();
+        self.next_number = outcomes.next_number;
+        self.commit(&outcomes.changes)?;
+        for (key, lane) in &outcomes.lanes {
+            self.cache.insert(Arc::clone(key), Arc::clone(lane));
+        }
+        Ok(outcomes)
+    }
+
+    fn parked_lanes(&mut self) -> Result<Vec<Arc<LaneKey>>, Failed> {
+        Ok(self.kept.index().parked_lanes())
+    }
+
+    fn upkeep(&mut self, now: UnixMillis) -> Result<bool, Failed> {
+        let forgotten = self.retention.sweep(&self.database.rows, &self.kept, now)?;
+        self.commit(&forgotten)?;
+        Ok(self.retention.is_running())
+    }
+
+    fn close(self: Box<Self>) {
+        let Self { database, kept, .. } = *self;
+        kept.close();
+        database.close();
+    }
+}
+
+impl Database {
     /// Writes all changes or none of them; they are on the disk when it returns. `next_number` is the first that is free then.
     ///
     /// # Errors
     /// sled cannot write: nothing can be written any more until the process starts anew.
-    pub(super) fn commit(&mut self, changes: &[Change], next_number: u64) -> Result<(), Failed> {
+    fn commit(&mut self, changes: &[Change], next_number: u64) -> Result<(), Failed> {
         self.commits += 1;
         let mut batch =
             Batch { rows: &self.rows, commit: self.commits, batch: sled::Batch::default() };
@@ -70,7 +165,7 @@ impl Engine {
     }
 
     /// Notes that everything is written, and gives the database up.
-    pub(super) fn close(self) {
+    fn close(self) {
         let Self { rows, directory, .. } = self;
         if let Err(error) = directory.mark_closed() {
             tracing::warn!(path = %directory.path().display(), %error,

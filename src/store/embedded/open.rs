@@ -12,16 +12,18 @@ use backoff::ExponentialBackoff;
 use super::directory::{Before, Directory};
 use super::view::{ReadEvent, read_events, restore_lane};
 use super::watermark::{self, Watermark};
-use super::{Engine, RowError, Rows, durable, layout};
+use super::{Database, Embedded, Kept, Retention, RowError, Rows, durable, layout};
 use crate::routing::{Due, LaneKey};
 use crate::store::changes::Change;
 use crate::store::group::{Found, Lost};
 use crate::store::hashes;
 use crate::store::index::Index;
+use crate::store::lane::LaneCache;
 use crate::store::open_error::OpenError;
 use crate::store::records::{Class, ConversationHash, IndexRow};
 use crate::store::request::Failed;
 use crate::store::settings::Settings;
+use crate::store::shared::Pulse;
 
 /// The schema that this program reads and writes.
 pub(in crate::store) const SCHEMA: u32 = 2;
@@ -31,15 +33,20 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(3);
 
 /// An open database with what was found in it.
 pub(in crate::store) struct Opened {
-    pub(in crate::store) engine: Engine,
-    pub(in crate::store) index: Index,
-    /// The first number that is free.
-    pub(in crate::store) next_number: u64,
+    pub(in crate::store) engine: Embedded,
     pub(in crate::store) lanes: Vec<OwedLane>,
     /// Events that belong to no lane any more.
     pub(in crate::store) lost: Vec<Lost>,
     /// Rows that a damaged one is to be replaced by.
     pub(in crate::store) repairs: Vec<Change>,
+}
+
+/// What the rows say.
+struct Rebuilt {
+    index: Index,
+    lanes: Vec<OwedLane>,
+    lost: Vec<Lost>,
+    repairs: Vec<Change>,
 }
 
 /// A lane that owes something.
@@ -50,7 +57,7 @@ pub(in crate::store) struct OwedLane {
     pub(in crate::store) in_flight: bool,
 }
 
-pub(in crate::store) fn open(settings: &Settings) -> Result<Opened, OpenError> {
+pub(in crate::store) fn open(settings: &Settings, pulse: &Arc<Pulse>) -> Result<Opened, OpenError> {
     if !durable::syncs_for_real() {
         return Err(OpenError::NotDurable);
     }
@@ -75,11 +82,17 @@ pub(in crate::store) fn open(settings: &Settings) -> Result<Opened, OpenError> {
     let last = rows.last_number().map_err(|error| fatal(path, error))?;
     // No number is given twice, whatever damage there was.
     let next_number = reserved.ok_or_else(missing)?.max(last.map_or(0, |last| last + 1));
-    let engine = Engine { rows, directory, watermark, commits, reserved: next_number };
-    rebuild(path, engine, next_number).map_err(|error| match error {
-        Failed::Damaged(why) => OpenError::Damaged { path: path.clone(), why },
-        other => OpenError::Unreadable { path: path.clone(), why: other.to_string() },
-    })
+    let Rebuilt { index, lanes, lost, repairs } =
+        rebuild(path, &rows).map_err(|error| match error {
+            Failed::Damaged(why) => OpenError::Damaged { path: path.clone(), why },
+            other => OpenError::Unreadable { path: path.clone(), why: other.to_string() },
+        })?;
+    let kept = Arc::new(Kept::new(index, rows.clone()));
+    let database = Database { rows, directory, watermark, commits, reserved: next_number };
+    let retention = Retention::new(settings.retention_ms, settings.body_retention_ms);
+    let (cache, commits) = (LaneCache::default(), Arc::clone(pulse));
+    let engine = Embedded { database, kept, cache, next_number, retention, commits };
+    Ok(Opened { engine, lanes, lost, repairs })
 }
 
 fn open_sled(path: &Path, cache_bytes: u64) -> Result<sled::Db, OpenError> {
@@ -174,8 +187,7 @@ fn create(path: &Path, rows: &Rows) -> Result<(), OpenError> {
 }
 
 /// Reads the index, then lane by lane the events that have an entry in one.
-fn rebuild(path: &Path, engine: Engine, next_number: u64) -> Result<Opened, Failed> {
-    let rows = engine.rows();
+fn rebuild(path: &Path, rows: &Rows) -> Result<Rebuilt, Failed> {
     let damaged = |index: &mut Index, error: &str| {
         index.note_damage();
         tracing::error!(path = %path.display(), %error, "the store holds a damaged row");
@@ -228,7 +240,7 @@ fn rebuild(path: &Path, engine: Engine, next_number: u64) -> Result<Opened, Fail
             lanes.push(OwedLane { key, due, in_flight: lane.conversation.is_calling() });
         }
     }
-    Ok(Opened { engine, index, next_number, lanes, lost, repairs })
+    Ok(Rebuilt { index, lanes, lost, repairs })
 }
 
 /// What the index has to say of an event, from the event itself.

@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use super::kept::Kept;
 use super::{RowError, Rows};
 use crate::routing::{LaneKey, UnixMillis};
 use crate::store::changes::Change;
@@ -13,7 +14,6 @@ use crate::store::hashes;
 use crate::store::index::Index;
 use crate::store::records::IndexRow;
 use crate::store::request::Failed;
-use crate::store::shared::Shared;
 
 /// How long after the beginning of a sweep the next may begin, in milliseconds: so often that forgetting goes on evenly beside
 /// intake, and not in waves.
@@ -23,7 +23,7 @@ const PERIOD_MS: u64 = 5_000;
 const AT_ONCE: usize = 256;
 
 /// How long things are kept, and where the sweep stands.
-pub(in crate::store) struct Retention {
+pub(super) struct Retention {
     events_ms: u64,
     bodies_ms: u64,
     begun_at: Option<UnixMillis>,
@@ -38,7 +38,7 @@ pub(in crate::store) struct Retention {
 
 impl Retention {
     /// Of events, and of the bodies of settled ones, in milliseconds from their receipt.
-    pub(in crate::store) const fn new(events_ms: u64, bodies_ms: u64) -> Self {
+    pub(super) const fn new(events_ms: u64, bodies_ms: u64) -> Self {
         Self {
             events_ms,
             bodies_ms,
@@ -51,15 +51,15 @@ impl Retention {
         }
     }
 
-    pub(in crate::store) const fn is_running(&self) -> bool {
+    pub(super) const fn is_running(&self) -> bool {
         self.is_running
     }
 
     /// The next piece of what is to be forgotten; empty while it rests.
-    pub(in crate::store) fn sweep(
+    pub(super) fn sweep(
         &mut self,
         rows: &Rows,
-        shared: &Shared,
+        kept: &Kept,
         now: UnixMillis,
     ) -> Result<Vec<Change>, Failed> {
         let mut changes = Vec::new();
@@ -69,10 +69,10 @@ impl Retention {
                 return Ok(changes);
             }
             self.begun_at = Some(now);
-            self.look_again(rows, shared, &mut changes)?;
+            self.look_again(rows, kept, &mut changes)?;
         }
-        let more_bodies = self.bodies(rows, shared, now.minus(self.bodies_ms), &mut changes)?;
-        let more_events = self.events(rows, shared, now.minus(self.events_ms), &mut changes)?;
+        let more_bodies = self.bodies(rows, kept, now.minus(self.bodies_ms), &mut changes)?;
+        let more_events = self.events(rows, kept, now.minus(self.events_ms), &mut changes)?;
         self.is_running = more_bodies || more_events;
         Ok(changes)
     }
@@ -81,10 +81,10 @@ impl Retention {
     fn look_again(
         &mut self,
         rows: &Rows,
-        shared: &Shared,
+        kept: &Kept,
         changes: &mut Vec<Change>,
     ) -> Result<(), Failed> {
-        let index = shared.index();
+        let index = kept.index();
         let mut erased = Vec::new();
         self.bodies_passed.retain(|number, events| {
             let wanted = is_wanted(&index, *number, *events) || erased.len() == AT_ONCE;
@@ -100,7 +100,7 @@ impl Retention {
         for number in ended {
             self.events_passed.remove(&number);
             if let Some(row) = readable(rows.index(number))?.flatten() {
-                Self::forget(rows, shared, &[(number, row)], changes)?;
+                Self::forget(rows, kept, &[(number, row)], changes)?;
             }
         }
         Ok(())
@@ -110,7 +110,7 @@ impl Retention {
     fn bodies(
         &mut self,
         rows: &Rows,
-        shared: &Shared,
+        kept: &Kept,
         before: UnixMillis,
         changes: &mut Vec<Change>,
     ) -> Result<bool, Failed> {
@@ -122,7 +122,7 @@ impl Retention {
                 if body.received_at >= before {
                     return Ok(false);
                 }
-                if is_wanted(&shared.index(), number, body.events) {
+                if is_wanted(&kept.index(), number, body.events) {
                     self.bodies_passed.insert(number, body.events);
                 } else {
                     changes.push(Change::Body(number, None));
@@ -137,7 +137,7 @@ impl Retention {
     fn events(
         &mut self,
         rows: &Rows,
-        shared: &Shared,
+        kept: &Kept,
         before: UnixMillis,
         changes: &mut Vec<Change>,
     ) -> Result<bool, Failed> {
@@ -158,20 +158,20 @@ impl Retention {
             if row.received_at >= before {
                 break;
             }
-            if shared.index().is_open(number) {
+            if kept.index().is_open(number) {
                 self.events_passed.insert(number);
             } else {
                 forgotten.push((number, row));
             }
             self.events_from = number + 1;
         }
-        Self::forget(rows, shared, &forgotten, changes)?;
+        Self::forget(rows, kept, &forgotten, changes)?;
         Ok(more)
     }
 
     fn forget(
         rows: &Rows,
-        shared: &Shared,
+        kept: &Kept,
         events: &[(u64, IndexRow)],
         changes: &mut Vec<Change>,
     ) -> Result<(), Failed> {
@@ -183,7 +183,7 @@ impl Retention {
             lanes.extend(event.lane());
         }
         for lane in lanes {
-            forget_lane(rows, shared, lane, &gone, changes)?;
+            forget_lane(rows, kept, lane, &gone, changes)?;
         }
         Ok(())
     }
@@ -198,7 +198,7 @@ fn is_wanted(index: &Index, first: u64, events: u32) -> bool {
 /// Removes a lane that owes nothing and of which no event is left; then perhaps the one that it had moved into.
 fn forget_lane(
     rows: &Rows,
-    shared: &Shared,
+    kept: &Kept,
     lane: LaneKey,
     gone: &HashSet<u64>,
     changes: &mut Vec<Change>,
@@ -207,7 +207,7 @@ fn forget_lane(
     while let Some(lane) = next.take() {
         let hash = hashes::of_conversation(&lane.conversation);
         let is_left = {
-            let index = shared.index();
+            let index = kept.index();
             let mut left =
                 index.of_conversation(hash, u64::MAX).filter(|number| !gone.contains(number));
             left.next().is_some() || !index.open_in(&lane).is_empty()

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use crate::store::request::Failed;
+
 /// The longest value, in bytes: seventeen of them on one page stay under sled's blob limit of 128 KiB.
 pub(super) const CHUNK: usize = 6 * 1024;
 
@@ -30,6 +32,15 @@ impl fmt::Display for RowError {
             Self::Newer(version) => {
                 write!(f, "a row has version {version}, this program knows {VERSION}")
             }
+        }
+    }
+}
+
+impl From<RowError> for Failed {
+    fn from(error: RowError) -> Self {
+        match error {
+            RowError::Read(why) => Self::Write(why),
+            RowError::Corrupt(_) | RowError::Newer(_) => Self::Damaged(error.to_string()),
         }
     }
 }

@@ -2,46 +2,46 @@
 
 use std::sync::Arc;
 
+use super::kept::Kept;
 use super::{RowError, Rows};
-use crate::routing::{ContactCenter, DocumentRef, Due, LaneKey, UnixMillis};
+use crate::routing::{ContactCenter, DocumentRef, LaneKey};
 use crate::store::group::{Found, Lost, View};
 use crate::store::hashes;
 use crate::store::index::Owed;
 use crate::store::lane::{Lane, LaneCache};
 use crate::store::records::{EventRow, Hash, IndexRow, RegisterRow};
 use crate::store::request::Failed;
-use crate::store::shared::Shared;
 
 /// How many events of a conversation are listed with the lane that it moves into.
 const MOVED: usize = 100;
 
-pub(in crate::store) struct Committed<'a> {
-    pub(in crate::store) rows: &'a Rows,
-    pub(in crate::store) shared: &'a Shared,
-    pub(in crate::store) cache: &'a mut LaneCache,
+pub(super) struct Committed<'a> {
+    pub(super) rows: &'a Rows,
+    pub(super) kept: &'a Kept,
+    pub(super) cache: &'a mut LaneCache,
 }
 
 impl View for Committed<'_> {
     fn number_of(&self, id: &Hash) -> Option<u64> {
-        self.shared.index().number_of(id)
+        self.kept.index().number_of(id)
     }
 
     fn lane_of(&self, number: u64) -> Option<Arc<LaneKey>> {
-        self.shared.index().lane_of(number)
+        self.kept.index().lane_of(number)
     }
 
     fn is_unsettled(&self, number: u64) -> bool {
-        self.shared.index().is_unsettled(number)
+        self.kept.index().is_unsettled(number)
     }
 
     fn lane(&mut self, key: &Arc<LaneKey>) -> Result<Found, Failed> {
         if let Some(lane) = self.cache.get(key) {
             return Ok(Found { lane, lost: Vec::new(), damaged: false });
         }
-        let numbers = self.shared.index().open_in(key);
+        let numbers = self.kept.index().open_in(key);
         let found = restore_lane(self.rows, key, read_events(self.rows, &numbers)?)?;
         let damage = found.lost.len() + usize::from(found.damaged);
-        (0..damage).for_each(|_| self.shared.index().note_damage());
+        (0..damage).for_each(|_| self.kept.index().note_damage());
         Ok(found)
     }
 
@@ -64,7 +64,7 @@ impl View for Committed<'_> {
     fn latest_of(&self, conversation: &LaneKey) -> Result<Vec<(u64, IndexRow)>, Failed> {
         let hash = hashes::of_conversation(&conversation.conversation);
         let numbers: Vec<_> =
-            self.shared.index().of_conversation(hash, u64::MAX).take(MOVED).collect();
+            self.kept.index().of_conversation(hash, u64::MAX).take(MOVED).collect();
         let mut latest = Vec::with_capacity(numbers.len());
         for number in numbers {
             match self.rows.index(number) {
@@ -88,12 +88,8 @@ impl View for Committed<'_> {
     }
 
     fn owed(&self, source: &str) -> (usize, Owed) {
-        let index = self.shared.index();
+        let index = self.kept.index();
         (index.pending(), index.owed_to(source))
-    }
-
-    fn most_urgent(&self, now: UnixMillis) -> Option<Due> {
-        self.shared.agenda.most_urgent(now)
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Claim, Failed, Group, Input, Lane};
 use crate::routing::{Due, Effect, EntryId, LaneKey, Waited};
+use crate::store::agenda::Agenda;
 use crate::store::direct::{DirectDispatch, PendingSend};
 use crate::store::request::Replied;
 
@@ -31,6 +32,7 @@ impl Group<'_> {
     pub(in crate::store) fn send_at_once(
         &mut self,
         direct: &dyn DirectDispatch,
+        agenda: &Agenda,
     ) -> Result<(), Failed> {
         let now = self.terms.now;
         let mut ready = Vec::new();
@@ -42,7 +44,7 @@ impl Group<'_> {
         let rank = |due: &Due| (due.urgency, due.at, due.entry);
         ready.sort_unstable_by_key(|(due, _)| rank(due));
         for (due, lane) in ready {
-            if self.view.most_urgent(now).is_some_and(|first| rank(&first) < rank(&due)) {
+            if agenda.most_urgent(now).is_some_and(|first| rank(&first) < rank(&due)) {
                 break;
             }
             let Some(slot) = direct.open(due.urgency, now) else { break };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::routing::{ContactCenter, DocumentRef, Due, LaneKey, UnixMillis};
+use crate::routing::{ContactCenter, DocumentRef, LaneKey};
 use crate::store::index::Owed;
 use crate::store::lane::Lane;
 use crate::store::records::{EventRow, Hash, IndexRow, RegisterRow};
@@ -32,8 +32,6 @@ pub(in crate::store) trait View {
     fn register(&self, name: &str) -> Result<Option<RegisterRow>, Failed>;
     /// What is owed in all, and to a source.
     fn owed(&self, source: &str) -> (usize, Owed);
-    /// The most urgent of what waits to be claimed.
-    fn most_urgent(&self, now: UnixMillis) -> Option<Due>;
 }
 
 /// A lane as it was read.

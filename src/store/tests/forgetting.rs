@@ -31,7 +31,7 @@ async fn ids_and_all_that_belongs_to_them_are_forgotten_after_the_retention() {
     CLOCK.fetch_add(i64::try_from(HOUR + 60_000).unwrap(), Ordering::SeqCst);
     eventually(&bench.store, async || bench.store.counts().remembered == 0).await;
     assert_eq!(bench.store.conversation("connect", "c1").await.unwrap(), None);
-    let rows = bench.store.inner.shared.rows().unwrap();
+    let rows = bench.store.inner.kept.rows().unwrap();
     for kind in *b"eiblr" {
         assert_eq!(rows.count(kind), 0, "{}", char::from(kind));
     }

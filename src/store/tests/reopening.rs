@@ -208,7 +208,7 @@ async fn a_lane_of_many_entries_leaves_nothing_behind_but_its_events() {
         let (key, entry, _) = bench.claim_next().await;
         bench.reply(key, entry, landed()).await;
     }
-    let rows = bench.store.inner.shared.rows().unwrap();
+    let rows = bench.store.inner.kept.rows().unwrap();
     let counted = b"eilr".map(|kind| rows.count(kind));
     assert_eq!(counted, [80, 80, 1, 1]);
     drop(rows);

@@ -3,7 +3,7 @@
 use super::*;
 
 pub(super) fn nothing_is_left(bench: &Bench) {
-    let rows = bench.store.inner.shared.rows().unwrap();
+    let rows = bench.store.inner.kept.rows().unwrap();
     for kind in *b"eiblr" {
         assert_eq!(rows.count(kind), 0, "{}", char::from(kind));
     }

@@ -3,13 +3,13 @@
 
 use bytes::Bytes;
 
-use super::embedded::{RowError, Rows};
-use super::hashes;
-use super::record::{self, Filter};
-use super::records::{Content, EventRow, LaneRow};
-use super::request::Failed;
-use super::shared::Shared;
+use super::kept::Kept;
+use super::{RowError, Rows};
 use crate::routing::{ConversationId, ConversationRecord, EventRecord, LaneKey, Page, State};
+use crate::store::hashes;
+use crate::store::record::{self, Filter};
+use crate::store::records::{Content, EventRow, LaneRow};
+use crate::store::request::Failed;
 
 /// How many events are looked at for one page.
 const LOOKED_AT: usize = 2_000;
@@ -20,20 +20,16 @@ const HISTORY: usize = 100;
 /// How often a lane can have moved: more than that is damage.
 const MOVES: usize = 1_000;
 
-pub(super) fn event(
-    shared: &Shared,
-    source: &str,
-    id: &str,
-) -> Result<Option<EventRecord>, Failed> {
-    let rows = shared.rows()?;
-    let number = shared.index().number_of(&hashes::of_event(source, id));
+pub(super) fn event(kept: &Kept, source: &str, id: &str) -> Result<Option<EventRecord>, Failed> {
+    let rows = kept.rows()?;
+    let number = kept.index().number_of(&hashes::of_event(source, id));
     let Some(number) = number else { return Ok(None) };
     Ok(rows.event(number)?.map(|row| record::event(row.named(source, id))))
 }
 
-pub(super) fn body(shared: &Shared, source: &str, id: &str) -> Result<Option<Bytes>, Failed> {
-    let rows = shared.rows()?;
-    let number = shared.index().number_of(&hashes::of_event(source, id));
+pub(super) fn body(kept: &Kept, source: &str, id: &str) -> Result<Option<Bytes>, Failed> {
+    let rows = kept.rows()?;
+    let number = kept.index().number_of(&hashes::of_event(source, id));
     let Some(number) = number else { return Ok(None) };
     let body = rows.event(number)?.and_then(|row| row.origin.body);
     let body = body.map(|body| rows.body(body)).transpose()?.flatten();
@@ -41,11 +37,11 @@ pub(super) fn body(shared: &Shared, source: &str, id: &str) -> Result<Option<Byt
 }
 
 pub(super) fn conversation(
-    shared: &Shared,
+    kept: &Kept,
     contact_center: &str,
     conversation: &str,
 ) -> Result<Option<ConversationRecord>, Failed> {
-    let rows = shared.rows()?;
+    let rows = kept.rows()?;
     let Ok(conversation) = ConversationId::parse(conversation) else { return Ok(None) };
     let own = LaneKey { contact_center: contact_center.into(), conversation };
     let Some(own_row) = rows.lane(&own)? else { return Ok(None) };
@@ -53,7 +49,7 @@ pub(super) fn conversation(
     let row = LaneRow { named, ..lane_of(&rows, own_row)? };
     let mut numbers = Vec::new();
     {
-        let index = shared.index();
+        let index = kept.index();
         for conversation in [&own.conversation, &row.key.conversation] {
             let hash = hashes::of_conversation(conversation);
             numbers.extend(index.of_conversation(hash, u64::MAX).take(HISTORY));
@@ -80,13 +76,13 @@ fn lane_of(rows: &Rows, mut row: LaneRow) -> Result<LaneRow, Failed> {
     Ok(row)
 }
 
-pub(super) fn events(shared: &Shared, filter: &Filter) -> Result<Page, Failed> {
-    let rows = shared.rows()?;
+pub(super) fn events(kept: &Kept, filter: &Filter) -> Result<Page, Failed> {
+    let rows = kept.rows()?;
     let before = filter.cursor.as_deref().map_or(Some(u64::MAX), |text| text.parse().ok());
     let mut page = Page { events: Vec::new(), next_cursor: None };
     let Some(before) = before else { return Ok(page) };
     let (mut last, mut read) = (None, 0);
-    for (looked_at, number) in candidates(shared, &rows, filter, before).enumerate() {
+    for (looked_at, number) in candidates(kept, &rows, filter, before).enumerate() {
         let number = number?;
         let is_enough = looked_at == LOOKED_AT || read >= READ;
         if page.events.len() == filter.page_size() || is_enough {
@@ -112,9 +108,9 @@ pub(super) fn events(shared: &Shared, filter: &Filter) -> Result<Page, Failed> {
 type Candidates = Box<dyn Iterator<Item = Result<u64, RowError>>>;
 
 /// The events that may fit, newest first: by the narrowest list that there is.
-fn candidates(shared: &Shared, rows: &Rows, filter: &Filter, before: u64) -> Candidates {
+fn candidates(kept: &Kept, rows: &Rows, filter: &Filter, before: u64) -> Candidates {
     let listed = |numbers: Vec<u64>| -> Candidates { Box::new(numbers.into_iter().map(Ok)) };
-    let index = shared.index();
+    let index = kept.index();
     if let Some(conversation) = &filter.conversation {
         let Ok(conversation) = ConversationId::parse(conversation) else {
             return listed(Vec::new());

@@ -1,0 +1,69 @@
+//! What the engine's writer and all readers share: the rows, and the index of them in memory.
+
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
+
+use bytes::Bytes;
+
+use super::{Rows, read};
+use crate::routing::{ConversationRecord, EventRecord, Page};
+use crate::store::engine::Reader;
+use crate::store::index::Index;
+use crate::store::record::Filter;
+use crate::store::records::RegisterRow;
+use crate::store::request::{Counts, Failed};
+
+pub(in crate::store) struct Kept {
+    index: Mutex<Index>,
+    /// None once the store is closed.
+    rows: RwLock<Option<Rows>>,
+}
+
+impl Kept {
+    pub(super) fn new(index: Index, rows: Rows) -> Self {
+        Self { index: Mutex::new(index), rows: RwLock::new(Some(rows)) }
+    }
+
+    /// Locks the index; to be held for moments only, and never over a read of rows.
+    pub(in crate::store) fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(in crate::store) fn rows(&self) -> Result<Rows, Failed> {
+        self.rows.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Failed::Closed)
+    }
+
+    /// Lets go of the database; reads fail from now on.
+    pub(super) fn close(&self) {
+        self.rows.write().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+impl Reader for Kept {
+    fn event(&self, source: &str, id: &str) -> Result<Option<EventRecord>, Failed> {
+        read::event(self, source, id)
+    }
+
+    fn body(&self, source: &str, id: &str) -> Result<Option<Bytes>, Failed> {
+        read::body(self, source, id)
+    }
+
+    fn events(&self, filter: &Filter) -> Result<Page, Failed> {
+        read::events(self, filter)
+    }
+
+    fn conversation(
+        &self,
+        contact_center: &str,
+        conversation: &str,
+    ) -> Result<Option<ConversationRecord>, Failed> {
+        read::conversation(self, contact_center, conversation)
+    }
+
+    fn register(&self, name: &str) -> Result<Option<RegisterRow>, Failed> {
+        Ok(self.rows()?.register(name)?)
+    }
+
+    fn counts(&self) -> Counts {
+        self.index().counts()
+    }
+}

@@ -1,0 +1,58 @@
+//! What is asked of an engine: the writer has it decide and keep, everyone else has it read.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::group::{Group, Outcomes, Terms};
+use super::record::Filter;
+use super::records::RegisterRow;
+use super::request::{Counts, Failed};
+use crate::routing::{ConversationRecord, EventRecord, LaneKey, Page, UnixMillis};
+
+/// Decides a group. It may be asked more than once for the same group, and has to come to the same again.
+pub(super) type Decide<'a> = dyn FnMut(&mut Group<'_>) -> Result<(), Failed> + 'a;
+
+/// What writes: the writer's alone.
+pub(super) trait Engine: Send {
+    /// Has a group decided on what is committed, and writes all that it changes or nothing: when it returns, that is on the disk.
+    ///
+    /// # Errors
+    /// Nothing of the group is written.
+    fn group(&mut self, terms: &Terms, decide: &mut Decide<'_>) -> Result<Outcomes, Failed>;
+
+    /// The lanes with something parked, each once.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    fn parked_lanes(&mut self) -> Result<Vec<Arc<LaneKey>>, Failed>;
+
+    /// A piece of what has to be done now and then, such as forgetting what is over; whether there is more of it.
+    ///
+    /// # Errors
+    /// It cannot read or write.
+    fn upkeep(&mut self, now: UnixMillis) -> Result<bool, Failed>;
+
+    /// Notes that everything is written, and gives the database up.
+    fn close(self: Box<Self>);
+}
+
+/// What answers operators, from any thread that may wait for a disk or a network.
+pub(super) trait Reader: Send + Sync {
+    /// One event.
+    fn event(&self, source: &str, id: &str) -> Result<Option<EventRecord>, Failed>;
+    /// The vendor's body that brought an event, while it is kept.
+    fn body(&self, source: &str, id: &str) -> Result<Option<Bytes>, Failed>;
+    /// Events, newest first.
+    fn events(&self, filter: &Filter) -> Result<Page, Failed>;
+    /// One conversation with its latest events.
+    fn conversation(
+        &self,
+        contact_center: &str,
+        conversation: &str,
+    ) -> Result<Option<ConversationRecord>, Failed>;
+    /// A register; none where it was never written.
+    fn register(&self, name: &str) -> Result<Option<RegisterRow>, Failed>;
+    /// How much there is; from memory.
+    fn counts(&self) -> Counts;
+}
