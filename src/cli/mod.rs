@@ -18,7 +18,6 @@ mod selftest;
 mod story;
 mod table;
 mod trace;
-mod wording;
 
 use std::io::Write;
 use std::path::Path;

@@ -12,6 +12,7 @@ use super::direct::DirectDispatch;
 use super::request::{Failed, Health};
 use super::settings::Limits;
 use super::space::Space;
+use super::todo::Known;
 use crate::clock;
 
 pub(super) struct Shared {
@@ -21,6 +22,8 @@ pub(super) struct Shared {
     space: Mutex<Space>,
     limits: Mutex<Limits>,
     direct: OnceLock<Arc<dyn DirectDispatch>>,
+    /// What was last read of dead letters and parked events, for operators.
+    pub(super) known: Mutex<Known>,
 }
 
 impl Shared {
@@ -32,6 +35,7 @@ impl Shared {
             space: Mutex::default(),
             limits: Mutex::new(limits),
             direct: OnceLock::new(),
+            known: Mutex::default(),
         }
     }
 
