@@ -161,11 +161,7 @@ fn admin_of(
         listen,
         sources: {
             let vitals = vitals();
-            Box::new(move || vitals.reloader.sources_in_force())
-        },
-        tables: {
-            let vitals = vitals();
-            Box::new(move || vitals.reloader.tables())
+            Box::new(move || vitals.reloader.sources())
         },
         contact_center: {
             let vitals = vitals();

@@ -18,6 +18,7 @@ mod selftest;
 mod story;
 mod table;
 mod trace;
+mod wording;
 
 use std::io::Write;
 use std::path::Path;

@@ -18,19 +18,14 @@ pub(super) struct Index {
     by_conversation: BTreeSet<(ConversationHash, u64)>,
     open: BTreeMap<u64, Open>,
     by_age: BTreeSet<(UnixMillis, u64)>,
-    /// Each with its version.
-    parked: BTreeMap<u64, Version>,
+    parked: BTreeSet<u64>,
     /// What of `open` is whose.
     sources: HashMap<Arc<str>, Owed>,
     /// What of `open` is in which lane.
     lanes: HashMap<Arc<LaneKey>, Vec<u64>>,
-    dead: BTreeMap<u64, Version>,
-    version: Version,
+    dead: BTreeSet<u64>,
     damaged_rows: u64,
 }
-
-/// Grows with each change of a parked event and with each new dead letter: one number in one version is one content.
-pub(super) type Version = u64;
 
 /// An event that has an entry in a lane.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,8 +62,7 @@ impl Index {
                     self.by_conversation.insert((conversation, *number));
                 }
                 if row.class == Class::Dead {
-                    self.version += 1;
-                    self.dead.insert(*number, self.version);
+                    self.dead.insert(*number);
                 } else {
                     self.dead.remove(number);
                 }
@@ -104,10 +98,6 @@ impl Index {
             },
         });
         if self.open.get(&number) == open.as_ref() {
-            if let Some(version) = self.parked.get_mut(&number) {
-                self.version += 1;
-                *version = self.version;
-            }
             return;
         }
         self.close(number);
@@ -129,8 +119,7 @@ impl Index {
             OpenState::Pending => owed.pending += 1,
             OpenState::Parked => {
                 owed.parked += 1;
-                self.version += 1;
-                self.parked.insert(number, self.version);
+                self.parked.insert(number);
             }
             OpenState::Watched => {}
         }
@@ -175,7 +164,7 @@ impl Index {
     }
 
     pub(super) fn is_dead(&self, number: u64) -> bool {
-        self.dead.contains_key(&number)
+        self.dead.contains(&number)
     }
 
     /// The lane of an event that has an entry.
@@ -190,7 +179,7 @@ impl Index {
 
     /// The lanes with something parked, each once.
     pub(super) fn parked_lanes(&self) -> Vec<Arc<LaneKey>> {
-        let parked = self.parked.keys().filter_map(|number| self.lane_of(*number));
+        let parked = self.parked.iter().filter_map(|number| self.lane_of(*number));
         parked.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
@@ -211,7 +200,7 @@ impl Index {
         parked: bool,
     ) -> Box<dyn Iterator<Item = u64> + '_> {
         if parked {
-            return Box::new(self.parked.range(..before).rev().map(|(number, _)| *number));
+            return Box::new(self.parked.range(..before).rev().copied());
         }
         let open = self.open.range(..before).rev();
         let pending = open.filter(|(_, open)| open.state == OpenState::Pending);
@@ -220,17 +209,7 @@ impl Index {
 
     /// Dead letters before `before`, newest first.
     pub(super) fn dead_before(&self, before: u64) -> impl Iterator<Item = u64> {
-        self.dead.range(..before).rev().map(|(number, _)| *number)
-    }
-
-    /// The newest dead letters with their versions, at most so many, newest first.
-    pub(super) fn newest_dead(&self, most: usize) -> Vec<(u64, Version)> {
-        self.dead.iter().rev().take(most).map(|(number, version)| (*number, *version)).collect()
-    }
-
-    /// The same of what is parked.
-    pub(super) fn newest_parked(&self, most: usize) -> Vec<(u64, Version)> {
-        self.parked.iter().rev().take(most).map(|(number, version)| (*number, *version)).collect()
+        self.dead.range(..before).rev().copied()
     }
 
     /// Events of a conversation, and those that its lane carries out, before `before`, newest first.

@@ -21,11 +21,9 @@ mod records;
 mod refusal;
 mod register;
 mod request;
-mod search;
 mod settings;
 mod shared;
 mod space;
-mod todo;
 mod writer;
 
 use std::fmt;
@@ -49,12 +47,10 @@ pub(crate) use self::request::{
 };
 use self::request::{Answer, Question, Replied, Wish};
 pub use self::request::{Claim, Delivery, Item, Transition};
-pub(crate) use self::search::{Found, Search};
 pub use self::settings::{Limits, Settings};
 use self::shared::Shared;
 pub(crate) use self::space::Space;
 use self::space::SpaceWatch;
-pub(crate) use self::todo::{DeadGroup, Group, Grouped, Member, ParkedGroup, Todo};
 use self::writer::{Outside, Queued, Writer};
 use crate::routing::{
     Answered, ClaimId, ClockOffset, ContactCenter, ConversationRecord, EntryId, EventRecord,

@@ -12,7 +12,6 @@ use super::direct::DirectDispatch;
 use super::request::{Failed, Health};
 use super::settings::Limits;
 use super::space::Space;
-use super::todo::Known;
 use crate::clock;
 
 pub(super) struct Shared {
@@ -22,8 +21,6 @@ pub(super) struct Shared {
     space: Mutex<Space>,
     limits: Mutex<Limits>,
     direct: OnceLock<Arc<dyn DirectDispatch>>,
-    /// What was last read of dead letters and parked events, for operators.
-    pub(super) known: Mutex<Known>,
 }
 
 impl Shared {
@@ -35,7 +32,6 @@ impl Shared {
             space: Mutex::default(),
             limits: Mutex::new(limits),
             direct: OnceLock::new(),
-            known: Mutex::default(),
         }
     }
 

@@ -48,7 +48,6 @@ mod operator_commands;
 mod operator_reads;
 mod operators;
 mod outages;
-mod overview;
 mod own_store;
 mod pace;
 mod package;
