@@ -50,15 +50,21 @@ impl Issuers {
     }
 }
 
+/// The keys that are published at a URL.
+///
+/// # Errors
+/// Why there are none, as the end of a sentence.
+pub(super) async fn fetch(fetcher: &Fetcher, url: &str) -> Result<KeySet, String> {
+    let text = fetcher.get(url).await?;
+    KeySet::of_jwks(&text).map_err(|problem| format!("what is there {problem}"))
+}
+
 /// Fetches, rests, and waits until the keys are old or asked for; runs until it is dropped.
 async fn keep_fresh(source: String, issuer: Arc<Issuer>, fetcher: Arc<Fetcher>) {
     let settings = &issuer.settings;
     let mut failures = 0_u32;
     loop {
-        let fetched = fetcher.get(&settings.url).await;
-        let fetched = fetched.and_then(|text| {
-            KeySet::of_jwks(&text).map_err(|problem| format!("what is there {problem}"))
-        });
+        let fetched = fetch(&fetcher, &settings.url).await;
         let rest = match &fetched {
             Ok(_) => {
                 if failures > 0 {

@@ -21,6 +21,7 @@ mod instance;
 mod issuers;
 pub(crate) mod new_vendor;
 pub(crate) mod online;
+pub(crate) mod online_keys;
 mod parts;
 mod places;
 pub(crate) mod rehearsal;

@@ -1,4 +1,4 @@
-//! `check`: every problem of the files at once; with `--online` also what ServiceNow lacks.
+//! `check`: every problem of the files at once; with `--online` also what ServiceNow lacks, and whether issuers publish their keys.
 
 use std::path::Path;
 
@@ -32,27 +32,34 @@ pub(super) fn run(config: Option<&Path>, online: bool) -> Exit {
     if online { ask(&settings, &checked.files) } else { Exit::Done }
 }
 
-/// Asks ServiceNow for what configuration and tables name, and shows a table.
+/// Asks ServiceNow for what configuration and tables name, and issuers for their keys; shows a table.
 fn ask(settings: &Settings, files: &Files) -> Exit {
-    let asked = match runtime() {
-        Ok(runtime) => runtime.block_on(app::online::check(settings, files)),
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
-    let asked = match asked {
+    let asked = runtime.block_on(async {
+        let asked = app::online::check(settings, files).await?;
+        Ok::<_, Failure>((asked, app::online_keys::check(settings, files).await?))
+    });
+    let (asked, keys) = match asked {
         Ok(asked) => asked,
         Err(failure) => return Exit::Usage(failure.to_string()),
     };
     let row = |line: &Line| {
         vec![line.found.to_owned(), line.what.to_owned(), line.name.clone(), line.detail.clone()]
     };
-    let rows: Vec<_> = asked.lines.iter().map(row).collect();
+    let rows: Vec<_> = asked.lines.iter().chain(&keys).map(row).collect();
     say("");
     say(&table(&["FOUND", "WHAT", "NAME", "DETAIL"], &rows));
-    if asked.fit {
-        say("ServiceNow has everything that could be checked.");
-        return Exit::Done;
+    if !asked.fit {
+        return Exit::Failed(
+            "ServiceNow lacks something that is needed, or refuses the bridge's calls".to_owned(),
+        );
     }
-    Exit::Failed(
-        "ServiceNow lacks something that is needed, or refuses the bridge's calls".to_owned(),
-    )
+    if keys.iter().any(|line| line.found != "ok") {
+        return Exit::Failed("the keys of an issuer cannot be fetched".to_owned());
+    }
+    say("ServiceNow has everything that could be checked.");
+    Exit::Done
 }

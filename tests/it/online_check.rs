@@ -5,6 +5,7 @@ use awa_bridge::testing::sandbox::world::{CHAT, VOICE, sys_id_of};
 use awa_bridge::testing::sandbox::{Access, Endpoint, Sandbox, Switches, TableReads};
 
 use super::support::bridge::{Setup, start_sandbox};
+use super::support::issuer::{Does, Issuer};
 use super::support::program::{Home, run};
 use super::support::{ADA, BUSY, GRACE};
 
@@ -139,5 +140,48 @@ async fn what_may_not_be_read_is_unknown_and_does_not_fail() {
     let look_up = line(&shown, "awa_work_item");
     for part in ["forbidden", "in_doubt", "repeat", "role"] {
         assert!(look_up.contains(part), "{part}: {look_up}");
+    }
+}
+
+/// A source that takes tokens under the keys at that URL.
+fn source(name: &str, jwks_url: &str) -> String {
+    format!(
+        "[sources.{name}]\nvendor = \"native\"\ncontact_center = \"native\"\n\
+         verify = {{ scheme = \"jwt_bearer\", jwks_url = \"{jwks_url}\", issuer = \"i\", audience = \"a\" }}\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_keys_of_each_issuer_are_fetched_and_counted_or_it_is_said_what_to_do() {
+    let sandbox = start_sandbox(Switches::default()).await;
+    let usable =
+        r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+    let of_another_use = r#"{"kty":"oct","k":"AAAA"}"#;
+    let set = format!("{{\"keys\":[{usable},{of_another_use},{usable}]}}");
+    let good = Issuer::start(Does::Answer(set)).await;
+    let two_sources = source("grid", &good.url) + &source("other", &good.url);
+    let setup = Setup { config: two_sources.clone(), ..Setup::default() };
+    let (code, shown) = check(&sandbox, &setup).await;
+    assert_eq!(code, 0, "{shown}");
+    for name in ["sources.grid", "sources.other"] {
+        let line = line(&shown, name);
+        assert!(line.starts_with("ok ") && line.contains("2 usable keys"), "{shown}");
+    }
+    assert_eq!(good.asked(), 1, "once for a URL");
+    assert_eq!(shown.matches("issuer's keys").count(), 2, "the others have no issuer: {shown}");
+
+    let page = Issuer::start(Does::Answer("{\"jwks_uri\":\"elsewhere\"}".to_owned())).await;
+    let down = Issuer::start(Does::Refuse).await;
+    let config = two_sources + &source("page", &page.url) + &source("down", &down.url);
+    let (code, shown) = check(&sandbox, &Setup { config, ..Setup::default() }).await;
+    assert_eq!(code, 1, "{shown}");
+    assert!(line(&shown, "sources.grid").starts_with("ok "), "{shown}");
+    for (name, url, why) in
+        [("sources.page", &page.url, "no list `keys`"), ("sources.down", &down.url, "answers 500")]
+    {
+        let line = line(&shown, name);
+        for part in ["missing ", url, why, "`jwks_url`", "jwks_uri", "servicenow.proxy"] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
     }
 }

@@ -70,6 +70,11 @@ impl KeySet {
         Ok(Self(vec![PublicKey { id: None, family, algorithm: None, key }]))
     }
 
+    /// How many keys can be used.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn add(&mut self, more: Self) {
         self.0.extend(more.0);
     }
