@@ -38,6 +38,14 @@ pub struct Switches {
     pub invalid_query_returns_no_rows: bool,
     /// Whether the caller may read tables.
     pub table_reads: TableReads,
+    /// Tables that the caller may not read: 403 "Insufficient rights to query records".
+    pub closed_tables: Vec<String>,
+    /// Tables that this instance does not have.
+    pub missing_tables: Vec<String>,
+    /// Columns that are left out of the rows, as `table.column`: an access rule hides them.
+    pub hidden_fields: Vec<String>,
+    /// Rows that are left out of a page after it was counted off, as `table/sys_id`.
+    pub hidden_rows: Vec<String>,
     /// The `glide.awa.enabled` property.
     pub awa_enabled: bool,
     /// The AWA plugin is not there: its paths do not represent any resource.
@@ -75,6 +83,10 @@ impl Default for Switches {
             canceled_spelling: CanceledSpelling::default(),
             invalid_query_returns_no_rows: false,
             table_reads: TableReads::default(),
+            closed_tables: Vec::new(),
+            missing_tables: Vec::new(),
+            hidden_fields: Vec::new(),
+            hidden_rows: Vec::new(),
             awa_enabled: true,
             plugin_missing: false,
             missing_apis: Vec::new(),

@@ -32,6 +32,9 @@ impl Reply {
 
     pub(super) fn answer(answer: &Answer) -> Self {
         let mut reply = Self::json(answer.status, &answer.body);
+        if let Some(total) = answer.total {
+            reply.headers.push(("x-total-count".to_owned(), total.to_string()));
+        }
         if answer.status == 401 {
             let realm = "BASIC realm=\"Service-now\"";
             reply.headers.push(("www-authenticate".to_owned(), realm.to_owned()));

@@ -36,7 +36,7 @@ fn give(access: &mut Access, user_name: &str, refreshable: bool, now: UnixMillis
     if refreshable {
         body["refresh_token"] = access.give_refresh_token(user_name).into();
     }
-    Answer { status: 200, body }
+    Answer { status: 200, body, total: None }
 }
 
 /// Whom the token is for, and whether a refresh token goes with it.
@@ -105,5 +105,6 @@ fn invalid_grant() -> Answer {
 }
 
 fn refused(status: u16, error: &str, description: &str) -> Answer {
-    Answer { status, body: json!({ "error": error, "error_description": description }) }
+    let body = json!({ "error": error, "error_description": description });
+    Answer { status, body, total: None }
 }

@@ -14,26 +14,32 @@ pub struct Answer {
     pub status: u16,
     /// JSON body.
     pub body: Value,
+    /// How many rows a table's query matched, whatever of them is shown; `X-Total-Count`.
+    pub total: Option<usize>,
 }
 
 impl Answer {
     /// 200 and `{"result": …}`.
     #[must_use]
     pub fn result(result: Value) -> Self {
-        Self { status: 200, body: json!({ "result": result }) }
+        Self { status: 200, body: json!({ "result": result }), total: None }
     }
 
     /// The platform's error object.
     #[must_use]
     pub fn error(status: u16, message: &str, detail: impl Into<Value>) -> Self {
         let error = json!({ "message": message, "detail": detail.into() });
-        Self { status, body: json!({ "error": error, "status": "failure" }) }
+        Self { status, body: json!({ "error": error, "status": "failure" }), total: None }
     }
 
     /// `{"result":{"success":false,"message"}}`.
     #[must_use]
     pub fn success_false(status: u16, message: &str) -> Self {
-        Self { status, body: json!({ "result": { "success": false, "message": message } }) }
+        Self {
+            status,
+            body: json!({ "result": { "success": false, "message": message } }),
+            total: None,
+        }
     }
 
     /// 400: the path is not an API of this release.

@@ -26,8 +26,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde_json::{Value, json};
 
 pub(crate) use answer::{Answer, Refusal};
+pub(crate) use records::{AgentMapping, Queue, RejectReasonRecord, User};
 pub use records::{ConsultState, Document, WorkItem, WorkItemState};
-pub(crate) use records::{Queue, RejectReasonRecord, User};
 pub use route::Endpoint;
 pub use seed::{CALLER, CHAT, VOICE, sys_id_of};
 
@@ -61,6 +61,7 @@ pub struct World {
     queues_by_external_id: HashMap<ExternalId, Vec<SysId>>,
     users: BTreeMap<SysId, User>,
     users_by_name: HashMap<String, SysId>,
+    agent_mappings: BTreeMap<SysId, AgentMapping>,
     /// Whether they mean available.
     presence_states: BTreeMap<SysId, bool>,
     reject_reasons: BTreeMap<SysId, RejectReasonRecord>,

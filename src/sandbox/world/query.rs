@@ -8,6 +8,8 @@ pub(super) struct Query {
     pub(super) conditions: Vec<Condition>,
     /// The column whose greatest value comes first.
     pub(super) order_by_desc: Option<String>,
+    /// The column whose least value comes first.
+    pub(super) order_by: Option<String>,
     /// Parts that could not be read.
     pub(super) unread: usize,
 }
@@ -26,6 +28,8 @@ impl Query {
         for part in text.split('^').filter(|part| !part.is_empty()) {
             if let Some(column) = part.strip_prefix("ORDERBYDESC") {
                 query.order_by_desc = Some(column.to_owned());
+            } else if let Some(column) = part.strip_prefix("ORDERBY") {
+                query.order_by = Some(column.to_owned());
             } else if let Some(condition) = Condition::parse(part) {
                 query.conditions.push(condition);
             } else {

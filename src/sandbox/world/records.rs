@@ -58,6 +58,7 @@ pub struct Queue {
     /// Provider queue ID; several queues may have the same.
     pub external_id: Option<ExternalId>,
     pub service_channel: SysId,
+    pub active: bool,
 }
 
 /// A user (`sys_user`), agent or caller.
@@ -65,9 +66,21 @@ pub struct Queue {
 pub struct User {
     pub sys_id: SysId,
     pub user_name: String,
+    pub email: String,
+    pub employee_number: String,
+    pub active: bool,
     pub roles: BTreeSet<String>,
     /// An `awa_presence_state`.
     pub presence: SysId,
+}
+
+/// What the contact centre calls an agent (`external_agent_mapping`), as Agent Mapping keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AgentMapping {
+    pub external_agent_id: String,
+    pub agent: SysId,
+    /// Whether the agent is logged in at the contact centre.
+    pub active: bool,
 }
 
 /// A reject reason (`awa_reject_reason`) of a service channel.

@@ -3,26 +3,28 @@
 use std::collections::BTreeMap;
 
 use super::query::Query;
-use super::{Queue, SysId, UnixMillis, User, WorkItem, WorkItemState, World};
+use super::{Queue, SysId, UnixMillis, User, WorkItem, WorkItemState, World, sys_id_of};
 
 /// A record by column; dot-walked columns by their whole path.
 pub(super) type Row = BTreeMap<&'static str, String>;
 
 /// Columns that refer to a record, and its table.
-pub(super) const REFERENCES: [(&str, &str); 4] = [
+pub(super) const REFERENCES: [(&str, &str); 5] = [
+    ("agent", "sys_user"),
     ("assigned_to", "sys_user"),
     ("queue", "awa_queue"),
     ("service_channel", "awa_service_channel"),
     ("user", "sys_user"),
 ];
 
-const TABLES: [&str; 6] = [
+const TABLES: [&str; 7] = [
     "awa_work_item",
     "awa_queue",
     "awa_service_channel",
     "awa_reject_reason",
     "sys_user",
     "sys_user_has_role",
+    "external_agent_mapping",
 ];
 
 /// Whether the table can be read.
@@ -60,6 +62,18 @@ impl World {
                 .collect(),
             "sys_user" => self.users_named(query, "sys_id").map(user_row).collect(),
             "sys_user_has_role" => self.users_named(query, "user").flat_map(role_rows).collect(),
+            "external_agent_mapping" => self
+                .agent_mappings
+                .iter()
+                .map(|(id, mapping)| {
+                    Row::from([
+                        ("sys_id", id.to_string()),
+                        ("external_agent_id", mapping.external_agent_id.clone()),
+                        ("agent", mapping.agent.to_string()),
+                        ("active", mapping.active.to_string()),
+                    ])
+                })
+                .collect(),
             _ => Vec::new(),
         }
     }
@@ -109,9 +123,21 @@ impl World {
             ("sys_id", queue.sys_id.to_string()),
             ("name", queue.name.clone()),
             ("external_id", external_id(queue)),
+            ("service_channel", queue.service_channel.to_string()),
             ("service_channel.name", channel.cloned().unwrap_or_default()),
-            ("active", "true".to_owned()),
+            ("active", queue.active.to_string()),
         ])
+    }
+
+    /// What a reference shows of the record that it leads to.
+    pub(super) fn display_value(&self, table: &str, id: &str) -> String {
+        let shown = SysId::parse(id).ok().and_then(|id| match table {
+            "sys_user" => self.users.get(&id).map(|user| user.user_name.clone()),
+            "awa_queue" => self.queues.get(&id).map(|queue| queue.name.clone()),
+            "awa_service_channel" => self.channels.get(&id).cloned(),
+            _ => None,
+        });
+        shown.unwrap_or_default()
     }
 }
 
@@ -123,14 +149,21 @@ fn user_row(user: &User) -> Row {
     Row::from([
         ("sys_id", user.sys_id.to_string()),
         ("user_name", user.user_name.clone()),
-        ("active", "true".to_owned()),
+        ("email", user.email.clone()),
+        ("employee_number", user.employee_number.clone()),
+        ("active", user.active.to_string()),
     ])
 }
 
 fn role_rows(user: &User) -> impl Iterator<Item = Row> {
     user.roles.iter().map(|role| {
         Row::from([
+            ("sys_id", sys_id_of(&format!("{} has {role}", user.sys_id)).to_string()),
             ("user", user.sys_id.to_string()),
+            ("user.user_name", user.user_name.clone()),
+            ("user.email", user.email.clone()),
+            ("user.employee_number", user.employee_number.clone()),
+            ("user.active", user.active.to_string()),
             ("role.name", role.clone()),
             ("state", "active".to_owned()),
         ])

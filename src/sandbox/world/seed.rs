@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
-use super::{Document, Queue, RejectReasonRecord, User, World, records::is_closed};
+use super::{AgentMapping, Document, Queue, RejectReasonRecord, User, World, records::is_closed};
 use crate::routing::{Channel, DocumentRef, ExternalId, SysId, TableName};
 
 /// The out-of-box presence state Available.
@@ -131,7 +131,15 @@ impl World {
             .ok()
             .filter(|id| self.channels.contains_key(id))
             .unwrap_or_else(|| self.channel_named(channel));
-        self.insert_queue(Queue { sys_id, name: name.to_owned(), external_id, service_channel });
+        let name = name.to_owned();
+        self.insert_queue(Queue { sys_id, name, external_id, service_channel, active: true });
+    }
+
+    /// Switches a queue on or off.
+    pub fn set_queue_active(&mut self, queue: SysId, active: bool) {
+        if let Some(queue) = self.queues.get_mut(&queue) {
+            queue.active = active;
+        }
     }
 
     fn insert_queue(&mut self, queue: Queue) {
@@ -156,6 +164,9 @@ impl World {
         let user = User {
             sys_id,
             user_name: user_name.to_owned(),
+            email: format!("{user_name}@example.com"),
+            employee_number: String::new(),
+            active: true,
             roles: BTreeSet::new(),
             presence: known(AVAILABLE),
         };
@@ -166,6 +177,29 @@ impl World {
         for role in roles {
             self.grant(sys_id, role);
         }
+    }
+
+    /// Sets a user's e-mail address and employee number.
+    pub fn set_contact(&mut self, user: SysId, email: &str, employee_number: &str) {
+        if let Some(user) = self.users.get_mut(&user) {
+            email.clone_into(&mut user.email);
+            employee_number.clone_into(&mut user.employee_number);
+        }
+    }
+
+    /// Lets a user log in or not.
+    pub fn set_user_active(&mut self, user: SysId, active: bool) {
+        if let Some(user) = self.users.get_mut(&user) {
+            user.active = active;
+        }
+    }
+
+    /// Adds what the contact centre calls an agent, as Agent Mapping does; the agent is logged out there.
+    pub fn map_agent(&mut self, external_agent_id: &str, agent: SysId) {
+        let sys_id = sys_id_of(&format!("agent mapping {external_agent_id} {agent}"));
+        let external_agent_id = external_agent_id.to_owned();
+        self.agent_mappings
+            .insert(sys_id, AgentMapping { external_agent_id, agent, active: false });
     }
 
     /// Gives a user a role.
@@ -200,6 +234,11 @@ impl World {
         let (display_value, value) = (reason.to_owned(), reason.to_owned());
         let record = RejectReasonRecord { sys_id, service_channel, display_value, value, order };
         self.reject_reasons.insert(sys_id, record);
+    }
+
+    /// Removes a reject reason.
+    pub fn remove_reason(&mut self, sys_id: SysId) {
+        self.reject_reasons.remove(&sys_id);
     }
 
     /// Adds an open interaction.

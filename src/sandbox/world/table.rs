@@ -17,14 +17,15 @@ impl World {
         if let Some(answer) = self.refuse_read(table) {
             return answer;
         }
-        let rows = match self.switches.table_reads {
-            TableReads::NoRows => Vec::new(),
-            TableReads::Allowed | TableReads::Forbidden => {
-                self.select(table, &Query::parse(parameter(parameters, "sysparm_query")))
-            }
-        };
-        let limit = parameter(parameters, "sysparm_limit").parse().unwrap_or(DEFAULT_LIMIT);
-        Answer::result(rows.iter().take(limit).map(|row| show(row, parameters)).collect())
+        let rows = self.select(table, &Query::parse(parameter(parameters, "sysparm_query")));
+        let number = |name: &str| parameter(parameters, name).parse().ok();
+        let offset = number("sysparm_offset").unwrap_or(0);
+        let limit = number("sysparm_limit").unwrap_or(DEFAULT_LIMIT);
+        // An access rule hides rows of a page after it was counted off.
+        let page = rows.iter().skip(offset).take(limit);
+        let seen = page.filter(|row| !self.hides_row(table, row));
+        let shown = seen.map(|row| self.show(table, row, parameters)).collect();
+        Answer { total: Some(rows.len()), ..Answer::result(shown) }
     }
 
     pub(super) fn read_record(
@@ -42,7 +43,8 @@ impl World {
                 self.select(table, &Query::parse(&format!("sys_id={sys_id}")))
             }
         };
-        rows.first().map_or_else(Answer::no_record, |row| Answer::result(show(row, parameters)))
+        rows.first()
+            .map_or_else(Answer::no_record, |row| Answer::result(self.show(table, row, parameters)))
     }
 
     /// Sets a document's state; a closed one takes it from its channel, which cancels its open work items.
@@ -116,12 +118,25 @@ impl World {
     }
 
     fn refuse_read(&self, table: &str) -> Option<Answer> {
-        if !is_table(table) {
+        let switches = &self.switches;
+        if !is_table(table) || switches.missing_tables.iter().any(|name| name == table) {
             return Some(invalid_table(table));
         }
         let detail = "Insufficient rights to query records";
-        (self.switches.table_reads == TableReads::Forbidden)
-            .then(|| Answer::error(403, "User Not Authorized", detail))
+        (switches.table_reads == TableReads::Forbidden
+            || switches.closed_tables.iter().any(|name| name == table))
+        .then(|| Answer::error(403, "User Not Authorized", detail))
+    }
+
+    fn hides_row(&self, table: &str, row: &Row) -> bool {
+        if self.switches.table_reads == TableReads::NoRows {
+            return true;
+        }
+        let is_it = |hidden: &String| {
+            let (of, id) = hidden.split_once('/').unwrap_or_default();
+            of == table && row.get("sys_id").is_some_and(|own| own == id)
+        };
+        self.switches.hidden_rows.iter().any(is_it)
     }
 
     /// The rows that a query lets through. A condition on a column that the table does not have is dropped, or lets
@@ -138,28 +153,51 @@ impl World {
                 None => drops,
             })
         });
+        if let Some(column) = &query.order_by {
+            rows.sort_by(|left, right| left.get(column.as_str()).cmp(&right.get(column.as_str())));
+        }
         if let Some(column) = &query.order_by_desc {
             rows.sort_by(|left, right| right.get(column.as_str()).cmp(&left.get(column.as_str())));
         }
         rows
     }
-}
 
-/// A row as the request wants it: the named columns, references with a link unless that is left out.
-fn show(row: &Row, parameters: &[(String, String)]) -> Value {
-    let links = parameter(parameters, "sysparm_exclude_reference_link") != "true";
-    let fields = parameter(parameters, "sysparm_fields");
-    let is_wanted = |name: &str| fields.is_empty() || fields.split(',').any(|field| field == name);
-    let shown = |name: &str, value: &str| match REFERENCES.iter().find(|(own, _)| *own == name) {
-        Some((_, table)) if links && !value.is_empty() => {
-            json!({ "link": format!("/api/now/table/{table}/{value}"), "value": value })
-        }
-        Some(_) | None => json!(value),
-    };
-    let columns = row.iter().filter(|(name, _)| is_wanted(name));
-    let columns: Map<String, Value> =
-        columns.map(|(name, value)| ((*name).to_owned(), shown(name, value))).collect();
-    Value::Object(columns)
+    /// A row as the request wants it: the named columns that the caller may read, references with a link unless that is
+    /// left out, and what a person sees in place of or beside what is stored.
+    fn show(&self, table: &str, row: &Row, parameters: &[(String, String)]) -> Value {
+        let links = parameter(parameters, "sysparm_exclude_reference_link") != "true";
+        let display = parameter(parameters, "sysparm_display_value");
+        let fields = parameter(parameters, "sysparm_fields");
+        let is_wanted = |name: &str| {
+            let hidden = self.switches.hidden_fields.iter();
+            let mut hidden = hidden.filter_map(|hidden| hidden.split_once('.'));
+            (fields.is_empty() || fields.split(',').any(|field| field == name))
+                && !hidden.any(|(of, field)| of == table && field == name)
+        };
+        let shown = |name: &str, value: &str| {
+            let target = REFERENCES.iter().find(|(own, _)| *own == name).map(|(_, table)| *table);
+            let as_seen = || match target {
+                Some(target) => self.display_value(target, value),
+                None => value.to_owned(),
+            };
+            let link = target.filter(|_| links && !value.is_empty());
+            let link = link.map(|target| format!("/api/now/table/{target}/{value}"));
+            match (display, link) {
+                ("all", None) => json!({ "display_value": as_seen(), "value": value }),
+                ("all", Some(link)) => {
+                    json!({ "display_value": as_seen(), "link": link, "value": value })
+                }
+                ("true", None) => json!(as_seen()),
+                ("true", Some(link)) => json!({ "display_value": as_seen(), "link": link }),
+                (_, None) => json!(value),
+                (_, Some(link)) => json!({ "link": link, "value": value }),
+            }
+        };
+        let columns = row.iter().filter(|(name, _)| is_wanted(name));
+        let columns: Map<String, Value> =
+            columns.map(|(name, value)| ((*name).to_owned(), shown(name, value))).collect();
+        Value::Object(columns)
+    }
 }
 
 fn parameter<'a>(parameters: &'a [(String, String)], name: &str) -> &'a str {

@@ -101,6 +101,53 @@ fn reads_can_be_forbidden_or_hidden() {
 }
 
 #[test]
+fn tables_are_read_page_by_page_and_rows_are_hidden_after_they_were_counted() {
+    let mut fixture = fixture();
+    let page = |offset: usize| {
+        format!(
+            "/api/now/table/sys_user?sysparm_query=ORDERBYuser_name&sysparm_fields=user_name\
+             &sysparm_limit=2&sysparm_offset={offset}"
+        )
+    };
+    let names = |rows: Value| -> Vec<String> {
+        let rows = rows.as_array().unwrap().iter();
+        rows.map(|row| row["user_name"].as_str().unwrap().to_owned()).collect()
+    };
+    let (first, second) = (names(fixture.get(&page(0))), names(fixture.get(&page(2))));
+    assert_eq!(first.len(), 2);
+    assert!(first.iter().chain(&second).is_sorted(), "{first:?} {second:?}");
+    let whole = fixture.ask("GET", &page(0), &Value::Null).total.unwrap();
+    assert!(whole > 2);
+    fixture.world.switches.hidden_rows = vec![format!("sys_user/{GRACE}")];
+    let seen: usize = (0..whole).step_by(2).map(|at| names(fixture.get(&page(at))).len()).sum();
+    assert_eq!(seen, whole - 1);
+    assert_eq!(fixture.ask("GET", &page(0), &Value::Null).total, Some(whole));
+}
+
+#[test]
+fn fields_can_be_hidden_and_references_shown_as_a_person_sees_them() {
+    let mut fixture = fixture();
+    let item = fixture.offered(GRACE);
+    let path = |more: &str| {
+        format!(
+            "/api/now/table/awa_work_item/{item}?sysparm_fields=assigned_to,state\
+             &sysparm_exclude_reference_link=true{more}"
+        )
+    };
+    let name = fixture.world.user(SysId::parse(GRACE).unwrap()).unwrap().user_name.clone();
+    assert_eq!(fixture.get(&path(""))["assigned_to"], GRACE);
+    assert_eq!(fixture.get(&path("&sysparm_display_value=true"))["assigned_to"], name);
+    let both = fixture.get(&path("&sysparm_display_value=all"))["assigned_to"].clone();
+    assert_eq!(both, json!({ "display_value": name, "value": GRACE }));
+    fixture.world.switches.hidden_fields = vec!["awa_work_item.assigned_to".to_owned()];
+    assert_eq!(fixture.get(&path("")), json!({ "state": "pending_accept" }));
+    fixture.world.switches.closed_tables = vec!["awa_work_item".to_owned()];
+    assert_eq!(fixture.ask("GET", &path(""), &Value::Null).status, 403);
+    fixture.world.switches.missing_tables = vec!["awa_work_item".to_owned()];
+    assert_eq!(fixture.ask("GET", &path(""), &Value::Null).status, 400);
+}
+
+#[test]
 fn a_canceled_state_is_spelt_as_the_switch_says() {
     let mut fixture = fixture();
     let item = fixture.offered(GRACE);
