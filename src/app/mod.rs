@@ -28,6 +28,7 @@ pub(crate) mod rehearsal;
 mod reload;
 pub(crate) mod selftest;
 mod shipped;
+pub(crate) mod tables;
 mod tasks;
 mod tls;
 mod upkeep;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tracing::{debug, info, warn};
 
 use super::files::Files;
+use super::tables::{Table, rows_that_name};
 use super::{Failure, instance};
 use crate::awa::online::{Finding, Found, Wanted};
 use crate::awa::{Client, LookUps};
@@ -49,7 +50,7 @@ pub(crate) async fn check(settings: &Settings, files: &Files) -> Result<Asked, F
     let fit = instance_answers
         && findings.iter().any(|finding| finding.found == Found::Ok)
         && findings.iter().all(|finding| matches!(finding.found, Found::Ok | Found::Unknown));
-    let names = names(files);
+    let names = names(settings);
     let mut lines: Vec<Line> = findings.into_iter().map(|finding| line(finding, &names)).collect();
     if instance_answers {
         lines.push(look_ups(&client, settings.servicenow.in_doubt).await);
@@ -81,32 +82,36 @@ fn wanted(settings: &Settings, files: &Files) -> Wanted {
     }
 }
 
-/// The contact centres' names of queues and agents, by ServiceNow's.
-fn names(files: &Files) -> BTreeMap<(&'static str, String), BTreeSet<String>> {
-    let mut names: BTreeMap<_, BTreeSet<String>> = BTreeMap::new();
-    for tables in files.directories.values() {
-        for (queue, channel, id) in tables.external_ids() {
-            let name = match channel {
-                Some(channel) => format!("{queue} {channel}"),
-                None => queue.to_string(),
-            };
-            names.entry(("queue", id.to_string())).or_default().insert(name);
-        }
-        for (agent, sys_id) in tables.agents() {
-            names.entry(("agent", sys_id.to_string())).or_default().insert(agent.to_string());
-        }
+/// The rows that lead to a thing: what the contact centre calls it, and where the row is.
+type Names = BTreeMap<(&'static str, String), Vec<(String, String)>>;
+
+/// By the sort of thing and ServiceNow's name of it.
+fn names(settings: &Settings) -> Names {
+    let tables = [
+        ("queue", Table::Queues),
+        ("agent", Table::Agents),
+        ("reject reason", Table::RejectReasons),
+    ];
+    let mut names = Names::new();
+    for (what, table) in tables {
+        let rows = rows_that_name(settings, table);
+        names.extend(rows.into_iter().map(|(target, rows)| ((what, target), rows)));
     }
     names
 }
 
-fn line(finding: Finding, names: &BTreeMap<(&'static str, String), BTreeSet<String>>) -> Line {
-    let Finding { what, name, found, detail } = finding;
-    let theirs = names.get(&(what, name.clone()));
-    let theirs = theirs.map(|names| names.iter().cloned().collect::<Vec<_>>().join(", "));
-    let name = match theirs {
-        Some(theirs) if theirs != name => format!("{name} ({theirs})"),
-        Some(_) | None => name,
-    };
+fn line(finding: Finding, names: &Names) -> Line {
+    let Finding { what, name, found, mut detail } = finding;
+    let rows = names.get(&(what, name.clone())).map(Vec::as_slice).unwrap_or_default();
+    let theirs: BTreeSet<&str> = rows.iter().map(|(theirs, _)| theirs.as_str()).collect();
+    let theirs = theirs.into_iter().collect::<Vec<_>>().join(", ");
+    if !matches!(found, Found::Ok | Found::Unknown) && !rows.is_empty() {
+        let places = rows.iter().map(|(_, place)| place.as_str()).collect::<Vec<_>>();
+        let before = if detail.is_empty() { "" } else { "; " };
+        detail = format!("{detail}{before}{}", places.join(", "));
+    }
+    let name =
+        if theirs.is_empty() || theirs == name { name } else { format!("{name} ({theirs})") };
     Line { what, name, found: found.as_str(), detail }
 }
 

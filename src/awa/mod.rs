@@ -26,6 +26,7 @@ pub(crate) mod pace;
 mod proxy;
 mod reasons;
 mod received;
+pub(crate) mod records;
 mod settings;
 mod tls;
 mod token;

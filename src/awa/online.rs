@@ -4,7 +4,7 @@
 //! so that ServiceNow refuses them after it has checked that the API exists and that the user may call it.
 
 mod probe;
-mod roles;
+pub(super) mod roles;
 
 use std::collections::HashMap;
 
@@ -127,6 +127,15 @@ pub(super) async fn rows_of<'a>(
 }
 
 async fn ask(client: &Client, path: &str, query: &[(&str, &str)]) -> Result<Vec<Value>, Verdict> {
+    Ok(counted(client, path, query).await?.0)
+}
+
+/// The rows of a query's answer, and how many it matched, where ServiceNow says so.
+pub(super) async fn counted(
+    client: &Client,
+    path: &str,
+    query: &[(&str, &str)],
+) -> Result<(Vec<Value>, Option<u64>), Verdict> {
     let outgoing = Outgoing::get(CALL, path, query);
     let received = client
         .in_force()
@@ -135,7 +144,7 @@ async fn ask(client: &Client, path: &str, query: &[(&str, &str)]) -> Result<Vec<
         .await
         .map_err(failure)?;
     let value = read(&received, clock::now())?;
-    Ok(value["result"].as_array().cloned().unwrap_or_default())
+    Ok((value["result"].as_array().cloned().unwrap_or_default(), received.total))
 }
 
 const QUEUE_FIELDS: &str = "sys_id,external_id,name,active,service_channel.name";

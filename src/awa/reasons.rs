@@ -30,9 +30,9 @@ pub(super) struct Reasons {
 /// One reject reason of a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reason {
-    sys_id: SysId,
-    display_value: String,
-    value: String,
+    pub(super) sys_id: SysId,
+    pub(super) display_value: String,
+    pub(super) value: String,
 }
 
 impl Reasons {

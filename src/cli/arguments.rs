@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::app::tables::Table;
 use crate::logging::LogFormat;
 use crate::routing::duration;
 
@@ -79,6 +80,11 @@ pub(super) enum Command {
         #[arg(long, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
+    /// Compare the tables of a contact centre with ServiceNow's records, and write them
+    Tables {
+        #[command(subcommand)]
+        command: TablesCommand,
+    },
     /// List, show, replay or discard events of the running daemon
     Events {
         #[command(subcommand)]
@@ -134,6 +140,50 @@ pub(super) enum Command {
         #[arg(long, value_name = "DIR")]
         directory: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TablesCommand {
+    /// Show what ServiceNow would add to and change in queues.csv, agents.csv and reject_reasons.csv, and what is gone
+    Pull {
+        /// Which tables [default: all]
+        #[arg(value_name = "TABLE")]
+        tables: Vec<TableName>,
+        /// Whose tables: `contact_center` of a source, or its name [default: the only one]
+        #[arg(long, value_name = "NAME")]
+        contact_center: Option<String>,
+        /// The vendor's agents: a CSV with the columns `agent` and one of `email`, `user_name`, `employee_number`
+        #[arg(long, value_name = "FILE")]
+        agents: Option<PathBuf>,
+        /// Write what is added and changed
+        #[arg(long)]
+        write: bool,
+        /// With --write: remove the rows whose target is gone or not active
+        #[arg(long, requires = "write")]
+        remove_gone: bool,
+        /// Print one line of JSON per difference, and one per table
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// A table, by the name of its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(super) enum TableName {
+    Queues,
+    Agents,
+    RejectReasons,
+}
+
+impl TableName {
+    pub(super) const fn table(self) -> Table {
+        match self {
+            Self::Queues => Table::Queues,
+            Self::Agents => Table::Agents,
+            Self::RejectReasons => Table::RejectReasons,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

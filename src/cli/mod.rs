@@ -17,6 +17,7 @@ mod sandbox;
 mod selftest;
 mod story;
 mod table;
+mod tables;
 mod trace;
 mod wording;
 
@@ -110,6 +111,7 @@ fn dispatch(arguments: Arguments) -> Exit {
         Command::Rehearse { source, json, files } => {
             rehearse::run(config.as_deref(), &source, json, &files)
         }
+        Command::Tables { command } => tables::run(config.as_deref(), &command),
         Command::Events { command } => events::run(config.as_deref(), command),
         Command::Trace { conversation, source, json } => {
             trace::run(config.as_deref(), &conversation, source.as_deref(), json)

@@ -16,6 +16,13 @@ use crate::routing::{
 };
 use crate::text_file::without_mark;
 
+/// The columns of `queues.csv`; the last one is what the others lead to, as in each table.
+pub(crate) const QUEUES: [&str; 3] = ["queue", "channel", "external_id"];
+/// The columns of `agents.csv`.
+pub(crate) const AGENTS: [&str; 2] = ["agent", "sys_id"];
+/// The columns of `reject_reasons.csv`.
+pub(crate) const REASONS: [&str; 2] = ["reason", "reject_reason"];
+
 /// Loads `sources/<contact_center>/{queues,agents,reject_reasons}.csv` below the mappings directory. A table whose file
 /// is missing is empty. `pass_through` takes queue ids that are in no row as external ids.
 ///
@@ -29,31 +36,26 @@ pub(crate) fn load(
     let folder = directory.join("sources").join(contact_center);
     let mut tables = Directory::default();
     let mut problems = Vec::new();
-    each_row(
-        folder.join("queues.csv"),
-        ["queue", "channel", "external_id"],
-        &mut problems,
-        |[queue, channel, external_id]| {
-            let row = QueueRow {
-                queue: VendorQueueId::parse(queue).map_err(|error| format!("`queue` {error}"))?,
-                channel: (!channel.is_empty())
-                    .then(|| Channel::parse(channel))
-                    .transpose()
-                    .map_err(|error| format!("`channel` {error}"))?,
-                external_id: ExternalId::parse(external_id)
-                    .map_err(|error| format!("`external_id` {error}"))?,
-            };
-            Ok(tables.add_queue(row))
-        },
-    );
-    each_row(folder.join("agents.csv"), ["agent", "sys_id"], &mut problems, |[agent, sys_id]| {
+    each_row(folder.join("queues.csv"), QUEUES, &mut problems, |[queue, channel, external_id]| {
+        let row = QueueRow {
+            queue: VendorQueueId::parse(queue).map_err(|error| format!("`queue` {error}"))?,
+            channel: (!channel.is_empty())
+                .then(|| Channel::parse(channel))
+                .transpose()
+                .map_err(|error| format!("`channel` {error}"))?,
+            external_id: ExternalId::parse(external_id)
+                .map_err(|error| format!("`external_id` {error}"))?,
+        };
+        Ok(tables.add_queue(row))
+    });
+    each_row(folder.join("agents.csv"), AGENTS, &mut problems, |[agent, sys_id]| {
         let id = VendorAgentId::parse(agent).map_err(|error| format!("`agent` {error}"))?;
         let sys_id = SysId::parse(sys_id).map_err(|error| format!("`sys_id` {error}"))?;
         Ok(tables.add_agent(id, sys_id))
     });
     each_row(
         folder.join("reject_reasons.csv"),
-        ["reason", "reject_reason"],
+        REASONS,
         &mut problems,
         |[reason, reject_reason]| {
             if reason.is_empty() || reject_reason.is_empty() {

@@ -64,6 +64,7 @@ mod restart;
 mod shared_documents;
 mod signals;
 mod systemd;
+mod tables_pull;
 mod tls;
 mod unsigned_work;
 mod vendors;

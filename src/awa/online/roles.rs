@@ -8,7 +8,7 @@ use crate::awa::work_item::text;
 use crate::routing::SysId;
 
 /// Without them ServiceNow refuses to offer work to the agent.
-const NEEDED: [&str; 2] = ["awa_agent", "awa_external_user"];
+pub(in crate::awa) const NEEDED: [&str; 2] = ["awa_agent", "awa_external_user"];
 
 pub(super) async fn agents(client: &Client, wanted: &[SysId]) -> Vec<Finding> {
     let ids: Vec<String> = wanted.iter().map(ToString::to_string).collect();
