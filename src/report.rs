@@ -1,27 +1,46 @@
 //! One log line and one count per state that an event reaches, in the order of the commits; and the cap on lines that an outage would
 //! repeat without end.
 
+mod last_hour;
 mod repeats;
 
-use metrics::counter;
+use std::sync::Arc;
+
+use metrics::{counter, gauge};
 use tracing::field::display;
 use tracing::{debug, error, info};
 
+use crate::clock;
 use crate::metrics as names;
-use crate::routing::Outcome;
+use crate::routing::{Outcome, UnixMillis};
 use crate::store::{EventMeta, Settled, Transition};
 
+pub(crate) use last_hour::{Happening, SourceActivity, last_hour};
 pub(crate) use repeats::Repeats;
 
 /// Reasons of a dead letter that a person has to act on: nothing heals them by itself.
 const ACT_ON: [&str; 6] =
     ["misconfigured", "unreadable", "in_doubt", "clock_skew", "damaged_row", "table_not_allowed"];
 
+/// Counts what the profile of a source knows nothing about.
+pub(crate) fn unknown(source: &str) {
+    counter!(names::UNKNOWN_EVENTS, "source" => source.to_owned()).increment(1);
+    last_hour().count(source, Happening::Unknown, clock::now());
+}
+
+/// Takes note of an authentic request of a source.
+pub(crate) fn heard(source: &Arc<str>, at: UnixMillis) {
+    let seconds = clock::seconds(at.since(UnixMillis(0)));
+    gauge!(names::LAST_EVENT, "source" => Arc::clone(source)).set(seconds);
+    last_hour().heard(source, at);
+}
+
 /// Tells and counts one change of state.
 pub(crate) fn transition(transition: &Transition) {
     match transition {
         Transition::Pending(EventMeta { source, id: event_id, kind, conversation }) => {
             count(source, kind, "pending");
+            last_hour().count(source, Happening::Stored, clock::now());
             info!(%source, event_id, kind, conversation, state = "pending", "The {kind} is stored");
         }
         Transition::Duplicate(EventMeta { source, id: event_id, kind, conversation }) => {
@@ -51,8 +70,16 @@ fn ended(settled: &Settled) {
     let Settled { meta, outcome, reason, attempts, waited } = settled;
     let (source, kind, state) = (meta.source.to_string(), meta.kind, outcome.as_str());
     count(&source, kind, state);
+    let happened = |what| last_hour().count(&source, what, clock::now());
     if *outcome == Outcome::Expired {
         counter!(names::EXPIRED, "source" => source.clone()).increment(1);
+        happened(Happening::Expired);
+    }
+    if *outcome == Outcome::Dead {
+        happened(Happening::Dead);
+    }
+    if reason.code == "unreadable" {
+        happened(Happening::Unreadable);
     }
     if reason.code == "logical_duplicate" {
         counter!(names::LOGICAL_DUPLICATES, "source" => source.clone()).increment(1);

@@ -3,18 +3,26 @@
 
 mod access;
 mod answer;
+pub(crate) mod missing;
+mod overview;
 mod reads;
 mod routes;
+mod search;
 mod status;
+pub(crate) mod story;
+mod todo;
+pub(crate) mod wording;
 
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http_body_util::Limited;
 use hyper::{Request, Response};
+use serde::Serialize;
 use tokio::net::TcpListener;
 
 use crate::http::{self, Authentic, Limits, Listener, TrackedBody};
@@ -46,11 +54,22 @@ pub(crate) struct Admin {
     pub token: Token,
     /// Where it listens: decides which `Host` is foreign.
     pub listen: SocketAddr,
-    /// The names of all sources.
-    pub sources: Box<dyn Fn() -> Vec<String> + Send + Sync>,
+    /// All sources.
+    pub sources: Box<dyn Fn() -> Vec<SourceInForce> + Send + Sync>,
+    /// The folder of the tables.
+    pub tables: Box<dyn Fn() -> PathBuf + Send + Sync>,
     /// The contact centre of a source, by the source's name.
     pub contact_center: ContactCenter,
     pub reads: AdminReads,
+}
+
+/// A source of the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct SourceInForce {
+    /// Its name.
+    pub source: String,
+    pub vendor: String,
+    pub contact_center: String,
 }
 
 /// Where questions to the store and for the metrics page wait for their turn, apart from each other.

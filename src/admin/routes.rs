@@ -9,7 +9,8 @@ use percent_encoding::percent_decode_str;
 use serde_json::json;
 
 use super::answer::{self, Body};
-use super::{Admin, HoldAnswer, HoldWish, Status, access, reads};
+use super::todo::{self, Act};
+use super::{Admin, HoldAnswer, HoldWish, Status, access, overview, reads, search};
 use crate::clock;
 use crate::routing::{ForeignText, State, UnixMillis, duration};
 use crate::store::{DiscardAnswer, Failed, Filter, ReplayAnswer};
@@ -80,6 +81,17 @@ pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts) -> Response<Bod
             conversation_of(admin, source, conversation).await
         }
         ["v1", "events", source, id, "body"] if get => body(admin, source, id, &query).await,
+        ["v1", "events", source, id, "story"] if get => search::of_event(admin, source, id).await,
+        ["v1", "conversations", source, conversation, "story"] if get => {
+            search::of_conversation(admin, source, conversation).await
+        }
+        ["v1", "search"] if get => search::search(admin, &query).await,
+        ["v1", "activity"] if get => overview::activity(),
+        ["v1", "sources"] if get => overview::sources(admin).await,
+        ["v1", "todo"] if get => todo::groups(admin, &query).await,
+        ["v1", "todo", "events"] if get => todo::events(admin, &query).await,
+        ["v1", "todo", "replay"] if post => todo::act(admin, Act::Replay, &query).await,
+        ["v1", "todo", "discard"] if post => todo::act(admin, Act::Discard, &query).await,
         ["v1", "status"] if get => answer::json(200, &(admin.status)()),
         ["v1", what @ ("hold" | "resume")] if post => {
             let (held, by) = (*what == "hold", who(&query));
@@ -103,8 +115,11 @@ pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts) -> Response<Bod
         },
         ["livez" | "readyz" | "metrics"]
         | ["v1", "events" | "reload" | "status" | "hold" | "resume"]
+        | ["v1", "activity" | "search" | "sources" | "todo"]
+        | ["v1", "todo", "events" | "replay" | "discard"]
         | ["v1", "events" | "conversations", _, _]
-        | ["v1", "events", _, _, "replay" | "discard" | "body"] => {
+        | ["v1", "conversations", _, _, "story"]
+        | ["v1", "events", _, _, "replay" | "discard" | "body" | "story"] => {
             answer::problem(405, "This path does not allow this method")
         }
         _ => answer::problem(404, "No such path"),
@@ -177,7 +192,7 @@ async fn of_id(admin: &Admin, id: String) -> Response<Body> {
     let question = async move {
         let mut events = Vec::new();
         for source in sources {
-            match store.event(&source, &id).await {
+            match store.event(&source.source, &id).await {
                 Ok(found) => events.extend(found),
                 Err(error) => return answer::problem(503, &error.to_string()),
             }
@@ -239,7 +254,7 @@ async fn conversation_of(admin: &Admin, source: &str, conversation: &str) -> Res
 }
 
 /// The operator's name as the client gives it: for the record, not a proof.
-fn who(query: &HashMap<String, String>) -> String {
+pub(super) fn who(query: &HashMap<String, String>) -> String {
     let by = query.get("by").map(|by| ForeignText::of(by.trim()).to_string());
     // What operators did is told in one text, with semicolons between.
     by.filter(|by| !by.is_empty()).map_or_else(|| "somebody".to_owned(), |by| by.replace(';', ","))
@@ -253,14 +268,18 @@ async fn who_did(
     query: &HashMap<String, String>,
     verb: &str,
 ) -> Result<String, Response<Body>> {
-    let now = format!("{} {verb} at {}", who(query), clock::now());
     let (store, source, id) = (admin.store.clone(), source.to_owned(), id.to_owned());
     let before =
         async move { store.event(&source, &id).await.ok().flatten().and_then(|event| event.by) };
-    let before = admin.reads.store.look_up(before).await?.unwrap_or_default();
+    Ok(deed(admin.reads.store.look_up(before).await?, &who(query), verb))
+}
+
+/// What is done now after what was done before.
+pub(super) fn deed(before: Option<String>, who: &str, verb: &str) -> String {
+    let (now, before) = (format!("{who} {verb} at {}", clock::now()), before.unwrap_or_default());
     let mut all: Vec<&str> = before.split("; ").filter(|one| !one.is_empty()).collect();
     all.push(&now);
-    Ok(all[all.len().saturating_sub(DEEDS_KEPT)..].join("; "))
+    all[all.len().saturating_sub(DEEDS_KEPT)..].join("; ")
 }
 
 async fn replayed(
@@ -269,20 +288,28 @@ async fn replayed(
     id: &str,
     answer: Result<ReplayAnswer, Failed>,
 ) -> Response<Body> {
-    let refused = |title: &str| answer::problem(409, title);
     match answer {
         Ok(ReplayAnswer::Replayed) => show(admin, source, id).await,
         Ok(ReplayAnswer::Unknown) => not_found(),
-        Ok(ReplayAnswer::NotSettled) => {
-            refused("The event is not settled yet: there is nothing to replay")
-        }
-        Ok(ReplayAnswer::NeedsForce(why)) => refused(&format!(
-            "Replaying cannot help: {why}; use force=true (--force) to replay it anyway"
-        )),
-        Ok(ReplayAnswer::Unreadable) => refused(
-            "The request could not be read; fix the profile and have the vendor send it again",
-        ),
+        Ok(answer) => answer::problem(409, &replay_refusal(&answer)),
         Err(error) => answer::problem(503, &error.to_string()),
+    }
+}
+
+/// Why an event was not replayed.
+pub(super) fn replay_refusal(answer: &ReplayAnswer) -> String {
+    match answer {
+        ReplayAnswer::Replayed | ReplayAnswer::Unknown => NOT_FOUND.to_owned(),
+        ReplayAnswer::NotSettled => {
+            "The event is not settled yet: there is nothing to replay".to_owned()
+        }
+        ReplayAnswer::NeedsForce(why) => {
+            format!("Replaying cannot help: {why}; use force=true (--force) to replay it anyway")
+        }
+        ReplayAnswer::Unreadable => {
+            "The request could not be read; fix the profile and have the vendor send it again"
+                .to_owned()
+        }
     }
 }
 
@@ -295,17 +322,24 @@ async fn discarded(
     match answer {
         Ok(DiscardAnswer::Discarded) => show(admin, source, id).await,
         Ok(DiscardAnswer::Unknown) => not_found(),
-        Ok(DiscardAnswer::InFlight) => answer::problem(
-            409,
-            "A call for the event is in flight; try again when it has been answered",
-        ),
-        Ok(DiscardAnswer::Settled(outcome)) => {
-            answer::problem(409, &format!("The event is already {outcome}"))
-        }
+        Ok(answer) => answer::problem(409, &discard_refusal(&answer)),
         Err(error) => answer::problem(503, &error.to_string()),
     }
 }
 
+/// Why an event was not discarded.
+pub(super) fn discard_refusal(answer: &DiscardAnswer) -> String {
+    match answer {
+        DiscardAnswer::Discarded | DiscardAnswer::Unknown => NOT_FOUND.to_owned(),
+        DiscardAnswer::InFlight => {
+            "A call for the event is in flight; try again when it has been answered".to_owned()
+        }
+        DiscardAnswer::Settled(outcome) => format!("The event is already {outcome}"),
+    }
+}
+
+const NOT_FOUND: &str = "No such event is known for this source";
+
 fn not_found() -> Response<Body> {
-    answer::problem(404, "No such event is known for this source")
+    answer::problem(404, NOT_FOUND)
 }

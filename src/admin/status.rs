@@ -58,6 +58,12 @@ pub(crate) struct ServiceNow {
     #[serde(with = "rfc3339::optional")]
     pub retry_after_until: Option<UnixMillis>,
     pub clock_offset_ms: Option<i64>,
+    /// How many calls may leave in a second, and at once.
+    pub calls_per_second: u32,
+    pub burst: u32,
+    /// How many requests may be made in an hour, and were made in the last one; 0: there is no budget, and none are counted.
+    pub requests_per_hour: u32,
+    pub requests_last_hour: u32,
 }
 
 /// The answer to `POST /v1/hold` and `/v1/resume`.

@@ -4,6 +4,7 @@ use metrics::{counter, gauge, histogram};
 
 use crate::clock;
 use crate::metrics as names;
+use crate::report::last_hour;
 use crate::routing::{CallKind, Kind, State, UnixMillis};
 use crate::store::{Filter, Refusal, Store};
 
@@ -113,7 +114,11 @@ fn of_source(source: &str) {
 async fn last_event(store: &Store, source: &str, now: UnixMillis) {
     let filter = Filter { source: Some(source.to_owned()), limit: 1, ..Filter::default() };
     let newest = store.events(filter).await.ok().and_then(|page| page.events.first().cloned());
-    let at = newest.map_or(now, |event| event.received_at);
+    let newest = newest.map(|event| event.received_at);
+    if let Some(at) = newest {
+        last_hour().heard(source, at);
+    }
+    let at = newest.unwrap_or(now);
     let seconds = clock::seconds(at.since(UnixMillis(0)));
     gauge!(names::LAST_EVENT, "source" => source.to_owned()).set(seconds);
 }

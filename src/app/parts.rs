@@ -161,7 +161,11 @@ fn admin_of(
         listen,
         sources: {
             let vitals = vitals();
-            Box::new(move || vitals.reloader.sources())
+            Box::new(move || vitals.reloader.sources_in_force())
+        },
+        tables: {
+            let vitals = vitals();
+            Box::new(move || vitals.reloader.tables())
         },
         contact_center: {
             let vitals = vitals();

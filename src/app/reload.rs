@@ -258,6 +258,29 @@ impl Reloader {
         self.lock().settings.sources.keys().cloned().collect()
     }
 
+    /// All sources with their vendors and contact centres.
+    pub(super) fn sources_in_force(&self) -> Vec<admin::SourceInForce> {
+        let in_force = self.lock();
+        let sources = in_force.settings.sources.iter().map(|(name, source)| admin::SourceInForce {
+            source: name.clone(),
+            vendor: source.vendor.clone(),
+            contact_center: source.contact_center.clone(),
+        });
+        sources.collect()
+    }
+
+    /// The folder of the tables.
+    pub(super) fn tables(&self) -> PathBuf {
+        self.lock().settings.mappings.clone()
+    }
+
+    /// Calls a second, calls at once and requests an hour.
+    pub(super) fn rate(&self) -> (u32, u32, u32) {
+        let in_force = self.lock();
+        let of = &in_force.settings.rate_limit;
+        (of.per_second.get(), of.burst.get(), of.per_hour)
+    }
+
     /// How long a call to ServiceNow may take.
     pub(super) fn request_timeout(&self) -> Duration {
         self.lock().settings.servicenow.request_timeout

@@ -68,6 +68,7 @@ impl Vitals {
         let (now, counts) = (clock::now(), self.store.counts());
         let standing = self.pace.standing(now);
         let reasons = self.not_ready();
+        let (calls_per_second, burst, requests_per_hour) = self.reloader.rate();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: self.started_at,
@@ -88,6 +89,10 @@ impl Vitals {
                 unauthorised_until: standing.unauthorised,
                 retry_after_until: standing.retry_after,
                 clock_offset_ms: self.client.clock_offset().map(ClockOffset::likely),
+                calls_per_second,
+                burst,
+                requests_per_hour,
+                requests_last_hour: standing.used,
             },
         }
     }

@@ -8,9 +8,11 @@ use serde_json::Value;
 use super::admin_client::{AdminClient, Unanswered, operator, read, read_raw, segment, title};
 use super::arguments::EventsCommand;
 use super::table::table_on_a_page;
-use super::wording::short_time;
 use super::{Exit, runtime, say, story};
-use crate::routing::{EventRecord, Missing, Page};
+use crate::admin::missing;
+use crate::admin::story::state_and_why;
+use crate::admin::wording::short_time;
+use crate::routing::{EventRecord, Page};
 
 /// How many events one page of the admin address holds.
 const PAGE: usize = 500;
@@ -141,7 +143,7 @@ fn show_list(events: &[EventRecord], filter: &Filtered) -> String {
 fn show_missing(events: &[EventRecord], mappings: &Path) -> String {
     let mut missing: BTreeMap<_, usize> = BTreeMap::new();
     for event in events {
-        let Some(line) = event.missing.as_ref().map(line_to_add) else { continue };
+        let Some(line) = event.missing.as_ref().map(missing::line_to_add) else { continue };
         *missing.entry((event.contact_center.as_str(), line)).or_default() += 1;
     }
     let mut lines = Vec::new();
@@ -155,24 +157,6 @@ fn show_missing(events: &[EventRecord], mappings: &Path) -> String {
         "Add the line with ServiceNow's id, then run `systemctl reload awa-bridge`.".to_owned(),
     );
     lines.join("\n")
-}
-
-/// The table, and the CSV line with ServiceNow's side left open.
-fn line_to_add(missing: &Missing) -> (&'static str, String) {
-    let (table, fields) = match missing {
-        Missing::Queues { queue, channel } => {
-            let channel = channel.as_deref().unwrap_or_default();
-            ("queues.csv", vec![queue, channel, "EXTERNAL_ID"])
-        }
-        Missing::Agents { agent } => ("agents.csv", vec![agent.as_str(), "SYS_ID"]),
-        Missing::RejectReasons { reason } => {
-            ("reject_reasons.csv", vec![reason.as_str(), "REJECT_REASON"])
-        }
-    };
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let written = writer.write_record(&fields).ok().and_then(|()| writer.into_inner().ok());
-    let line = String::from_utf8(written.unwrap_or_default()).unwrap_or_default();
-    (table, line.trim_end().to_owned())
 }
 
 async fn show(admin: &AdminClient, id: &str, body: bool, json: bool) -> Result<Exit, Exit> {
@@ -249,7 +233,7 @@ async fn operate(
         } else if done {
             let event: EventRecord = read(answer)?;
             let reason = event.reason.as_deref();
-            say(&format!("{source}/{id} is {}", story::state_and_why(&event.state, reason, None)));
+            say(&format!("{source}/{id} is {}", state_and_why(&event.state, reason, None)));
         } else {
             say(&format!("{source}/{id} was not changed: {}", title(&answer)));
         }

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::admin_client::{AdminClient, operator, read, segment};
-use super::wording::short_time;
 use super::{Exit, runtime, say};
 use crate::admin::HoldAnswer;
+use crate::admin::wording::short_time;
 
 /// What is asked of the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,7 +19,6 @@ mod story;
 mod table;
 mod tables;
 mod trace;
-mod wording;
 
 use std::io::Write;
 use std::path::Path;

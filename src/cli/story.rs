@@ -1,11 +1,10 @@
 //! One event's whole story for a person: what came in, what was asked and answered, how it ended, what to do now.
 
-use std::fmt::Display;
-
 use serde_json::Value;
 
-use super::wording::{call, full_time, meaning, time_of_day, words};
-use crate::routing::{CallRecord, EarlierRecord, EventRecord, State, UnixMillis, Waited};
+use crate::admin::story::{Happened, call_line, earlier_end, happened, moments, reason};
+use crate::admin::wording::{full_time, words};
+use crate::routing::{EventRecord, State, UnixMillis, Waited};
 
 /// Lines under a head; nothing of the vendor's body.
 pub(super) fn tell(event: &EventRecord) -> String {
@@ -33,46 +32,6 @@ pub(super) fn tell(event: &EventRecord) -> String {
     lines.extend(calls(event));
     lines.extend(next_step(event));
     lines.join("\n")
-}
-
-/// One call and its answer, after its number or time.
-pub(super) fn call_line(one: &CallRecord) -> String {
-    // Where all went well, ServiceNow's words say nothing more.
-    let all_well = one.meaning.as_deref() == Some("landed");
-    let message = one.message.as_deref().filter(|message| !message.is_empty() && !all_well);
-    let message = message.map(|message| format!(" “{message}”")).unwrap_or_default();
-    let answer = match (one.status.filter(|status| *status != 0), one.elapsed_ms) {
-        (None, None) => String::new(),
-        (None, Some(elapsed)) => format!(" ({elapsed} ms)"),
-        (Some(status), None) => format!(" (HTTP {status})"),
-        (Some(status), Some(elapsed)) => format!(" (HTTP {status}, {elapsed} ms)"),
-    };
-    let meaning = one.meaning.as_deref().map_or_else(|| "no answer yet".to_owned(), meaning);
-    format!("{}: {meaning}{answer}{message}", call(&one.call))
-}
-
-/// A state and why, in brackets: `dead (misconfigured: …)`.
-pub(super) fn state_and_why(
-    state: &impl Display,
-    code: Option<&str>,
-    detail: Option<&str>,
-) -> String {
-    match reason(code, detail) {
-        why if why.is_empty() => state.to_string(),
-        why => format!("{state} ({why})"),
-    }
-}
-
-/// How an event had ended before it was replayed or discarded.
-pub(super) fn earlier_end(end: &EarlierRecord) -> String {
-    state_and_why(&end.state, Some(&end.reason), end.detail.as_deref())
-}
-
-/// The reason's word and its sentence.
-fn reason(code: Option<&str>, detail: Option<&str>) -> String {
-    let parts = [code.map(words), detail.map(str::to_owned)];
-    let parts: Vec<_> = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect();
-    parts.join(": ")
 }
 
 fn headline(event: &EventRecord) -> String {
@@ -113,40 +72,6 @@ fn plain(value: &Value) -> String {
             other.to_string()
         }
     }
-}
-
-/// What happened to an event between its coming in and how it stands, each with its moment: the calls, how it had ended
-/// before an operator replayed or discarded it, and what operators did.
-pub(super) fn happened(event: &EventRecord) -> Vec<(UnixMillis, Happened<'_>)> {
-    let mut all = Vec::new();
-    all.extend(event.earlier.iter().map(|end| (end.settled_at, Happened::Ended(end))));
-    let actions = event.by.as_deref().unwrap_or_default().split("; ");
-    for action in actions.filter(|action| !action.is_empty()) {
-        let dated = action.rsplit_once(" at ");
-        let dated = dated.and_then(|(what, at)| Some((what, UnixMillis::from_rfc3339(at)?)));
-        let (what, at) = dated.unwrap_or((action, event.received_at));
-        all.push((at, Happened::OperatorAction(what)));
-    }
-    all.extend(event.calls.iter().map(|call| (call.at, Happened::Call(call))));
-    all.sort_by_key(|(at, _)| *at);
-    all
-}
-
-/// One thing that happened to an event.
-pub(super) enum Happened<'a> {
-    /// A call or look-up with its answer.
-    Call(&'a CallRecord),
-    /// It had ended so.
-    Ended(&'a EarlierRecord),
-    /// An operator did something: `anna replayed`.
-    OperatorAction(&'a str),
-}
-
-/// How moments are shown: by the time of day where all of them are of one day.
-pub(super) fn moments(all: impl IntoIterator<Item = UnixMillis>) -> fn(UnixMillis) -> String {
-    let mut days = all.into_iter().map(|at| at.0.div_euclid(86_400_000));
-    let first = days.next();
-    if days.all(|day| Some(day) == first) { time_of_day } else { full_time }
 }
 
 fn calls(event: &EventRecord) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! Plain tables for a terminal: columns as wide as their widest cell, two spaces between, never wider than a page.
 
-use super::wording::shortened;
+use crate::admin::wording::shortened;
 
 /// How many letters fit on a line.
 const PAGE: usize = 100;

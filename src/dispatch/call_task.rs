@@ -13,7 +13,7 @@ use super::probe::tell;
 use crate::awa::Reply;
 use crate::awa::pace::{Permit, Signal, backoff_delay};
 use crate::contained::{Panicked, contained};
-use crate::report::Repeats;
+use crate::report::{self, Repeats};
 use crate::routing::{
     Answer, Answered, AwaReply, CallKind, CallOptions, ClaimId, Due, EntryId, LaneKey, Wait, Waited,
 };
@@ -122,9 +122,10 @@ impl CallTask {
             }
             Claim::Call { event, received_at, call, options } => {
                 if options.attempt == 1 {
-                    let ms = clock::now().since(*received_at);
-                    histogram!(names::EVENT_TO_CALL, "kind" => event.kind)
-                        .record(clock::seconds(ms));
+                    let (now, kind) = (clock::now(), event.kind);
+                    let ms = now.since(*received_at);
+                    histogram!(names::EVENT_TO_CALL, "kind" => kind).record(clock::seconds(ms));
+                    report::last_hour().call(ms, now);
                 }
                 let asked = Asked { event, call: call.kind(), options };
                 let reply = answer_of(&asked, dispatch.client.send(call, options)).await;

@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body;
 use hyper::header::HeaderMap;
 use hyper::{Method, Request as HttpRequest, Uri};
-use metrics::{counter, gauge, histogram};
+use metrics::{counter, histogram};
 
 use super::answer::{Answer, EventStatus, Status, Verdict, answer};
 use super::detach_on_drop::{DetachOnDrop, Panicked};
@@ -20,10 +20,9 @@ use super::line::{Line, LineLimits, TooLong};
 use super::sources::Sources;
 use crate::clock;
 use crate::metrics::{
-    INTAKE_ANSWERS, INTAKE_DURATION, INTAKE_EVENTS, INTAKE_PANICS, LAST_EVENT, REJECTED_REQUESTS,
-    UNKNOWN_EVENTS,
+    INTAKE_ANSWERS, INTAKE_DURATION, INTAKE_EVENTS, INTAKE_PANICS, REJECTED_REQUESTS,
 };
-use crate::report::Repeats;
+use crate::report::{self, Happening, Repeats};
 use crate::routing::UnixMillis;
 use crate::source::{AnswerPolicy, Reading, Request, Source, Unverified};
 use crate::store::{Acceptance, Delivery, Item, Refusal, Store};
@@ -244,9 +243,7 @@ impl Webhooks {
     async fn keep(&self, arrival: &Arrival, readings: Vec<Reading>) -> Verdict {
         let Arrival { source, request } = arrival;
         let name = source.name();
-        let seconds = clock::seconds(request.received_at.since(UnixMillis(0)));
-        gauge!(LAST_EVENT, "source" => Arc::clone(name)).set(seconds);
-
+        report::heard(name, request.received_at);
         let mut unknown = BTreeSet::new();
         let (mut statuses, items) = sorted(name, readings, &mut unknown);
         self.note_unknown(name, &unknown, request.received_at);
@@ -274,6 +271,7 @@ impl Webhooks {
     }
 
     fn note_unverified(&self, source: &str, why: &Unverified, at: UnixMillis) {
+        report::last_hour().count(source, Happening::Unverified, at);
         if let Some(repeats) = self.may_warn(source, "unverified", at) {
             tracing::warn!(
                 source, %why, repeats,
@@ -355,7 +353,7 @@ fn sorted(
             Reading::Unknown { event_type } => {
                 tracing::debug!(source, event_type, "The profile knows nothing about this");
                 unknown.insert(event_type.unwrap_or_default());
-                counter!(UNKNOWN_EVENTS, "source" => source.to_owned()).increment(1);
+                report::unknown(source);
                 (None, Status::Ignored)
             }
         };

@@ -287,7 +287,7 @@ pub struct Answered {
 }
 
 /// What the tables lack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "table", rename_all = "snake_case")]
 pub enum Missing {
     Queues { queue: String, channel: Option<String> },

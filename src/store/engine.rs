@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::group::{Group, Outcomes, Terms};
+use super::group::{self, Outcomes, Terms};
+use super::index::Owed;
 use super::record::Filter;
 use super::records::RegisterRow;
 use super::request::{Counts, Failed};
+use super::search::{Found, Search};
+use super::todo::{Group, Member, Todo};
 use crate::routing::{ConversationRecord, EventRecord, LaneKey, Page, UnixMillis};
 
 /// Decides a group. It may be asked more than once for the same group, and has to come to the same again.
-pub(super) type Decide<'a> = dyn FnMut(&mut Group<'_>) -> Result<(), Failed> + 'a;
+pub(super) type Decide<'a> = dyn FnMut(&mut group::Group<'_>) -> Result<(), Failed> + 'a;
 
 /// What writes: the writer's alone.
 pub(super) trait Engine: Send {
@@ -55,4 +58,12 @@ pub(super) trait Reader: Send + Sync {
     fn register(&self, name: &str) -> Result<Option<RegisterRow>, Failed>;
     /// How much there is; from memory.
     fn counts(&self) -> Counts;
+    /// How much a source has that is not settled; from memory.
+    fn owed_to(&self, source: &str) -> Owed;
+    /// Groups of dead letters and parked events, those with most events first.
+    fn todo(&self) -> Result<Todo, Failed>;
+    /// Events of a group, oldest first, after the one of that number.
+    fn of_group(&self, group: &Group, after: u64, limit: usize) -> Result<Vec<Member>, Failed>;
+    /// Looks a word up, and for it among the latest events.
+    fn search(&self, search: &Search) -> Result<Found, Failed>;
 }

@@ -18,14 +18,19 @@ pub(super) struct Index {
     by_conversation: BTreeSet<(ConversationHash, u64)>,
     open: BTreeMap<u64, Open>,
     by_age: BTreeSet<(UnixMillis, u64)>,
-    parked: BTreeSet<u64>,
+    /// Each with its version.
+    parked: BTreeMap<u64, Version>,
     /// What of `open` is whose.
     sources: HashMap<Arc<str>, Owed>,
     /// What of `open` is in which lane.
     lanes: HashMap<Arc<LaneKey>, Vec<u64>>,
-    dead: BTreeSet<u64>,
+    dead: BTreeMap<u64, Version>,
+    version: Version,
     damaged_rows: u64,
 }
+
+/// Grows with each change of a parked event and with each new dead letter: one number in one version is one content.
+pub(super) type Version = u64;
 
 /// An event that has an entry in a lane.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,9 +51,9 @@ enum OpenState {
 
 /// How many unsettled events a source has.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Owed {
-    pub(super) pending: usize,
-    pub(super) parked: usize,
+pub(crate) struct Owed {
+    pub(crate) pending: usize,
+    pub(crate) parked: usize,
 }
 
 impl Index {
@@ -62,7 +67,8 @@ impl Index {
                     self.by_conversation.insert((conversation, *number));
                 }
                 if row.class == Class::Dead {
-                    self.dead.insert(*number);
+                    self.version += 1;
+                    self.dead.insert(*number, self.version);
                 } else {
                     self.dead.remove(number);
                 }
@@ -98,6 +104,10 @@ impl Index {
             },
         });
         if self.open.get(&number) == open.as_ref() {
+            if let Some(version) = self.parked.get_mut(&number) {
+                self.version += 1;
+                *version = self.version;
+            }
             return;
         }
         self.close(number);
@@ -119,7 +129,8 @@ impl Index {
             OpenState::Pending => owed.pending += 1,
             OpenState::Parked => {
                 owed.parked += 1;
-                self.parked.insert(number);
+                self.version += 1;
+                self.parked.insert(number, self.version);
             }
             OpenState::Watched => {}
         }
@@ -164,7 +175,7 @@ impl Index {
     }
 
     pub(super) fn is_dead(&self, number: u64) -> bool {
-        self.dead.contains(&number)
+        self.dead.contains_key(&number)
     }
 
     /// The lane of an event that has an entry.
@@ -179,7 +190,7 @@ impl Index {
 
     /// The lanes with something parked, each once.
     pub(super) fn parked_lanes(&self) -> Vec<Arc<LaneKey>> {
-        let parked = self.parked.iter().filter_map(|number| self.lane_of(*number));
+        let parked = self.parked.keys().filter_map(|number| self.lane_of(*number));
         parked.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
@@ -200,7 +211,7 @@ impl Index {
         parked: bool,
     ) -> Box<dyn Iterator<Item = u64> + '_> {
         if parked {
-            return Box::new(self.parked.range(..before).rev().copied());
+            return Box::new(self.parked.range(..before).rev().map(|(number, _)| *number));
         }
         let open = self.open.range(..before).rev();
         let pending = open.filter(|(_, open)| open.state == OpenState::Pending);
@@ -209,7 +220,17 @@ impl Index {
 
     /// Dead letters before `before`, newest first.
     pub(super) fn dead_before(&self, before: u64) -> impl Iterator<Item = u64> {
-        self.dead.range(..before).rev().copied()
+        self.dead.range(..before).rev().map(|(number, _)| *number)
+    }
+
+    /// The newest dead letters with their versions, at most so many, newest first.
+    pub(super) fn newest_dead(&self, most: usize) -> Vec<(u64, Version)> {
+        self.dead.iter().rev().take(most).map(|(number, version)| (*number, *version)).collect()
+    }
+
+    /// The same of what is parked.
+    pub(super) fn newest_parked(&self, most: usize) -> Vec<(u64, Version)> {
+        self.parked.iter().rev().take(most).map(|(number, version)| (*number, *version)).collect()
     }
 
     /// Events of a conversation, and those that its lane carries out, before `before`, newest first.

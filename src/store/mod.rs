@@ -16,27 +16,30 @@ mod hashes;
 mod index;
 mod lane;
 mod open_error;
+mod reads;
 mod record;
 mod records;
 mod refusal;
 mod register;
 mod request;
+mod search;
 mod settings;
 mod shared;
 mod space;
+mod todo;
 mod writer;
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
-use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
 pub(crate) use self::agenda::Agenda;
 pub(crate) use self::direct::{DirectDispatch, SendSlot};
 use self::embedded::open::Opened;
 use self::engine::Reader;
+pub(crate) use self::index::Owed;
 pub(crate) use self::open_error::OpenError;
 pub(crate) use self::record::Filter;
 pub(crate) use self::refusal::Limit;
@@ -47,14 +50,15 @@ pub(crate) use self::request::{
 };
 use self::request::{Answer, Question, Replied, Wish};
 pub use self::request::{Claim, Delivery, Item, Transition};
+pub(crate) use self::search::{Found, Search};
 pub use self::settings::{Limits, Settings};
 use self::shared::Shared;
 pub(crate) use self::space::Space;
 use self::space::SpaceWatch;
+pub(crate) use self::todo::{DeadGroup, Group, Grouped, Member, ParkedGroup, Todo};
 use self::writer::{Outside, Queued, Writer};
 use crate::routing::{
-    Answered, ClaimId, ClockOffset, ContactCenter, ConversationRecord, EntryId, EventRecord,
-    LaneKey, Page, Rules, UnixMillis, Waited,
+    Answered, ClaimId, ClockOffset, ContactCenter, EntryId, LaneKey, Rules, UnixMillis, Waited,
 };
 
 /// How many requests may wait for the writer.
@@ -261,45 +265,6 @@ impl Store {
     #[must_use]
     pub fn agenda(&self) -> &Agenda {
         &self.inner.shared.agenda
-    }
-
-    /// One event.
-    ///
-    /// # Errors
-    /// The store is closed or cannot be read, or a row of the event is damaged.
-    pub async fn event(&self, source: &str, id: &str) -> Result<Option<EventRecord>, Failed> {
-        let (source, id) = (source.to_owned(), id.to_owned());
-        self.read(move |reader| reader.event(&source, &id)).await
-    }
-
-    /// The vendor's body that brought an event, while it is kept.
-    ///
-    /// # Errors
-    /// The store is closed or cannot be read, or a row of the event is damaged.
-    pub async fn body(&self, source: &str, id: &str) -> Result<Option<Bytes>, Failed> {
-        let (source, id) = (source.to_owned(), id.to_owned());
-        self.read(move |reader| reader.body(&source, &id)).await
-    }
-
-    /// Events, newest first. An unreadable cursor gives an empty page.
-    ///
-    /// # Errors
-    /// The store is closed or cannot be read.
-    pub async fn events(&self, filter: Filter) -> Result<Page, Failed> {
-        self.read(move |reader| reader.events(&filter)).await
-    }
-
-    /// One conversation with what is known of its document, and the latest events of all conversations that share that.
-    ///
-    /// # Errors
-    /// The store is closed or cannot be read, or a row is damaged.
-    pub async fn conversation(
-        &self,
-        contact_center: &str,
-        conversation: &str,
-    ) -> Result<Option<ConversationRecord>, Failed> {
-        let (contact_center, conversation) = (contact_center.to_owned(), conversation.to_owned());
-        self.read(move |reader| reader.conversation(&contact_center, &conversation)).await
     }
 
     /// How much is in the store; from memory.

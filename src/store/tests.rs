@@ -19,8 +19,8 @@ use bytes::Bytes;
 
 use super::*;
 use crate::routing::{
-    AwaReply, ContactCenter, ConversationId, Directory, DocumentJson, EventJson, ExternalId,
-    QueueRow, ReasonRow, RoutingEvent, State, SysId, VendorAgentId, VendorQueueId,
+    AwaReply, ContactCenter, ConversationId, Directory, DocumentJson, EventJson, EventRecord,
+    ExternalId, QueueRow, ReasonRow, RoutingEvent, State, SysId, VendorAgentId, VendorQueueId,
 };
 
 const NOON: UnixMillis = UnixMillis(1_795_262_400_000);

@@ -48,6 +48,7 @@ mod operator_commands;
 mod operator_reads;
 mod operators;
 mod outages;
+mod overview;
 mod own_store;
 mod pace;
 mod package;

@@ -4,23 +4,28 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use bytes::Bytes;
 
-use super::{Rows, read};
+use super::todo::Known;
+use super::{Rows, read, search, todo};
 use crate::routing::{ConversationRecord, EventRecord, Page};
 use crate::store::engine::Reader;
-use crate::store::index::Index;
+use crate::store::index::{Index, Owed};
 use crate::store::record::Filter;
 use crate::store::records::RegisterRow;
 use crate::store::request::{Counts, Failed};
+use crate::store::search::{Found, Search};
+use crate::store::todo::{Group, Member, Todo};
 
 pub(in crate::store) struct Kept {
     index: Mutex<Index>,
     /// None once the store is closed.
     rows: RwLock<Option<Rows>>,
+    /// What operators have had read of dead letters and parked events.
+    known: Mutex<Known>,
 }
 
 impl Kept {
     pub(super) fn new(index: Index, rows: Rows) -> Self {
-        Self { index: Mutex::new(index), rows: RwLock::new(Some(rows)) }
+        Self { index: Mutex::new(index), rows: RwLock::new(Some(rows)), known: Mutex::default() }
     }
 
     /// Locks the index; to be held for moments only, and never over a read of rows.
@@ -30,6 +35,11 @@ impl Kept {
 
     pub(in crate::store) fn rows(&self) -> Result<Rows, Failed> {
         self.rows.read().unwrap_or_else(PoisonError::into_inner).clone().ok_or(Failed::Closed)
+    }
+
+    /// Locks what was read for groups, also over reads of rows: operators alone wait for each other.
+    pub(super) fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Lets go of the database; reads fail from now on.
@@ -65,5 +75,21 @@ impl Reader for Kept {
 
     fn counts(&self) -> Counts {
         self.index().counts()
+    }
+
+    fn owed_to(&self, source: &str) -> Owed {
+        self.index().owed_to(source)
+    }
+
+    fn todo(&self) -> Result<Todo, Failed> {
+        todo::todo(self)
+    }
+
+    fn of_group(&self, group: &Group, after: u64, limit: usize) -> Result<Vec<Member>, Failed> {
+        todo::of_group(self, group, after, limit)
+    }
+
+    fn search(&self, search: &Search) -> Result<Found, Failed> {
+        search::find(self, search)
     }
 }

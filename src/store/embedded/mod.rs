@@ -14,6 +14,8 @@ mod own_file;
 mod read;
 mod retention;
 mod rows;
+mod search;
+mod todo;
 mod value;
 mod view;
 pub(super) mod watermark;

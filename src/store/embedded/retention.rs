@@ -230,7 +230,7 @@ fn forget_lane(
 }
 
 /// A row, none where it is damaged.
-fn readable<T>(found: Result<T, RowError>) -> Result<Option<T>, Failed> {
+pub(super) fn readable<T>(found: Result<T, RowError>) -> Result<Option<T>, Failed> {
     match found {
         Ok(row) => Ok(Some(row)),
         Err(RowError::Read(why)) => Err(Failed::Write(why)),

@@ -1,10 +1,10 @@
-//! How times, durations, words of the program and long ids are shown to a person.
+//! How times, durations, words of the program and long ids are shown to a person: by the commands and by the page alike.
 
 use crate::clock;
 use crate::routing::{CallKind, UnixMillis, Word};
 
 /// `20:52:14` for today, `11-21 20:52` for another day; UTC.
-pub(super) fn short_time(at: UnixMillis) -> String {
+pub(crate) fn short_time(at: UnixMillis) -> String {
     let (at, today) = (at.to_string(), clock::now().to_string());
     match (at.split_once('T'), today.split_once('T')) {
         (Some((day, time)), Some((today, _))) if day == today => first(time, 8),
@@ -16,18 +16,18 @@ pub(super) fn short_time(at: UnixMillis) -> String {
 }
 
 /// `20:52:14.337`: the time of day with milliseconds, UTC.
-pub(super) fn time_of_day(at: UnixMillis) -> String {
+pub(crate) fn time_of_day(at: UnixMillis) -> String {
     let at = at.to_string();
     at.split_once('T').map(|(_, time)| first(time, 12)).unwrap_or(at)
 }
 
 /// `2026-11-21 20:52:14.337 UTC`.
-pub(super) fn full_time(at: UnixMillis) -> String {
+pub(crate) fn full_time(at: UnixMillis) -> String {
     at.to_string().replace('T', " ").replace('Z', " UTC")
 }
 
 /// At most `width` letters, with the middle left out.
-pub(super) fn shortened(text: &str, width: usize) -> String {
+pub(crate) fn shortened(text: &str, width: usize) -> String {
     let letters: Vec<char> = text.chars().collect();
     if letters.len() <= width || width < 3 {
         return text.to_owned();
@@ -39,7 +39,7 @@ pub(super) fn shortened(text: &str, width: usize) -> String {
 }
 
 /// What ServiceNow's answer meant, as the end of a sentence; a word that is not known stays.
-pub(super) fn meaning(word: &str) -> String {
+pub(crate) fn meaning(word: &str) -> String {
     let known = match word {
         "landed" => "done",
         "already_ours" => "already in place",
@@ -62,7 +62,7 @@ pub(super) fn meaning(word: &str) -> String {
 }
 
 /// What a call asks of ServiceNow, as the start of a sentence.
-pub(super) fn call(word: &Word<CallKind>) -> String {
+pub(crate) fn call(word: &Word<CallKind>) -> String {
     let kind = match word {
         Word::Known(kind) => kind,
         Word::Other(word) => return words(word),
@@ -81,7 +81,7 @@ pub(super) fn call(word: &Word<CallKind>) -> String {
 }
 
 /// `deadline_while_parked` → `deadline while parked`.
-pub(super) fn words(code: &str) -> String {
+pub(crate) fn words(code: &str) -> String {
     code.replace('_', " ")
 }
 
