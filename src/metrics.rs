@@ -1,5 +1,5 @@
-//! Every metric's name, help and labels in one place, and the process's one recorder. It opens no port: the admin
-//! address shows what [`Metrics::render`] returns.
+//! Every metric in one table: name, kind, labels with their values, help. And the process's one recorder, which opens no
+//! port: the admin address shows what [`Metrics::render`] returns.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,153 +8,262 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
-/// Events by where they stand or how they ended. Labels: `source`, `kind`, `state`.
-pub(crate) const EVENTS: &str = "awa_bridge_events_total";
-/// Unsettled events.
-pub(crate) const PENDING_EVENTS: &str = "awa_bridge_pending_events";
-/// Age of the oldest unsettled event.
-pub(crate) const OLDEST_PENDING: &str = "awa_bridge_oldest_pending_seconds";
-/// Unsettled events that wait for a mapping.
-pub(crate) const PARKED_EVENTS: &str = "awa_bridge_parked_events";
-/// Dead letters that nobody has replayed or discarded.
-pub(crate) const DEAD_EVENTS: &str = "awa_bridge_dead_events";
-/// 1 while an operator holds all sending.
-pub(crate) const HELD: &str = "awa_bridge_held";
-pub(crate) const START_TIME: &str = "awa_bridge_start_time_seconds";
-/// Always 1. Label: `version`.
-pub(crate) const BUILD_INFO: &str = "awa_bridge_build_info";
-/// 1 while the store cannot write.
-pub(crate) const STORE_FAILED: &str = "awa_bridge_store_failed";
-/// Bytes free on the store's disk.
-pub(crate) const STORE_FREE: &str = "awa_bridge_store_free_bytes";
-/// 1 while the last reload was refused and the old files are in force.
-pub(crate) const RELOAD_FAILED: &str = "awa_bridge_reload_failed";
-/// 1 while calls are held because ServiceNow does not answer as it should.
-pub(crate) const BREAKER_OPEN: &str = "awa_bridge_breaker_open";
-/// 1 while ServiceNow refuses the bridge's credentials.
-pub(crate) const UNAUTHORISED: &str = "awa_bridge_unauthorised";
-/// Calls to ServiceNow. Labels: `call`, `status` (`none` where no answer came).
-pub(crate) const AWA_REQUESTS: &str = "awa_bridge_awa_requests_total";
-/// From a call's start to the end of its answer. Label: `call`.
-pub(crate) const AWA_REQUEST_DURATION: &str = "awa_bridge_awa_request_duration_seconds";
-/// From an event's receipt to the moment its first request leaves. Label: `kind`.
-pub(crate) const EVENT_TO_CALL: &str = "awa_bridge_event_to_call_seconds";
-/// What a call waited for the rate limit.
-pub(crate) const RATE_LIMIT_WAIT: &str = "awa_bridge_rate_limit_wait_seconds";
-/// Calls put off. Label: `why`.
-pub(crate) const RETRIES: &str = "awa_bridge_retries_total";
-/// Events whose deadline passed before they could be delivered. Label: `source`.
-pub(crate) const EXPIRED: &str = "awa_bridge_expired_total";
-/// Rows in force. Labels: `source` (the contact centre), `table`.
-pub(crate) const MAPPING_ROWS: &str = "awa_bridge_mapping_rows";
-/// When the last authentic event of a source came, in seconds since 1970. Label: `source`.
-pub(crate) const LAST_EVENT: &str = "awa_bridge_last_event_timestamp_seconds";
-/// ServiceNow's clock less ours.
-pub(crate) const CLOCK_OFFSET: &str = "awa_bridge_clock_offset_seconds";
-/// Requests an hour that a rate limit rule of ServiceNow's allows this user. Label: `rule`, its sys_id.
-pub(crate) const RATE_RULE_LIMIT: &str = "awa_bridge_servicenow_rate_limit_requests";
-/// When that hour ends, in seconds since 1970. Label: `rule`.
-pub(crate) const RATE_RULE_RESET: &str = "awa_bridge_servicenow_rate_limit_reset_timestamp_seconds";
-/// From the first row of a commit until it is synced.
-pub(crate) const STORE_COMMIT_DURATION: &str = "awa_bridge_store_commit_duration_seconds";
-/// Events read from webhook requests. Labels: `source`, `result` (accepted, duplicate, ignored).
-pub(crate) const INTAKE_EVENTS: &str = "awa_bridge_intake_events_total";
-/// Events that told again, under another id, what the event before them had told. Label: `source`.
-pub(crate) const LOGICAL_DUPLICATES: &str = "awa_bridge_logical_duplicates_total";
-/// Requests or parts of them that a profile knows nothing about. Label: `source`.
-pub(crate) const UNKNOWN_EVENTS: &str = "awa_bridge_unknown_events_total";
-/// Answers to webhook requests. Labels: `source` (empty for an unknown one), `status`.
-pub(crate) const INTAKE_ANSWERS: &str = "awa_bridge_intake_answers_total";
-/// Authentic webhook requests that were turned away. Labels: `source`, `limit` (pending, source, parked, conversation, queue,
-/// disk, store).
-pub(crate) const REJECTED_REQUESTS: &str = "awa_bridge_rejected_requests_total";
-/// From a webhook request's head to its answer. Label: `source`.
-pub(crate) const INTAKE_DURATION: &str = "awa_bridge_intake_duration_seconds";
-/// Open connections of the intake.
-pub(crate) const INTAKE_CONNECTIONS: &str = "awa_bridge_intake_connections";
-/// Open connections of the admin address.
-pub(crate) const ADMIN_CONNECTIONS: &str = "awa_bridge_admin_connections";
-/// Connections that gave way to new ones because all places were taken. Label: `listener`.
-pub(crate) const CONNECTIONS_EVICTED: &str = "awa_bridge_connections_evicted_total";
-/// Webhook requests that ended in a defect of the program.
-pub(crate) const INTAKE_PANICS: &str = "awa_bridge_intake_panics_total";
-/// Calls to ServiceNow that ended in a defect of the program.
-pub(crate) const CALL_PANICS: &str = "awa_bridge_call_panics_total";
-/// Panics of tasks beside webhooks and calls. Label: `task`.
-pub(crate) const TASK_PANICS: &str = "awa_bridge_task_panics_total";
-/// Log lines that were not written because their source had had its share. Label: `source`.
-pub(crate) const LOG_LINES_HELD_BACK: &str = "awa_bridge_log_lines_held_back_total";
-/// Log lines that were dropped, because the reader of stdout was too slow or away.
-pub(crate) const LOG_LINES_DROPPED: &str = "awa_bridge_log_lines_dropped_total";
+/// One metric, as `/metrics` and `monitoring/README.md` show it; tests hold both against this table.
+#[derive(Debug)]
+pub(crate) struct Metric {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub labels: &'static [Label],
+    pub help: &'static str,
+}
+
+/// What a metric measures, and in which unit.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Counter,
+    Gauge(Unit),
+    /// Of seconds.
+    Histogram,
+}
+
+/// A label and its values.
+#[derive(Debug)]
+pub(crate) struct Label {
+    pub name: &'static str,
+    pub values: Values,
+}
+
+/// The values of a label.
+#[derive(Debug)]
+pub(crate) enum Values {
+    /// There are no others.
+    All(&'static [&'static str]),
+    /// Those that are there from the start; others come.
+    First(&'static [&'static str]),
+}
+
+impl Label {
+    const fn of(name: &'static str, values: &'static [&'static str]) -> Self {
+        Self { name, values: Values::All(values) }
+    }
+
+    const fn open(name: &'static str, values: &'static [&'static str]) -> Self {
+        Self { name, values: Values::First(values) }
+    }
+
+    /// The values that are there from the start.
+    pub(crate) const fn known(&self) -> &'static [&'static str] {
+        match self.values {
+            Values::All(values) | Values::First(values) => values,
+        }
+    }
+}
+
+const SOURCE: Label = Label::open("source", &[]);
+const RULE: Label = Label::open("rule", &[]);
+/// The kinds of events; the last is for what could not be read.
+const KINDS: &[&str] = &[
+    "offer",
+    "transfer",
+    "assign",
+    "accept",
+    "reject",
+    "consult_end",
+    "withdraw",
+    "leave",
+    "bind",
+    "unknown",
+];
+const KIND: Label = Label::of("kind", KINDS.split_at(KINDS.len() - 1).0);
+const KIND_OR_UNKNOWN: Label = Label::of("kind", KINDS);
+const STATE: Label = Label::of(
+    "state",
+    &["pending", "parked", "delivered", "expired", "superseded", "dead", "discarded"],
+);
+const CALL: Label = Label::of(
+    "call",
+    &[
+        "offer",
+        "transfer",
+        "assign",
+        "accept",
+        "reject",
+        "end_consult",
+        "close_document",
+        "look_up",
+        "probe",
+        "reject_reasons",
+        "token",
+    ],
+);
+const WHY: Label = Label::of(
+    "why",
+    &[
+        "agent_unavailable",
+        "clock_skew",
+        "conflict",
+        "unexplained",
+        "not_there",
+        "busy",
+        "not_landed",
+        "not_sent",
+        "in_doubt",
+        "look_up_forbidden",
+        "unauthorised",
+        "not_servicenow",
+    ],
+);
+const LIMIT: Label =
+    Label::of("limit", &["pending", "source", "parked", "conversation", "queue", "disk", "store"]);
+const LISTENER: Label = Label::of("listener", &["intake", "admin"]);
+const TASK: Label = Label::of(
+    "task",
+    &[
+        "intake",
+        "admin",
+        "dispatcher",
+        "reload",
+        "reload signal",
+        "look-up rights",
+        "probe",
+        "hold",
+        "issuer's keys",
+        "store round trip",
+        "store watch",
+        "watchdog",
+        "status",
+    ],
+);
+
+/// Makes of each row a constant with its name, and of all rows [`METRICS`].
+macro_rules! metrics {
+    ($($constant:ident = $name:literal, $kind:expr, [$($label:expr),*], $help:literal;)*) => {
+        $(
+            #[doc = $help]
+            pub(crate) const $constant: &str = $name;
+        )*
+
+        /// All of them.
+        pub(crate) const METRICS: &[Metric] =
+            &[$(Metric { name: $name, kind: $kind, labels: &[$($label),*], help: $help }),*];
+    };
+}
+
+metrics! {
+    EVENTS = "awa_bridge_events_total", Kind::Counter, [SOURCE, KIND_OR_UNKNOWN, STATE],
+        "Events by the state that they reached";
+    AWA_REQUESTS = "awa_bridge_awa_requests_total", Kind::Counter, [CALL, Label::open("status", &["200"])],
+        "Requests to ServiceNow by call and HTTP status; none where no answer came";
+    RETRIES = "awa_bridge_retries_total", Kind::Counter, [WHY],
+        "Calls put off for another try, by what ServiceNow's answer meant";
+    EXPIRED = "awa_bridge_expired_total", Kind::Counter, [SOURCE],
+        "Events whose deadline passed before they could be delivered";
+    INTAKE_EVENTS = "awa_bridge_intake_events_total", Kind::Counter,
+        [SOURCE, Label::of("result", &["accepted", "duplicate", "ignored"])],
+        "Events read from webhook requests, by result";
+    LOGICAL_DUPLICATES = "awa_bridge_logical_duplicates_total", Kind::Counter, [SOURCE],
+        "Events that repeated, under another id, what the event before them had said";
+    UNKNOWN_EVENTS = "awa_bridge_unknown_events_total", Kind::Counter, [SOURCE],
+        "Webhook requests, or parts of them, that the profile does not know";
+    INTAKE_ANSWERS = "awa_bridge_intake_answers_total", Kind::Counter,
+        [SOURCE, Label::open("status", &["200", "202", "401", "503"])],
+        "Answers to webhook requests by HTTP status; the source is empty where it is unknown";
+    CONNECTIONS_EVICTED = "awa_bridge_connections_evicted_total", Kind::Counter, [LISTENER],
+        "Connections closed to make room for new ones, because as many as allowed were open";
+    REJECTED_REQUESTS = "awa_bridge_rejected_requests_total", Kind::Counter, [SOURCE, LIMIT],
+        "Authentic webhook requests rejected, by the limit that was reached";
+    INTAKE_PANICS = "awa_bridge_intake_panics_total", Kind::Counter, [],
+        "Webhook requests whose handling panicked";
+    CALL_PANICS = "awa_bridge_call_panics_total", Kind::Counter, [],
+        "Calls to ServiceNow whose handling panicked";
+    TASK_PANICS = "awa_bridge_task_panics_total", Kind::Counter, [TASK],
+        "Panics of tasks other than webhooks and calls";
+    LOG_LINES_HELD_BACK = "awa_bridge_log_lines_held_back_total", Kind::Counter, [SOURCE],
+        "Log lines about refused, unknown and unreadable webhooks beyond the 30 a minute that a source has";
+    LOG_LINES_DROPPED = "awa_bridge_log_lines_dropped_total", Kind::Counter, [],
+        "Log lines dropped because the reader of stdout was too slow or gone";
+    BUILD_INFO = "awa_bridge_build_info", Kind::Gauge(Unit::Count), [Label::open("version", &[])],
+        "Always 1; the label is the version that runs";
+    START_TIME = "awa_bridge_start_time_seconds", Kind::Gauge(Unit::Seconds), [],
+        "When the process started, in Unix time";
+    HELD = "awa_bridge_held", Kind::Gauge(Unit::Count), [],
+        "1 while an operator holds all sending";
+    PENDING_EVENTS = "awa_bridge_pending_events", Kind::Gauge(Unit::Count), [],
+        "Events that are neither settled nor parked";
+    PARKED_EVENTS = "awa_bridge_parked_events", Kind::Gauge(Unit::Count), [],
+        "Events that wait for a mapping";
+    DEAD_EVENTS = "awa_bridge_dead_events", Kind::Gauge(Unit::Count), [],
+        "Dead letters that nobody has replayed or discarded";
+    STORE_FAILED = "awa_bridge_store_failed", Kind::Gauge(Unit::Count), [],
+        "1 while the store cannot write";
+    STORE_FREE = "awa_bridge_store_free_bytes", Kind::Gauge(Unit::Bytes), [],
+        "Bytes free on the store's disk";
+    RELOAD_FAILED = "awa_bridge_reload_failed", Kind::Gauge(Unit::Count), [],
+        "1 while the last reload was refused and the previous configuration is in force";
+    BREAKER_OPEN = "awa_bridge_breaker_open", Kind::Gauge(Unit::Count), [],
+        "1 while calls are paused because ServiceNow does not answer as it should";
+    UNAUTHORISED = "awa_bridge_unauthorised", Kind::Gauge(Unit::Count), [],
+        "1 while ServiceNow refuses the bridge's credentials";
+    OLDEST_PENDING = "awa_bridge_oldest_pending_seconds", Kind::Gauge(Unit::Seconds), [],
+        "Age of the oldest event that is not settled, also of a parked one";
+    MAPPING_ROWS = "awa_bridge_mapping_rows", Kind::Gauge(Unit::Count),
+        [SOURCE, Label::of("table", &["queues", "agents", "reject_reasons"])],
+        "Rows of the mapping tables in force; the source is the contact centre";
+    LAST_EVENT = "awa_bridge_last_event_timestamp_seconds", Kind::Gauge(Unit::Seconds), [SOURCE],
+        "When the last authentic event of a source came, in Unix time; the start where none is known";
+    CLOCK_OFFSET = "awa_bridge_clock_offset_seconds", Kind::Gauge(Unit::Seconds), [],
+        "ServiceNow's clock minus this machine's";
+    RATE_RULE_LIMIT = "awa_bridge_servicenow_rate_limit_requests", Kind::Gauge(Unit::Count), [RULE],
+        "Requests an hour that a rate limit rule of ServiceNow allows; the label is the rule's sys_id";
+    RATE_RULE_RESET = "awa_bridge_servicenow_rate_limit_reset_timestamp_seconds",
+        Kind::Gauge(Unit::Seconds), [RULE],
+        "When the hour of that rule ends, in Unix time";
+    INTAKE_CONNECTIONS = "awa_bridge_intake_connections", Kind::Gauge(Unit::Count), [],
+        "Open connections of the intake";
+    ADMIN_CONNECTIONS = "awa_bridge_admin_connections", Kind::Gauge(Unit::Count), [],
+        "Open connections of the admin address";
+    AWA_REQUEST_DURATION = "awa_bridge_awa_request_duration_seconds", Kind::Histogram, [CALL],
+        "From the start of a request to ServiceNow to the end of its answer";
+    EVENT_TO_CALL = "awa_bridge_event_to_call_seconds", Kind::Histogram, [KIND],
+        "From an event's receipt to the moment its first request leaves";
+    RATE_LIMIT_WAIT = "awa_bridge_rate_limit_wait_seconds", Kind::Histogram, [],
+        "How long a call waited for the rate limit";
+    STORE_COMMIT_DURATION = "awa_bridge_store_commit_duration_seconds", Kind::Histogram, [],
+        "From the first row of a commit until it is synced";
+    INTAKE_DURATION = "awa_bridge_intake_duration_seconds", Kind::Histogram, [SOURCE],
+        "From a webhook request's head to its answer";
+}
 
 /// Histogram bounds in seconds: 1 ms to 60 s.
 pub(crate) const BUCKETS: [f64; 15] =
     [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 
-const COUNTERS: [(&str, &str); 15] = [
-    (EVENTS, "Events by where they stand or how they ended"),
-    (AWA_REQUESTS, "Calls to ServiceNow by call and HTTP status; none where no answer came"),
-    (RETRIES, "Calls put off, by why"),
-    (EXPIRED, "Events whose deadline passed before they could be delivered"),
-    (INTAKE_EVENTS, "Events read from webhook requests, by what became of them"),
-    (
-        LOGICAL_DUPLICATES,
-        "Events that told again under another id what the event before them had told",
-    ),
-    (UNKNOWN_EVENTS, "Webhook requests, or parts of them, that the profile knows nothing about"),
-    (INTAKE_ANSWERS, "Answers to webhook requests, by HTTP status"),
-    (
-        CONNECTIONS_EVICTED,
-        "Connections that gave way to new ones because all places were taken, by listener",
-    ),
-    (REJECTED_REQUESTS, "Authentic webhook requests turned away, by the limit that was reached"),
-    (INTAKE_PANICS, "Webhook requests that ended in a defect of the program"),
-    (CALL_PANICS, "Calls to ServiceNow that ended in a defect of the program"),
-    (TASK_PANICS, "Defects of the program in tasks beside webhooks and calls, by task"),
-    (
-        LOG_LINES_HELD_BACK,
-        "Log lines about refused and unknown webhooks that were not written, because their source had had its share",
-    ),
-    (LOG_LINES_DROPPED, "Log lines dropped because the reader of stdout was too slow or away"),
-];
+impl Metric {
+    /// The label sets that are known from the start, where they all are; `source` is the value of that label.
+    #[must_use]
+    pub(crate) fn known_series(&self, source: Option<&str>) -> Vec<Vec<metrics::Label>> {
+        let mut series = vec![Vec::new()];
+        for label in self.labels {
+            let values: Vec<&str> = match source {
+                Some(source) if label.name == SOURCE.name => vec![source],
+                Some(_) | None => label.known().to_vec(),
+            };
+            let with = |before: &Vec<metrics::Label>| {
+                let value = |value: &&str| metrics::Label::new(label.name, (*value).to_owned());
+                let each = values.iter().map(value);
+                each.map(|label| [before.as_slice(), &[label]].concat()).collect::<Vec<_>>()
+            };
+            series = series.iter().flat_map(with).collect();
+        }
+        series
+    }
 
-const GAUGES: [(&str, Unit, &str); 19] = [
-    (BUILD_INFO, Unit::Count, "Always 1; the label says which version runs"),
-    (START_TIME, Unit::Seconds, "When the process started, in Unix time"),
-    (HELD, Unit::Count, "1 while an operator holds all sending"),
-    (PENDING_EVENTS, Unit::Count, "Unsettled events"),
-    (PARKED_EVENTS, Unit::Count, "Unsettled events that wait for a mapping"),
-    (DEAD_EVENTS, Unit::Count, "Dead letters that nobody has replayed or discarded"),
-    (STORE_FAILED, Unit::Count, "1 while the store cannot write"),
-    (STORE_FREE, Unit::Bytes, "Bytes free on the store's disk"),
-    (RELOAD_FAILED, Unit::Count, "1 while the last reload was refused"),
-    (
-        BREAKER_OPEN,
-        Unit::Count,
-        "1 while calls are held because ServiceNow does not answer as it should",
-    ),
-    (UNAUTHORISED, Unit::Count, "1 while ServiceNow refuses the bridge's credentials"),
-    (OLDEST_PENDING, Unit::Seconds, "Age of the oldest unsettled event"),
-    (MAPPING_ROWS, Unit::Count, "Rows of the mapping tables in force"),
-    (
-        LAST_EVENT,
-        Unit::Seconds,
-        "When the last authentic event of a source came, since 1970; the start where none is known",
-    ),
-    (CLOCK_OFFSET, Unit::Seconds, "ServiceNow's clock less this machine's"),
-    (RATE_RULE_LIMIT, Unit::Count, "Requests an hour that ServiceNow's rate limit rule allows"),
-    (RATE_RULE_RESET, Unit::Seconds, "When the hour of that rule ends, since 1970"),
-    (INTAKE_CONNECTIONS, Unit::Count, "Open connections of the intake"),
-    (ADMIN_CONNECTIONS, Unit::Count, "Open connections of the admin address"),
-];
-
-const HISTOGRAMS: [(&str, &str); 5] = [
-    (AWA_REQUEST_DURATION, "From the start of a call to ServiceNow to the end of its answer"),
-    (EVENT_TO_CALL, "From an event's receipt to the moment its first request leaves"),
-    (RATE_LIMIT_WAIT, "What a call waited for the rate limit"),
-    (STORE_COMMIT_DURATION, "From the first row of a commit until it is synced"),
-    (INTAKE_DURATION, "From a webhook request's head to its answer"),
-];
+    /// Whether it is told apart by source.
+    #[must_use]
+    pub(crate) fn is_by_source(&self) -> bool {
+        self.labels.iter().any(|label| label.name == SOURCE.name)
+    }
+}
 
 /// Keeps a label whose values come from outside to so few that no metrics page grows without end.
 #[derive(Debug, Default)]
@@ -233,14 +342,12 @@ impl Metrics {
 }
 
 fn describe() {
-    for (name, help) in COUNTERS {
-        describe_counter!(name, help);
-    }
-    for (name, unit, help) in GAUGES {
-        describe_gauge!(name, unit, help);
-    }
-    for (name, help) in HISTOGRAMS {
-        describe_histogram!(name, Unit::Seconds, help);
+    for Metric { name, kind, help, .. } in METRICS {
+        match kind {
+            Kind::Counter => describe_counter!(*name, *help),
+            Kind::Gauge(unit) => describe_gauge!(*name, *unit, *help),
+            Kind::Histogram => describe_histogram!(*name, Unit::Seconds, *help),
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 pub(crate) mod defect;
 
 use super::*;
+use crate::routing::{CallKind, State};
+use crate::store::Refusal;
 
 #[test]
 fn two_daemons_of_a_process_share_one_recorder_with_buckets() {
@@ -24,15 +26,56 @@ fn two_daemons_of_a_process_share_one_recorder_with_buckets() {
 
 #[test]
 fn names_are_prefixed_unique_and_of_base_units() {
-    let counters = COUNTERS.iter().map(|(name, _)| *name);
-    let gauges = GAUGES.iter().map(|(name, ..)| *name);
-    let histograms = HISTOGRAMS.iter().map(|(name, _)| *name);
-    assert!(counters.clone().all(|name| name.ends_with("_total")));
-    assert!(histograms.clone().all(|name| name.ends_with("_seconds")));
+    for metric in METRICS {
+        let Metric { name, kind, .. } = metric;
+        assert!(name.starts_with("awa_bridge_"), "{name}");
+        assert_eq!(name.ends_with("_total"), *kind == Kind::Counter, "{name}");
+        let seconds = [Kind::Histogram, Kind::Gauge(Unit::Seconds)].contains(kind);
+        assert_eq!(name.ends_with("_seconds"), seconds, "{name}");
+    }
+    let names: BTreeSet<_> = METRICS.iter().map(|metric| metric.name).collect();
+    assert_eq!(names.len(), METRICS.len());
+}
 
-    let all: Vec<_> = counters.chain(gauges).chain(histograms).collect();
-    assert!(all.iter().all(|name| name.starts_with("awa_bridge_")));
-    assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len());
+#[test]
+fn the_values_of_labels_are_the_programs_own_words() {
+    let kinds = crate::routing::Kind::ALL.map(crate::routing::Kind::as_str);
+    assert_eq!(KIND.known(), kinds);
+    assert_eq!(KIND_OR_UNKNOWN.known(), [&kinds[..], &["unknown"]].concat());
+    assert_eq!(STATE.known(), State::ALL.map(State::as_str));
+    assert_eq!(LIMIT.known(), Refusal::LIMITS);
+    let calls = [
+        CallKind::Offer,
+        CallKind::Transfer,
+        CallKind::Assign,
+        CallKind::Accept,
+        CallKind::Reject,
+        CallKind::EndConsult,
+        CallKind::CloseDocument,
+        CallKind::LookUp,
+    ];
+    assert_eq!(CALL.known()[..calls.len()], calls.map(CallKind::as_str));
+}
+
+/// `tests/it/monitoring.rs` holds the page of a daemon against the same table.
+#[test]
+fn the_page_on_monitoring_shows_this_table() {
+    let mut table = String::from("| metric | kind | labels | help |\n|---|---|---|---|\n");
+    for Metric { name, kind, labels, help } in METRICS {
+        let kind = match kind {
+            Kind::Counter => "counter",
+            Kind::Gauge(_) => "gauge",
+            Kind::Histogram => "histogram",
+        };
+        let labels = labels.iter().map(|label| match label.values {
+            Values::All(values) => format!("`{}` ({})", label.name, values.join(", ")),
+            Values::First(_) => format!("`{}`", label.name),
+        });
+        let labels = labels.collect::<Vec<_>>().join(", ");
+        table += &format!("| `{name}` | {kind} | {labels} | {help} |\n");
+    }
+    let page = include_str!("../../monitoring/README.md");
+    assert!(page.contains(&table), "monitoring/README.md should have\n{table}");
 }
 
 #[test]
