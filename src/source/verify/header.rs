@@ -122,3 +122,9 @@ pub(super) fn checked_name(name: &str) -> Result<String, String> {
         .map(|name| name.to_string())
         .map_err(|_| "a header that is named is not a header name".to_owned())
 }
+
+/// The header that a token stands in, `authorization` where none is named; empty, with a problem more, where it can be none.
+pub(super) fn of_token(named: Option<&str>, problems: &mut Vec<String>) -> String {
+    let checked = checked_name(named.unwrap_or(AUTHORIZATION.as_str()));
+    checked.map_err(|problem| problems.push(problem)).unwrap_or_default()
+}

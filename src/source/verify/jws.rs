@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use super::super::request::Request;
 use super::Unverified;
-use super::header::checked_name;
+use super::header::of_token;
 use super::mac::which;
 use super::message::Template;
 use super::parts::Parts;
@@ -75,10 +75,7 @@ impl JwsDetached {
         secrets: &[SecretString],
     ) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
-        let header = checked_name(&spec.header).unwrap_or_else(|problem| {
-            problems.push(problem);
-            String::new()
-        });
+        let header = of_token(Some(&spec.header), &mut problems);
         let message = spec.message.as_deref().and_then(|template| {
             Template::parse(template).map_err(|problem| problems.push(problem)).ok()
         });

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use super::super::decode::compact_jwt;
 use super::super::duration::Span;
 use super::super::request::Request;
-use super::header::checked_name;
+use super::header::of_token;
 use super::mac::{self, Algorithm, Key, KeyForm, same, which};
 use super::{Unsignable, Unverified, set_header};
 use crate::routing::UnixMillis;
@@ -124,11 +124,7 @@ impl JwtHeader {
         secrets: &[SecretString],
     ) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
-        let name = spec.header.as_deref().unwrap_or(AUTHORIZATION.as_str());
-        let header = checked_name(name).unwrap_or_else(|problem| {
-            problems.push(problem);
-            String::new()
-        });
+        let header = of_token(spec.header.as_deref(), &mut problems);
         if spec.payload_hash.is_empty() {
             problems.push("`payload_hash` is empty: the body would go unsigned".to_owned());
         }

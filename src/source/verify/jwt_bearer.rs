@@ -12,7 +12,6 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hyper::Uri;
-use hyper::header::AUTHORIZATION;
 use jsonwebtoken::Algorithm;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
@@ -23,7 +22,7 @@ use super::super::duration::Span;
 use super::super::issuer::{Issuer, IssuerSettings};
 use super::super::request::Request;
 use super::Unverified;
-use super::header::checked_name;
+use super::header::of_token;
 use super::jws;
 use super::jwt::{MAX_HEAD, Parties, bare, check_lifetime, hash};
 use super::key_set::{Fit, KeySet};
@@ -112,11 +111,7 @@ impl JwtBearer {
         secrets: &[SecretString],
     ) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
-        let name = spec.header.as_deref().unwrap_or(AUTHORIZATION.as_str());
-        let header = checked_name(name).unwrap_or_else(|problem| {
-            problems.push(problem);
-            String::new()
-        });
+        let header = of_token(spec.header.as_deref(), &mut problems);
         if spec.algorithms.is_empty() {
             problems.push("`algorithms` is empty: no token would be taken".to_owned());
         }
