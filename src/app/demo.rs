@@ -202,7 +202,7 @@ impl Demo {
             .into_iter()
             .filter_map(|reading| match reading {
                 Reading::Event(event) => Some(event.id.to_string()),
-                Reading::Unreadable { id, .. } => Some(id),
+                Reading::Unreadable(one) => Some(one.id),
                 Reading::Ignored { .. } | Reading::Unknown { .. } => None,
             })
             .collect()

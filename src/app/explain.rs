@@ -15,7 +15,7 @@ use crate::config::Settings;
 use crate::problem::Problem;
 use crate::routing::{
     Action, Answer, Answered, AwaReply, Conversation, ConversationId, Effect, EntryId, Input,
-    RoutingEvent, Rules, SysId, UnixMillis, Waited, decide,
+    RoutingEvent, Rules, SysId, UnixMillis, Unreadable, Waited, decide,
 };
 use crate::source::{Inspected, Malformed, Reading, Request, Source};
 
@@ -110,7 +110,7 @@ impl Explainer {
                 Some(event_type) => format!("not known to the profile: {event_type}"),
                 None => "not known to the profile".to_owned(),
             }),
-            Reading::Unreadable { problem, .. } => {
+            Reading::Unreadable(Unreadable { problem, .. }) => {
                 nothing(format!("cannot be read and would be kept as a dead letter: {problem}"))
             }
             Reading::Event(event) => self.follow_event(*event, received_at),

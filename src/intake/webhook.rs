@@ -341,10 +341,10 @@ fn sorted(
                 items.push(Item::Event(event));
                 (Some(id), Status::Accepted)
             }
-            Reading::Unreadable { id, kind, conversation, problem } => {
-                let id_answered = Some(id.clone());
-                items.push(Item::Unreadable { id, kind, conversation, problem });
-                (id_answered, Status::Accepted)
+            Reading::Unreadable(unreadable) => {
+                let id = unreadable.id.clone();
+                items.push(Item::Unreadable(unreadable));
+                (Some(id), Status::Accepted)
             }
             Reading::Ignored { id, why } => {
                 tracing::debug!(source, event_id = id, why, "Passed an event over");

@@ -11,6 +11,21 @@ use super::{
     UnixMillis, VendorAgentId, VendorQueueId,
 };
 
+/// Something authentic that a source's profile could not read as an event: a dead letter with the reason `unreadable`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// Its own id, else one made of the request; never empty, at most 256 bytes.
+    pub id: String,
+    /// What it seems to ask for: at most 40 characters of the sender's text.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// The conversation that it seems to be of: a valid id.
+    #[serde(default)]
+    pub conversation: Option<String>,
+    /// What is wrong, as a sentence without a value of the sender's but field names and short ids.
+    pub problem: String,
+}
+
 /// What a contact centre's routing engine has decided. Its serde form is the one in which it is stored; senders write
 /// [`EventJson`](super::EventJson).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -35,7 +35,7 @@ pub use directory::{Directory, QueueRow};
 pub(crate) use directory::{ReasonRow, TableCounts};
 pub use event::RoutingEvent;
 pub(crate) use event::{
-    Action, AssignmentWish, HandOver, Kind, Rings, Style, TransferKind, VendorTarget,
+    Action, AssignmentWish, HandOver, Kind, Rings, Style, TransferKind, Unreadable, VendorTarget,
 };
 pub use event_json::{DocumentJson, EventJson};
 pub(crate) use id::{Channel, ConversationId, EventId, IdError, SegmentId};

@@ -11,6 +11,7 @@ use super::filter::MAX_OUTPUTS;
 use super::samples::{RECEIVED_AT, unsigned_source};
 use super::{Profile, Reading, Request, Source, SourceSpec, load_profiles};
 use crate::fuzzing::head_and_body;
+use crate::routing::Unreadable;
 
 /// What no answer and no problem may show.
 const SECRET: &str = "whsec_c2VjcmV0LW9mLXRoZS1mdXp6ZXItMDEyMzQ1Njc4OQ==";
@@ -95,7 +96,7 @@ fn readings(source: &Source, request: &Request) {
                     serde_json::to_string(&event.to_json()).expect("an event has a JSON form");
                 assert!(again.len() < 64_000, "an event is small");
             }
-            Reading::Unreadable { id, kind, conversation, problem } => {
+            Reading::Unreadable(Unreadable { id, kind, conversation, problem }) => {
                 assert!((1..=256).contains(&id.len()), "{id}");
                 assert!(kind.as_ref().is_none_or(|kind| kind.len() <= 41 * 10));
                 assert!(conversation.as_ref().is_none_or(|id| id.len() <= 256));

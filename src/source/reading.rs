@@ -9,7 +9,7 @@ use super::decode::{Reader, string_of, string_val};
 use super::filter::Output;
 use crate::problem::in_plain_words;
 use crate::routing::shortened;
-use crate::routing::{ConversationId, EventId, EventJson, RoutingEvent, UnixMillis};
+use crate::routing::{ConversationId, EventId, EventJson, RoutingEvent, UnixMillis, Unreadable};
 
 /// How many keys that nothing reads are named of one event.
 const MAX_UNREAD: usize = 20;
@@ -23,16 +23,7 @@ pub enum Reading {
     /// A routing event, checked.
     Event(Box<RoutingEvent>),
     /// Authentic and well formed, but no routing event: to be kept as a dead letter.
-    Unreadable {
-        /// Its own id, else one made of the request; never empty, at most 256 bytes.
-        id: String,
-        /// At most 40 characters of the sender's text.
-        kind: Option<String>,
-        /// A valid conversation id.
-        conversation: Option<String>,
-        /// What is wrong, without a value of the sender's but field names and short ids.
-        problem: String,
-    },
+    Unreadable(Unreadable),
     /// The profile passes it over on purpose.
     Ignored {
         /// The sender's id, if there is one.
@@ -86,7 +77,7 @@ pub struct Inspected {
 /// Reads a run's outputs. Ids made up for missing ones count only what is an event or unreadable.
 pub(super) fn read(outputs: Vec<Output>, ids: &Ids<'_>, received_at: UnixMillis) -> Vec<Reading> {
     let readings = read_each(outputs, ids, received_at, |_| ());
-    let is_unreadable = |reading: &Reading| matches!(reading, Reading::Unreadable { .. });
+    let is_unreadable = |reading: &Reading| matches!(reading, Reading::Unreadable(_));
     let unreadable = readings.iter().filter(|reading| is_unreadable(reading)).count();
     if unreadable <= MAX_UNREADABLE { readings } else { summed_up(readings, unreadable, ids) }
 }
@@ -97,17 +88,17 @@ fn summed_up(readings: Vec<Reading>, unreadable: usize, ids: &Ids<'_>) -> Vec<Re
     let mut kept = Vec::new();
     for reading in readings {
         match reading {
-            Reading::Unreadable { problem, .. } => drop(first.get_or_insert(problem)),
+            Reading::Unreadable(one) => drop(first.get_or_insert(one.problem)),
             other => kept.push(other),
         }
     }
     let first = first.unwrap_or_default();
-    kept.push(Reading::Unreadable {
+    kept.push(Reading::Unreadable(Unreadable {
         id: ids.of_all(),
         kind: None,
         conversation: None,
         problem: format!("{unreadable} events of this body cannot be read; the first: {first}"),
-    });
+    }));
     kept
 }
 
@@ -149,7 +140,9 @@ fn read_each(
         n += 1;
         readings.push(match output {
             Ok(value) => event(value, id, received_at),
-            Err(problem) => Reading::Unreadable { id, kind: None, conversation: None, problem },
+            Err(problem) => {
+                Reading::Unreadable(Unreadable { id, kind: None, conversation: None, problem })
+            }
         });
     }
     readings
@@ -236,7 +229,7 @@ fn event(mut value: Val, id: String, received_at: UnixMillis) -> Reading {
         text(&value, "conversation").filter(|text| ConversationId::parse(text).is_ok());
     let Val::Obj(fields) = &mut value else {
         let problem = "what the filter yields is not an object".to_owned();
-        return Reading::Unreadable { id, kind, conversation, problem };
+        return Reading::Unreadable(Unreadable { id, kind, conversation, problem });
     };
     Rc::make_mut(fields).insert(string_val("id"), string_val(&id));
     let checked = serde_path_to_error::deserialize::<_, EventJson>(Reader(&value))
@@ -244,7 +237,7 @@ fn event(mut value: Val, id: String, received_at: UnixMillis) -> Reading {
         .and_then(|json| RoutingEvent::parse(json, received_at).map_err(|error| error.to_string()));
     match checked {
         Ok(event) => Reading::Event(Box::new(event)),
-        Err(problem) => Reading::Unreadable { id, kind, conversation, problem },
+        Err(problem) => Reading::Unreadable(Unreadable { id, kind, conversation, problem }),
     }
 }
 

@@ -20,7 +20,7 @@ use super::reading::Reading;
 use super::request::Request;
 use super::template::{RequestJson, RequestTemplate, with_times};
 use crate::problem::{Problem, in_plain_words};
-use crate::routing::UnixMillis;
+use crate::routing::{UnixMillis, Unreadable};
 use crate::text_file;
 
 /// When samples are received if nothing says otherwise: 2026-11-21T17:00:01Z.
@@ -247,7 +247,7 @@ fn handshake_differences(source: &Source, request: &mut Request, expected: &Valu
 fn as_json(reading: &Reading) -> Value {
     match reading {
         Reading::Event(event) => serde_json::to_value(event.to_json()).unwrap_or_default(),
-        Reading::Unreadable { id, problem, .. } => {
+        Reading::Unreadable(Unreadable { id, problem, .. }) => {
             json!({ "unreadable": true, "id": id, "problem": problem })
         }
         Reading::Ignored { id, why } => json!({ "ignore": true, "id": id, "why": why }),
@@ -261,7 +261,7 @@ fn repeated_ids(readings: &[Reading]) -> Vec<String> {
         .iter()
         .filter_map(|reading| match reading {
             Reading::Event(event) => Some(event),
-            Reading::Unreadable { .. } | Reading::Ignored { .. } | Reading::Unknown { .. } => None,
+            Reading::Unreadable(_) | Reading::Ignored { .. } | Reading::Unknown { .. } => None,
         })
         .collect();
     let repeats = |n: &usize| {

@@ -48,7 +48,7 @@ pub(super) fn event(row: EventRow) -> EventRecord {
         earlier: origin.earlier.into_iter().map(EarlierRecord::from).collect(),
         event: match content {
             Content::Event(event) => Some(event.to_json()),
-            Content::Unreadable { .. } | Content::Lost => None,
+            Content::Unreadable(_) | Content::Lost => None,
         },
     };
     let (story, reason) = match (origin.end, entry) {

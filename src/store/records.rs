@@ -10,7 +10,7 @@ use super::request::EventMeta;
 use crate::routing::{
     Attempt, Channel, ContactCenter, ConversationId, DocumentRef, Ended, Entry, EntryId, Kind,
     LaneKey, Leg, OpenConsult, Outcome, Reason, Recent, RoutingEvent, Stage, Story, UnixMillis,
-    VendorQueueId, WorkItem,
+    Unreadable, VendorQueueId, WorkItem,
 };
 
 /// The first half of a SHA-256 over what names something: an event among its source's, a document among its contact centre's.
@@ -36,14 +36,7 @@ pub(super) struct EventRow {
 #[serde(rename_all = "snake_case")]
 pub(super) enum Content {
     Event(Box<RoutingEvent>),
-    Unreadable {
-        id: String,
-        #[serde(default)]
-        kind: Option<String>,
-        #[serde(default)]
-        conversation: Option<String>,
-        problem: String,
-    },
+    Unreadable(Unreadable),
     /// The row was damaged; nothing is left of it.
     Lost,
 }
@@ -265,7 +258,7 @@ impl Content {
     pub(super) fn id(&self) -> &str {
         match self {
             Self::Event(event) => event.id.as_str(),
-            Self::Unreadable { id, .. } => id,
+            Self::Unreadable(one) => &one.id,
             Self::Lost => "",
         }
     }
@@ -273,7 +266,7 @@ impl Content {
     pub(super) fn kind(&self) -> Option<&str> {
         match self {
             Self::Event(event) => Some(event.kind().as_str()),
-            Self::Unreadable { kind, .. } => kind.as_deref(),
+            Self::Unreadable(one) => one.kind.as_deref(),
             Self::Lost => None,
         }
     }
@@ -282,9 +275,7 @@ impl Content {
     pub(super) fn conversation(&self) -> Option<ConversationId> {
         match self {
             Self::Event(event) => Some(event.conversation.clone()),
-            Self::Unreadable { conversation, .. } => {
-                ConversationId::parse(conversation.as_deref()?).ok()
-            }
+            Self::Unreadable(one) => ConversationId::parse(one.conversation.as_deref()?).ok(),
             Self::Lost => None,
         }
     }
@@ -292,7 +283,7 @@ impl Content {
     pub(super) fn into_event(self) -> Result<RoutingEvent, String> {
         match self {
             Self::Event(event) => Ok(*event),
-            Self::Unreadable { .. } | Self::Lost => Err("was never a routing event".to_owned()),
+            Self::Unreadable(_) | Self::Lost => Err("was never a routing event".to_owned()),
         }
     }
 }

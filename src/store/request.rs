@@ -9,7 +9,7 @@ use super::refusal::Refusal;
 use super::register::Swapped;
 use crate::routing::{
     Answered, AwaCall, CallOptions, ClaimId, ContactCenter, EntryId, LaneKey, LookUp, Missing,
-    Outcome, Reason, RoutingEvent, UnixMillis, Waited,
+    Outcome, Reason, RoutingEvent, UnixMillis, Unreadable, Waited,
 };
 
 /// What is asked of the writer. It can be asked again where a commit did not come about.
@@ -117,17 +117,8 @@ pub struct Delivery {
 pub enum Item {
     /// A routing event.
     Event(Box<RoutingEvent>),
-    /// Something that the profile could not read: kept as a dead letter with the reason `unreadable`.
-    Unreadable {
-        /// The sender's id, or one made of the body's hash.
-        id: String,
-        /// What it seems to ask for.
-        kind: Option<String>,
-        /// The conversation that it seems to be of.
-        conversation: Option<String>,
-        /// What is wrong with it, as a sentence.
-        problem: String,
-    },
+    /// Something that the profile could not read: kept as a dead letter.
+    Unreadable(Unreadable),
 }
 
 impl Item {
@@ -136,7 +127,7 @@ impl Item {
     pub fn id(&self) -> &str {
         match self {
             Self::Event(event) => event.id.as_str(),
-            Self::Unreadable { id, .. } => id,
+            Self::Unreadable(one) => &one.id,
         }
     }
 }

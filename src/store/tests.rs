@@ -20,7 +20,8 @@ use bytes::Bytes;
 use super::*;
 use crate::routing::{
     AwaReply, ContactCenter, ConversationId, Directory, DocumentJson, EventJson, EventRecord,
-    ExternalId, QueueRow, ReasonRow, RoutingEvent, State, SysId, VendorAgentId, VendorQueueId,
+    ExternalId, QueueRow, ReasonRow, RoutingEvent, State, SysId, Unreadable, VendorAgentId,
+    VendorQueueId,
 };
 
 const NOON: UnixMillis = UnixMillis(1_795_262_400_000);
@@ -194,12 +195,12 @@ fn event(json: EventJson) -> RoutingEvent {
 }
 
 fn unreadable(id: &str) -> Item {
-    Item::Unreadable {
+    Item::Unreadable(Unreadable {
         id: id.to_owned(),
         kind: Some("offer".to_owned()),
         conversation: Some("c".to_owned()),
         problem: "`agent` is missing".to_owned(),
-    }
+    })
 }
 
 fn lane(conversation: &str) -> LaneKey {

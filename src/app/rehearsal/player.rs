@@ -15,7 +15,7 @@ use super::story::{Called, CardShown, EventShown};
 use crate::awa::backoff_delay;
 use crate::routing::{
     Answered, CallKind, CallOptions, ClockOffset, Decision, Effect, EntryId, Input, RoutingEvent,
-    Rules, UnixMillis, VendorAgentId, Waited, decide,
+    Rules, UnixMillis, Unreadable, VendorAgentId, Waited, decide,
 };
 use crate::sandbox::world::sys_id_of;
 use crate::source::flows::Also;
@@ -112,7 +112,7 @@ impl Player {
         match reading {
             Reading::Ignored { id, why } => json!({ "ignored": why, "id": id }),
             Reading::Unknown { event_type } => json!({ "unknown": event_type }),
-            Reading::Unreadable { id, conversation, problem, .. } => {
+            Reading::Unreadable(Unreadable { id, conversation, problem, .. }) => {
                 if !self.register.is_new(source, &id) {
                     return json!({ "duplicate": id });
                 }

@@ -93,7 +93,7 @@ impl Asked {
         let readings = source.read(&self.request(source, RECEIVED_AT)).ok()?;
         let moments = readings.into_iter().filter_map(|reading| match reading {
             Reading::Event(event) => Some(event.occurred_at),
-            Reading::Unreadable { .. } | Reading::Ignored { .. } | Reading::Unknown { .. } => None,
+            Reading::Unreadable(_) | Reading::Ignored { .. } | Reading::Unknown { .. } => None,
         });
         // A moment that is missing is that of the receipt.
         moments.filter(|at| *at != RECEIVED_AT).max()

@@ -9,14 +9,14 @@ fn read_with(jq: &str, body: &str) -> Vec<Reading> {
 fn id(reading: &Reading) -> &str {
     match reading {
         Reading::Event(event) => event.id.as_str(),
-        Reading::Unreadable { id, .. } => id,
+        Reading::Unreadable(one) => &one.id,
         Reading::Ignored { .. } | Reading::Unknown { .. } => panic!("has no id: {reading:?}"),
     }
 }
 
 fn problem(reading: &Reading) -> &str {
-    let Reading::Unreadable { problem, .. } = reading else { panic!("is readable: {reading:?}") };
-    problem
+    let Reading::Unreadable(one) = reading else { panic!("is readable: {reading:?}") };
+    &one.problem
 }
 
 #[test]
@@ -77,12 +77,12 @@ fn what_is_no_routing_event_is_kept_with_its_id_kind_and_conversation() {
     let readings = read_with(".", r#"{"id":"e","kind":"offer","conversation":"c","queue":"q"}"#);
     assert_eq!(
         readings,
-        [Reading::Unreadable {
+        [Reading::Unreadable(Unreadable {
             id: "e".to_owned(),
             kind: Some("offer".to_owned()),
             conversation: Some("c".to_owned()),
             problem: "`agent` is missing".to_owned(),
-        }]
+        })]
     );
     assert_eq!(problem(&read_with("1", "{}")[0]), "what the filter yields is not an object");
     assert_eq!(problem(&read_with("null", "{}")[0]), "what the filter yields is not an object");
@@ -188,7 +188,9 @@ fn a_senders_text_is_cut_and_escaped() {
     let kind = format!("a\u{1b}[31m{}", "x".repeat(100));
     let body = serde_json::json!({"id": "e", "kind": kind, "conversation": "bad\nid"}).to_string();
     let readings = read_with(".", &body);
-    let Reading::Unreadable { kind, conversation, problem, .. } = &readings[0] else { panic!() };
+    let Reading::Unreadable(Unreadable { kind, conversation, problem, .. }) = &readings[0] else {
+        panic!()
+    };
     assert!(kind.as_ref().unwrap().chars().count() < 60);
     assert!(!kind.as_ref().unwrap().contains('\u{1b}') && !problem.contains('\u{1b}'));
     assert_eq!(*conversation, None);

@@ -5,7 +5,9 @@ use bytes::Bytes;
 
 use super::kept::Kept;
 use super::{RowError, Rows};
-use crate::routing::{ConversationId, ConversationRecord, EventRecord, LaneKey, Page, State};
+use crate::routing::{
+    ConversationId, ConversationRecord, EventRecord, LaneKey, Page, State, Unreadable,
+};
 use crate::store::hashes;
 use crate::store::record::{self, Filter};
 use crate::store::records::{Content, EventRow, LaneRow};
@@ -135,7 +137,8 @@ impl EventRow {
     fn named(mut self, source: &str, id: &str) -> Self {
         if matches!(self.content, Content::Lost) {
             let (kind, conversation, problem) = (None, None, String::new());
-            self.content = Content::Unreadable { id: id.to_owned(), kind, conversation, problem };
+            let id = id.to_owned();
+            self.content = Content::Unreadable(Unreadable { id, kind, conversation, problem });
             self.origin.source = source.into();
         }
         self

@@ -8,7 +8,8 @@ use super::{
     meta_of,
 };
 use crate::routing::{
-    ConversationId, EntryId, Input, LaneKey, Outcome, Reason, RoutingEvent, Story, Waited,
+    ConversationId, EntryId, Input, LaneKey, Outcome, Reason, RoutingEvent, Story, Unreadable,
+    Waited,
 };
 use crate::store::hashes;
 use crate::store::records::{BodyRow, Content, Hash};
@@ -90,16 +91,7 @@ impl Group<'_> {
             Item::Event(event) => {
                 self.accept_event(delivery, number, RoutingEvent::clone(event), origin)?;
             }
-            Item::Unreadable { id, kind, conversation, problem } => {
-                let content = Content::Unreadable {
-                    id: id.clone(),
-                    kind: kind.clone(),
-                    conversation: conversation.clone(),
-                    problem: problem.clone(),
-                };
-                let reason = Reason::with("unreadable", problem);
-                self.accept_unreadable(delivery, number, content, reason, origin)?;
-            }
+            Item::Unreadable(one) => self.accept_unreadable(delivery, number, one, origin)?,
         }
         Ok(Acceptance::Accepted)
     }
@@ -140,10 +132,10 @@ impl Group<'_> {
         &mut self,
         delivery: &Delivery,
         number: u64,
-        content: Content,
-        reason: Reason,
+        unreadable: &Unreadable,
         origin: Origin,
     ) -> Result<(), Failed> {
+        let reason = Reason::with("unreadable", &unreadable.problem);
         let received_at = delivery.received_at;
         let end = End {
             outcome: Outcome::Dead,
@@ -153,7 +145,7 @@ impl Group<'_> {
         };
         let row = EventRow {
             contact_center: delivery.contact_center.clone(),
-            content,
+            content: Content::Unreadable(unreadable.clone()),
             origin: Origin { end: Some(end), ..origin },
             entry: None,
         };
@@ -184,7 +176,7 @@ impl Group<'_> {
 fn duplicate(delivery: &Delivery, item: &Item) -> Option<Transition> {
     match item {
         Item::Event(event) => Some(Transition::Duplicate(meta_of(&delivery.source, event))),
-        Item::Unreadable { .. } => None,
+        Item::Unreadable(_) => None,
     }
 }
 

@@ -20,7 +20,7 @@ impl Group<'_> {
         if end.outcome != Outcome::Dead && !force {
             return Ok(ReplayAnswer::NeedsForce(format!("it is {} already", end.outcome)));
         }
-        if matches!(content, Content::Unreadable { .. } | Content::Lost) {
+        if matches!(content, Content::Unreadable(_) | Content::Lost) {
             return Ok(ReplayAnswer::Unreadable);
         }
         let damaged = |why: String| Failed::Damaged(format!("event {number}: {why}"));

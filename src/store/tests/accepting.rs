@@ -116,7 +116,8 @@ async fn bodies_of_any_size_come_back_and_no_blob_file_is_made() {
         let id = format!("e{size}");
         let body: Vec<u8> = (0..size).map(|place| (place % 251) as u8).collect();
         let problem = "r".repeat(size);
-        let items = vec![Item::Unreadable { id, kind: None, conversation: None, problem }];
+        let items =
+            vec![Item::Unreadable(Unreadable { id, kind: None, conversation: None, problem })];
         let body = Some(Bytes::from(body));
         bench.store.accept(Delivery { body, items, ..delivery(vec![]) }).await.unwrap();
     }

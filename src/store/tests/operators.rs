@@ -167,7 +167,8 @@ async fn a_page_ends_when_enough_was_read_and_the_next_goes_on_there() {
     let long = "x".repeat(200_000);
     for number in 0..60 {
         let id = format!("u{number}");
-        let item = Item::Unreadable { id, kind: None, conversation: None, problem: long.clone() };
+        let problem = long.clone();
+        let item = Item::Unreadable(Unreadable { id, kind: None, conversation: None, problem });
         bench.store.accept(Delivery { items: vec![item], ..delivery(Vec::new()) }).await.unwrap();
     }
     let mut filter = Filter { limit: 1_000, ..Filter::default() };
