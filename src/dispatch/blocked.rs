@@ -1,11 +1,11 @@
-//! Why the loop could not send, and when: so that every entry can tell where its time went.
+//! Why the loop could not send, and when: so that the log can say where an entry's time went.
 
 use std::collections::VecDeque;
 
 use crate::awa::pace::Why;
 use crate::routing::{UnixMillis, Waited};
 
-/// How many stretches are remembered; an entry that waited through more tells the rest as lane time.
+/// How many stretches are remembered; of an entry that waited longer the rest counts as time of its lane.
 const KEPT: usize = 1_024;
 
 /// Stretches of time in which nothing could be sent, each with its cause.

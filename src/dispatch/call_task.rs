@@ -23,7 +23,7 @@ use crate::{clock, metrics as names};
 /// How long an entry is deferred at most while all calls are paused, in milliseconds.
 const MAX_DEFERRAL: u64 = 1_000;
 
-/// The pause before an entry whose call failed is tried again: the defect may be there still.
+/// The pause before an entry whose call failed is tried again: the cause may be there still.
 const AFTER_DEFECT: Duration = Duration::from_secs(1);
 
 pub(super) struct CallTask {
@@ -63,7 +63,7 @@ impl CallTask {
         Self { dispatch: Arc::clone(dispatch), lane, entry, waited, permit, origin }
     }
 
-    /// Carries it out. After a panic outside of the call itself nobody knows what became of the call: it is one in doubt,
+    /// Carries it out. After a panic outside of the call itself it is unknown what became of the call: it is in doubt,
     /// and the entry is tried again like any other. One that was not claimed yet goes back to the agenda.
     pub(super) async fn run(self) {
         let (dispatch, lane, entry) = (Arc::clone(&self.dispatch), self.lane.clone(), self.entry);
@@ -77,7 +77,7 @@ impl CallTask {
         counter!(names::CALL_PANICS).increment(1);
         error!(
             defect,
-            "A call ended in a defect of the program before its answer was stored; what became of it is looked up"
+            "A call's task panicked before the answer was stored; what became of the call is looked up"
         );
         dispatch.freed.notify_one();
         tokio::time::sleep(AFTER_DEFECT).await;
@@ -162,7 +162,7 @@ const fn id_of(claim: &Claim) -> ClaimId {
 }
 
 /// A pause that ServiceNow has asked for is kept by the pace, for all calls: the entry itself is deferred only for a moment, so
-/// that it goes at once when the pause is over, or is ended by a person.
+/// that it goes at once when the pause is over, or is ended by an operator.
 fn with_short_pause(reply: AwaReply) -> AwaReply {
     match reply {
         AwaReply::Busy { wait: Wait::RetryAfter(ms) } => {
@@ -172,7 +172,7 @@ fn with_short_pause(reply: AwaReply) -> AwaReply {
     }
 }
 
-/// No call leaves by this permit: what parks, dies or is settled uses up neither rate nor budget.
+/// No call is made with this permit: what is parked or settled uses up neither rate nor budget.
 fn give_back(permit: Option<Permit>, dispatch: &Dispatch) {
     if let Some(permit) = permit {
         permit.unused();
@@ -180,7 +180,7 @@ fn give_back(permit: Option<Permit>, dispatch: &Dispatch) {
     }
 }
 
-/// The answer to a call; where the program fails over it nobody knows what ServiceNow did, and that is the answer.
+/// The answer to a call. Where the task panics it is unknown what ServiceNow did: the answer is that the call is in doubt.
 async fn answer_of(asked: &Asked<'_>, call: impl Future<Output = Reply>) -> Reply {
     let began = clock::instant();
     let defect = match contained(call).await {
@@ -192,15 +192,15 @@ async fn answer_of(asked: &Asked<'_>, call: impl Future<Output = Reply>) -> Repl
     let (call, attempt) = (asked.call.as_str(), asked.options.attempt);
     error!(
         %source, event_id, conversation, call, attempt, defect,
-        "The {call} ended in a defect of the program; what became of it is looked up"
+        "The task of the {call} panicked; what became of the call is looked up"
     );
     let elapsed_ms = clock::millis(began.elapsed());
     Reply { answered: after_defect(elapsed_ms), signal: Signal::Nothing, requests: 1 }
 }
 
-/// What stands for an answer where the program has failed.
+/// The answer that is stored for a call whose task panicked.
 fn after_defect(elapsed_ms: u64) -> Answered {
-    let message = "the call ended in a defect of the program".to_owned();
+    let message = "the task of the call panicked".to_owned();
     let reply = AwaReply::InDoubt { why: message.clone() };
     Answered { reply, answer: Answer { status: None, message }, elapsed_ms }
 }
@@ -238,7 +238,7 @@ struct Asked<'a> {
 }
 
 /// One line a call: debug where all is well, warn where something between here and ServiceNow is wrong, info where the
-/// call is only made again. What an outage repeats is said once in a while, with its count.
+/// call is only made again. What an outage repeats is logged once in a while, with its count.
 fn log(asked: &Asked<'_>, answered: &Answered, repeats: &Repeats) {
     let EventMeta { source, id: event_id, kind, conversation } = asked.event;
     let (call, attempt) = (asked.call.as_str(), asked.options.attempt);
@@ -275,14 +275,14 @@ fn log(asked: &Asked<'_>, answered: &Answered, repeats: &Repeats) {
     }
 }
 
-/// What an answer says about the way to ServiceNow.
+/// What an answer means for the connection to ServiceNow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Trouble {
-    /// It judged the call.
+    /// ServiceNow has decided about the call.
     None,
-    /// It wants the call again.
+    /// The call is to be made again.
     Again,
-    /// Something between here and there is wrong.
+    /// Something between the bridge and ServiceNow is wrong.
     NoGoodAnswer,
 }
 

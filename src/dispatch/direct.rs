@@ -1,4 +1,5 @@
-//! The store's door for calls that can go at once: it stands open while there is pace and nothing is held.
+//! Direct dispatch: what the store claims in the commit that makes it due is sent at once. Open while the pace allows a
+//! call and nothing is held.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,7 +17,7 @@ pub(super) struct Claimed {
     pub(super) claim: Claim,
 }
 
-/// The door; shut for good when the dispatcher stops.
+/// Where the store asks for a slot; closed for good when the dispatcher stops.
 pub(super) struct DirectSender {
     pace: Arc<Pace>,
     held: Arc<dyn Fn() -> bool + Send + Sync>,
@@ -30,7 +31,7 @@ struct Way {
 }
 
 impl DirectSender {
-    /// The sender, and where what it sends arrives: no more than `pace` allows in flight at once.
+    /// The sender and its receiver. No more calls are between them than `pace` allows in flight.
     pub(super) fn new(
         pace: Arc<Pace>,
         held: Arc<dyn Fn() -> bool + Send + Sync>,
@@ -39,7 +40,7 @@ impl DirectSender {
         (Arc::new(Self { pace, held, out: Mutex::new(Some(out)) }), claimed)
     }
 
-    /// Lets nothing more out. What is on its way still arrives; the receiver's end is the last of it.
+    /// Gives no slot any more. What was claimed already still arrives, before the receiver ends.
     pub(super) fn shut(&self) {
         self.out.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
@@ -59,7 +60,7 @@ impl DirectDispatch for DirectSender {
 impl SendSlot for Way {
     fn leave(mut self: Box<Self>, lane: LaneKey, entry: EntryId, claim: Claim) {
         let Some(permit) = self.permit.take() else { return };
-        // With nobody there to send it, it is looked up at the next start.
+        // Without a receiver it is not sent; the call is looked up at the next start.
         drop(self.out.send(Claimed { permit, lane, entry, claim }));
     }
 }

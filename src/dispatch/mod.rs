@@ -4,7 +4,7 @@
 //! It decides nothing: what a claim or an answer leads to is `routing::decide`'s, made durable by the store. One loop
 //! asks the rate limiter, so that the order of work is ours and no waiter starves.
 
-// What a peer says is a number of any size: sums of it are checked or saturate.
+// A peer may send a number of any size: sums with it are checked or saturate.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
 mod blocked;
@@ -31,7 +31,7 @@ use direct::DirectSender;
 
 /// How many tasks (claims, calls, answers) may be under way, whatever the number of calls at once.
 const MAX_CALL_TASKS: usize = 256;
-/// How many of them may be under way for what is only settled to be begun: where very much is over at once, calls go on.
+/// How many of them may be under way for what is only settled to be begun: where very many entries are over at once, calls are made all the same.
 const MAX_EXPIRING: usize = MAX_CALL_TASKS / 2;
 /// How long the loop sleeps at most, so that a watchdog sees it alive.
 const MAX_SLEEP_MS: u64 = 1_000;
@@ -54,7 +54,7 @@ pub(crate) struct Dispatch {
     pub jitter: Box<dyn Fn() -> f64 + Send + Sync>,
     /// Notified whenever a place for a call is free again.
     pub freed: Notify,
-    /// While it says true, nothing is sent; what is over still expires.
+    /// While it returns true, nothing is sent; what is over still expires.
     pub held: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Caps what an outage would repeat in the log.
     pub repeats: Repeats,

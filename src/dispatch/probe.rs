@@ -1,5 +1,5 @@
-//! While calls are held and none is due, asks the instance itself whether it is back; tells the log when calls are held
-//! and when they flow again.
+//! While calls are held and none is due, asks the instance itself whether it is back; logs when calls are held
+//! and when they are made again.
 
 use std::sync::Arc;
 
@@ -26,7 +26,8 @@ pub(super) async fn probe(dispatch: Arc<Dispatch>, mut permit: Permit) {
     tell(turn, &message);
 }
 
-/// One line when calls are held, and one when they flow again. Credentials and a sleeping instance want a person.
+/// One line when calls are held, and one when they are made again. Refused credentials and a hibernating instance are
+/// errors: an operator has to act.
 pub(super) fn tell(turn: Option<Turn>, why: &str) {
     match turn {
         None => {}
