@@ -1,10 +1,10 @@
-//! Why a request had no answer, in words that name the peer and what a person can do.
+//! Why a request had no answer, in words that name the peer and what an operator can do.
 
 use std::error::Error;
 
 use super::classify::Failure;
 
-/// Whom requests pass on their way.
+/// What requests pass through.
 #[derive(Debug)]
 pub(super) struct Peers {
     /// The proxy's host and port.
@@ -28,7 +28,7 @@ impl Peers {
         })
     }
 
-    /// A proxy answers plain requests itself where it wants to know who is there.
+    /// A proxy that asks for authentication answers plain requests itself.
     pub(super) fn refused_by_proxy(&self, status: u16) -> Option<Failure> {
         let proxy = self.proxy.as_ref().filter(|_| status == 407)?;
         Some(Failure::NotSent(format!("no connection: {}", refuses_407(proxy))))

@@ -1,6 +1,6 @@
 //! The client: sends one call, or asks one question, and says what the answer means.
 //!
-//! It repeats nothing on its own but a request whose token had gone stale. Whoever calls it asks [`super::pace::Pace`] first.
+//! It repeats nothing on its own but a request whose token had gone stale. Its caller asks [`super::pace::Pace`] first.
 
 use std::sync::{Arc, PoisonError, RwLock};
 

@@ -3,7 +3,7 @@
 //!
 //! A kept connection pins the bridge to one node behind a balancer, and to the address that the name had when it was made.
 //! So a gateway's answer, a page that is not ServiceNow's and an answer that never came end the pool: the next request, above
-//! all a probe, looks the name up and connects anew. What is on its way finishes where it is.
+//! all a probe, looks the name up and connects anew. Requests in flight finish on the old one.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -74,7 +74,7 @@ impl Connections {
             resolver: settings.resolver.clone(),
         };
         let http = recipe.client().map_err(|why| {
-            SettingsError::new("instance", format!("cannot be spoken to: {}", chain(&why)))
+            SettingsError::new("instance", format!("cannot be used: {}", chain(&why)))
         })?;
         let pool = Pool { http, number: 0, since: clock::instant() };
         let peers = Peers { proxy: recipe.proxy.as_ref().map(Proxy::to_string) };
@@ -95,7 +95,7 @@ impl Connections {
         Lease { http: pool.http.clone(), number: pool.number }
     }
 
-    /// Takes note of what a request over a lease came to. An answer that a sick node, a gateway or a stranger may have given
+    /// Takes note of what a request over a lease came to. An answer that a failing node, a gateway or another server may have given
     /// ends the pool that it came from.
     pub(super) fn note(&self, lease: &Lease, outcome: &Result<Received, Failure>) {
         let (sick, trouble) = match outcome {
@@ -104,7 +104,7 @@ impl Connections {
                 (trouble.is_some(), trouble)
             }
             Err(Failure::NoAnswer(why)) => (true, Some(why.clone())),
-            // Nothing that was connected is to blame.
+            // It was no fault of a connection.
             Err(Failure::NotSent(why)) => (false, Some(why.clone())),
             Err(Failure::Identity(_)) => return,
         };
@@ -147,7 +147,7 @@ impl Connections {
 
 impl Recipe {
     fn client(&self) -> reqwest::Result<reqwest::Client> {
-        // Meaning is read in English, from bytes that nobody has packed.
+        // Messages are read in English, from a body that is not compressed.
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT_LANGUAGE, HeaderValue::from_static("en"));
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));

@@ -1,4 +1,4 @@
-//! Fetches a small document of somebody else's, such as an issuer's keys, by the instance's way out: the same proxy, the same
+//! Fetches a small document of another server's, such as an issuer's keys, as the instance is reached: by the same proxy, the same
 //! authorities. It shows no credentials and no client certificate, follows no redirect and keeps no cookie.
 
 use std::fmt;
@@ -18,7 +18,7 @@ const MAX_BODY: usize = 256 * 1024;
 const LONGEST: Duration = Duration::from_secs(4);
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// The way out, with nothing on it.
+/// An HTTP client without credentials.
 pub(crate) struct Fetcher(reqwest::Client);
 
 impl Fetcher {
@@ -50,7 +50,7 @@ impl Fetcher {
             .no_proxy()
             .tls_backend_preconfigured(tls::without_identity(ca, needed)?);
         let wrong = |why: reqwest::Error| {
-            SettingsError::new("proxy", format!("cannot be spoken to: {}", chain(&why)))
+            SettingsError::new("proxy", format!("cannot be used: {}", chain(&why)))
         };
         let builder = match &proxy {
             Some(proxy) => builder.proxy(proxy.for_all().map_err(wrong)?),

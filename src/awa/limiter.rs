@@ -1,5 +1,5 @@
 //! The one rate limiter: each request to the instance, be it a call, a look-up or one for a token, is charged as it
-//! leaves. Whoever plans a call only asks how long it would have to wait.
+//! leaves. For a call that is planned it only says how long it would have to wait.
 //!
 //! governor lets `burst` requests leave at once and then one in each period: `n` requests more than `burst` take at least
 //! `n` periods, however they bunch. The period is [`SECOND`] divided by `per_second - burst + 1`, so that `per_second + 1`
@@ -21,7 +21,7 @@ use tokio::sync::Mutex as Queue;
 
 use crate::clock;
 
-/// A second, and by how much longer one request may be on its way to ServiceNow than a later one.
+/// A second, and by how much longer one request may take to reach ServiceNow than a later one.
 const SECOND: Duration = Duration::from_millis(1_030);
 /// A call is claimed so long before it may leave: the commit of a claim takes about as long.
 const LEAD: Duration = Duration::from_millis(20);
@@ -45,7 +45,7 @@ impl Rate {
 #[derive(Debug)]
 pub(crate) struct Limiter {
     in_force: Mutex<InForce>,
-    /// Whoever waits to send, in the order of coming.
+    /// Requests that wait to be sent, in the order in which they came.
     queue: Queue<()>,
     /// Requests that are to leave and are not charged yet.
     expected: AtomicU32,

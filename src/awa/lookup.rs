@@ -44,7 +44,7 @@ pub(super) async fn look_up(
         AwaCall::Reject { work_item, agent, reason: _ } => {
             by_id(exchange, *work_item).await.map(|row| work_item::rejected(&row, *agent))
         }
-        // Both are safe to repeat, and nothing on a work item tells whether they landed.
+        // Both are safe to repeat, and a work item does not show whether they landed.
         AwaCall::EndConsult { .. } | AwaCall::CloseDocument { .. } => {
             let message = "safe to repeat: nothing to look up".to_owned();
             return Verdict::new(AwaReply::NotLanded, message, Signal::Nothing);
@@ -58,7 +58,7 @@ pub(super) async fn look_up(
 
 /// A look-up that fails leaves the doubt as it was, whatever the failure would mean for a call.
 fn in_doubt(verdict: Verdict) -> Verdict {
-    // A page in a browser's words, but with a client error's status: the Table API is not there for us.
+    // A page for a browser with the status of a client error: the Table API is not available to the bridge.
     let refused = verdict.status.is_some_and(|status| (400..=499).contains(&status));
     let reply = match verdict.reply {
         AwaReply::Misconfigured { .. } => AwaReply::LookUpForbidden,

@@ -38,7 +38,7 @@ impl Offset {
     }
 
     /// What is known at `now`; none before the first answer. A measurement from the future says that our clock was set back
-    /// since: it tells nothing then.
+    /// since: then nothing is known.
     pub(super) fn at(&self, now: UnixMillis) -> Option<ClockOffset> {
         let known = self.known.filter(|known| known.at.since(now) < SET_BACK)?;
         Some(known.aged(now))

@@ -20,7 +20,7 @@ pub(super) enum Act {
     Say(Vec<u8>),
     /// These bytes, then the connection closes.
     Cut(Vec<u8>),
-    /// The request is read and nothing is said.
+    /// The request is read and not answered.
     Hang,
     /// These bytes, once they are let go.
     Late(Arc<Notify>, Vec<u8>),

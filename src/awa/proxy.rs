@@ -1,4 +1,4 @@
-//! The HTTP proxy between the bridge and ServiceNow: where it is, who the bridge is to it, and which hosts go past it.
+//! The HTTP proxy between the bridge and ServiceNow: its address and credentials, and which hosts are reached without it.
 
 use std::fmt;
 
@@ -42,7 +42,7 @@ impl Proxy {
         Ok(Self { url, user, past })
     }
 
-    /// Whether the way to the proxy itself is encrypted.
+    /// Whether the connection to the proxy itself is encrypted.
     pub(super) fn is_https(&self) -> bool {
         self.url.scheme() == "https"
     }

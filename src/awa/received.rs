@@ -1,4 +1,4 @@
-//! An answer as it came over the wire, and the shape of its body, before anybody asks what it means.
+//! An answer as it came over the wire, and the shape of its body, before its meaning is decided.
 
 use reqwest::header::{self, HeaderMap};
 use serde_json::Value;
@@ -18,7 +18,7 @@ pub(super) struct Received {
     pub(super) retry_after: Option<String>,
     /// The server's clock, from `Date`.
     pub(super) date: Option<UnixMillis>,
-    /// ServiceNow wants a second factor.
+    /// ServiceNow asks for a second factor.
     pub(super) mfa: bool,
     /// How many rows a Table API query matched before access rules hid any.
     pub(super) total: Option<u64>,
@@ -75,7 +75,7 @@ impl Received {
         }
     }
 
-    /// What speaks against the answer being one of ServiceNow's; none where it may be.
+    /// Why the answer cannot be ServiceNow's; none where it may be.
     pub(super) fn trouble(&self) -> Option<String> {
         if (502..=504).contains(&self.status) {
             return Some(format!("a gateway answers {} in its place", self.status));
@@ -145,7 +145,7 @@ pub(super) enum Shape {
 /// An answer meant for a browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Page {
-    /// A sleeping developer instance.
+    /// A hibernating developer instance.
     Hibernating,
     /// A login form.
     Login,
@@ -199,7 +199,7 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
     rest.split_once(end).map(|(inside, _)| inside)
 }
 
-/// What ServiceNow says in words, wherever it puts them.
+/// The text of ServiceNow's answer, wherever it stands.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Words {
     message: String,

@@ -1,4 +1,4 @@
-//! Whole tables of the instance, page by page, for whoever makes the contact centre's tables from them. Only reads.
+//! Whole tables of the instance, page by page, to make a contact centre's tables from. Only reads.
 //!
 //! A row counts only with the fields that were asked for: ServiceNow leaves out what the user may not read, counts the
 //! rows of a page before it hides any of them, and drops conditions on fields that it does not know.
@@ -92,7 +92,7 @@ pub(crate) struct ReasonRecord {
 pub(crate) struct Unreadable {
     /// ServiceNow's name of it.
     pub table: String,
-    /// What happened, and what a person can do.
+    /// What happened, and what an operator can do.
     pub why: String,
     /// Whether the instance does not have the table at all.
     pub absent: bool,
@@ -182,7 +182,7 @@ impl Client {
         // No page names the column with the user.
         let read = match all(self, MAPPINGS, "", "sys_id,external_agent_id,agent,user").await {
             Ok(read) => read,
-            // Nobody has been mapped yet.
+            // No agent has been mapped yet.
             Err(empty) if empty.why == NO_ROWS => {
                 return Ok(Rows { rows: Vec::new(), some_hidden: false });
             }

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::limiter::Rate;
 use super::wire::ApiVersion;
 
-/// The instance and how to speak to it; filled from the configuration.
+/// The instance and how it is called; filled from the configuration.
 #[derive(Debug)]
 pub(crate) struct Settings {
     /// The instance's address, such as `https://example.service-now.com`; http only for loopback.
@@ -42,7 +42,7 @@ pub(crate) struct Settings {
 pub(crate) struct ProxySettings {
     /// `http://HOST:PORT`, where needed with user and password before the host.
     pub url: SecretString,
-    /// Hosts, domains and networks that are spoken to directly.
+    /// Hosts, domains and networks that are reached directly.
     pub no_proxy: Vec<String>,
 }
 
@@ -57,7 +57,7 @@ impl fmt::Debug for Resolver {
     }
 }
 
-/// How the bridge proves who it is.
+/// How the bridge authenticates.
 #[derive(Debug)]
 #[expect(clippy::enum_variant_names, reason = "OAuth is the protocol's own name")]
 pub(crate) enum Auth {
@@ -82,7 +82,7 @@ pub(crate) struct OAuth {
     pub token_url: Option<String>,
     pub client_id: String,
     pub client_secret: Option<SecretString>,
-    /// How the client proves itself to the endpoint.
+    /// How the client authenticates at the endpoint.
     pub client_auth: ClientAuth,
     /// What the token is to be good for, where the endpoint asks for it.
     pub scope: Option<String>,

@@ -1,4 +1,4 @@
-//! A test's own ServiceNow in the place of the network: it is asked what the client would send, and answers when it likes.
+//! A test's own ServiceNow in the place of the network: it gets what the client would send, and answers when the test says.
 
 use std::fmt;
 

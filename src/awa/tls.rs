@@ -43,7 +43,7 @@ pub(super) fn config(settings: &Settings, needed: bool) -> Result<ClientConfig, 
     }
 }
 
-/// The same for a stranger to whom the bridge shows no certificate.
+/// The same for another server, which is shown no client certificate.
 pub(super) fn without_identity(
     ca: Option<&[u8]>,
     needed: bool,
@@ -71,7 +71,7 @@ fn trusting(
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .map_err(|why| SettingsError::new("instance", format!("cannot be spoken to: {why}")))?;
+        .map_err(|why| SettingsError::new("instance", format!("cannot be used: {why}")))?;
     Ok(builder.with_root_certificates(roots))
 }
 

@@ -1,4 +1,4 @@
-//! A call in ServiceNow's own words: method, path and body, field for field as the reference pages have them.
+//! A call as a request: method, path and body, field for field as the reference pages have them.
 //!
 //! Pure: a dry run prints what a real run sends.
 
@@ -144,7 +144,7 @@ fn assignment_fields(agent: SysId, assignment: &Assignment) -> Map<String, Value
     fields
 }
 
-/// The fields that ServiceNow only heeds where `timeout` is present.
+/// The fields that ServiceNow only reads where `timeout` is present.
 fn window_fields(fields: &mut Map<String, Value>, window: OfferWindow, assignment: &Assignment) {
     fields.insert("timeout".into(), json!(window.timeout_seconds));
     fields.insert("offered_on".into(), json!(offered_on(window.offered_on)));

@@ -1,4 +1,4 @@
-//! The way to the instance as one configuration makes it: connections, credentials, and the channels that calls name. A
+//! What calls are made with under one configuration: connections, credentials, and the channels that calls name. A
 //! reload builds another and leaves the old one to the calls that are in flight.
 
 use super::caller::Caller;

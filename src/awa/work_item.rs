@@ -21,7 +21,7 @@ pub(super) struct Row {
     pub(super) document: Option<String>,
     pub(super) state: Option<State>,
     pub(super) active: bool,
-    /// None where the field is hidden, empty where nobody has it.
+    /// None where the field is hidden, empty where no agent has it.
     pub(super) assigned_to: Option<String>,
     pub(super) queue: String,
     pub(super) external_id: Option<String>,
@@ -196,7 +196,7 @@ enum Found<'a> {
     Hidden,
 }
 
-/// The card that is before the agent now, wherever it stands; else whoever has the newest living row.
+/// The card that the agent has now, in whatever state; else that of the agent with the newest open row.
 fn newest_or_pending(rows: &[Row], agent: SysId, since: UnixMillis) -> Found<'_> {
     if rows.iter().any(|row| !row.is_readable()) {
         return Found::Hidden;

@@ -3,13 +3,13 @@
 /// What a message means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Meaning<'a> {
-    /// A person has to change something; says what.
+    /// An operator has to change something: what.
     Misconfigured(&'static str),
     /// The record is not there, or is hidden.
     NotThere,
     /// The call may have been carried out all the same.
     LookFirst,
-    /// Refused, for what the work item's state is: whether it is as wanted, a look tells.
+    /// Refused, for what the work item's state is: a look-up shows whether it is as wanted.
     Conflict,
     AgentUnavailable,
     DocumentClosed,
@@ -20,7 +20,7 @@ pub(super) enum Meaning<'a> {
     /// There is no consult to end.
     NoConsult,
     Unauthorised,
-    /// A role or a policy; the status says the rest.
+    /// A role or a policy; the status decides.
     Forbidden,
 }
 

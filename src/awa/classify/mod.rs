@@ -112,7 +112,7 @@ impl Verdict {
     }
 }
 
-/// The JSON of an answer; what the platform says before any API has its turn is a verdict already.
+/// The JSON of an answer; what the platform answers before it calls an API is a verdict already.
 pub(super) fn json_of(received: &Received, now: UnixMillis) -> Result<Value, Verdict> {
     let shape = received.shape();
     if let Shape::Page(Page::Hibernating) = shape {
@@ -146,7 +146,7 @@ fn busy(received: &Received, shape: &Shape, now: UnixMillis) -> Verdict {
     }
 }
 
-/// A pause is ServiceNow's where its rate limit rule stands beside it; a proxy could say as much.
+/// A pause is ServiceNow's where its rate limit rule stands beside it; else it may be a proxy's.
 const fn pause(received: &Received, ms: u64) -> Signal {
     match received.rate_rule {
         Some(_) => Signal::RetryAfter { ms },
@@ -189,7 +189,7 @@ fn browser_page(received: &Received, page: &Page) -> Verdict {
     }
 }
 
-/// An answer without words: only its status speaks.
+/// An answer without a text: only its status counts.
 fn wordless(received: &Received, shape: &Shape) -> Verdict {
     let what = match shape {
         Shape::Empty => "an empty answer",
@@ -209,7 +209,7 @@ fn wordless(received: &Received, shape: &Shape) -> Verdict {
     }
 }
 
-/// The success of a call; none where a 2xx does not say it.
+/// The success of a call; none where a 2xx does not confirm it.
 fn landed(call: &AwaCall, value: &Value, words: &Words) -> Option<Verdict> {
     let result = &value["result"];
     let reply = match call {

@@ -1,4 +1,4 @@
-//! Refusals whose words nobody documents, and records that are not there: what they may mean for the kind of call.
+//! Refusals whose words are not documented, and records that are not there: what they may mean for the kind of call.
 
 use super::Verdict;
 use crate::routing::AwaReply;
@@ -17,7 +17,7 @@ pub(super) fn of_offer(verdict: Verdict) -> Verdict {
     }
 }
 
-/// The same of an answer to a work item: its state tells.
+/// The same of an answer to a work item: a look-up of its state decides.
 pub(super) fn of_item(verdict: Verdict) -> Verdict {
     match (&verdict.reply, verdict.status) {
         (AwaReply::Misconfigured { .. }, Some(409)) if verdict.unknown => {

@@ -1,4 +1,4 @@
-//! One harmless read that tells whether doubt can be cleared at all, and whether the instance is there.
+//! One harmless read that shows whether calls in doubt can be looked up at all, and whether the instance is there.
 
 use super::super::classify::{Verdict, failure, read};
 use super::super::client::Client;

@@ -70,7 +70,7 @@ pub(crate) struct Standing {
     pub breaker: Option<UnixMillis>,
     /// While the credentials are refused: when they are, or were, tried again.
     pub unauthorised: Option<UnixMillis>,
-    /// What shut the breaker, or says that the credentials are refused.
+    /// What opened the breaker, or that the credentials are refused.
     pub trouble: Option<Signal>,
     /// While ServiceNow's Retry-After lasts.
     pub retry_after: Option<UnixMillis>,
@@ -157,7 +157,7 @@ impl Pace {
         state.trouble = None;
     }
 
-    /// Ends the pause of a Retry-After: a person has looked, and the next call finds out.
+    /// Ends the pause of a Retry-After: an operator has looked, and the next call finds out.
     pub(crate) fn end_pause(&self) {
         let mut state = lock(&self.state);
         (state.retry_after, state.hints) = (None, 0);

@@ -7,7 +7,7 @@ pub(crate) enum Signal {
     Nothing,
     /// ServiceNow answered.
     Answered,
-    /// It turned the call away without saying for how long.
+    /// It refused the call without saying for how long.
     Overloaded,
     /// It said for how long nothing is to be sent, by a rate limit rule of its own.
     RetryAfter { ms: u64 },

@@ -20,7 +20,7 @@ use crate::routing::{AwaReply, UnixMillis};
 
 /// ServiceNow's own lifetime of a token, for an answer that does not say one.
 const USUAL: Duration = Duration::from_secs(1_800);
-/// The longest lifetime that is believed: what ends later is renewed after this.
+/// The longest lifetime that is used: what ends later is renewed after this.
 const LONGEST: Duration = Duration::from_secs(24 * 3_600);
 /// How far `iat` is set back, for an instance whose clock runs behind ours, in milliseconds.
 const BACKDATED: u64 = 30_000;
@@ -68,7 +68,7 @@ impl Registered {
             Grant::JwtBearer { key, .. } => {
                 let key = EncodingKey::from_rsa_pem(key.expose_secret().as_bytes());
                 Some(key.map_err(|_| {
-                    SettingsError::new("auth.key", "is not an RSA private key in PEM")
+                    SettingsError::new("auth.key_file", "is not an RSA private key in PEM")
                 })?)
             }
             Grant::ClientCredentials | Grant::Password { .. } => None,
@@ -121,7 +121,7 @@ impl Registered {
         let unsigned = || {
             unauthorised(
                 "the assertion could not be signed".to_owned(),
-                "check servicenow.auth.key",
+                "check servicenow.auth.key_file",
             )
         };
         let (Grant::JwtBearer { issuer, audience, subject, key_id, jti, lifetime, .. }, Some(key)) =
@@ -163,7 +163,7 @@ impl Registered {
         }
     }
 
-    /// A refusal without JSON still says what may be behind it.
+    /// A refusal without JSON is still explained.
     fn explained(&self, verdict: Verdict) -> Verdict {
         let refused = matches!(
             verdict.reply,
@@ -177,12 +177,12 @@ impl Registered {
         unauthorised(format!("token refused: {}", verdict.message), self.cause(&Value::Null))
     }
 
-    /// What a person should look at, by the grant and the error's word.
+    /// What an operator should look at, by the grant and the error's code.
     fn cause(&self, value: &Value) -> &'static str {
         let error = value["error"].as_str().unwrap_or_default();
         match (&self.grant, error) {
             (_, "invalid_scope" | "invalid_target" | "invalid_resource") => {
-                "scope, resource or audience is not what the endpoint wants: check servicenow.auth.scope and extra"
+                "scope, resource or audience is not what the endpoint accepts: check servicenow.auth.scope and extra"
             }
             (Grant::ClientCredentials, _) => {
                 "the client id or secret is wrong, the property glide.oauth.inbound.client.credential.grant_type.enabled is not true, or the registry record has no OAuth Application User"

@@ -1,4 +1,4 @@
-//! Who the bridge is to ServiceNow: the header that proves it, and the token behind it, got once for all who wait.
+//! Authentication: the header that goes with each request, and the OAuth token in it, fetched once for all who wait.
 //!
 //! Secrets stay in here: no error, log line or Debug output holds one.
 
@@ -30,7 +30,7 @@ use pause::Pause;
 
 /// A token is renewed so long before it ends.
 const EARLY: Duration = Duration::from_secs(90);
-/// So many failures in a row give a refresh token up, whatever they are: the grant may still be taken.
+/// After so many failures in a row, of whatever kind, a refresh token is dropped: the grant may still be accepted.
 const REFRESH_FAILURES: u32 = 2;
 /// ServiceNow's token endpoint.
 const TOKEN_PATH: &str = "/oauth_token.do";
@@ -141,7 +141,7 @@ impl Tokens {
     async fn prove(&self, allowance: &Allowance) -> Result<Proof, Verdict> {
         let left = allowance.left().ok_or_else(|| failure(out_of_time()))?;
         let late = || failure(Failure::NotSent("no token came in time".to_owned()));
-        // Whoever comes first fetches; the others wait here and find what it got.
+        // The first one fetches; the others wait here and find its token.
         let mut held = timeout(left, self.held.lock()).await.map_err(|_| late())?;
         let now = clock::instant();
         let due = held.token.as_ref().is_none_or(|token| now >= token.renew_at);

@@ -1,5 +1,5 @@
-//! The token endpoint's own pace: after a failure it is left alone for a moment, and longer after each that follows. A
-//! refusal of the credentials is not its business: for those [`Pace`](crate::awa::pace::Pace) holds all calls.
+//! The token endpoint's own back-off: after a failure it is not asked for a moment, and longer after each that follows. A
+//! refusal of the credentials is no such failure: for those [`Pace`](crate::awa::pace::Pace) holds all calls.
 
 use std::time::{Duration, Instant};
 
@@ -30,7 +30,7 @@ impl Pause {
         Some(Verdict { signal: Signal::Nothing, ..failed.verdict.clone() })
     }
 
-    /// The endpoint was asked in vain.
+    /// The endpoint has failed.
     pub(super) fn begins(&mut self, verdict: &Verdict, now: Instant) {
         if !matches!(verdict.reply, AwaReply::NotSent { .. } | AwaReply::InDoubt { .. }) {
             return self.ends();

@@ -347,5 +347,5 @@ async fn secrets_that_cannot_be_used_are_named_and_not_shown() {
     };
     let pem =
         problem(Auth::OAuth(Box::new(OAuth { grant: broken, ..OAuth::of_client("app", None) })));
-    assert!(pem.starts_with("servicenow.auth.key ") && !pem.contains("b-secret"), "{pem}");
+    assert!(pem.starts_with("servicenow.auth.key_file ") && !pem.contains("b-secret"), "{pem}");
 }
