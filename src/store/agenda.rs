@@ -1,4 +1,4 @@
-//! Which lanes want attention, when, and in what order. The writer publishes after each flush, the dispatcher takes.
+//! Which lanes have something due, when, and in what order. The writer publishes after each flush, the dispatcher takes.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,7 +23,7 @@ struct Lanes {
     now: BTreeSet<(Urgency, UnixMillis, EntryId, Arc<LaneKey>)>,
     /// All of them, by the moment after which nothing is sent any more.
     deadlines: BTreeSet<(UnixMillis, EntryId, Arc<LaneKey>)>,
-    /// The latest moment at which anyone looked.
+    /// The latest moment for which the agenda was asked.
     looked_at: UnixMillis,
 }
 
@@ -87,7 +87,7 @@ impl Agenda {
         ripe.into_iter().chain(later).min()
     }
 
-    /// Wakes whoever waits when something new was published. A wake-up that nobody waits for is kept, once.
+    /// Notifies the waiting task when something new was published. One notification is kept where none waits.
     #[must_use]
     pub const fn changed(&self) -> &Notify {
         &self.changed

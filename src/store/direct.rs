@@ -1,10 +1,10 @@
-//! The way out for what can go at once: a call that has pace is claimed in the commit that makes it due, so that one sync
-//! stands between a caller and their agent instead of two.
+//! Direct dispatch: a call that may leave at once is claimed in the commit that makes it due, so that it takes one sync
+//! from the webhook to the call instead of two.
 
 use super::request::Claim;
 use crate::routing::{EntryId, LaneKey, UnixMillis, Urgency};
 
-/// Says whether a call may leave now. Asked by the writer, so that it must not wait.
+/// Says whether a call may leave now. The writer asks, so it must not wait.
 pub trait DirectDispatch: Send + Sync {
     /// The right to make one call of that urgency. It is given back by dropping it.
     fn open(&self, urgency: Urgency, now: UnixMillis) -> Option<Box<dyn SendSlot>>;

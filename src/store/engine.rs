@@ -16,7 +16,7 @@ use crate::routing::{ConversationRecord, EventRecord, LaneKey, Page, UnixMillis}
 /// Decides a group. It may be asked more than once for the same group, and has to come to the same again.
 pub(super) type Decide<'a> = dyn FnMut(&mut group::Group<'_>) -> Result<(), Failed> + 'a;
 
-/// What writes: the writer's alone.
+/// What writes. Only the writer uses it.
 pub(super) trait Engine: Send {
     /// Has a group decided on what is committed, and writes all that it changes or nothing: when it returns, that is on the disk.
     ///
@@ -36,11 +36,11 @@ pub(super) trait Engine: Send {
     /// It cannot read or write.
     fn upkeep(&mut self, now: UnixMillis) -> Result<bool, Failed>;
 
-    /// Notes that everything is written, and gives the database up.
+    /// Notes that everything is written, and closes the database.
     fn close(self: Box<Self>);
 }
 
-/// What answers operators, from any thread that may wait for a disk or a network.
+/// What answers operators' questions, on any thread that may wait for a disk or a network.
 pub(super) trait Reader: Send + Sync {
     /// One event.
     fn event(&self, source: &str, id: &str) -> Result<Option<EventRecord>, Failed>;

@@ -20,7 +20,7 @@ pub(super) struct Index {
     by_age: BTreeSet<(UnixMillis, u64)>,
     /// Each with its version.
     parked: BTreeMap<u64, Version>,
-    /// What of `open` is whose.
+    /// How much of `open` each source has.
     sources: HashMap<Arc<str>, Owed>,
     /// What of `open` is in which lane.
     lanes: HashMap<Arc<LaneKey>, Vec<u64>>,
@@ -57,7 +57,7 @@ pub(crate) struct Owed {
 }
 
 impl Index {
-    /// Takes note of what a commit has changed.
+    /// Applies what a commit has changed.
     pub(super) fn apply(&mut self, change: &Change) {
         match change {
             Change::Event(number, row) => self.set_event(*number, row),
@@ -87,7 +87,7 @@ impl Index {
         }
     }
 
-    /// Takes note of an event as it is from now on.
+    /// Replaces what is known of an event.
     pub(super) fn set_event(&mut self, number: u64, row: &EventRow) {
         let open = row.entry.as_ref().zip(row.lane()).map(|(entry, lane)| Open {
             lane: Arc::new(lane),

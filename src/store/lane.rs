@@ -1,4 +1,4 @@
-//! A lane as a group holds it, the way between it and its rows, and the bounded cache of them.
+//! A lane as a group holds it, its conversion from and to rows, and the bounded cache of lanes.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -116,7 +116,7 @@ impl Lane {
         (self.documents.len() > DOCUMENTS).then(|| self.documents.remove(0))
     }
 
-    /// Gives up to `root` what is known and owed here.
+    /// Moves what is known and owed here to `root`.
     pub(super) fn move_to(&mut self, root: &Arc<LaneKey>) -> Self {
         self.moved_to = Some(Arc::clone(root));
         Self {
@@ -128,7 +128,7 @@ impl Lane {
         }
     }
 
-    /// Takes in what another lane has given up; returns that lane's documents.
+    /// Takes what another lane has moved here; returns that lane's documents.
     pub(super) fn absorb(&mut self, other: Self) -> Vec<DocumentRef> {
         self.conversation.absorb(other.conversation);
         self.origins.extend(other.origins);

@@ -1,7 +1,7 @@
 //! The durable store: what was accepted is on disk before it is answered, and what is to be sent is on disk before it is sent.
 //!
-//! Its words are events and entries; keys, rows and sled stay inside, so that another engine could stand behind the same
-//! words. One thread owns all writes (`writer`): it decides what has queued up (`group`), has an engine write what that changes
+//! Its interface is events and entries; keys, rows and sled stay inside, so that another engine could implement the
+//! same. One thread owns all writes (`writer`): it decides what has queued up (`group`), has an engine write what that changes
 //! (`embedded`), and answers; everyone else asks it through a bounded queue, or reads. It never calls ServiceNow, never reads the wall clock but through the function it is given, and never starts afresh over a store that it cannot read.
 
 mod agenda;
@@ -64,7 +64,7 @@ use crate::routing::{
 /// How many requests may wait for the writer.
 const QUEUE: usize = 4096;
 
-/// What a sender is told to wait when the writer cannot keep up.
+/// `Retry-After` when the writer cannot keep up.
 const QUEUE_RETRY_AFTER_SECONDS: u32 = 1;
 
 /// Where the rules of a contact centre come from; asked for each decision, so that a reload takes effect at once.
@@ -95,7 +95,7 @@ struct Inner {
 }
 
 impl Store {
-    /// Opens the store, creating an empty one where there is none, and takes up what was left undone. Blocks.
+    /// Opens the store, creating an empty one where there is none, and continues what was not finished. Blocks.
     ///
     /// # Errors
     /// Names the path and what to do. Nothing is changed in a store that cannot be opened.
@@ -226,7 +226,7 @@ impl Store {
         }
     }
 
-    /// Gives an unsettled event or a dead letter up, for `who`.
+    /// Discards an unsettled event or a dead letter, for `who`.
     ///
     /// # Errors
     /// The store has failed, or a row of the event is damaged.
@@ -243,7 +243,7 @@ impl Store {
         }
     }
 
-    /// Goes through the writer's queue and back, and writes nothing: a sign that the writer is alive.
+    /// Goes through the writer's queue and back, and writes nothing: it shows that the writer works.
     ///
     /// # Errors
     /// The store has failed or was closed.
@@ -261,7 +261,7 @@ impl Store {
         self.inner.shared.set_direct(direct);
     }
 
-    /// Which lanes want attention.
+    /// Which lanes have something due.
     #[must_use]
     pub fn agenda(&self) -> &Agenda {
         &self.inner.shared.agenda
@@ -290,7 +290,7 @@ impl Store {
         self.inner.shared.failed().await
     }
 
-    /// Finishes what has been asked for, flushes, and gives the directory up. Every later request fails.
+    /// Finishes what has been asked for, flushes, and releases the directory. Every later request fails.
     pub async fn close(&self) {
         let asked = match self.place().await {
             Ok(place) => {

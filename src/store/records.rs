@@ -145,7 +145,7 @@ pub(super) struct BodyRow {
     pub(super) bytes: bytes::Bytes,
 }
 
-/// What all who send go by, under a name: whoever changes it names the version that he has seen.
+/// A setting that all senders of calls share, under a name; a write names the version that was read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RegisterRow {
     /// How often it was written.

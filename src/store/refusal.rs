@@ -1,8 +1,8 @@
-//! Why a delivery is turned away, for its sender and for metrics.
+//! Why a delivery is refused, for its sender and for metrics.
 
 use std::fmt;
 
-/// Why a delivery was turned away; nothing of it is stored.
+/// Why a delivery was refused; nothing of it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// Too much is owed already.
@@ -57,7 +57,7 @@ impl Refusal {
     pub const LIMITS: [&'static str; 7] =
         ["pending", "source", "parked", "conversation", "queue", "disk", "store"];
 
-    /// What stands against taking more, as a word for metrics.
+    /// The limit that was reached, as a word for metrics.
     #[must_use]
     pub const fn limit(self) -> &'static str {
         match self {

@@ -1,5 +1,5 @@
-//! Registers: what all who send go by, under a name and with a version. Whoever changes one says which version he has seen, and
-//! learns what it is now where another was faster.
+//! Registers: settings that all senders of calls share, each with a name and a version. A write names the version that was
+//! read, and gets the present one where another write came first.
 
 use serde_json::Value;
 

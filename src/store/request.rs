@@ -105,7 +105,7 @@ pub struct Delivery {
     pub received_at: UnixMillis,
     /// The vendor's body as it came; not kept where there is none. Erased after the body retention.
     pub body: Option<Bytes>,
-    /// What the request tells, in its order.
+    /// The events of the request, in its order.
     pub items: Vec<Item>,
     /// What the signature covers, where the same signed bytes can be read as other events: a second delivery with the same
     /// one is a duplicate as a whole.
@@ -190,7 +190,7 @@ pub struct Settled {
     pub waited: Waited,
 }
 
-/// A change of an event's state, told once it is committed.
+/// A change of an event's state, reported once it is committed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Transition {
     /// It is stored.
@@ -223,7 +223,7 @@ pub enum ReplayAnswer {
 /// What came of the wish to discard an event.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DiscardAnswer {
-    /// It is given up.
+    /// It is discarded.
     Discarded,
     /// No such event is remembered.
     Unknown,
@@ -242,7 +242,7 @@ pub enum Failed {
     Write(String),
     /// A write took longer than the limit, in milliseconds.
     TimedOut(u64),
-    /// The writer stopped on a defect of this program.
+    /// The writer panicked.
     Panicked(String),
     /// A row is not what was written; only the question about it fails.
     Damaged(String),
@@ -261,7 +261,7 @@ impl fmt::Display for Failed {
                 "a write of the store hung for more than {ms} ms; check the disk of [store] path, then restart the bridge"
             ),
             Self::Panicked(why) => {
-                write!(f, "the store's writer stopped on a defect: {why}; restart the bridge")
+                write!(f, "the store's writer panicked: {why}; restart the bridge")
             }
             Self::Damaged(why) => write!(f, "the store holds a damaged row: {why}"),
         }

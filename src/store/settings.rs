@@ -1,4 +1,4 @@
-//! What the store is told when it is opened.
+//! How the store is opened.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ pub struct Limits {
     pub per_conversation: usize,
 }
 
-/// Hears of a change of state.
+/// Called with each change of state.
 pub(super) type Tell = Arc<dyn Fn(&Transition) + Send + Sync>;
 
 /// How the store is set up: the `[store]` section and the limits of `[intake]`.
@@ -35,7 +35,7 @@ pub struct Settings {
     pub commit_timeout: Duration,
     /// sled's page cache; its real use is two to four times this.
     pub cache_bytes: u64,
-    /// Told of each change of state, in the order in which they were committed. It must not wait.
+    /// Called with each change of state, in the order of the commits. It must not wait.
     pub tell: Tell,
     /// With less than this free on the disk nothing new is taken, in bytes: what was taken can still be carried out.
     pub free_space_floor: u64,

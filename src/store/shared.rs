@@ -69,7 +69,7 @@ impl Shared {
         }
     }
 
-    /// Notes that the store is of no more use. The first reason stays.
+    /// Notes that the store has failed. The first reason stays.
     pub(super) fn fail(&self, failed: Failed) {
         self.failure.send_if_modified(|failure| {
             let first = failure.is_none();
@@ -97,7 +97,7 @@ impl Shared {
     }
 }
 
-/// Counts starts and ends of what may hang at the disk: odd while it is going on.
+/// Counts starts and ends of what may wait for the disk for ever: odd in between.
 #[derive(Debug, Default)]
 pub(super) struct Pulse(AtomicU64);
 
@@ -128,8 +128,8 @@ impl Seen {
     }
 }
 
-/// Fails the store when a commit hangs: nothing can be done about a thread that waits for the disk, but
-/// nobody else has to wait with it. Ends when the other end of `stop` is dropped.
+/// Fails the store when a commit hangs: a thread that waits for the disk cannot be stopped, but
+/// nothing else has to wait with it. Ends when the other end of `stop` is dropped.
 #[expect(clippy::disallowed_methods, reason = "on a thread of its own")]
 pub(super) fn watch_commits(shared: &Arc<Shared>, limit: Duration, stop: &Receiver<()>) {
     let mut commits = Seen::default();

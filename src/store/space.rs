@@ -63,7 +63,7 @@ impl SpaceWatch {
         Self { path: path.to_owned(), floor, looked_at: None }
     }
 
-    /// What is free, if it is time to look again. A disk that does not say counts as roomy.
+    /// What is free, if it is time to look again. Where that cannot be read, there is room.
     pub(super) fn look(&mut self) -> Option<Space> {
         let now = clock::instant();
         if self.looked_at.is_some_and(|at| now.duration_since(at) < AGE) {

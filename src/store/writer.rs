@@ -1,6 +1,6 @@
 //! The one thread that writes: it takes what has queued up, decides all of it as one group, and commits that at once.
 //!
-//! Nothing is answered, told or remembered before the sync of the commit that holds it, duplicates included. An error of the disk or
+//! Nothing is answered, reported or applied to memory before the sync of the commit that holds it, duplicates included. An error of the disk or
 //! of sled ends the thread and fails the store. It never waits for anything but its queue and the disk.
 
 #![expect(clippy::disallowed_methods, reason = "the store's own threads, and what opens it")]
@@ -31,9 +31,9 @@ const MAX_QUESTIONS: usize = 256;
 const MAX_BYTES: usize = 256 * 1024;
 const MAX_ROWS: usize = 512;
 
-/// So many questions in one commit are a crowd.
+/// With so many questions in one commit the next one waits for more of them.
 const CROWD: usize = 16;
-/// How long a crowd's commit waits for the rest of the crowd: a fraction of what a commit takes.
+/// How long such a commit waits for more: a fraction of what a commit takes.
 const GATHER: Duration = Duration::from_micros(100);
 
 /// How often the writer looks at its housekeeping while nothing comes in.
@@ -49,7 +49,7 @@ pub(super) struct Queued {
     pub(super) place: OwnedSemaphorePermit,
 }
 
-/// What the writer is given by its owner: the rules and the wall clock, asked for each group, and who is told of changes.
+/// What the writer is given by its owner: the rules and the wall clock, asked for each group, and what changes are reported to.
 pub(super) struct Outside {
     pub(super) rules: Arc<dyn RulesFor>,
     pub(super) now: fn() -> UnixMillis,
@@ -57,7 +57,7 @@ pub(super) struct Outside {
 }
 
 impl Outside {
-    /// What a group goes by that is decided now.
+    /// The rules, limits and time for a group that is decided now.
     pub(super) fn terms(&self, shared: &Shared) -> Terms {
         let (rules, limits) = (Arc::clone(&self.rules), shared.limits());
         Terms { rules, limits, no_space: shared.space().is_short(), now: (self.now)() }
@@ -169,7 +169,7 @@ impl Writer {
             if matches!(question, Question::Reloaded) {
                 reloads.push(to);
             } else {
-                // Whoever gave up waiting does not get it.
+                // A caller that has stopped waiting does not get it.
                 drop(to.send(answer));
             }
         }

@@ -42,7 +42,7 @@ impl Kept {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets go of the database; reads fail from now on.
+    /// Closes the database; reads fail from now on.
     pub(super) fn close(&self) {
         self.rows.write().unwrap_or_else(PoisonError::into_inner).take();
     }

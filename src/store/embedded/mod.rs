@@ -63,7 +63,7 @@ pub(super) struct Database {
     watermark: Watermark,
     /// The number of the last commit.
     commits: u64,
-    /// Numbers below it may be used without another word on disk.
+    /// Numbers below it may be used without another write.
     reserved: u64,
 }
 
@@ -166,7 +166,7 @@ impl Database {
         Ok(())
     }
 
-    /// Notes that everything is written, and gives the database up.
+    /// Notes that everything is written, and closes the database.
     fn close(self) {
         let Self { rows, directory, .. } = self;
         if let Err(error) = directory.mark_closed() {

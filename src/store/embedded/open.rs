@@ -28,7 +28,7 @@ use crate::store::shared::Pulse;
 /// The schema that this program reads and writes.
 pub(in crate::store) const SCHEMA: u32 = 2;
 
-/// How long sled may take to let go of its lock after a store of this process was closed.
+/// How long sled may take to release its lock after a store of this process was closed.
 const LOCK_PATIENCE: Duration = Duration::from_secs(3);
 
 /// An open database with what was found in it.
@@ -149,7 +149,7 @@ fn check_schema(directory: &Directory, rows: &Rows) -> Result<(), OpenError> {
     }
 }
 
-/// The number of the last commit, if no confirmed one is missing, or if a person has removed the file that names it.
+/// The number of the last commit, if no confirmed one is missing, or if an operator has removed the file that names it.
 fn check_commits(path: &Path, rows: &Rows) -> Result<u64, OpenError> {
     let commits = number(rows, &layout::commits()).map_err(|error| fatal(path, error))?;
     let commits = commits.unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The store's folder and files are its user's alone: nobody else reads the bodies in them or leads a write elsewhere.
+//! The store's folder and files are its user's alone: no other user can read the bodies in them or redirect a write.
 //!
 //! What the program makes is closed to others whatever the umask; what it finds must be its own, plain files, no links.
 
@@ -40,7 +40,7 @@ impl From<io::Error> for Refused {
 /// be this user's own, and are closed to others.
 pub(super) fn take_folder(path: &Path) -> Result<(), Refused> {
     make_folder(path)?;
-    // A link in the folder's place is as good as who made it.
+    // A link in the folder's place is trusted only if this user made it.
     let link = fs::symlink_metadata(path)?;
     if link.is_symlink() && link.uid() != 0 {
         owned(&link, path)?;
@@ -100,7 +100,7 @@ fn own_files(folder: &Path, path: &Path) -> Result<(), Refused> {
     Ok(())
 }
 
-/// Whether a name in the folder is one of sled's or ours; what else lies there is nobody's concern.
+/// Whether a name in the folder is one of sled's or ours; other files are left alone.
 fn is_of_the_store(name: &str) -> bool {
     ["db", "conf", "blobs"].contains(&name)
         || name.starts_with("snap.")

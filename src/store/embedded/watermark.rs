@@ -1,7 +1,7 @@
 //! How many commits the disk has confirmed, kept in a file beside sled's own.
 //!
-//! sled takes a damaged stretch of its log for the log's end and goes on without a word, with all that came after it
-//! gone. The number of the last commit is a row that each commit writes; the file names a commit that was synced. Where the row
+//! sled takes a damaged stretch of its log for the log's end and goes on without an error, without all that
+//! came after it. The number of the last commit is a row that each commit writes; the file names a commit that was synced. Where the row
 //! knows of fewer commits than the file, what was answered is lost. The file is not synced: after a power cut it may name an older commit, never one that was not on the disk before.
 
 #![expect(clippy::disallowed_methods, reason = "the store's own threads, and what opens it")]
@@ -20,7 +20,7 @@ pub(in crate::store) const FILE: &str = "awa-bridge.commits";
 #[derive(Debug)]
 pub(super) struct Watermark {
     file: File,
-    /// It is said once that it cannot be written.
+    /// It was logged that it cannot be written.
     silent: bool,
 }
 
@@ -57,7 +57,7 @@ pub(super) fn read(directory: &Path) -> io::Result<Option<u64>> {
     Ok(Some(commit.unwrap_or_default()))
 }
 
-/// Always as long, so that it is overwritten in place; the checksum tells a torn one.
+/// Always as long, so that it is overwritten in place; the checksum shows a torn one.
 fn line(commit: u64) -> String {
     let number = format!("{commit:020}");
     let checksum = crc32fast::hash(number.as_bytes());

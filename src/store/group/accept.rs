@@ -172,7 +172,7 @@ impl Group<'_> {
     }
 }
 
-/// What is told of an item that is known already, where it is an event.
+/// The change that is reported for an item that is known already, where it is an event.
 fn duplicate(delivery: &Delivery, item: &Item) -> Option<Transition> {
     match item {
         Item::Event(event) => Some(Transition::Duplicate(meta_of(&delivery.source, event))),

@@ -108,7 +108,7 @@ impl<'a> Group<'a> {
     /// Decides what is asked for.
     ///
     /// # Errors
-    /// The store cannot be read; of a damaged row that only this question needs, the answer tells.
+    /// The store cannot be read; a damaged row that only this question needs is the answer to it.
     pub(super) fn ask(&mut self, question: &Question) -> Result<Answer, Failed> {
         Ok(match question {
             Question::Accept(delivery) => Answer::Accepted(self.accept(delivery)?),

@@ -1,4 +1,4 @@
-//! What a person asks for: do a settled event again, or give one up. Asked in a group of its own.
+//! What an operator orders: replay a settled event, or discard one. Asked in a group of its own.
 
 use std::sync::Arc;
 

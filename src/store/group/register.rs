@@ -1,4 +1,4 @@
-//! A register is written, if nobody else has written it meanwhile.
+//! A register is written, unless it was written by another meanwhile.
 
 use super::{Change, Failed, Group, RegisterRow, Swapped};
 

@@ -1,7 +1,7 @@
 //! Whether a delivery may be taken: how much is owed already, in all, to its source, and in the lanes of its conversations.
 //!
-//! Each of a source's events counts for itself and against nobody else: a source that owes much, or a conversation that does,
-//! is turned away alone. What is parked counts apart, since it waits for a person.
+//! Each of a source's events counts against that source alone: a source or a conversation that owes much is refused, and no
+//! other. What is parked counts apart, since it waits for an operator.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,9 +11,9 @@ use crate::routing::{ContactCenter, DocumentRef, LaneKey, RoutingEvent};
 use crate::store::refusal::{Limit, Refusal};
 use crate::store::request::{Delivery, Item};
 
-/// What a sender is told to wait when too much is owed, in seconds.
+/// `Retry-After` when too much is owed, in seconds.
 const RETRY_AFTER: u32 = 5;
-/// The same where a person has to add a mapping first.
+/// The same where an operator has to add a mapping first.
 const RETRY_AFTER_PARKED: u32 = 30;
 
 /// What a delivery would add.
@@ -25,7 +25,7 @@ struct Added {
 }
 
 impl Group<'_> {
-    /// What stands against taking a delivery whose items at the places `fresh` are new.
+    /// Why a delivery cannot be taken whose items at the places `fresh` are new.
     pub(super) fn refusal(
         &mut self,
         delivery: &Delivery,
