@@ -65,7 +65,7 @@ pub(super) fn in_force(settings: &Settings) -> Result<SecretString, Failure> {
                 path.display()
             )));
         }
-        // Events go on; only operators are locked out.
+        // Events are carried out all the same; only operators are locked out.
         Err(error) => tracing::error!(
             path = %path.display(), %error,
             "The admin token cannot be written, so the admin address answers health checks and metrics alone; make \
@@ -97,7 +97,7 @@ pub(super) fn of_file(path: &Path) -> Result<SecretString, Failure> {
 }
 
 /// Reads a file that a daemon keeps its own token in, for a command. A link is not followed, and what no daemon has made
-/// is never sent to anybody: the folder may be a stranger's.
+/// is never sent: the folder may be another user's.
 ///
 /// # Errors
 /// As for any file; `InvalidData` where it holds something else than a token.

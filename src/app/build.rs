@@ -1,5 +1,5 @@
-//! Everything that is built of the files before the daemon listens. `check` builds the same by the same way, so that what it
-//! lets pass does not fail at the start.
+//! Everything that is built of the files before the daemon listens. `check` builds the same in the same way, so that what it
+//! accepts does not fail at the start.
 
 use std::sync::Arc;
 
@@ -51,7 +51,7 @@ pub(super) fn build(settings: &Settings) -> Result<Built, Vec<Problem>> {
 pub(super) struct Notes {
     /// What ends soon: certificates.
     pub(super) warnings: Vec<String>,
-    /// What is good for trying out alone: secrets that everybody knows.
+    /// What is only allowed for trying out: published secrets.
     pub(super) hints: Vec<String>,
 }
 
@@ -63,7 +63,7 @@ impl Notes {
         }
     }
 
-    /// Tells the log.
+    /// Logs all of them.
     pub(super) fn tell(&self) {
         for text in &self.warnings {
             warn!("{text}");

@@ -1,5 +1,5 @@
-//! Certificates and private keys in files: read, tried together before anything is built of them, and looked at for the end of
-//! their time. `check`, the start and a reload take the same way, and say in an operator's words what is wrong.
+//! Certificates and private keys in files: read, tried together before anything is built of them, and checked for their
+//! expiry. `check`, the start and a reload take the same way, and say in an operator's words what is wrong.
 
 #![expect(
     clippy::disallowed_methods,
@@ -149,7 +149,7 @@ fn warning(certificate: &CertificateDer<'_>, now: UnixMillis) -> Option<String> 
     let soon = now.plus(clock::millis(SOON));
     if ends < now {
         return Some(format!(
-            "the certificate expired at {ends}: whoever checks it refuses the connection; replace it"
+            "the certificate expired at {ends}: peers that check it refuse the connection; replace it"
         ));
     }
     if begins > now {

@@ -1,5 +1,5 @@
 //! What a reload changes, in words: for the log line and for the operator who asked for it; and which changes wait for a
-//! restart. No value of a secret is ever told.
+//! restart. No value of a secret is ever shown.
 
 use super::files::Files;
 use crate::config::{KeyChange, Settings};
@@ -73,12 +73,12 @@ pub(super) fn needs_restart(change: &KeyChange, old: &Settings) -> bool {
     !below(&IN_FORCE) || below(&AT_START) || tls_begins || tls_ends
 }
 
-/// Whether the way to the instance is another: its credentials, certificates and times.
+/// Whether calls to the instance are made otherwise: with other credentials, certificates or times.
 pub(super) fn concern_the_client(changes: &[KeyChange]) -> bool {
     changes.iter().any(|change| change.key.starts_with("servicenow."))
 }
 
-/// In words, without what is told of sources that are new or gone as a whole.
+/// In words, without what is said of sources that are new or gone as a whole.
 pub(super) fn words(changes: &[KeyChange], old: &Settings, new: &Settings) -> Vec<String> {
     let whole = |key: &str| {
         let source = key.strip_prefix("sources.").and_then(|rest| rest.split('.').next());

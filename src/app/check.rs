@@ -101,7 +101,7 @@ fn cards_that_stay(settings: &Settings, files: &Files) -> Vec<String> {
     lines
 }
 
-/// Tables of ServiceNow's own that hold no work for agents: whoever fills a vendor's attribute could name their records.
+/// Tables of ServiceNow's own that hold no work for agents: a vendor's attribute could name their records.
 fn tables_without_work(settings: &Settings) -> Vec<String> {
     let own = |name: &&str| {
         ["sys_", "awa_", "cmdb_", "ecc_", "oauth_"].iter().any(|prefix| name.starts_with(prefix))
@@ -158,7 +158,7 @@ fn try_profile(folder: &Path, mappings: &Path) -> Result<String, Vec<Problem>> {
     Ok(format!("profile {vendor}: {samples} samples as expected, {flows} flows end as expected"))
 }
 
-/// Sources whose vendor waits less for its answer than a commit may take: past that, the vendor comes again, which the
+/// Sources whose vendor waits less for its answer than a commit may take: past that, the vendor sends again, which the
 /// store recognises.
 fn tight_deadlines(files: &Files) -> Vec<String> {
     let commit = store::Settings::default().commit_timeout;

@@ -34,14 +34,14 @@ fn start(metric: &Metric, source: Option<&str>) {
         match metric.kind {
             Kind::Counter => counter!(metric.name, labels).increment(0),
             Kind::Histogram => drop(histogram!(metric.name, labels)),
-            // Set by whoever knows its value.
+            // Set where its value changes.
             Kind::Gauge(_) => {}
         }
     }
 }
 
 /// When the last event of a source came, as far as the store remembers; `now` where it remembers none, so that the
-/// source is not missed before it could be heard.
+/// alert for a silent source does not fire too soon.
 async fn last_event(store: &Store, source: &str, now: UnixMillis) {
     let filter = Filter { source: Some(source.to_owned()), limit: 1, ..Filter::default() };
     let newest = store.events(filter).await.ok().and_then(|page| page.events.first().cloned());

@@ -1,6 +1,6 @@
 //! The demonstration: a sandbox, a bridge over it with a store of its own, and vendors' requests played through both.
 //!
-//! Everything goes in by the front door: signed HTTP requests to the intake, questions to the admin address.
+//! Everything goes in as from outside: signed HTTP requests to the intake, questions to the admin address.
 
 #![expect(clippy::disallowed_methods, reason = "the demonstration has the process to itself")]
 
@@ -53,7 +53,7 @@ pub(crate) struct ShownEvent {
     pub reason: String,
 }
 
-/// The stage: what runs while the script is played.
+/// The sandbox, the bridge and what the demonstration needs while its steps run.
 pub(crate) struct Demo {
     _directory: TempDir,
     sandbox: Sandbox,
@@ -97,7 +97,7 @@ impl Demo {
             .point_to(&sandbox.url())
             .map_err(|error| broken("the sandbox has no address", &error))?;
         let token_file = settings.admin_token_file();
-        // Nothing that is shown depends on chance, on any machine.
+        // What is shown is the same on every machine.
         let host = Host { jitter: || 0.5, ..Host::nobody() };
         let bridge = super::start_on(host, settings, listeners, Shutdown::new()).await?;
         asked_at_start(&sandbox).await;
@@ -115,10 +115,10 @@ impl Demo {
         (self.sandbox.url(), format!("http://{intake}"), format!("http://{admin}"))
     }
 
-    /// Plays the script; `show` is called as each step ends.
+    /// Carries out all steps; `show` is called as each one ends.
     ///
     /// # Errors
-    /// A step could not even be played.
+    /// A step could not be carried out at all.
     pub(crate) async fn play(&self, mut show: impl FnMut(&Shown)) -> Result<Vec<Shown>, Failure> {
         let mut all = Vec::new();
         for (index, step) in script::steps().into_iter().enumerate() {

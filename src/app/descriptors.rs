@@ -47,7 +47,7 @@ fn raised() -> usize {
     limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
-/// For webhooks a quarter of all at least: a bridge that takes nothing is of no use.
+/// For webhooks a quarter of all at least: with none the bridge takes nothing.
 fn fitting(wanted: usize, limit: usize, max_in_flight: usize) -> Places {
     let admin = ADMIN.min(limit / 8).max(2);
     let left = limit.saturating_sub(RESERVED.saturating_add(admin).saturating_add(max_in_flight));

@@ -38,7 +38,7 @@ pub(crate) struct Asked {
     pub body: Option<Value>,
 }
 
-/// One source, ready to explain requests. Conversations live on from one request to the next, as they would in the
+/// One source, ready to explain requests. Conversations are kept from one request to the next, as they would in the
 /// daemon, so that an accept finds its offer.
 pub(crate) struct Explainer {
     source: Arc<Source>,
@@ -117,7 +117,7 @@ impl Explainer {
         }
     }
 
-    /// Lets the event happen at the moment that it tells, so that old samples are not simply late.
+    /// Decides the event at its own time, so that old samples are not simply late.
     fn follow_event(&mut self, event: RoutingEvent, received_at: UnixMillis) -> Explained {
         let json = serde_json::to_value(event.to_json()).ok();
         let at = event.occurred_at.min(received_at);
@@ -144,7 +144,7 @@ impl Explainer {
         Explained { event: json, request, reason }
     }
 
-    /// Plays ServiceNow: every call lands, and an offer gets a work item of zeros. What waits is given up, for nothing
+    /// Answers in place of ServiceNow: every call lands, and an offer gets a work item of zeros. What waits is discarded, since nothing
     /// else will come.
     fn answer(&self, conversation: Conversation, entry: EntryId, at: UnixMillis) -> Conversation {
         let reply = AwaReply::Landed { work_item: SysId::parse(&"0".repeat(32)).ok() };

@@ -1,5 +1,4 @@
-//! Secrets that everybody knows: those that this program publishes as samples. On an address that strangers reach they are no
-//! protection.
+//! Published secrets: those that this program shows as samples. They do not protect an address that others can reach.
 
 use secrecy::ExposeSecret;
 
@@ -17,7 +16,7 @@ const UNSENDABLE: &str = "admin.token: contains blanks or non-ASCII characters, 
 const GUESSABLE: &str = "admin.token: has fewer than 16 characters, and admin.listen is not loopback; make one with \
                          `openssl rand -base64 24`";
 
-/// What keeps the daemon from starting, and what is good for trying it out.
+/// What keeps the daemon from starting, and what is only allowed for trying it out.
 pub(super) struct Exposure {
     pub(super) problems: Vec<Problem>,
     pub(super) hints: Vec<String>,
@@ -53,7 +52,7 @@ pub(super) fn exposure(settings: &Settings) -> Exposure {
             true => ("admin.listen", settings.admin.listen),
             false => ("intake.listen", settings.intake.listen),
         };
-        // A password that ServiceNow takes is no way in from here.
+        // A password for ServiceNow opens nothing on this side.
         if of_servicenow || listen.ip().is_loopback() {
             exposure.hints.push(what);
         } else {

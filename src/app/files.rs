@@ -61,7 +61,7 @@ impl Files {
         if problems.is_empty() { Ok(Self { sources, directories }) } else { Err(problems) }
     }
 
-    /// Goes on with the keys that were fetched for the same sources before; nobody else has the sources yet.
+    /// Goes on with the keys that were fetched for the same sources before; no other part has the sources yet.
     pub(super) fn share_issuers(&mut self, before: &Self) {
         for (name, source) in &mut self.sources {
             if let (Some(source), Some(before)) = (Arc::get_mut(source), before.sources.get(name)) {
@@ -70,7 +70,7 @@ impl Files {
         }
     }
 
-    /// What keeps sources from telling whose their requests are, a sentence each.
+    /// What keeps sources from verifying their requests, a sentence each.
     pub(super) fn issuers_trouble(&self) -> Vec<String> {
         let trouble = |(name, source): (&String, &Arc<Source>)| {
             let trouble = source.issuer()?.trouble()?;

@@ -68,7 +68,7 @@ impl Hold {
         Ok(changed)
     }
 
-    /// Lets calls go out again; false if nothing was held.
+    /// Allows calls again; false if nothing was held.
     pub(super) async fn end(&self, by: &str) -> Result<bool, Failed> {
         let Some(held) = self.change(|held| held.map(|_| None)).await? else { return Ok(false) };
         let held_ms = held.map_or(0, |held| clock::now().since(held.since));
@@ -108,7 +108,7 @@ impl Hold {
         self.held().is_some()
     }
 
-    /// Writes what `wish` makes of the hold, if it wants anything else; returns the hold as it was then.
+    /// Writes what `wish` makes of the hold, where that differs; returns the hold as it was before.
     async fn change(
         &self,
         wish: impl Fn(Option<Held>) -> Option<Option<Held>>,

@@ -7,10 +7,10 @@ use crate::logging::Logging;
 use crate::shutdown::Hangups;
 use crate::systemd::{Notifier, watchdog};
 
-/// Who is told how the daemon does.
+/// What the daemon reports its state to.
 pub(crate) struct Host {
     pub notifier: Notifier,
-    /// How often systemd wants to hear that all loops move.
+    /// How often systemd expects a sign that all loops work.
     pub watchdog: Option<Duration>,
     /// Whose filter a reload changes.
     pub logging: Option<Logging>,
@@ -23,7 +23,7 @@ pub(crate) struct Host {
 }
 
 impl Host {
-    /// The process's own: systemd where it listens, and this log.
+    /// The process's own: systemd where it has started the process, and this log.
     #[must_use]
     pub(crate) fn of_process(logging: Logging, hang_ups: Hangups) -> Self {
         Self {
@@ -36,7 +36,7 @@ impl Host {
         }
     }
 
-    /// Nobody.
+    /// None.
     #[must_use]
     pub(crate) fn nobody() -> Self {
         Self {

@@ -1,4 +1,4 @@
-//! Files that a user names for a dry run: what they are, told by what is in them.
+//! Files that a user names for a dry run: what they are, by their content.
 
 use std::path::Path;
 
@@ -22,7 +22,7 @@ pub(super) enum Kind {
     Body,
 }
 
-/// Tells what a file is by its content.
+/// Finds out what a file is by its content.
 ///
 /// # Errors
 /// It is meant as a flow or a sample and is none.

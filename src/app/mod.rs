@@ -1,6 +1,6 @@
 //! Builds the parts, starts intake, dispatch and admin, and owns shutdown and reload.
 //!
-//! Nothing is bound before the whole configuration holds. Parts are stopped in the order of the walk: no new webhooks,
+//! Nothing is bound before the whole configuration holds. Parts are stopped in the order of an event's path: no new webhooks,
 //! then no new calls, then the store is closed, so that all that was answered is on the disk.
 
 pub(crate) mod admin_token;
@@ -85,7 +85,7 @@ impl fmt::Display for Failure {
 
 impl std::error::Error for Failure {}
 
-/// Where the daemon takes part in the world; bound beforehand, so that tests can use port 0 and systemd its sockets.
+/// The daemon's two listeners; bound beforehand, so that tests can use port 0 and systemd its sockets.
 #[derive(Debug)]
 pub struct Listeners {
     /// Webhooks.
@@ -162,7 +162,7 @@ impl Bridge {
     }
 }
 
-/// Starts the daemon, with nobody around it to be told, and comes back when it listens.
+/// Starts the daemon, without systemd or a log around it, and returns when it listens.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -174,7 +174,7 @@ pub async fn start(
     start_on(Host::nobody(), settings, listeners, shutdown).await
 }
 
-/// Starts the daemon and comes back when it listens; `host` is told so, and of all that follows.
+/// Starts the daemon and returns when it listens; `host` gets its reports.
 ///
 /// # Errors
 /// See [`Failure`].
@@ -210,7 +210,7 @@ pub(crate) async fn start_on(
     Ok(Bridge { intake: intake_at, admin: admin_at, shutdown, running })
 }
 
-/// One line that tells what was started.
+/// One line that says what was started.
 fn announce(settings: &Settings, files: &Files, intake: SocketAddr, admin: SocketAddr) {
     let queues: usize = files.directories.values().map(|tables| tables.counts().queues).sum();
     let agents: usize = files.directories.values().map(|tables| tables.counts().agents).sum();
@@ -258,7 +258,7 @@ async fn open_store(settings: &Settings, rules: Arc<RulesInForce>) -> Result<Sto
         .map_err(refused)
 }
 
-/// How much may be owed. A source that is alone has nobody to leave room for.
+/// How much may be owed. A single source need not leave room for others.
 fn pending_limits(settings: &Settings) -> store::Limits {
     let intake = &settings.intake;
     let pending = intake.max_pending;

@@ -1,4 +1,4 @@
-//! What only ServiceNow can tell: whether everything that configuration and tables name is there, and whether calls in
+//! What only ServiceNow knows: whether everything that configuration and tables name is there, and whether calls in
 //! doubt can be looked up.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,7 +41,7 @@ pub(crate) struct Line {
 /// Asks the instance for everything that the configuration and the tables name.
 ///
 /// # Errors
-/// The configuration does not say how to speak to the instance.
+/// The configuration does not say how to call the instance.
 pub(crate) async fn check(settings: &Settings, files: &Files) -> Result<Asked, Failure> {
     let client = instance::client(settings)?;
     let findings = client.check_online(&wanted(settings, files)).await;

@@ -149,7 +149,7 @@ fn admin_of(
             Box::new(move || {
                 let reloader = Arc::clone(&vitals.reloader);
                 Box::pin(async move {
-                    // Carried to its end also where whoever asked has gone: systemd waits for that end.
+                    // Carried to its end also where its caller has gone: systemd waits for that end.
                     let asked = tokio::spawn(async move { reloader.reload().await });
                     asked.await.unwrap_or_else(|error| {
                         Err(vec![format!("the reload was not completed: {error}")])
@@ -238,7 +238,7 @@ impl Running {
     }
 }
 
-/// What goes on beside the path of an event.
+/// The tasks beside the path of an event.
 fn background<F: Future<Output = ()> + Send + 'static>(
     vitals: &Arc<Vitals>,
     settings: &Settings,
@@ -304,7 +304,7 @@ fn tell_of_the_stop(outcome: &Result<(), Failure>, calls: u32) {
     }
 }
 
-/// A second wish to stop reaches the parts that stop later, too.
+/// A second request to stop reaches the parts that stop later, too.
 fn pass_on_hurry(shutdown: &Shutdown, stopped: &Shutdown) -> JoinHandle<()> {
     let (shutdown, stopped) = (shutdown.clone(), stopped.clone());
     tokio::spawn(async move {

@@ -1,4 +1,4 @@
-//! Whether this machine lets the daemon have the places that the configuration names: the store's folder, the addresses. It
+//! Whether the daemon can use the places that the configuration names: the store's folder, the addresses. It
 //! looks, and makes nothing.
 
 #![expect(

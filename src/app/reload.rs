@@ -31,7 +31,7 @@ use crate::shutdown::{Hangups, Shutdown};
 use crate::store::Store;
 use crate::systemd::Notifier;
 
-/// The parts that are told of what is in force.
+/// The parts that a reload changes.
 pub(super) struct Targets {
     pub(super) rules: Arc<RulesInForce>,
     pub(super) sources: Sources,
@@ -162,7 +162,7 @@ impl Reloader {
         Ok(changes)
     }
 
-    /// Tells every part, and says what is different. Blocks; nobody who asks for what is in force waits meanwhile.
+    /// Hands what is new to every part, and says what is different. Blocks; what is in force can be read meanwhile.
     fn put_in_force(&self, loaded: Loaded) -> Vec<String> {
         let Loaded {
             settings,
@@ -242,7 +242,7 @@ impl Reloader {
         self.lock().refused.as_ref().map(|problems| problems.join("; "))
     }
 
-    /// What keeps sources from telling whose their requests are, a sentence each.
+    /// What keeps sources from verifying their requests, a sentence each.
     pub(super) fn issuers_trouble(&self) -> Vec<String> {
         self.lock().files.issuers_trouble()
     }

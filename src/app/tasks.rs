@@ -1,5 +1,5 @@
-//! The tasks that run side by side. None ends unseen: one that the bridge cannot be without ends the bridge, so that a fresh
-//! start can mend it; the others are started again.
+//! The tasks that run side by side. None ends unnoticed: where an essential one ends, the bridge ends with it and is started
+//! anew by systemd; the others are started again.
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;
@@ -8,7 +8,7 @@ use super::Failure;
 use crate::contained::watched;
 use crate::shutdown::Shutdown;
 
-/// Starts tasks and hears of those that failed.
+/// Starts tasks and waits for those that fail.
 pub(super) struct Tasks {
     tell: UnboundedSender<&'static str>,
     told: UnboundedReceiver<&'static str>,
@@ -20,7 +20,7 @@ impl Tasks {
         Self { tell, told }
     }
 
-    /// Starts a part that the bridge cannot be without; it fails if it panics, or ends before that was `asked` of it.
+    /// Starts an essential part; it fails if it panics, or ends before that was `asked` of it.
     pub(super) fn essential(
         &self,
         part: &'static str,
@@ -31,7 +31,7 @@ impl Tasks {
         tokio::spawn(async move {
             let ended = watched(part, work).await;
             if ended.is_err() || !asked.is_requested() {
-                // Nobody listens once the bridge stops.
+                // There is no receiver any more once the bridge stops.
                 tell.send(part).unwrap_or_default();
             }
         })

@@ -1,5 +1,5 @@
 //! What is done every few seconds for as long as the daemon runs: the line for systemd, the metrics' housekeeping, and
-//! the sign of life of the store's writer.
+//! the check that the store's writer works.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +13,10 @@ use crate::systemd::watchdog::{Beat, Watchdog};
 /// How often the line for systemd is made anew.
 const STATUS: Duration = Duration::from_secs(2);
 
-/// The dispatcher and the intake turn at least every second; a commit may take ten until the store gives up by itself.
+/// The dispatcher and the intake turn at least every second; a commit may take ten until the store fails by itself.
 const ALLOWANCE: Duration = Duration::from_secs(20);
 
-/// The loops that must keep moving, and who watches them.
+/// The loops that are watched, and what watches them.
 pub(super) struct Beats {
     pub(super) watchdog: Watchdog,
     pub(super) dispatcher: Beat,
@@ -34,7 +34,7 @@ impl Beats {
     }
 }
 
-/// Tells systemd how things stand and folds the metrics; runs until it is dropped.
+/// Reports the state to systemd and folds the metrics; runs until it is dropped.
 pub(super) async fn tell(vitals: Arc<Vitals>, notifier: Notifier, metrics: Metrics) {
     loop {
         notifier.status(&vitals.condition().to_string());

@@ -1,5 +1,5 @@
-//! How the daemon does, looked at from one place: for `/readyz`, `/v1/status`, the metrics page, and the line that
-//! systemd shows. It only looks.
+//! The daemon's state, read in one place: for `/readyz`, `/v1/status`, the metrics page, and the line that
+//! systemd shows. It changes nothing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::routing::{ClockOffset, UnixMillis};
 use crate::store::Store;
 use crate::systemd::Condition;
 
-/// The parts that are looked at.
+/// The parts whose state is read.
 #[derive(Clone)]
 pub(super) struct Vitals {
     pub(super) store: Store,
@@ -97,7 +97,7 @@ impl Vitals {
         }
     }
 
-    /// Sets every gauge that is not set by whoever changes it.
+    /// Sets every gauge that is not set where its value changes.
     pub(super) fn set_gauges(&self) {
         let (now, counts) = (clock::now(), self.store.counts());
         let oldest = counts.oldest_received_at.map_or(0, |at| now.since(at));

@@ -1,4 +1,4 @@
-//! What is played in the demonstration, and what has to become of it.
+//! The steps of the demonstration, and what has to become of each.
 
 use hyper::Method;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -47,7 +47,7 @@ pub(super) enum Origin {
     Event(fn(UnixMillis) -> Value),
 }
 
-/// The script, in order.
+/// All steps, in order.
 pub(super) fn steps() -> Vec<Step> {
     let mut steps = vec![
         event("an offer to anna", first_offer, 202, &["delivered"], 1),

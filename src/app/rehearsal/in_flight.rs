@@ -1,4 +1,4 @@
-//! What is between the bridge and the instance: calls and look-ups on their way there, answers on their way back.
+//! What is between the bridge and the instance: calls and look-ups in one direction, answers in the other.
 
 use crate::routing::{Answer, AwaCall, AwaReply, CallOptions, EntryId, LookUp, UnixMillis};
 

@@ -1,4 +1,4 @@
-//! The instance of a rehearsal: the sandbox's world, asked through the client's own words.
+//! The instance of a rehearsal: the sandbox's world, asked with the client's own requests.
 
 use std::collections::{BTreeMap, HashMap};
 

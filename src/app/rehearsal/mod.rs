@@ -1,4 +1,4 @@
-//! Rehearsals: whole calls played through the profile, the decision and the sandbox in virtual time, to see who has which
+//! Rehearsals: whole calls played through the profile, the decision and the sandbox in virtual time, to see which agent has which
 //! card in the end. Nothing is listened on, stored or sent.
 
 mod flows;

@@ -1,7 +1,7 @@
 //! Plays the requests of one call in virtual time: read, decided, asked, answered, as the daemon does it, but without
-//! sockets, store, dice or a clock. One call in flight a lane; every answer takes the same time.
+//! sockets, store, randomness or a clock. One call in flight a lane; every answer takes the same time.
 //!
-//! While it plays it watches what the bridge promises; a promise that is broken is a fault.
+//! It checks the bridge's promises all the time; a promise that is broken is a fault.
 
 use std::sync::Arc;
 
@@ -23,9 +23,9 @@ use crate::source::{Malformed, Reading, Request, Source};
 
 /// From a call's leaving to its arrival, and from there to its answer, in milliseconds.
 const ONE_WAY: u64 = 20;
-/// Past so many turns a call will not come to rest.
+/// After so many steps a call is taken to have no end.
 const MOST_TURNS: usize = 10_000;
-/// Where a delay is drawn by dice, the middle.
+/// In place of a random number for a delay, the middle.
 const NO_DICE: f64 = 0.5;
 
 /// Where the vendor's ids lead to.

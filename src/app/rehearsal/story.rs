@@ -1,4 +1,4 @@
-//! What a rehearsal tells: step by step what was asked and answered and who has the card, and how all events ended.
+//! The result of a rehearsal: step by step what was asked and answered and who has the card, and how all events ended.
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;

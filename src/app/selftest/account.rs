@@ -17,7 +17,7 @@ use crate::clock;
 use crate::routing::SysId;
 use crate::sandbox::{Endpoint, RecordedCall, Sandbox};
 
-/// How many breaches are told word for word.
+/// How many breaches are described one by one.
 const TOLD: usize = 20;
 
 /// What came of the kill test.
@@ -30,7 +30,7 @@ pub(crate) struct Verdict {
     pub requests: u64,
     /// Calls that reached the sandbox, reads included.
     pub calls: usize,
-    /// Calls that suffered a fault.
+    /// Calls with an injected fault.
     pub faults: usize,
     /// Events by their last state.
     pub states: BTreeMap<String, u64>,
@@ -87,7 +87,7 @@ pub(super) async fn settle(
     if !carried_out.is_empty() {
         verdict
             .breaches
-            .push(format!("{} documents were called about that nobody sent", carried_out.len()));
+            .push(format!("{} documents have calls without an event", carried_out.len()));
     }
     Ok(verdict)
 }

@@ -98,7 +98,7 @@ async fn ended(mut child: Child) -> Result<(), Failure> {
         .map_err(|error| broken("the daemon was lost sight of", &error))
 }
 
-/// Whether somebody answers the health check there.
+/// Whether the health check is answered there.
 async fn answers(admin: &str) -> bool {
     let ask = async {
         let mut stream = TcpStream::connect(admin).await?;

@@ -15,7 +15,7 @@ use crate::app::local_client;
 use crate::clock;
 use crate::source::{Request, Source};
 
-/// How many conversations go on at a time.
+/// How many conversations are open at a time.
 const SENDERS: usize = 12;
 
 /// The pause before an event is sent again.

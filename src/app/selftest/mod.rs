@@ -1,7 +1,7 @@
 //! Tests that an operator runs on their own machine and disk.
 //!
-//! The kill test starts the real program over a sandbox that misbehaves, loads it by its front door, kills it again and again,
-//! and then accounts for every event that was answered. It speaks to nobody but its own sandbox.
+//! The kill test starts the real program over a sandbox that misbehaves, sends it webhooks, kills it again and again,
+//! and then accounts for every event that was answered. It connects to its own sandbox only.
 
 #![expect(clippy::disallowed_methods, reason = "the self-test has the process to itself")]
 
@@ -30,7 +30,7 @@ use load::Load;
 /// The one source of the test, native, with the demonstration's tables.
 const SOURCE: &str = "demo";
 
-/// The store takes no more than this, so that the load cannot run away from the calls.
+/// The store takes no more than this, so that the load does not outrun the calls.
 const MAX_PENDING: usize = 200;
 
 /// How long the daemon runs between two kills: anything up to this, in milliseconds.
@@ -40,7 +40,7 @@ const LONGEST_LIFE: u64 = 1_200;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Kills the daemon `kills` times under load, at moments that follow from `seed`, and accounts for everything. The store lies in a folder of its own in
-/// `directory`, which is removed if all was well. `show` is told how it goes.
+/// `directory`, which is removed if all was well. `show` is called with its progress.
 ///
 /// # Errors
 /// The test could not be carried out.
@@ -111,7 +111,7 @@ pub(crate) async fn kill(
     Ok(verdict)
 }
 
-/// Every kind of trouble, each now and then.
+/// Every kind of fault, each now and then.
 fn misbehave(sandbox: &Sandbox, seed: u64) {
     let troubles = [
         (0.02, Misbehaviour::Reset),

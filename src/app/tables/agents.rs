@@ -1,5 +1,5 @@
-//! Agents: a row for each id that ServiceNow's agent mapping, or the vendor's list, has for a user whom work can be
-//! offered to.
+//! Agents: a row for each id that ServiceNow's agent mapping, or the vendor's list, has for a user to whom work can be
+//! offered.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

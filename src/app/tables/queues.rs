@@ -39,7 +39,7 @@ pub(super) async fn compared(
             });
             continue;
         }
-        // An offer by an external id that several queues share reaches nobody knows which of them.
+        // An offer by an external id that several queues share may reach any of them.
         let mut by_channel: BTreeMap<String, Vec<SysId>> = BTreeMap::new();
         for queue in queues {
             by_channel.entry(channel(queue, channels)).or_default().push(queue.sys_id);

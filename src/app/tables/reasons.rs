@@ -1,4 +1,4 @@
-//! Reject reasons: a row for each reason that agents are shown. What the vendor calls it nobody but its profile knows.
+//! Reject reasons: a row for each reason that agents are shown. The vendor's word for it is known to its profile alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,7 +56,7 @@ pub(super) async fn compared(
             lines.push(left_out(row, "its display value cannot stand in the table".to_owned()));
         }
     }
-    // The key is the vendor's word, which somebody wrote there.
+    // The key is the vendor's word, which was written there by hand.
     let rules = Rules { one_row_is_enough: true, record_decides: false };
     let (mut found, unchanged) = compare(sheet, &wanted, |value| status(&all, value), &rules);
     found.extend(lines);

@@ -1,4 +1,4 @@
-//! A file is replaced whole or not at all, and stays whose it was.
+//! A file is replaced whole or not at all, and keeps its owner.
 
 #![expect(clippy::disallowed_methods, reason = "a command has the process to itself")]
 
