@@ -1,6 +1,6 @@
-//! Futures whose panic is a value, so that a defect costs what it is about and nothing else; each is counted and logged.
+//! Futures whose panic is a value, so that it costs what it happened in and nothing else; each is counted and logged.
 //!
-//! A task that nobody waits for goes through [`supervised`], a thread through [`supervised_thread`], so that none ends unseen.
+//! A task that nobody waits for goes through [`supervised`], a thread through [`supervised_thread`], so that none ends unnoticed.
 
 use std::any::Any;
 use std::future::poll_fn;
@@ -21,7 +21,7 @@ const RESTART: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Panicked(pub String);
 
-/// Waits for the future and contains its panic. Whoever calls counts and tells it.
+/// Waits for the future and contains its panic. The caller counts and logs it.
 ///
 /// # Errors
 /// The panic's own words.
@@ -75,7 +75,7 @@ fn supervised_blocking(task: &'static str, pause: Duration, run: &mut impl FnMut
 
 fn report_panic(task: &'static str, defect: &str) {
     counter!(TASK_PANICS, "task" => task).increment(1);
-    error!(task, defect, "A defect of the program in the task {task}");
+    error!(task, defect, "The task {task} panicked");
 }
 
 /// What a panic said.

@@ -78,7 +78,7 @@ pub(super) enum Verdict {
     Refused(Refusal),
     /// Too much of this source waits to be verified or read; nothing was stored.
     Overloaded,
-    /// A defect of the program; nothing is known of what was stored.
+    /// The handling panicked; it is unknown what was stored.
     Defect,
 }
 

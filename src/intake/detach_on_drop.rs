@@ -49,9 +49,7 @@ impl<F: Future<Output: Send> + Send + 'static> Drop for DetachOnDrop<F> {
             runtime.spawn(async {
                 if contained(rest).await.is_err() {
                     counter!(INTAKE_PANICS).increment(1);
-                    tracing::error!(
-                        "A webhook whose sender had hung up ended in a defect of the program"
-                    );
+                    tracing::error!("The handling of a webhook whose sender had hung up panicked");
                 }
             });
         }

@@ -170,7 +170,7 @@ impl Webhooks {
             if let Some(repeats) = warned.may_warn(source.name(), "defect", clock::now()) {
                 tracing::error!(
                     source = %source.name(), repeats,
-                    "A webhook ended in a defect of the program; the sender should retry"
+                    "The handling of a webhook panicked; the sender should retry"
                 );
             }
             Verdict::Defect
