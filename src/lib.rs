@@ -45,6 +45,10 @@ mod fuzzing;
 #[path = "../tests/seed.rs"]
 mod seed;
 
+#[cfg(test)]
+#[path = "../tests/postgres.rs"]
+mod postgres_server;
+
 mod sandbox;
 
 #[doc(hidden)]

@@ -48,7 +48,8 @@ pub mod source {
 
 pub mod store {
     pub use crate::store::{
-        Claim, Delivery, Item, Limits, Refusal, RulesFor, Settings, Store, Transition,
+        Claim, Delivery, Item, Limits, Node, PostgresSettings, Refusal, RulesFor, Settings, Store,
+        Transition,
     };
 }
 

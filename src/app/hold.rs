@@ -34,8 +34,11 @@ struct Known {
 impl Hold {
     /// Takes up a hold that was on when the process before ended.
     pub(super) async fn open(store: Store) -> Result<Self, Failure> {
-        let row = store.register(REGISTER).await;
-        let row = row.map_err(|failed| Failure::Broken(failed.to_string()))?;
+        // A database that is away says it when it is back.
+        let row = match store.register(REGISTER).await {
+            Err(Failed::Unreachable(_)) => None,
+            row => row.map_err(|failed| Failure::Broken(failed.to_string()))?,
+        };
         let hold = Self { store, known: Arc::default() };
         hold.learn(row.map_or_else(Known::default, |row| Known::of(row.version, row.value)));
         if let Some(held) = hold.held() {
@@ -76,10 +79,12 @@ impl Hold {
         Ok(true)
     }
 
-    /// Ends a hold whose time is over, so that it is seen; runs until it is dropped.
+    /// Takes up what other nodes make of the hold, and ends one whose time is over, so that it is seen; runs until it is
+    /// dropped.
     pub(super) async fn watch(self) {
         loop {
             tokio::time::sleep(LOOK).await;
+            self.look().await;
             let now = clock::now();
             let over = |held: &Held| held.until.is_some_and(|until| until <= now);
             if !self.known().held.as_ref().is_some_and(over) {
@@ -94,6 +99,21 @@ impl Hold {
                 );
                 self.store.agenda().changed().notify_one();
             }
+        }
+    }
+
+    /// Reads the register.
+    async fn look(&self) {
+        let Ok(Some(row)) = self.store.register(REGISTER).await else { return };
+        let was = self.is_held();
+        self.learn(Known::of(row.version, row.value));
+        match (was, self.held()) {
+            (false, Some(held)) => tracing::warn!(by = held.by, "Held by another node"),
+            (true, None) => {
+                tracing::info!("Resumed by another node");
+                self.store.agenda().changed().notify_one();
+            }
+            (true, Some(_)) | (false, None) => {}
         }
     }
 

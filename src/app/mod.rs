@@ -9,6 +9,7 @@ mod certificates;
 mod changes;
 pub(crate) mod check;
 mod counters;
+mod database;
 pub(crate) mod demo;
 mod descriptors;
 pub(crate) mod explain;
@@ -237,14 +238,16 @@ fn announce(settings: &Settings, files: &Files, intake: SocketAddr, admin: Socke
 
 #[expect(clippy::disallowed_methods, reason = "opened beside the runtime")]
 async fn open_store(settings: &Settings, rules: Arc<RulesInForce>) -> Result<Store, Failure> {
+    let of_config = |text: String| Failure::Configuration(vec![files::of_config(settings, text)]);
     let refused = |error: OpenError| match error {
-        OpenError::NotOwn { .. } => {
-            Failure::Configuration(vec![files::of_config(settings, error.to_string())])
-        }
+        OpenError::NotOwn { .. } | OpenError::Refused(_) => of_config(error.to_string()),
         other => Failure::Broken(other.to_string()),
     };
+    let postgres =
+        database::settings(settings).map_err(|problem| Failure::Configuration(vec![problem]))?;
     let settings = store::Settings {
         path: settings.store.path.clone(),
+        postgres,
         retention_ms: millis(settings.store.retention),
         body_retention_ms: millis(settings.store.body_retention),
         limits: pending_limits(settings),

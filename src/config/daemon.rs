@@ -9,7 +9,9 @@ use serde::{Deserialize, Deserializer};
 use super::Secret;
 use super::secret::KeyFile;
 use super::url::BaseUrl;
-use super::values::{File, address, by, duration, log_filter, optional, positive_share, whole};
+use super::values::{
+    File, address, by, duration, log_filter, optional, positive_share, schema, whole,
+};
 
 /// `[intake]`: where webhooks arrive, and how much of them is taken.
 #[derive(Debug, Clone, Deserialize)]
@@ -82,6 +84,8 @@ pub struct Admin {
 /// `[store]`: where events are kept, and how long.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Store {
+    pub engine: Engine,
+    /// A folder; with PostgreSQL the one beside it marks the node.
     #[serde(deserialize_with = "by::<File, _, _>")]
     pub path: PathBuf,
     /// How long an event's id is remembered.
@@ -93,6 +97,47 @@ pub struct Store {
     /// With less than this free on the disk nothing new is taken, in bytes; 0 means none.
     #[serde(deserialize_with = "whole::<0, 1_125_899_906_842_624, _, _>")]
     pub free_space_floor: u64,
+    pub postgres: Postgres,
+}
+
+/// What holds the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// Files of this machine, for one daemon.
+    Sled,
+    /// A database, for several.
+    Postgres,
+}
+
+/// `[store.postgres]`: where the database is, and as whom.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Postgres {
+    /// `postgres://user@host1,host2/database`; of several hosts the one that takes writes is used.
+    pub url: Option<Secret>,
+    pub password: Option<Secret>,
+    /// The schema of the tables.
+    #[serde(deserialize_with = "schema")]
+    pub schema: String,
+    pub replicas: Replicas,
+    /// Authorities in PEM to trust in place of the system's.
+    #[serde(deserialize_with = "optional::<File, _, _>")]
+    pub ca: Option<PathBuf>,
+    /// Shown to the server, with `client_key`.
+    #[serde(deserialize_with = "optional::<File, _, _>")]
+    pub client_certificate: Option<PathBuf>,
+    #[serde(deserialize_with = "optional::<KeyFile, _, _>")]
+    pub client_key: Option<Secret>,
+}
+
+/// What a commit is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Replicas {
+    /// What the database is set to.
+    Any,
+    /// Nothing is taken while no synchronous standby confirms commits.
+    Required,
 }
 
 /// Reads `[mappings]`: the folder with profiles and tables.

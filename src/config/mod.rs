@@ -42,7 +42,7 @@ use crate::routing::{Directory, MAX_AHEAD, OfferDefaults, Rules};
 
 pub use auth::Auth;
 pub(crate) use auth::{ClientAuth, Grant, OAuth};
-pub(crate) use daemon::{Admin, Intake, IntakeTls, KeyPair, Store};
+pub(crate) use daemon::{Admin, Engine, Intake, IntakeTls, KeyPair, Postgres, Replicas, Store};
 pub(crate) use keys::{Contents, KeyChange, Keys};
 pub(crate) use layers::{ENV_PREFIX, unread_variables};
 pub(crate) use problem::Problem;

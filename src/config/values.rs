@@ -225,6 +225,18 @@ impl From<File> for PathBuf {
     }
 }
 
+/// Reads the name of a database's schema, which stands in statements as it is.
+pub(super) fn schema<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let wanted = "the name of a schema, such as \"awa_bridge\": a-z, 0-9 and _, a letter first, at most 63 characters";
+    let name = |text: &str| {
+        let fits =
+            |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
+        let begins = text.starts_with(|first: char| first.is_ascii_lowercase());
+        (begins && text.len() <= 63 && text.chars().all(fits)).then(|| text.to_owned())
+    };
+    deserializer.deserialize_str(Parsed(wanted, name))
+}
+
 /// Reads the names of tables, at least one, none twice. ServiceNow's start with a letter.
 pub(super) fn tables<'de, D: Deserializer<'de>>(
     deserializer: D,

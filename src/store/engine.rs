@@ -11,7 +11,9 @@ use super::records::RegisterRow;
 use super::request::{Counts, Failed};
 use super::search::{Found, Search};
 use super::todo::{Group, Member, Todo};
-use crate::routing::{ConversationRecord, EventRecord, LaneKey, Page, UnixMillis};
+use crate::routing::{
+    ClaimId, ConversationRecord, Due, EntryId, EventRecord, LaneKey, Page, UnixMillis,
+};
 
 /// Decides a group. It may be asked more than once for the same group, and has to come to the same again.
 pub(super) type Decide<'a> = dyn FnMut(&mut group::Group<'_>) -> Result<(), Failed> + 'a;
@@ -30,17 +32,36 @@ pub(super) trait Engine: Send {
     /// They cannot be read.
     fn parked_lanes(&mut self) -> Result<Vec<Arc<LaneKey>>, Failed>;
 
-    /// A piece of what has to be done now and then, such as forgetting what is over; whether there is more of it.
+    /// A piece of what has to be done now and then, such as forgetting what is over.
     ///
     /// # Errors
     /// It cannot read or write.
-    fn upkeep(&mut self, now: UnixMillis) -> Result<bool, Failed>;
+    fn upkeep(&mut self, now: UnixMillis) -> Result<Upkeep, Failed>;
 
     /// Notes that everything is written, and closes the database.
     fn close(self: Box<Self>);
 }
 
-/// What answers operators' questions, on any thread that may wait for a disk or a network.
+/// What came of a piece of upkeep.
+#[derive(Debug, Default)]
+pub(super) struct Upkeep {
+    /// There is more of it.
+    pub(super) more: bool,
+    /// Lanes that others have left with something due.
+    pub(super) due: Vec<(Arc<LaneKey>, Option<Due>)>,
+    /// Calls whose answer nobody has brought, and that cannot land any more.
+    pub(super) lapsed: Vec<Lapsed>,
+}
+
+/// A call that was in flight for too long.
+#[derive(Debug)]
+pub(super) struct Lapsed {
+    pub(super) lane: Arc<LaneKey>,
+    pub(super) entry: EntryId,
+    pub(super) claim: ClaimId,
+}
+
+/// What answers operators, from any thread that may wait for a disk or a network.
 pub(super) trait Reader: Send + Sync {
     /// One event.
     fn event(&self, source: &str, id: &str) -> Result<Option<EventRecord>, Failed>;
@@ -66,4 +87,13 @@ pub(super) trait Reader: Send + Sync {
     fn of_group(&self, group: &Group, after: u64, limit: usize) -> Result<Vec<Member>, Failed>;
     /// Looks a word up, and for it among the latest events.
     fn search(&self, search: &Search) -> Result<Found, Failed>;
+    /// The last claim of an entry.
+    #[cfg(test)]
+    fn claim_of(&self, number: u64) -> Option<ClaimId>;
+    /// How many rows there are: `e`vents, `i`ds, `b`odies, `l`anes, documents' `r`ows.
+    #[cfg(test)]
+    fn rows(&self, kind: u8) -> usize;
+    /// How many events have an entry in a lane.
+    #[cfg(test)]
+    fn open_in(&self, lane: &LaneKey) -> usize;
 }

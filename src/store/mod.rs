@@ -16,6 +16,7 @@ mod hashes;
 mod index;
 mod lane;
 mod open_error;
+mod postgres;
 mod reads;
 mod record;
 mod records;
@@ -30,8 +31,10 @@ mod todo;
 mod writer;
 
 use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
@@ -41,6 +44,8 @@ use self::embedded::open::Opened;
 use self::engine::Reader;
 pub(crate) use self::index::Owed;
 pub(crate) use self::open_error::OpenError;
+use self::postgres::Postgres;
+pub use self::postgres::{Node, PostgresSettings};
 pub(crate) use self::record::Filter;
 pub(crate) use self::refusal::Limit;
 pub use self::refusal::Refusal;
@@ -87,8 +92,6 @@ pub struct Store {
 struct Inner {
     shared: Arc<Shared>,
     reader: Arc<dyn Reader>,
-    #[cfg(test)]
-    kept: Arc<embedded::Kept>,
     queue: mpsc::Sender<Queued>,
     places: Arc<Semaphore>,
     writer: Mutex<Option<JoinHandle<()>>>,
@@ -108,33 +111,44 @@ impl Store {
         let shared = Arc::new(Shared::new(Arc::clone(&commits), settings.limits));
         let outside = Outside { rules, now, tell: Arc::clone(&settings.tell) };
         let path = settings.path.clone();
+        let space = SpaceWatch::new(&path, settings.free_space_floor);
+        let commit_timeout = settings.commit_timeout;
+        if let Some(postgres) = settings.postgres {
+            let (retention, bodies) = (settings.retention_ms, settings.body_retention_ms);
+            let (engine, reader) =
+                Postgres::open(postgres, retention, bodies).map_err(OpenError::Refused)?;
+            let reader: Arc<dyn Reader> = Arc::new(reader);
+            let mut writer = Writer::new(Box::new(engine), Arc::clone(&shared), outside, space);
+            postgres::apart(|| writer.begin());
+            return Self::start(writer, shared, reader, commit_timeout, &path);
+        }
         let unreadable =
             |failed: Failed| OpenError::Unreadable { path: path.clone(), why: failed.to_string() };
         let Opened { mut engine, lanes, lost, repairs } =
             embedded::open::open(&settings, &commits)?;
         engine.repair(&outside.terms(&shared), &repairs, lost).map_err(unreadable)?;
         let kept = engine.kept();
-        let space = SpaceWatch::new(&path, settings.free_space_floor);
         let mut writer = Writer::new(Box::new(engine), Arc::clone(&shared), outside, space);
         let in_doubt = writer.recover(lanes).map_err(unreadable)?;
         let counts = kept.counts();
         tracing::info!(path = %path.display(), pending = counts.pending, parked = counts.parked,
             dead = counts.dead, remembered = counts.remembered, in_doubt, "store opened");
+        Self::start(writer, shared, kept, commit_timeout, &path)
+    }
+
+    fn start(
+        writer: Writer,
+        shared: Arc<Shared>,
+        reader: Arc<dyn Reader>,
+        commit_timeout: Duration,
+        path: &Path,
+    ) -> Result<Self, OpenError> {
         let (queue, questions) = mpsc::channel();
-        let thread = writer::start(writer, questions, Arc::clone(&shared), settings.commit_timeout)
-            .map_err(|error| OpenError::Directory { path: path.clone(), error })?;
+        let thread = writer::start(writer, questions, Arc::clone(&shared), commit_timeout)
+            .map_err(|error| OpenError::Directory { path: path.to_owned(), error })?;
         let places = Arc::new(Semaphore::new(QUEUE));
         let writer = Mutex::new(Some(thread));
-        let reader = Arc::clone(&kept) as _;
-        let inner = Inner {
-            shared,
-            reader,
-            #[cfg(test)]
-            kept,
-            queue,
-            places,
-            writer,
-        };
+        let inner = Inner { shared, reader, queue, places, writer };
         Ok(Self { inner: Arc::new(inner) })
     }
 

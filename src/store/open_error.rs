@@ -30,6 +30,8 @@ pub enum OpenError {
     Newer { path: PathBuf, schema: u32 },
     /// A program from before the first release wrote the store.
     Older { path: PathBuf, schema: u32 },
+    /// The database refuses: what, and why.
+    Refused(String),
     /// A row that nothing can go on without is damaged.
     Damaged { path: PathBuf, why: String },
 }
@@ -92,6 +94,10 @@ impl fmt::Display for OpenError {
                 "the store {} ([store] path) has schema {schema}, from before the first release; this program knows {SCHEMA}; \
                  move it away to start with an empty one",
                 path.display()
+            ),
+            Self::Refused(why) => write!(
+                f,
+                "the database of [store.postgres] refuses: {why}; check url, password, rights and schema"
             ),
             Self::Damaged { path, why } => write!(
                 f,

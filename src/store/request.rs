@@ -240,6 +240,8 @@ pub enum Failed {
     Closed,
     /// sled gave an error; the store writes no more until the process is started again.
     Write(String),
+    /// The database is away or refuses; it is tried again.
+    Unreachable(String),
     /// A write took longer than the limit, in milliseconds.
     TimedOut(u64),
     /// The writer panicked.
@@ -256,6 +258,12 @@ impl fmt::Display for Failed {
                 f,
                 "the store failed: {why}; check the disk of [store] path, then restart the bridge"
             ),
+            Self::Unreachable(why) => {
+                write!(
+                    f,
+                    "the database of [store.postgres] cannot be used: {why}; it is tried again"
+                )
+            }
             Self::TimedOut(ms) => write!(
                 f,
                 "a write of the store hung for more than {ms} ms; check the disk of [store] path, then restart the bridge"

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::postgres::PostgresSettings;
 use super::request::Transition;
 
 /// How much may be owed before nothing more is taken.
@@ -25,6 +26,8 @@ pub(super) type Tell = Arc<dyn Fn(&Transition) + Send + Sync>;
 pub struct Settings {
     /// A directory of the store's own; created if need be.
     pub path: PathBuf,
+    /// The database that holds everything in place of that directory, for several nodes.
+    pub postgres: Option<PostgresSettings>,
     /// How long an event and its id are remembered, in milliseconds from its receipt.
     pub retention_ms: u64,
     /// How long the vendor's bodies of settled events are kept, in milliseconds from their receipt.
@@ -51,6 +54,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             path: PathBuf::from("data/state.sled"),
+            postgres: None,
             retention_ms: 72 * 3_600_000,
             body_retention_ms: 24 * 3_600_000,
             limits: Limits::default(),

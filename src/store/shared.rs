@@ -17,6 +17,8 @@ use crate::clock;
 pub(super) struct Shared {
     pub(super) agenda: Agenda,
     failure: watch::Sender<Option<Failed>>,
+    /// Why the engine cannot work at the moment.
+    away: Mutex<Option<Failed>>,
     pub(super) commits: Arc<Pulse>,
     space: Mutex<Space>,
     limits: Mutex<Limits>,
@@ -28,6 +30,7 @@ impl Shared {
         Self {
             agenda: Agenda::default(),
             failure: watch::Sender::new(None),
+            away: Mutex::default(),
             commits,
             space: Mutex::default(),
             limits: Mutex::new(limits),
@@ -81,8 +84,22 @@ impl Shared {
         });
     }
 
+    /// Notes that the engine works, or why it does not at the moment; a change is logged.
+    pub(super) fn set_away(&self, now: Option<Failed>) {
+        let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+        match (&*away, &now) {
+            (None, Some(failed)) => {
+                tracing::error!(error = %failed, "the store is away: webhooks are answered 503")
+            }
+            (Some(_), None) => tracing::info!("the store is there again"),
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+        *away = now;
+    }
+
     pub(super) fn health(&self) -> Health {
-        self.failure.borrow().clone().map_or(Health::Working, Health::Failed)
+        let away = || self.away.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        self.failure.borrow().clone().or_else(away).map_or(Health::Working, Health::Failed)
     }
 
     pub(super) fn failure(&self) -> Option<Failed> {

@@ -9,6 +9,7 @@ mod forgetting;
 mod lanes;
 mod limits;
 mod operators;
+mod postgres;
 mod registers;
 mod reopening;
 mod turns;
@@ -68,7 +69,9 @@ impl Bench {
     fn after_a_kill_at(&self, now: fn() -> UnixMillis) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state.sled");
-        copy(&self.path(), &path);
+        if !postgres::copied(&self.path(), &path) {
+            copy(&self.path(), &path);
+        }
         let store = Store::open(settings(&path), mapped(), now).unwrap();
         Self { store, directory }
     }
@@ -86,9 +89,7 @@ impl Bench {
 
     async fn reply(&self, lane: LaneKey, entry: EntryId, reply: AwaReply) {
         let answer = crate::routing::Answer { status: Some(200), message: "ok".to_owned() };
-        let row = self.store.inner.kept.rows().unwrap().event(entry.0).unwrap();
-        let claim =
-            row.and_then(|row| row.entry).map_or_else(ClaimId::default, |entry| entry.story.claim);
+        let claim = self.store.inner.reader.claim_of(entry.0).unwrap_or_default();
         let answered = Answered { reply, answer, elapsed_ms: 35 };
         self.store.reply(lane, entry, claim, answered, 500).await.unwrap();
     }
@@ -126,7 +127,13 @@ fn mapped() -> Arc<dyn RulesFor> {
 }
 
 fn settings(path: &Path) -> Settings {
-    Settings { path: path.to_owned(), cache_bytes: 8 * 1024 * 1024, ..Settings::default() }
+    let postgres = postgres::of_folder(path);
+    Settings {
+        path: path.to_owned(),
+        postgres,
+        cache_bytes: 8 * 1024 * 1024,
+        ..Settings::default()
+    }
 }
 
 fn delivery(events: Vec<RoutingEvent>) -> Delivery {

@@ -16,9 +16,10 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::RulesFor;
 use super::embedded::open::OwedLane;
-use super::engine::Engine;
+use super::engine::{Engine, Upkeep};
 use super::group::{Group, Outcomes, Terms};
 use super::lane::Lane;
+use super::refusal::Refusal;
 use super::request::{Answer, Failed, Question};
 use super::settings::Tell;
 use super::shared::{Shared, watch_commits};
@@ -37,7 +38,10 @@ const CROWD: usize = 16;
 const GATHER: Duration = Duration::from_micros(100);
 
 /// How often the writer looks at its housekeeping while nothing comes in.
-const TICK: Duration = Duration::from_millis(500);
+const TICK: Duration = Duration::from_millis(250);
+
+/// How long answers that cannot be recorded wait until they are tried again.
+const AWAY: Duration = Duration::from_millis(50);
 
 /// How many lanes a reload, or a start, decides in one commit.
 const LANES_AT_ONCE: usize = 64;
@@ -60,7 +64,8 @@ impl Outside {
     /// The rules, limits and time for a group that is decided now.
     pub(super) fn terms(&self, shared: &Shared) -> Terms {
         let (rules, limits) = (Arc::clone(&self.rules), shared.limits());
-        Terms { rules, limits, no_space: shared.space().is_short(), now: (self.now)() }
+        let no_space = shared.space().is_short();
+        Terms { rules, limits, no_space, now: (self.now)(), ahead_ms: 0 }
     }
 }
 
@@ -110,6 +115,13 @@ impl Writer {
         Ok(in_doubt)
     }
 
+    /// Takes up what was left undone, if the engine is there.
+    pub(super) fn begin(&mut self) {
+        if let Err(failed) = self.survive(Self::keep_up) {
+            self.shared.fail(failed);
+        }
+    }
+
     /// Serves until the queue is closed or a question to close has come, and everything before it is done.
     pub(super) fn run(&mut self, queue: &Receiver<Queued>) -> Result<(), Failed> {
         let (mut closing, mut crowd, mut waiting) = (false, 0, VecDeque::new());
@@ -127,14 +139,47 @@ impl Writer {
             }
             if let Some(first) = waiting.front() {
                 wait_for_crowd(first, crowd);
-                let asked = self.serve(&mut waiting, queue)?;
-                crowd = asked.count;
-                closing |= asked.closing;
+                match self.serve(&mut waiting, queue) {
+                    Ok(asked) => {
+                        crowd = asked.count;
+                        closing |= asked.closing;
+                        self.shared.set_away(None);
+                    }
+                    Err(failed @ Failed::Unreachable(_)) => {
+                        self.shared.set_away(Some(failed));
+                        closing |= turn_away(&mut waiting);
+                        if closing {
+                            return Ok(());
+                        }
+                    }
+                    Err(failed) => return Err(failed),
+                }
             }
             self.look_at_space();
-            self.reload_some()?;
-            self.has_upkeep = self.engine.upkeep((self.outside.now)())?;
+            self.survive(Self::reload_some)?;
+            self.survive(Self::keep_up)?;
         }
+    }
+
+    /// Does something that may fail because the engine is away: then it is done another time.
+    fn survive(&mut self, work: fn(&mut Self) -> Result<(), Failed>) -> Result<(), Failed> {
+        match work(self) {
+            Err(failed @ Failed::Unreachable(_)) => {
+                self.shared.set_away(Some(failed));
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    fn keep_up(&mut self) -> Result<(), Failed> {
+        let Upkeep { more, due, lapsed } = self.engine.upkeep((self.outside.now)())?;
+        self.has_upkeep = more;
+        self.shared.agenda.publish(due);
+        for some in lapsed.chunks(LANES_AT_ONCE) {
+            self.group(|group| some.iter().try_for_each(|lapsed| group.lapse(lapsed)))?;
+        }
+        Ok(())
     }
 
     /// Decides what has queued up, commits it, and answers. What is left for the next commit stays in `waiting`.
@@ -269,6 +314,31 @@ pub(super) fn start(
 struct Asked {
     count: usize,
     closing: bool,
+}
+
+/// While the engine is away: deliveries are refused and claims are dropped, since what is due comes up again. The answers of
+/// calls stay until they can be recorded. Whether the store is to be closed.
+fn turn_away(waiting: &mut VecDeque<Queued>) -> bool {
+    let mut closing = false;
+    for queued in std::mem::take(waiting) {
+        match &queued.question {
+            Question::Reply { .. } => waiting.push_back(queued),
+            Question::Accept(_) => {
+                drop(queued.answer.send(Answer::Accepted(Err(Refusal::Unavailable))));
+            }
+            Question::Close => closing = true,
+            Question::Claim { .. }
+            | Question::Reloaded
+            | Question::Swap { .. }
+            | Question::Replay { .. }
+            | Question::Discard(_)
+            | Question::RoundTrip => {}
+        }
+    }
+    if !waiting.is_empty() {
+        thread::sleep(AWAY);
+    }
+    closing
 }
 
 /// Takes what has queued up, as much as one commit takes in.

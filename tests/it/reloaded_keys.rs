@@ -10,7 +10,7 @@ use super::support::program::{Daemon, Home, defaults, root};
 use super::support::{an_offer, eventually};
 
 /// Keys of words, addresses and paths: another value that holds. Numbers, flags and durations need none.
-const OTHERS: [(&str, &str); 13] = [
+const OTHERS: [(&str, &str); 15] = [
     ("intake.listen", "\"127.0.0.1:1\""),
     ("admin.listen", "\"127.0.0.1:2\""),
     ("servicenow.api_version", "\"v1\""),
@@ -24,6 +24,8 @@ const OTHERS: [(&str, &str); 13] = [
     ("offer.replace", "\"wait\""),
     ("withdraw.action", "\"none\""),
     ("log.filter", "\"warn,awa_bridge=info\""),
+    ("store.engine", "\"postgres\""),
+    ("store.postgres", "{ schema = \"another\", replicas = \"required\" }"),
 ];
 
 /// Keys without a default.

@@ -92,4 +92,20 @@ impl Reader for Kept {
     fn search(&self, search: &Search) -> Result<Found, Failed> {
         search::find(self, search)
     }
+
+    #[cfg(test)]
+    fn claim_of(&self, number: u64) -> Option<crate::routing::ClaimId> {
+        let row = self.rows().ok()?.event(number).ok()??;
+        row.entry.map(|entry| entry.story.claim)
+    }
+
+    #[cfg(test)]
+    fn rows(&self, kind: u8) -> usize {
+        Self::rows(self).map_or(0, |rows| rows.count(kind))
+    }
+
+    #[cfg(test)]
+    fn open_in(&self, lane: &crate::routing::LaneKey) -> usize {
+        self.index().open_in(lane).len()
+    }
 }

@@ -33,7 +33,7 @@ pub(super) use self::value::RowError;
 use self::view::Committed;
 use self::watermark::Watermark;
 use super::changes::Change;
-use super::engine::{Decide, Engine};
+use super::engine::{Decide, Engine, Upkeep};
 use super::group::{Group, Lost, Outcomes, Terms};
 use super::hashes;
 use super::lane::LaneCache;
@@ -131,10 +131,10 @@ impl Engine for Embedded {
         Ok(self.kept.index().parked_lanes())
     }
 
-    fn upkeep(&mut self, now: UnixMillis) -> Result<bool, Failed> {
+    fn upkeep(&mut self, now: UnixMillis) -> Result<Upkeep, Failed> {
         let forgotten = self.retention.sweep(&self.database.rows, &self.kept, now)?;
         self.commit(&forgotten)?;
-        Ok(self.retention.is_running())
+        Ok(Upkeep { more: self.retention.is_running(), ..Upkeep::default() })
     }
 
     fn close(self: Box<Self>) {

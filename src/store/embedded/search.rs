@@ -1,23 +1,12 @@
 //! Looks a word up in the index, and for it among the latest rows.
 
-use std::collections::BTreeSet;
-
 use super::Rows;
 use super::kept::Kept;
 use super::retention::readable;
-use crate::routing::{ContactCenter, ConversationId, DocumentRef, EventRecord, SysId, TableName};
-use crate::store::records::EventRow;
+use crate::routing::{ConversationId, EventRecord};
+use crate::store::hashes;
 use crate::store::request::Failed;
-use crate::store::search::{Found, Hit, Search};
-use crate::store::{hashes, record};
-
-/// How many events are looked at for one question, and how many bytes of rows, but for the last row.
-const LOOKED_AT: usize = 2_000;
-const READ: usize = 4 * 1024 * 1024;
-/// How many conversations are given at once.
-const HITS: usize = 50;
-/// How many events of a conversation's name are looked at for its contact centres.
-const OF_NAME: usize = 20;
+use crate::store::search::{Found, HITS, Hits, LOOKED_AT, OF_NAME, READ, Search, tells_of};
 
 pub(super) fn find(kept: &Kept, search: &Search) -> Result<Found, Failed> {
     let rows = kept.rows()?;
@@ -53,21 +42,6 @@ pub(super) fn find(kept: &Kept, search: &Search) -> Result<Found, Failed> {
     Ok(found)
 }
 
-/// What the word is in an event: its agent or its document.
-fn tells_of(event: &EventRecord, text: &str) -> Option<&'static str> {
-    let said = event.event.as_ref()?;
-    let target = said.transfer.as_ref().and_then(|transfer| transfer.target.as_ref());
-    let agents = [said.agent.as_deref(), target.and_then(|target| target.agent.as_deref())];
-    if agents.contains(&Some(text)) {
-        return Some("agent");
-    }
-    let document = said.document.as_ref()?;
-    let (table, sys_id) = (document.table.as_deref(), document.sys_id.as_deref()?);
-    let is_named =
-        sys_id == text || parted(text).is_some_and(|(of, id)| id == sys_id && Some(of) == table);
-    is_named.then_some("document")
-}
-
 /// The events by which the word is known, each with what it is.
 fn known_by_name(
     kept: &Kept,
@@ -77,9 +51,7 @@ fn known_by_name(
     let text = search.text.as_str();
     let mut conversations = Vec::from_iter(ConversationId::parse(text).ok());
     let mut known = Vec::new();
-    let (table, sys_id) = parted(text).unwrap_or(("interaction", text));
-    if let (Ok(table), Ok(sys_id)) = (TableName::parse(table), SysId::parse(sys_id)) {
-        let document = DocumentRef { table, sys_id };
+    if let Some(document) = search.document() {
         for contact_center in &search.contact_centers {
             let lane = readable(rows.lane_of_document(contact_center, &document))?.flatten();
             conversations.extend(lane.map(|lane| lane.conversation));
@@ -96,28 +68,4 @@ fn known_by_name(
         known.extend(of_name.take(OF_NAME).map(|number| (number, is)));
     }
     Ok(known)
-}
-
-/// `interaction:59616…` and `interaction 59616…`.
-fn parted(text: &str) -> Option<(&str, &str)> {
-    text.split_once([':', ' ']).map(|(table, sys_id)| (table, sys_id.trim()))
-}
-
-/// Each conversation once.
-#[derive(Default)]
-struct Hits {
-    all: Vec<Hit>,
-    seen: BTreeSet<(ContactCenter, String)>,
-}
-
-impl Hits {
-    fn add(&mut self, row: EventRow, what: impl Fn(&EventRecord) -> Option<&'static str>) {
-        let event = record::event(row);
-        let Some(is) = what(&event) else { return };
-        let EventRecord { source, id, conversation, contact_center, received_at, .. } = event;
-        let name = conversation.clone().unwrap_or_else(|| format!("{source}/{id}"));
-        if self.seen.insert((contact_center.clone(), name)) {
-            self.all.push(Hit { is, source, contact_center, conversation, event: id, received_at });
-        }
-    }
 }

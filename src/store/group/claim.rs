@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Claim, Failed, Group, Input, Lane};
-use crate::routing::{Due, Effect, EntryId, LaneKey, Waited};
+use crate::routing::{Due, Effect, EntryId, LaneKey, UnixMillis, Waited};
 use crate::store::agenda::Agenda;
 use crate::store::direct::{DirectDispatch, PendingSend};
 use crate::store::request::Replied;
@@ -24,7 +24,8 @@ impl Group<'_> {
         let at = self.terms.now;
         let clock = self.terms.rules.clock_offset();
         let done = self.decide(&lane, Input::Due { entry, waited, clock, at })?;
-        Ok(done.claim.unwrap_or(Claim::Nothing))
+        let claim = done.claim.unwrap_or(Claim::Nothing);
+        Ok(claim.by_a_clock_behind(self.terms.ahead_ms))
     }
 
     /// Claims, in the commit that makes it due, what may leave at once. What is on the agenda already goes first if it is
@@ -34,6 +35,9 @@ impl Group<'_> {
         direct: &dyn DirectDispatch,
         agenda: &Agenda,
     ) -> Result<(), Failed> {
+        if !self.view.is_complete() {
+            return Ok(());
+        }
         let now = self.terms.now;
         let mut ready = Vec::new();
         for (key, lane) in &self.lanes {
@@ -70,6 +74,20 @@ impl Group<'_> {
         let input = Input::Reply { entry, claim, answered, retry_in, at };
         self.decide(&lane, input)?;
         Ok(())
+    }
+}
+
+impl Claim {
+    /// The same, with its moments on a clock that is so many milliseconds behind.
+    fn by_a_clock_behind(mut self, ms: i64) -> Self {
+        match &mut self {
+            Self::Call { options, .. } | Self::LookUp { options, .. } => {
+                options.deadline = UnixMillis(options.deadline.0.saturating_sub(ms));
+                options.leave_by = UnixMillis(options.leave_by.0.saturating_sub(ms));
+            }
+            Self::Nothing => {}
+        }
+        self
     }
 }
 

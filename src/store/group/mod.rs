@@ -24,6 +24,7 @@ pub(super) use self::view::{Found, Lost, View};
 use super::RulesFor;
 use super::changes::Change;
 use super::direct::PendingSend;
+use super::engine::Lapsed;
 use super::lane::Lane;
 use super::records::{Class, End, EventRow, Hash, IndexRow, Origin, RegisterRow};
 use super::register::Swapped;
@@ -43,6 +44,8 @@ pub(super) struct Terms {
     /// The disk is nearly full.
     pub(super) no_space: bool,
     pub(super) now: UnixMillis,
+    /// How far `now` is ahead of this machine's own clock, in milliseconds: by that clock calls leave.
+    pub(super) ahead_ms: i64,
 }
 
 pub(super) struct Group<'a> {
@@ -58,6 +61,7 @@ pub(super) struct Group<'a> {
     changes: Vec<Change>,
     transitions: Vec<Transition>,
     leaving: Vec<PendingSend>,
+    first_number: u64,
     next_number: u64,
 }
 
@@ -73,6 +77,8 @@ pub(super) struct Outcomes {
     pub(super) lanes: Vec<(Arc<LaneKey>, Arc<Lane>)>,
     pub(super) transitions: Vec<Transition>,
     pub(super) leaving: Vec<PendingSend>,
+    /// Its new numbers: from the first to before the next.
+    pub(super) first_number: u64,
     pub(super) next_number: u64,
 }
 
@@ -96,6 +102,7 @@ impl<'a> Group<'a> {
             changes: Vec::new(),
             transitions: Vec::new(),
             leaving: Vec::new(),
+            first_number: next_number,
             next_number,
         }
     }
@@ -140,6 +147,19 @@ impl<'a> Group<'a> {
         Ok(in_flight.len())
     }
 
+    /// Puts a call in doubt that has lapsed, unless its answer has come meanwhile.
+    pub(super) fn lapse(&mut self, lapsed: &Lapsed) -> Result<(), Failed> {
+        let lane = self.root(&lapsed.lane)?;
+        let entry = self.lane(&lane)?.conversation.entry(lapsed.entry);
+        let is_same =
+            |entry: &Entry| entry.stage.is_in_flight() && entry.story.claim == lapsed.claim;
+        if entry.is_some_and(is_same) {
+            let at = self.terms.now;
+            self.decide(&lane, Input::Recovered { entry: lapsed.entry, at })?;
+        }
+        Ok(())
+    }
+
     /// Looks again at what is parked in a lane; returns how many entries may go on.
     pub(super) fn reload(&mut self, key: &Arc<LaneKey>) -> Result<usize, Failed> {
         let lane = self.root(key)?;
@@ -162,8 +182,8 @@ impl<'a> Group<'a> {
             let lane = lane.map(|lane| LaneKey::clone(&lane));
             self.changes.push(Change::Document(contact_center, document, lane));
         }
-        let Self { changes, transitions, leaving, next_number, .. } = self;
-        Outcomes { changes, lanes, transitions, leaving, next_number }
+        let Self { changes, transitions, leaving, first_number, next_number, .. } = self;
+        Outcomes { changes, lanes, transitions, leaving, first_number, next_number }
     }
 
     fn take_number(&mut self) -> u64 {

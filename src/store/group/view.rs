@@ -32,6 +32,10 @@ pub(in crate::store) trait View {
     fn register(&self, name: &str) -> Result<Option<RegisterRow>, Failed>;
     /// What is owed in all, and to a source.
     fn owed(&self, source: &str) -> (usize, Owed);
+    /// Whether all that was asked for is known. What is decided otherwise is not written, but decided again.
+    fn is_complete(&self) -> bool {
+        true
+    }
 }
 
 /// A lane as it was read.

@@ -85,7 +85,7 @@ impl Bench {
     }
 
     fn documents(&self) -> usize {
-        self.store.inner.kept.rows().unwrap().count(b'r')
+        self.store.inner.reader.rows(b'r')
     }
 }
 

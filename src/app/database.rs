@@ -1,0 +1,143 @@
+//! From the configuration to the way to the database, and the node's own name.
+
+#![expect(clippy::disallowed_methods, reason = "runs at the start, and in `check` and `migrate`")]
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+use std::sync::Arc;
+
+use rustix::fs::FlockOperation;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, RootCertStore};
+use secrecy::ExposeSecret;
+
+use super::certificates;
+use super::files::of_config;
+use crate::clock::millis;
+use crate::config::{self, Engine, Postgres, Replicas, Settings};
+use crate::problem::Problem;
+use crate::store::{Node, PostgresSettings};
+
+/// The file that holds the node's name, in the folder that holds `store.path`.
+const NODE: &str = "node";
+
+/// How the database is reached; none where the store is of files.
+///
+/// # Errors
+/// What is missing or wrong, with its key.
+pub(super) fn settings(settings: &Settings) -> Result<Option<PostgresSettings>, Problem> {
+    if settings.store.engine == Engine::Sled {
+        return Ok(None);
+    }
+    let wrong = |key: &str, problem: String| of_config(settings, format!("store.{key}{problem}"));
+    let Postgres { url, password, schema, replicas, .. } = &settings.store.postgres;
+    let Some(url) = url else {
+        let problem =
+            " is missing: engine = \"postgres\" needs it, such as postgres://bridge@db1,db2/bridge";
+        return Err(wrong("postgres.url", problem.to_owned()));
+    };
+    let hidden =
+        |problem: config::Problem| of_config(settings, format!("{} {}", problem.key, problem.text));
+    let url = url.reveal().map_err(hidden)?;
+    let mut config: tokio_postgres::Config = url.expose_secret().parse().map_err(|_| {
+        let problem =
+            " is no URL of a database; write it as postgres://USER@HOST[:PORT][,HOST…]/DATABASE";
+        wrong("postgres.url", problem.to_owned())
+    })?;
+    if config.get_hosts().is_empty() || config.get_user().is_none() {
+        return Err(wrong("postgres.url", " names no host or no user".to_owned()));
+    }
+    if let Some(password) = password {
+        config.password(password.reveal().map_err(hidden)?.expose_secret());
+    }
+    let tls = tls(&settings.store.postgres)
+        .map_err(|(key, problem)| wrong(&format!("postgres.{key}"), format!(": {problem}")))?;
+    let node = node(&settings.store.path).map_err(|problem| wrong("path", problem))?;
+    Ok(Some(PostgresSettings {
+        config,
+        tls: Arc::new(tls),
+        schema: schema.clone(),
+        replicas_required: *replicas == Replicas::Required,
+        node: Arc::new(node),
+        call_ms: millis(settings.servicenow.request_timeout),
+    }))
+}
+
+/// Whom the bridge trusts on the way, and what it shows.
+fn tls(postgres: &Postgres) -> Result<ClientConfig, (&'static str, String)> {
+    let mut roots = RootCertStore::empty();
+    if let Some(ca) = &postgres.ca {
+        let pem = certificates::read(ca).map_err(|problem| ("ca", problem))?;
+        for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
+            let certificate = certificate.map_err(|_| ("ca", "is not PEM".to_owned()))?;
+            roots.add(certificate).map_err(|_| ("ca", "holds a damaged certificate".to_owned()))?;
+        }
+        if roots.is_empty() {
+            return Err(("ca", "holds no certificate".to_owned()));
+        }
+    } else {
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    }
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| ("ca", error.to_string()))?
+        .with_root_certificates(roots);
+    let key = "client_certificate";
+    match (&postgres.client_certificate, &postgres.client_key) {
+        (None, None) => Ok(builder.with_no_client_auth()),
+        (None, Some(_)) => Err((key, "is missing beside client_key".to_owned())),
+        (Some(_), None) => Err(("client_key", "is missing beside client_certificate".to_owned())),
+        (Some(certificate), Some(private)) => {
+            let pem = certificates::read(certificate).map_err(|problem| (key, problem))?;
+            let chain = CertificateDer::pem_slice_iter(pem.as_bytes())
+                .collect::<Result<Vec<_>, _>>()
+                .map_err(|_| (key, "is not PEM".to_owned()))?;
+            let private = private.reveal().map_err(|problem| ("client_key", problem.text))?;
+            let private = PrivateKeyDer::from_pem_slice(private.expose_secret().as_bytes())
+                .map_err(|_| ("client_key", "is no private key in PEM".to_owned()))?;
+            builder
+                .with_client_auth_cert(chain, private)
+                .map_err(|error| (key, format!("cannot be used: {error}")))
+        }
+    }
+}
+
+/// Takes the name of the node that keeps its state beside `store`, or makes one.
+fn node(store: &Path) -> Result<Node, String> {
+    let folder = store.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or_else(|| Path::new("."));
+    let path = folder.join(NODE);
+    let taken = take(folder, &path);
+    let (name, taken) = taken.map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => {
+            format!(": another daemon uses {}; each node needs a folder of its own", path.display())
+        }
+        _ => format!(": the node's name in {} cannot be kept: {error}", path.display()),
+    })?;
+    Ok(Node::new(name, taken))
+}
+
+fn take(folder: &Path, path: &Path) -> io::Result<(String, File)> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(path)?;
+    rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
+    let mut name = String::new();
+    file.read_to_string(&mut name)?;
+    if name.trim().is_empty() {
+        name = hex::encode(rand::random::<[u8; 8]>());
+        file.write_all(name.as_bytes())?;
+        file.sync_all()?;
+    }
+    Ok((name.trim().to_owned(), file))
+}

@@ -1,0 +1,196 @@
+//! The rows of lanes, with what each owes next, and of the calls that are in flight.
+
+use std::sync::Arc;
+
+use tokio_postgres::Row;
+use tokio_postgres::types::Type;
+
+use super::rows::{BYTES, NUMBERS, Rows, TEXTS, bytes_of, json, signed, text_of, unsigned};
+use super::trouble::Trouble;
+use super::view::Read;
+use crate::routing::{Due, EntryId, LaneKey, UnixMillis, Urgency};
+use crate::store::hashes;
+use crate::store::lane::Lane;
+
+/// Who makes the calls of a group.
+pub(super) struct CallOwner<'a> {
+    pub(super) incarnation: &'a [u8],
+    /// From the moment by which a call leaves until it cannot land any more, in milliseconds.
+    pub(super) flight_ms: u64,
+}
+
+impl Rows<'_> {
+    /// Writes the lanes that a group had before it. One that another transaction has made meanwhile is in the way.
+    pub(super) async fn put_lanes(
+        &self,
+        read: &Read,
+        lanes: &[(Arc<LaneKey>, Arc<Lane>)],
+        now: UnixMillis,
+    ) -> Result<(), Trouble> {
+        let mut news = LaneColumns::default();
+        let mut known = LaneColumns::default();
+        for (key, lane) in lanes {
+            let hash = hashes::of_lane(key);
+            let before = read.lanes.get(&hash);
+            let version = before.and_then(|before| before.version);
+            if before.is_some_and(|before| is_same(&before.lane, lane)) {
+                continue;
+            }
+            if version.is_some() { &mut known } else { &mut news }.push(key, lane, version);
+        }
+        let written = news.write(self, INSERT_LANES, now).await?;
+        if written != news.len() as u64 {
+            return Err(Trouble::Again("a lane was begun by another node".to_owned()));
+        }
+        let written = known.write(self, UPDATE_LANES, now).await?;
+        if written != known.len() as u64 {
+            return Err(Trouble::Again("a lane was changed by another node".to_owned()));
+        }
+        Ok(())
+    }
+
+    pub(super) async fn put_calls(
+        &self,
+        lanes: &[(Arc<LaneKey>, Arc<Lane>)],
+        owner: &CallOwner<'_>,
+    ) -> Result<(), Trouble> {
+        let (mut touched, mut calling) = (Vec::new(), Vec::new());
+        let (mut entries, mut claims, mut leave, mut lapse) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        for (key, lane) in lanes {
+            let hash = hashes::of_lane(key).to_vec();
+            for entry in lane.conversation.entries().filter(|entry| entry.stage.is_in_flight()) {
+                let leave_by = entry.story.leave_by.unwrap_or_default();
+                calling.push(hash.clone());
+                entries.push(signed(entry.id.0));
+                claims.push(signed(entry.story.claim.0));
+                leave.push(leave_by.0);
+                lapse.push(leave_by.plus(owner.flight_ms).0);
+            }
+            touched.push(hash);
+        }
+        if !calling.is_empty() {
+            let values = [
+                (&calling as _, BYTES),
+                (&entries as _, NUMBERS),
+                (&claims as _, NUMBERS),
+                (&owner.incarnation as _, Type::BYTEA),
+                (&leave as _, NUMBERS),
+                (&lapse as _, NUMBERS),
+            ];
+            self.write(PUT_CALLS, &values).await?;
+        }
+        if !touched.is_empty() {
+            let values = [(&touched as _, BYTES), (&entries as _, NUMBERS)];
+            let ended = "DELETE FROM @.call WHERE lane = ANY($1) AND entry <> ALL($2)";
+            self.write(ended, &values).await?;
+        }
+        Ok(())
+    }
+}
+
+/// A call that is in flight already stays its maker's.
+const PUT_CALLS: &str = "INSERT INTO @.call SELECT entry, lane, claim, $4, leave_by, lapses_at
+    FROM unnest($1::bytea[], $2::int8[], $3::int8[], $5::int8[], $6::int8[])
+    AS call (lane, entry, claim, leave_by, lapses_at)
+    ON CONFLICT (entry) DO UPDATE SET lane = EXCLUDED.lane, claim = EXCLUDED.claim,
+    node = CASE WHEN call.claim = EXCLUDED.claim THEN call.node ELSE EXCLUDED.node END,
+    leave_by = EXCLUDED.leave_by, lapses_at = EXCLUDED.lapses_at";
+
+const INSERT_LANES: &str = "INSERT INTO @.lane SELECT hash, name, 1, conversation, content, $13, due_at, live, urgent_at, entry,
+    expires_at, expires_entry, calls FROM unnest($1::bytea[], $2::text[], $3::int8[], $4::int8[], $5::bytea[], $6::int8[],
+    $7::bool[], $8::int8[], $9::int8[], $10::int8[], $11::int8[], $12::bool[])
+    AS lane (hash, name, version, conversation, content, due_at, live, urgent_at, entry, expires_at, expires_entry, calls)
+    ON CONFLICT DO NOTHING";
+
+const UPDATE_LANES: &str = "UPDATE @.lane SET version = lane.version + 1, content = new.content, touched_at = $13,
+    due_at = new.due_at, live = new.live, urgent_at = new.urgent_at, entry = new.entry, expires_at = new.expires_at,
+    expires_entry = new.expires_entry, calls = new.calls FROM unnest($1::bytea[], $2::text[], $3::int8[], $4::int8[],
+    $5::bytea[], $6::int8[], $7::bool[], $8::int8[], $9::int8[], $10::int8[], $11::int8[], $12::bool[])
+    AS new (hash, name, version, conversation, content, due_at, live, urgent_at, entry, expires_at, expires_entry, calls)
+    WHERE lane.hash = new.hash AND lane.version = new.version";
+
+#[derive(Default)]
+struct LaneColumns {
+    hashes: Vec<Vec<u8>>,
+    names: Vec<String>,
+    versions: Vec<i64>,
+    conversations: Vec<i64>,
+    contents: Vec<Vec<u8>>,
+    due: Vec<Option<i64>>,
+    live: Vec<Option<bool>>,
+    urgent: Vec<Option<i64>>,
+    entries: Vec<Option<i64>>,
+    expires: Vec<Option<i64>>,
+    expires_entries: Vec<Option<i64>>,
+    calls: Vec<Option<bool>>,
+}
+
+impl LaneColumns {
+    const fn len(&self) -> usize {
+        self.hashes.len()
+    }
+
+    fn push(&mut self, key: &LaneKey, lane: &Lane, version: Option<i64>) {
+        let due = lane.conversation.next_due();
+        let urgency = due.map(|due| match due.urgency {
+            Urgency::Live(at) => (true, at.0),
+            Urgency::Offer(at) => (false, at.0),
+        });
+        self.hashes.push(hashes::of_lane(key).to_vec());
+        self.names.push(text_of(key));
+        self.versions.push(version.unwrap_or_default());
+        self.conversations.push(hashes::of_conversation(&key.conversation).cast_signed());
+        self.contents.push(bytes_of(&lane.to_row(key)));
+        self.due.push(due.map(|due| due.at.0));
+        self.live.push(urgency.map(|(live, _)| live));
+        self.urgent.push(urgency.map(|(_, at)| at));
+        self.entries.push(due.map(|due| signed(due.entry.0)));
+        self.expires.push(due.map(|due| due.expires.1.0));
+        self.expires_entries.push(due.map(|due| signed(due.expires.0.0)));
+        self.calls.push(due.map(|due| due.calls));
+    }
+
+    async fn write(&self, rows: &Rows<'_>, sql: &str, now: UnixMillis) -> Result<u64, Trouble> {
+        if self.hashes.is_empty() {
+            return Ok(0);
+        }
+        let values = [
+            (&self.hashes as _, BYTES),
+            (&self.names as _, TEXTS),
+            (&self.versions as _, NUMBERS),
+            (&self.conversations as _, NUMBERS),
+            (&self.contents as _, BYTES),
+            (&self.due as _, NUMBERS),
+            (&self.live as _, Type::BOOL_ARRAY),
+            (&self.urgent as _, NUMBERS),
+            (&self.entries as _, NUMBERS),
+            (&self.expires as _, NUMBERS),
+            (&self.expires_entries as _, NUMBERS),
+            (&self.calls as _, Type::BOOL_ARRAY),
+            (&now.0 as _, Type::INT8),
+        ];
+        rows.write(sql, &values).await
+    }
+}
+
+/// A lane that owes something, from the columns `name, due_at, live, urgent_at, entry, expires_at, expires_entry, calls`.
+pub(super) fn due_at(row: &Row) -> Result<(Arc<LaneKey>, Due), Trouble> {
+    let name: &str = row.try_get(0)?;
+    let moment = |at: usize| row.try_get(at).map(UnixMillis);
+    let urgent = moment(3)?;
+    let urgency = if row.try_get(2)? { Urgency::Live(urgent) } else { Urgency::Offer(urgent) };
+    let due = Due {
+        entry: EntryId(unsigned(row.try_get(4)?)),
+        at: moment(1)?,
+        expires: (EntryId(unsigned(row.try_get(6)?)), moment(5)?),
+        urgency,
+        calls: row.try_get(7)?,
+    };
+    Ok((Arc::new(json(name.as_bytes())?), due))
+}
+
+/// Whether a lane is as it was, entries too.
+fn is_same(before: &Lane, now: &Lane) -> bool {
+    before.has_same_row(now) && before.conversation.entries == now.conversation.entries
+}

@@ -1,0 +1,188 @@
+//! Reading rows, many of a kind in one statement.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{Client, Row};
+
+use super::trouble::Trouble;
+use super::view::{Read, ReadLane, Wanted};
+use crate::store::hashes;
+use crate::store::lane::Lane;
+use crate::store::records::{EventRow, Hash, IndexRow, LaneRow, RegisterRow};
+
+/// How many events of a conversation are listed with the lane that it moves into.
+const MOVED: i64 = 100;
+
+/// The moment on the database's clock.
+pub(super) const NOW: &str = "floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
+
+/// The values of a statement, with their types.
+pub(super) type Values<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
+
+/// What is read and written with.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub(super) client: &'a Client,
+    pub(super) schema: &'a str,
+}
+
+impl Rows<'_> {
+    pub(super) async fn read(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>, Trouble> {
+        Ok(self.client.query_typed(&self.named(sql), values).await?)
+    }
+
+    pub(super) async fn write(&self, sql: &str, values: Values<'_>) -> Result<u64, Trouble> {
+        Ok(self.client.execute_typed(&self.named(sql), values).await?)
+    }
+
+    /// A statement with the schema's name in place of `@`.
+    fn named(&self, sql: &str) -> String {
+        sql.replace('@', self.schema)
+    }
+
+    /// Reads what is wanted: lanes are locked, in the order of their hashes, before anything of them is read.
+    pub(super) async fn load(&self, wanted: &Wanted, read: &mut Read) -> Result<(), Trouble> {
+        let hashes: Vec<&[u8]> = wanted.lanes.keys().map(<[u8; 16]>::as_slice).collect();
+        let documents: Vec<&[u8]> = wanted.documents.iter().map(<[u8; 16]>::as_slice).collect();
+        let ids: Vec<&[u8]> = wanted.ids.iter().map(<[u8; 16]>::as_slice).collect();
+        let numbers: Vec<i64> = wanted.events.iter().map(|number| signed(*number)).collect();
+        let names: Vec<&str> = wanted.registers.iter().map(String::as_str).collect();
+        let (of_lanes, of_documents) = ([(&hashes as _, BYTES)], [(&documents as _, BYTES)]);
+        let (of_ids, of_numbers) = ([(&ids as _, BYTES)], [(&numbers as _, NUMBERS)]);
+        let of_names = [(&names as _, TEXTS)];
+        let (lanes, open, documents, known, events, registers) = tokio::try_join!(
+            biased;
+            self.read_if(!hashes.is_empty(), "SELECT hash, version, content FROM @.lane WHERE hash = ANY($1) ORDER BY hash FOR UPDATE", &of_lanes),
+            self.read_if(!hashes.is_empty(), "SELECT lane, number, content FROM @.event WHERE lane = ANY($1)", &of_lanes),
+            self.read_if(!documents.is_empty(), "SELECT hash, name FROM @.document WHERE hash = ANY($1)", &of_documents),
+            self.read_if(!ids.is_empty(), "SELECT hash, number FROM @.known WHERE hash = ANY($1)", &of_ids),
+            self.read_if(!numbers.is_empty(), "SELECT number, content FROM @.event WHERE number = ANY($1)", &of_numbers),
+            self.read_if(!names.is_empty(), "SELECT name, version, value FROM @.register WHERE name = ANY($1)", &of_names),
+        )?;
+        take_lanes(wanted, &lanes, &open, read)?;
+        read.documents.extend(wanted.documents.iter().map(|hash| (*hash, None)));
+        for row in documents {
+            let name: &str = row.try_get(1)?;
+            read.documents.insert(hash_at(&row, 0)?, Some(json(name.as_bytes())?));
+        }
+        read.ids.extend(wanted.ids.iter().map(|hash| (*hash, None)));
+        for row in known {
+            read.ids.insert(hash_at(&row, 0)?, Some(unsigned(row.try_get(1)?)));
+        }
+        read.events.extend(wanted.events.iter().map(|number| (*number, None)));
+        for row in events {
+            read.events.insert(unsigned(row.try_get(0)?), Some(json(row.try_get(1)?)?));
+        }
+        read.registers.extend(wanted.registers.iter().map(|name| (name.clone(), None)));
+        for row in registers {
+            let value: &str = row.try_get(2)?;
+            let version = unsigned(row.try_get(1)?);
+            let row_of = RegisterRow { version, value: json(value.as_bytes())? };
+            read.registers.insert(row.try_get(0)?, Some(row_of));
+        }
+        for conversation in &wanted.latest {
+            let latest = self.latest(*conversation).await?;
+            read.latest.insert(*conversation, latest);
+        }
+        Ok(())
+    }
+
+    async fn read_if(
+        &self,
+        needed: bool,
+        sql: &str,
+        values: Values<'_>,
+    ) -> Result<Vec<Row>, Trouble> {
+        if needed { self.read(sql, values).await } else { Ok(Vec::new()) }
+    }
+
+    async fn latest(&self, conversation: u64) -> Result<Vec<(u64, IndexRow)>, Trouble> {
+        let conversation = conversation.cast_signed();
+        let values = [(&conversation as _, Type::INT8), (&MOVED as _, Type::INT8)];
+        let found = self
+            .read(
+                "SELECT number, content FROM @.event WHERE conversation = $1 OR lane_conversation = $1 ORDER BY number DESC LIMIT $2",
+                &values,
+            )
+            .await?;
+        let mut latest = Vec::with_capacity(found.len());
+        for row in found {
+            let event: EventRow = json(row.try_get(1)?)?;
+            latest.push((unsigned(row.try_get(0)?), index_of(&event)));
+        }
+        Ok(latest)
+    }
+}
+
+pub(super) const BYTES: Type = Type::BYTEA_ARRAY;
+pub(super) const NUMBERS: Type = Type::INT8_ARRAY;
+pub(super) const TEXTS: Type = Type::TEXT_ARRAY;
+
+fn take_lanes(
+    wanted: &Wanted,
+    lanes: &[Row],
+    open: &[Row],
+    read: &mut Read,
+) -> Result<(), Trouble> {
+    let mut entries: BTreeMap<Hash, Vec<_>> = BTreeMap::new();
+    for row in open {
+        let number = unsigned(row.try_get(1)?);
+        let event: EventRow = json(row.try_get(2)?)?;
+        let entry = event.into_entry(number).map_err(Trouble::refused)?;
+        entries.entry(hash_at(row, 0)?).or_default().push(entry);
+    }
+    let mut rows: BTreeMap<Hash, (i64, LaneRow)> = BTreeMap::new();
+    for row in lanes {
+        rows.insert(hash_at(row, 0)?, (row.try_get(1)?, json(row.try_get(2)?)?));
+    }
+    for hash in wanted.lanes.keys() {
+        let (version, row) = match rows.remove(hash) {
+            Some((version, row)) => (Some(version), Some(row)),
+            None => (None, None),
+        };
+        let lane = Arc::new(Lane::restore(row, entries.remove(hash).unwrap_or_default()));
+        read.lanes.insert(*hash, ReadLane { lane, version });
+    }
+    Ok(())
+}
+
+pub(super) fn index_of(row: &EventRow) -> IndexRow {
+    let own = row.content.conversation();
+    let conversations = own.zip(row.lane()).map(|(own, lane)| {
+        [hashes::of_conversation(&own), hashes::of_conversation(&lane.conversation)]
+    });
+    IndexRow {
+        id: hashes::of_event(&row.origin.source, row.content.id()),
+        received_at: row.origin.received_at,
+        class: row.class(),
+        conversations,
+    }
+}
+
+pub(super) fn json<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Trouble> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| Trouble::refused(format!("a row cannot be read: {error}")))
+}
+
+pub(super) fn bytes_of(row: &impl serde::Serialize) -> Vec<u8> {
+    serde_json::to_vec(row).expect("rows are structs of texts, numbers and lists")
+}
+
+pub(super) fn text_of(row: &impl serde::Serialize) -> String {
+    serde_json::to_string(row).expect("rows are structs of texts, numbers and lists")
+}
+
+fn hash_at(row: &Row, column: usize) -> Result<Hash, Trouble> {
+    let bytes: &[u8] = row.try_get(column)?;
+    bytes.try_into().map_err(|_| Trouble::refused("a hash has not 16 bytes".to_owned()))
+}
+
+pub(super) const fn signed(number: u64) -> i64 {
+    number.cast_signed()
+}
+
+pub(super) const fn unsigned(number: i64) -> u64 {
+    number.cast_unsigned()
+}

@@ -1,0 +1,82 @@
+//! The tables: their statements, and whether a database has those that this program knows.
+
+use std::time::Duration;
+
+use tokio_postgres::Client;
+
+use super::trouble::Trouble;
+
+/// The schema that this program reads and writes.
+pub(super) const SCHEMA: i32 = 1;
+
+/// The oldest server that has what is used, as `server_version_num` counts.
+const OLDEST_SERVER: i32 = 120_000;
+
+/// How often the tables are tried to be made beside another node that does the same, and after what pause.
+const TRIES: u32 = 20;
+const PAUSE: Duration = Duration::from_millis(100);
+
+const TABLES: &str = include_str!("schema.sql");
+
+/// The statements that make the tables, in their order.
+pub(in crate::store) fn statements(schema: &str) -> impl Iterator<Item = String> {
+    let is_text = |line: &&str| !line.trim_start().starts_with("--");
+    let text: Vec<_> = TABLES.lines().filter(is_text).collect();
+    let text = text.join("\n").replace("awa_bridge", schema);
+    let statements: Vec<_> = text.split(';').map(|text| text.trim().to_owned()).collect();
+    statements.into_iter().filter(|text| !text.is_empty())
+}
+
+/// Makes what is missing of the tables.
+pub(super) async fn migrate(client: &Client, schema: &str) -> Result<(), Trouble> {
+    for statement in statements(schema) {
+        client.batch_execute(&statement).await?;
+    }
+    let noted = format!(
+        "INSERT INTO {schema}.meta (schema) VALUES ({SCHEMA}) ON CONFLICT (one) DO NOTHING"
+    );
+    client.batch_execute(&noted).await?;
+    Ok(())
+}
+
+/// Makes the tables, also where another node is about to make them.
+async fn made(client: &Client, schema: &str) -> Result<(), Trouble> {
+    for _ in 0..TRIES {
+        match migrate(client, schema).await {
+            Err(Trouble::Again(_)) => tokio::time::sleep(PAUSE).await,
+            made => return made,
+        }
+    }
+    migrate(client, schema).await
+}
+
+/// Whether the tables are there, made if they are not and the user may; refuses a server or tables that this program does not know.
+pub(super) async fn check(client: &Client, schema: &str) -> Result<(), Trouble> {
+    let server: String = client.query_one_scalar("SHOW server_version_num", &[]).await?;
+    if server.parse::<i32>().is_ok_and(|server| server < OLDEST_SERVER) {
+        return Err(Trouble::refused(format!(
+            "the server is PostgreSQL {}; at least {} is needed",
+            server.parse::<i32>().unwrap_or_default() / 10_000,
+            OLDEST_SERVER / 10_000
+        )));
+    }
+    let fsync: String = client.query_one_scalar("SHOW fsync", &[]).await?;
+    if fsync == "off" {
+        let why =
+            "the server runs with fsync = off and would lose events in a power cut; set it on";
+        return Err(Trouble::refused(why.to_owned()));
+    }
+    let there = "SELECT to_regclass($1 || '.meta') IS NOT NULL";
+    let there: bool = client.query_one_scalar(there, &[&schema]).await?;
+    if !there {
+        made(client, schema).await?;
+    }
+    let found = format!("SELECT schema FROM {schema}.meta");
+    match client.query_opt_scalar::<i32, _>(&found, &[]).await? {
+        Some(SCHEMA) => Ok(()),
+        Some(other) if other > SCHEMA => Err(Trouble::refused(format!(
+            "the tables in {schema} have schema {other}, this program knows {SCHEMA}; start a version that knows it"
+        ))),
+        Some(_) | None => made(client, schema).await,
+    }
+}

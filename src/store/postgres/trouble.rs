@@ -1,0 +1,69 @@
+//! What stands against a transaction, and what to do about it.
+
+use tokio_postgres::error::SqlState;
+
+use crate::store::request::Failed;
+
+/// Why something did not come about in the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// Another transaction was in the way: the same again may do.
+    Again(String),
+    /// The database is away, starts, stops or takes no writes: the connection is of no more use.
+    Away(String),
+    /// The database refuses, and will do so until a person has changed something.
+    Refused(String),
+}
+
+impl Trouble {
+    pub(super) const fn refused(why: String) -> Self {
+        Self::Refused(why)
+    }
+}
+
+impl From<tokio_postgres::Error> for Trouble {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let Some(database) = error.as_db_error() else { return Self::Away(chain(&error)) };
+        let why = format!("{} ({})", database.message(), database.code().code());
+        match database.code() {
+            &SqlState::T_R_SERIALIZATION_FAILURE
+            | &SqlState::T_R_DEADLOCK_DETECTED
+            | &SqlState::LOCK_NOT_AVAILABLE
+            | &SqlState::UNIQUE_VIOLATION
+            | &SqlState::DUPLICATE_TABLE
+            | &SqlState::DUPLICATE_SCHEMA
+            | &SqlState::DUPLICATE_OBJECT => Self::Again(why),
+            &SqlState::INSUFFICIENT_PRIVILEGE
+            | &SqlState::UNDEFINED_TABLE
+            | &SqlState::UNDEFINED_COLUMN
+            | &SqlState::INVALID_SCHEMA_NAME
+            | &SqlState::INVALID_PASSWORD
+            | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION
+            | &SqlState::INVALID_CATALOG_NAME
+            | &SqlState::SYNTAX_ERROR
+            | &SqlState::DATATYPE_MISMATCH => Self::Refused(why),
+            _ => Self::Away(why),
+        }
+    }
+}
+
+impl From<Trouble> for Failed {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Again(why) | Trouble::Away(why) | Trouble::Refused(why) => {
+                Self::Unreachable(why)
+            }
+        }
+    }
+}
+
+/// An error with what caused it; never with a password, which no cause names.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,289 @@
+//! What a node does now and then: it says that it is alive, counts, looks for what others have left due, takes up calls that have
+//! lapsed, and forgets what is over.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_postgres::types::Type;
+
+use super::Postgres;
+use super::lanes::due_at;
+use super::rows::{NOW, Rows, json, unsigned};
+use super::trouble::Trouble;
+use crate::clock;
+use crate::routing::{ClaimId, EntryId, LaneKey, UnixMillis};
+use crate::store::engine::{Lapsed, Upkeep};
+use crate::store::index::Owed;
+use crate::store::request::Counts;
+
+/// How often a node looks for what is due.
+const LOOK: Duration = Duration::from_millis(250);
+/// How often it says that it is alive, and for how long that holds.
+const BEAT: Duration = Duration::from_secs(1);
+const LEASE_MS: i64 = 5_000;
+/// How often it counts.
+const COUNT: Duration = Duration::from_secs(2);
+/// How often it forgets, in milliseconds, and how much in one statement.
+const FORGET_MS: u64 = 5_000;
+const AT_ONCE: i64 = 500;
+/// What is due for so long has been left by the node that made it due: anybody's.
+const LEFT_MS: u64 = 300;
+/// How many lanes are looked at for one round.
+const LANES: i64 = 1_000;
+/// How long a commit mark is kept.
+const MARKS_MS: i64 = 3_600_000;
+
+/// When what was done last; what is forgotten goes by the clock of its retention.
+#[derive(Debug, Default)]
+pub(super) struct Schedule {
+    looked: Option<Instant>,
+    beat: Option<Instant>,
+    counted: Option<Instant>,
+    forgot: Option<UnixMillis>,
+    /// All that is due was looked at once.
+    began: bool,
+}
+
+fn is_over(last: &mut Option<Instant>, pause: Duration) -> bool {
+    let over = last.is_none_or(|last| last.elapsed() >= pause);
+    if over {
+        *last = Some(clock::instant());
+    }
+    over
+}
+
+impl Postgres {
+    /// Does what is to be done at `now`, on our clock.
+    pub(super) async fn keep_up(&mut self, now: UnixMillis) -> Result<Upkeep, Trouble> {
+        let mut upkeep = Upkeep::default();
+        if !is_over(&mut self.schedule.looked, LOOK) {
+            return Ok(upkeep);
+        }
+        self.ready().await?;
+        let beats = is_over(&mut self.schedule.beat, BEAT);
+        let counts = is_over(&mut self.schedule.counted, COUNT);
+        let rests = |last: UnixMillis| now >= last && now.since(last) < FORGET_MS;
+        let forgets = !self.schedule.forgot.is_some_and(rests);
+        self.schedule.forgot = Some(now).filter(|_| forgets).or(self.schedule.forgot);
+        let done = self.round(&mut upkeep, now, beats, counts, forgets).await;
+        if let Err(Trouble::Away(_)) = &done {
+            self.link.drop_client();
+        }
+        done.map(|()| upkeep)
+    }
+
+    async fn round(
+        &mut self,
+        upkeep: &mut Upkeep,
+        now: UnixMillis,
+        beats: bool,
+        counts: bool,
+        forgets: bool,
+    ) -> Result<(), Trouble> {
+        let schema = self.link.settings.schema.clone();
+        let (retention, body_retention) = (self.retention_ms, self.body_retention_ms);
+        let (incarnation, known) = (self.incarnation, Arc::clone(&self.known));
+        let required = self.link.settings.replicas_required;
+        let rows = Rows { client: self.link.client().await?, schema: &schema };
+        if beats {
+            let sql = format!("UPDATE @.node SET alive_until = {NOW} + $2 WHERE incarnation = $1");
+            let values =
+                [(&incarnation.as_slice() as _, Type::BYTEA), (&LEASE_MS as _, Type::INT8)];
+            rows.write(&sql, &values).await?;
+            self.without_replica = match required {
+                true => missing_replica(rows).await?,
+                false => None,
+            };
+            upkeep.lapsed = lapsed(rows, known.moment(now)).await?;
+        }
+        let left = if std::mem::replace(&mut self.schedule.began, true) {
+            known.moment(now).minus(LEFT_MS)
+        } else {
+            UnixMillis::MAX
+        };
+        upkeep.due = left_due(rows, left).await?;
+        if counts {
+            *known.counts() = counted(rows).await?;
+        }
+        if forgets {
+            upkeep.more = forget(rows, known.moment(now), retention, body_retention).await?;
+            self.schedule.counted = None;
+            // The next round goes on at once.
+            if upkeep.more {
+                (self.schedule.forgot, self.schedule.looked) = (None, None);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes this run known. The calls of earlier runs of this node are nobody's: they have lapsed.
+    pub(super) async fn introduce(&mut self) -> Result<(), Trouble> {
+        let (schema, incarnation) = (self.link.settings.schema.clone(), self.incarnation);
+        let node = Arc::clone(&self.link.settings.node);
+        let (name, required) = (node.name.as_str(), self.link.settings.replicas_required);
+        let rows = Rows { client: self.link.client().await?, schema: &schema };
+        let version = env!("CARGO_PKG_VERSION");
+        let sql = format!(
+            "INSERT INTO @.node VALUES ($1, $2, $3, {NOW}, {NOW} + $4) ON CONFLICT (incarnation) DO NOTHING"
+        );
+        let values = [
+            (&incarnation.as_slice() as _, Type::BYTEA),
+            (&name as _, Type::TEXT),
+            (&version as _, Type::TEXT),
+            (&LEASE_MS as _, Type::INT8),
+        ];
+        rows.write(&sql, &values).await?;
+        let values = [(&incarnation.as_slice() as _, Type::BYTEA), (&name as _, Type::TEXT)];
+        let sql = "UPDATE @.call SET lapses_at = 0 WHERE node IN
+                   (SELECT incarnation FROM @.node WHERE name = $2 AND incarnation <> $1)";
+        rows.write(sql, &values).await?;
+        let sql = "DELETE FROM @.node WHERE name = $2 AND incarnation <> $1";
+        rows.write(sql, &values).await?;
+        *self.known.counts() = counted(rows).await?;
+        if required {
+            self.without_replica = missing_replica(rows).await?;
+        }
+        self.introduced = true;
+        Ok(())
+    }
+
+    pub(super) async fn lanes_with_parked(&mut self) -> Result<Vec<Arc<LaneKey>>, Trouble> {
+        self.ready().await?;
+        let schema = self.link.settings.schema.clone();
+        let rows = Rows { client: self.link.client().await?, schema: &schema };
+        let sql = "SELECT name FROM @.lane WHERE hash IN (SELECT DISTINCT lane FROM @.event WHERE state = 1)";
+        let mut lanes = Vec::new();
+        for row in rows.read(sql, &[]).await? {
+            let name: &str = row.try_get(0)?;
+            lanes.push(Arc::new(json(name.as_bytes())?));
+        }
+        Ok(lanes)
+    }
+}
+
+/// Why a commit would be on one server only.
+async fn missing_replica(rows: Rows<'_>) -> Result<Option<String>, Trouble> {
+    let sql = "SELECT current_setting('synchronous_commit'), current_setting('synchronous_standby_names'),
+               (SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum'))";
+    let found = rows.read(sql, &[]).await?;
+    let Some(row) = found.first() else { return Ok(None) };
+    let (commit, names): (&str, &str) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(if matches!(commit, "off" | "local") {
+        Some(format!("synchronous_commit is {commit}"))
+    } else if names.is_empty() {
+        Some("synchronous_standby_names is empty".to_owned())
+    } else if row.try_get::<_, i64>(2)? == 0 {
+        Some("no synchronous standby is attached, or the user lacks the role pg_monitor".to_owned())
+    } else {
+        None
+    })
+}
+
+/// Calls that cannot land any more and whose answer nobody has brought.
+async fn lapsed(rows: Rows<'_>, now: UnixMillis) -> Result<Vec<Lapsed>, Trouble> {
+    let sql =
+        "SELECT lane.name, call.entry, call.claim FROM @.call JOIN @.lane ON lane.hash = call.lane
+         WHERE lapses_at < $2 ORDER BY lapses_at LIMIT $1";
+    let mut lapsed = Vec::new();
+    for row in rows.read(sql, &[(&LANES as _, Type::INT8), (&now.0 as _, Type::INT8)]).await? {
+        let name: &str = row.try_get(0)?;
+        let (entry, claim) = (unsigned(row.try_get(1)?), unsigned(row.try_get(2)?));
+        let lane = Arc::new(json(name.as_bytes())?);
+        lapsed.push(Lapsed { lane, entry: EntryId(entry), claim: ClaimId(claim) });
+    }
+    Ok(lapsed)
+}
+
+/// Lanes that were due before a moment, or of which a deadline has passed by then: the most urgent first.
+async fn left_due(
+    rows: Rows<'_>,
+    before: UnixMillis,
+) -> Result<Vec<(Arc<LaneKey>, Option<crate::routing::Due>)>, Trouble> {
+    let sql =
+        "SELECT name, due_at, live, urgent_at, entry, expires_at, expires_entry, calls FROM @.lane
+         WHERE due_at < $1 OR expires_at < $1 ORDER BY live DESC, urgent_at LIMIT $2";
+    let values = [(&before.0 as _, Type::INT8), (&LANES as _, Type::INT8)];
+    let mut due = Vec::new();
+    for row in rows.read(sql, &values).await? {
+        let (lane, owed) = due_at(&row)?;
+        due.push((lane, Some(owed)));
+    }
+    Ok(due)
+}
+
+pub(super) async fn counted(rows: Rows<'_>) -> Result<(Counts, HashMap<Arc<str>, Owed>), Trouble> {
+    let sql = "SELECT state, source, count(*), min(received_at) FROM @.event WHERE state IN (0, 1, 3) GROUP BY state, source";
+    let (mut counts, mut owed) = (Counts::default(), HashMap::<Arc<str>, Owed>::new());
+    for row in rows.read(sql, &[]).await? {
+        let (state, source): (i16, &str) = (row.try_get(0)?, row.try_get(1)?);
+        let number = usize::try_from(row.try_get::<_, i64>(2)?).unwrap_or_default();
+        let oldest = UnixMillis(row.try_get(3)?);
+        if state == 3 {
+            counts.dead += number;
+            continue;
+        }
+        let owed = owed.entry(source.into()).or_default();
+        if state == 0 {
+            (counts.pending, owed.pending) = (counts.pending + number, owed.pending + number);
+        } else {
+            (counts.parked, owed.parked) = (counts.parked + number, owed.parked + number);
+        }
+        counts.oldest_received_at =
+            Some(counts.oldest_received_at.map_or(oldest, |before| before.min(oldest)));
+    }
+    let sql = "SELECT CASE WHEN few < 10000 THEN few ELSE greatest(few, reltuples::bigint) END FROM
+               (SELECT count(*) AS few FROM (SELECT FROM @.known LIMIT 10000) AS first) AS known,
+               pg_class WHERE oid = to_regclass('@.known')";
+    if let Some(row) = rows.read(sql, &[]).await?.first() {
+        counts.remembered = usize::try_from(row.try_get::<_, i64>(0)?).unwrap_or_default();
+    }
+    Ok((counts, owed))
+}
+
+/// Forgets some of what is over; whether there may be more.
+async fn forget(
+    rows: Rows<'_>,
+    now: UnixMillis,
+    retention_ms: u64,
+    body_retention_ms: u64,
+) -> Result<bool, Trouble> {
+    let before =
+        [now.minus(retention_ms).0, now.minus(body_retention_ms).0, now.0.saturating_sub(MARKS_MS)];
+    let [events, bodies, marks] = before;
+    let of_bodies = [(&bodies as _, Type::INT8), (&AT_ONCE as _, Type::INT8)];
+    let of_events = [(&events as _, Type::INT8), (&AT_ONCE as _, Type::INT8)];
+    let mut most = rows.write(FORGET_BODIES, &of_bodies).await?;
+    let gone = rows.read(FORGET_EVENTS, &of_events).await?;
+    most = most.max(gone.len() as u64);
+    most = most.max(rows.write(FORGET_IDS, &of_events).await?);
+    let mut conversations = Vec::with_capacity(2 * gone.len());
+    for row in gone {
+        conversations
+            .extend([row.try_get::<_, Option<i64>>(0)?, row.try_get(1)?].into_iter().flatten());
+    }
+    rows.write(FORGET_LANES, &[(&conversations as _, Type::INT8_ARRAY)]).await?;
+    rows.write("DELETE FROM @.commit_mark WHERE at < $1", &[(&marks as _, Type::INT8)]).await?;
+    Ok(most == AT_ONCE.cast_unsigned())
+}
+
+const FORGET_BODIES: &str = "DELETE FROM @.body WHERE number IN (SELECT number FROM @.body AS old WHERE received_at < $1
+    AND NOT EXISTS (SELECT FROM @.event WHERE event.number >= old.number AND event.number < old.number + old.events
+    AND state IN (0, 1, 3)) ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
+
+const FORGET_EVENTS: &str =
+    "DELETE FROM @.event WHERE number IN (SELECT number FROM @.event WHERE received_at < $1
+    AND lane IS NULL ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED)
+    RETURNING conversation, lane_conversation";
+
+const FORGET_IDS: &str =
+    "DELETE FROM @.known WHERE hash IN (SELECT hash FROM @.known WHERE received_at < $1
+    AND NOT EXISTS (SELECT FROM @.event WHERE event.number = known.number)
+    ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
+
+const FORGET_LANES: &str =
+    "WITH gone AS (DELETE FROM @.lane WHERE conversation = ANY($1) AND due_at IS NULL
+    AND NOT EXISTS (SELECT FROM @.event WHERE event.conversation = lane.conversation)
+    AND NOT EXISTS (SELECT FROM @.event WHERE event.lane_conversation = lane.conversation)
+    AND NOT EXISTS (SELECT FROM @.call WHERE call.lane = lane.hash) RETURNING hash)
+    DELETE FROM @.document USING gone WHERE document.lane = gone.hash";

@@ -1,0 +1,260 @@
+//! Writing what a group has come to, each table in one statement.
+
+use std::collections::BTreeMap;
+
+use tokio_postgres::types::Type;
+
+use super::lanes::CallOwner;
+use super::rows::{BYTES, NUMBERS, Rows, TEXTS, bytes_of, index_of, signed, text_of};
+use super::trouble::Trouble;
+use super::view::Read;
+use crate::routing::{LaneKey, Stage, UnixMillis};
+use crate::store::changes::Change;
+use crate::store::group::Outcomes;
+use crate::store::hashes;
+use crate::store::records::{BodyRow, Class, EntryRow, EventRow, Hash, IndexRow, RegisterRow};
+
+impl Rows<'_> {
+    /// Writes what a group has come to.
+    pub(super) async fn keep(
+        &self,
+        read: &Read,
+        outcomes: &Outcomes,
+        call: &CallOwner<'_>,
+        now: UnixMillis,
+    ) -> Result<(), Trouble> {
+        let Sorted { known, events, moved, bodies, documents, registers } =
+            Sorted::of(&outcomes.changes, outcomes.first_number);
+        let inserted = self.insert_known(&known).await?;
+        if inserted != known.len() as u64 {
+            return Err(Trouble::Again("an id was taken by another node".to_owned()));
+        }
+        self.put_events(&events).await?;
+        self.move_events(&moved).await?;
+        self.insert_bodies(&bodies).await?;
+        self.put_lanes(read, &outcomes.lanes, now).await?;
+        self.put_calls(&outcomes.lanes, call).await?;
+        self.put_documents(&documents).await?;
+        self.put_registers(&registers).await
+    }
+
+    async fn insert_known(&self, known: &[(u64, &IndexRow)]) -> Result<u64, Trouble> {
+        if known.is_empty() {
+            return Ok(0);
+        }
+        let mut known = known.to_vec();
+        known.sort_unstable_by_key(|(_, row)| row.id);
+        let hashes: Vec<&[u8]> = known.iter().map(|(_, row)| row.id.as_slice()).collect();
+        let numbers: Vec<i64> = known.iter().map(|(number, _)| signed(*number)).collect();
+        let received: Vec<i64> = known.iter().map(|(_, row)| row.received_at.0).collect();
+        let values = [(&hashes as _, BYTES), (&numbers as _, NUMBERS), (&received as _, NUMBERS)];
+        self.write(
+            "INSERT INTO @.known SELECT * FROM unnest($1::bytea[], $2::int8[], $3::int8[]) ON CONFLICT DO NOTHING",
+            &values,
+        )
+        .await
+    }
+
+    async fn put_events(&self, events: &BTreeMap<u64, PutEvent<'_>>) -> Result<(), Trouble> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let numbers: Vec<i64> = events.keys().map(|number| signed(*number)).collect();
+        let (mut sources, mut received, mut states) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut owns, mut of_lanes, mut lanes) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut whys, mut contents) = (Vec::new(), Vec::new());
+        for PutEvent { row, index } in events.values() {
+            let conversations = match index {
+                Some(index) => index.conversations,
+                None => index_of(row).conversations,
+            };
+            sources.push(&*row.origin.source);
+            received.push(row.origin.received_at.0);
+            states.push(state_of(row));
+            owns.push(conversations.map(|[own, _]| own.cast_signed()));
+            of_lanes.push(conversations.map(|[_, lane]| lane.cast_signed()));
+            let lane = row.entry.as_ref().and_then(|_| row.lane());
+            lanes.push(lane.map(|lane| hashes::of_lane(&lane).to_vec()));
+            whys.push(why_of(row));
+            contents.push(bytes_of(row));
+        }
+        let values = [
+            (&numbers as _, NUMBERS),
+            (&sources as _, TEXTS),
+            (&received as _, NUMBERS),
+            (&states as _, Type::INT2_ARRAY),
+            (&owns as _, NUMBERS),
+            (&of_lanes as _, NUMBERS),
+            (&lanes as _, BYTES),
+            (&whys as _, TEXTS),
+            (&contents as _, BYTES),
+        ];
+        self.write(
+            "INSERT INTO @.event SELECT * FROM unnest($1::int8[], $2::text[], $3::int8[], $4::int2[], $5::int8[], $6::int8[],
+             $7::bytea[], $8::text[], $9::bytea[])
+             ON CONFLICT (number) DO UPDATE SET state = EXCLUDED.state, lane = EXCLUDED.lane, why = EXCLUDED.why, content = EXCLUDED.content,
+             lane_conversation = coalesce(EXCLUDED.lane_conversation, event.lane_conversation)",
+            &values,
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Lists events with the lane that their conversation has moved into.
+    async fn move_events(&self, moved: &[(u64, &IndexRow)]) -> Result<(), Trouble> {
+        if moved.is_empty() {
+            return Ok(());
+        }
+        let numbers: Vec<i64> = moved.iter().map(|(number, _)| signed(*number)).collect();
+        let lane = |row: &IndexRow| row.conversations.map(|[_, lane]| lane.cast_signed());
+        let lanes: Vec<Option<i64>> = moved.iter().map(|(_, row)| lane(row)).collect();
+        let values = [(&numbers as _, NUMBERS), (&lanes as _, NUMBERS)];
+        self.write(
+            "UPDATE @.event SET lane_conversation = moved.lane FROM unnest($1::int8[], $2::int8[]) AS moved (number, lane)
+             WHERE event.number = moved.number",
+            &values,
+        )
+        .await?;
+        Ok(())
+    }
+
+    async fn insert_bodies(&self, bodies: &[(u64, &BodyRow)]) -> Result<(), Trouble> {
+        if bodies.is_empty() {
+            return Ok(());
+        }
+        let numbers: Vec<i64> = bodies.iter().map(|(number, _)| signed(*number)).collect();
+        let received: Vec<i64> = bodies.iter().map(|(_, row)| row.received_at.0).collect();
+        let events: Vec<i32> =
+            bodies.iter().map(|(_, row)| i32::try_from(row.events).unwrap_or(i32::MAX)).collect();
+        let contents: Vec<&[u8]> = bodies.iter().map(|(_, row)| &*row.bytes).collect();
+        let values = [
+            (&numbers as _, NUMBERS),
+            (&received as _, NUMBERS),
+            (&events as _, Type::INT4_ARRAY),
+            (&contents as _, BYTES),
+        ];
+        self.write(
+            "INSERT INTO @.body SELECT * FROM unnest($1::int8[], $2::int8[], $3::int4[], $4::bytea[])",
+            &values,
+        )
+        .await?;
+        Ok(())
+    }
+
+    async fn put_documents(&self, documents: &[(Hash, Option<&LaneKey>)]) -> Result<(), Trouble> {
+        let (mut hashes, mut lanes, mut names, mut gone) =
+            (Vec::new(), Vec::new(), Vec::new(), Vec::<&[u8]>::new());
+        for (hash, lane) in documents {
+            match lane {
+                Some(lane) => {
+                    hashes.push(hash.as_slice());
+                    lanes.push(hashes::of_lane(lane).to_vec());
+                    names.push(text_of(lane));
+                }
+                None => gone.push(hash),
+            }
+        }
+        if !hashes.is_empty() {
+            let values = [(&hashes as _, BYTES), (&lanes as _, BYTES), (&names as _, TEXTS)];
+            self.write(
+                "INSERT INTO @.document SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::text[])
+                 ON CONFLICT (hash) DO UPDATE SET lane = EXCLUDED.lane, name = EXCLUDED.name",
+                &values,
+            )
+            .await?;
+        }
+        if !gone.is_empty() {
+            self.write("DELETE FROM @.document WHERE hash = ANY($1)", &[(&gone, BYTES)]).await?;
+        }
+        Ok(())
+    }
+
+    async fn put_registers(&self, registers: &[(&str, &RegisterRow)]) -> Result<(), Trouble> {
+        for (name, row) in registers {
+            let (version, value) = (signed(row.version), text_of(&row.value));
+            let values =
+                [(name as _, Type::TEXT), (&version as _, Type::INT8), (&value as _, Type::TEXT)];
+            let written = self
+                .write(
+                    "INSERT INTO @.register VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE
+                     SET version = EXCLUDED.version, value = EXCLUDED.value WHERE register.version = EXCLUDED.version - 1",
+                    &values,
+                )
+                .await?;
+            if written == 0 {
+                return Err(Trouble::Again("a register was written by another node".to_owned()));
+            }
+        }
+        Ok(())
+    }
+}
+
+struct PutEvent<'a> {
+    row: &'a EventRow,
+    index: Option<&'a IndexRow>,
+}
+
+/// The changes of a group, by table.
+#[derive(Default)]
+struct Sorted<'a> {
+    known: Vec<(u64, &'a IndexRow)>,
+    events: BTreeMap<u64, PutEvent<'a>>,
+    /// Lines of the index of events that do not change otherwise.
+    moved: Vec<(u64, &'a IndexRow)>,
+    bodies: Vec<(u64, &'a BodyRow)>,
+    documents: Vec<(Hash, Option<&'a LaneKey>)>,
+    registers: Vec<(&'a str, &'a RegisterRow)>,
+}
+
+impl<'a> Sorted<'a> {
+    fn of(changes: &'a [Change], first: u64) -> Self {
+        let mut sorted = Self::default();
+        let mut indexes: BTreeMap<u64, &IndexRow> = BTreeMap::new();
+        for change in changes {
+            match change {
+                Change::Event(number, row) => {
+                    sorted.events.insert(*number, PutEvent { row, index: None });
+                }
+                Change::Index(number, row) => drop(indexes.insert(*number, row)),
+                Change::Body(number, Some(row)) => sorted.bodies.push((*number, row)),
+                Change::Document(contact_center, document, lane) => {
+                    let hash = hashes::of_document(contact_center, document);
+                    sorted.documents.push((hash, lane.as_ref()));
+                }
+                Change::Register(name, row) => sorted.registers.push((name, row)),
+                // Lanes are written as the group has them; a group forgets nothing.
+                Change::Lane(..) | Change::Body(_, None) | Change::Forget(..) => {}
+            }
+        }
+        for (number, index) in indexes {
+            if number >= first {
+                sorted.known.push((number, index));
+            }
+            match sorted.events.get_mut(&number) {
+                Some(event) => event.index = Some(index),
+                None if index.class == Class::Request => {}
+                None => sorted.moved.push((number, index)),
+            }
+        }
+        sorted
+    }
+}
+
+/// What groups it with others that want a person.
+fn why_of(row: &EventRow) -> Option<String> {
+    if let Some(EntryRow { stage: Stage::Parked { missing }, ended: None, .. }) = &row.entry {
+        return Some(text_of(&(&row.contact_center, missing)));
+    }
+    let end = row.origin.end.as_ref().filter(|_| row.class() == Class::Dead)?;
+    Some(end.reason.code.clone())
+}
+
+/// Where an event stands, as its row has it.
+fn state_of(row: &EventRow) -> i16 {
+    match (&row.entry, row.class()) {
+        (Some(entry), _) if entry.ended.is_some() => 2,
+        (Some(entry), _) => i16::from(matches!(entry.stage, Stage::Parked { .. })),
+        (None, Class::Dead) => 3,
+        (None, Class::Open | Class::Ended | Class::Request) => 4,
+    }
+}
