@@ -73,7 +73,9 @@ impl Hold {
 
     /// Allows calls again; false if nothing was held.
     pub(super) async fn end(&self, by: &str) -> Result<bool, Failed> {
-        let Some(held) = self.change(|held| held.map(|_| None)).await? else { return Ok(false) };
+        let lasts = |held: &Held| held.until.is_none_or(|until| until > clock::now());
+        let ended = self.change(|held| held.filter(lasts).map(|_| None)).await?;
+        let Some(held) = ended else { return Ok(false) };
         let held_ms = held.map_or(0, |held| clock::now().since(held.since));
         tracing::info!(by, held_ms, "Resumed: sending pending events, the most urgent first");
         Ok(true)

@@ -3,6 +3,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "tests may block")]
 
+#[path = "../postgres.rs"]
+mod postgres;
 #[path = "../seed.rs"]
 mod seed;
 mod support;
@@ -43,6 +45,7 @@ mod misplaced_secrets;
 mod monitoring;
 mod native_bodies;
 mod new_vendor;
+mod nodes;
 mod online_check;
 mod operator_commands;
 mod operator_reads;

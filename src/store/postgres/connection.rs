@@ -1,7 +1,7 @@
 //! Connections to the database: which host, TLS, how long anything may take.
 
 use std::fs::File;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
@@ -39,13 +39,18 @@ pub struct PostgresSettings {
 pub struct Node {
     pub(super) name: String,
     /// While it is open nobody else has the name.
-    _taken: File,
+    taken: Mutex<Option<File>>,
 }
 
 impl Node {
     /// A name with the file that it is taken by.
-    pub(crate) const fn new(name: String, taken: File) -> Self {
-        Self { name, _taken: taken }
+    pub const fn new(name: String, taken: File) -> Self {
+        Self { name, taken: Mutex::new(Some(taken)) }
+    }
+
+    /// Lets another have the name.
+    pub(super) fn release(&self) {
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }
 

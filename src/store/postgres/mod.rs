@@ -323,5 +323,6 @@ impl Engine for Postgres {
         if let Err(trouble) = left {
             tracing::warn!(?trouble, "the node could not take its leave of the database");
         }
+        link.settings.node.release();
     }
 }

@@ -270,7 +270,8 @@ pub(crate) fn config(directory: &Path, instance: &str, more: &str) -> String {
                 "agent_unavailable = [\"50ms\", \"100ms\"]".into(),
             ],
         ),
-        ("store", vec![format!("path = \"{}\"", directory.join("state.sled").display())]),
+        ("store", store(directory)),
+        ("store.postgres", over(directory)),
         ("mappings", vec![format!("directory = \"{}\"", directory.join("mappings").display())]),
         (
             "sources.native",
@@ -278,6 +279,22 @@ pub(crate) fn config(directory: &Path, instance: &str, more: &str) -> String {
         ),
     ];
     overlay(&mut sections, more)
+}
+
+/// Names the server over which all stories are told, each in a schema of its own; none: over files.
+pub(crate) const OVER: &str = "STORIES_OVER";
+
+fn store(directory: &Path) -> Vec<String> {
+    let engine = if std::env::var_os(OVER).is_some() { "postgres" } else { "sled" };
+    let path = directory.join("state.sled");
+    vec![format!("engine = \"{engine}\""), format!("path = \"{}\"", path.display())]
+}
+
+fn over(directory: &Path) -> Vec<String> {
+    let Ok(url) = std::env::var(OVER) else { return Vec::new() };
+    let name = directory.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let name: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    vec![format!("url = \"{url}\""), format!("schema = \"s_{name}\"")]
 }
 
 /// Writes the sections out, with the lines of `more` in place of or beside those of the same section and key.

@@ -1,0 +1,196 @@
+//! Two nodes over one PostgreSQL: either takes any webhook, one is killed and the other goes on, and nothing is lost or done
+//! twice. The servers are the tests' own.
+
+use std::process::Command;
+use std::time::Duration;
+
+use awa_bridge::testing::sandbox::{Endpoint, Fault, Misbehaviour, Sandbox, Switches};
+use serde_json::{Value, json};
+
+use super::postgres::Server;
+use super::support::bridge::{OVER, Setup, start_sandbox};
+use super::support::program::{Daemon, Home};
+use super::support::{an_event, an_offer, eventually, with};
+
+/// Stories that have to be the same over a database.
+const STORIES: [&str; 9] = [
+    "calls",
+    "dead_letters::",
+    "duplicates::",
+    "hold::",
+    "lanes::",
+    "lost_answers::",
+    "replays::",
+    "shared_documents::",
+    "withdraws::",
+];
+
+#[test]
+fn stories_are_the_same_over_postgresql() {
+    let Some(server) = Server::start(&[]) else { return };
+    let program = std::env::current_exe().expect("the tests' own program");
+    let stories = Command::new(program)
+        .args(STORIES)
+        .args(["--skip", "over_postgresql", "--test-threads", "4"])
+        .env(OVER, server.url())
+        .output()
+        .expect("it can be run");
+    assert!(stories.status.success(), "{}", String::from_utf8_lossy(&stories.stdout));
+    let schemas = server.sql("SELECT count(*) FROM pg_tables WHERE tablename = 'event'");
+    assert!(schemas.parse::<u32>().is_ok_and(|schemas| schemas >= 20), "{schemas} stores");
+}
+
+/// Two nodes with a server and an instance of their own.
+struct Pair {
+    server: Server,
+    sandbox: Sandbox,
+    homes: [Home; 2],
+}
+
+impl Pair {
+    async fn new() -> Option<Self> {
+        let server = Server::start(&[])?;
+        let switches = Switches { documents_appear: true, ..Switches::default() };
+        let sandbox = start_sandbox(switches).await;
+        let config = format!(
+            "[store]\nengine = \"postgres\"\n[store.postgres]\nurl = \"{}\"\n[servicenow]\nrequest_timeout = \"1s\"\n",
+            server.url()
+        );
+        let setup = Setup { config, ..Setup::default() };
+        let homes = [(); 2].map(|()| Home::new(&sandbox.url(), &setup));
+        Some(Self { server, sandbox, homes })
+    }
+
+    async fn start(&self) -> [Daemon; 2] {
+        let [one, two] = &self.homes;
+        [one.start().await, two.start().await]
+    }
+
+    fn offers(&self) -> Vec<String> {
+        let calls = self.sandbox.calls_to(Endpoint::Offer);
+        let done = calls.into_iter().filter(|call| call.performed == Some(200));
+        done.map(|call| call.path).collect()
+    }
+
+    /// Each document was offered once.
+    fn offered_once(&self, count: usize) {
+        let mut offers = self.offers();
+        offers.sort();
+        let all = offers.len();
+        offers.dedup();
+        assert_eq!((offers.len(), all), (count, count), "documents, offers");
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_reaches_both_nodes_is_carried_out_once() {
+    let Some(pair) = Pair::new().await else { return };
+    let [one, two] = pair.start().await;
+    for number in 0..20 {
+        let offer = an_offer(&format!("e-{number}"), &format!("c-{number}"));
+        let mut answers = <[_; 2]>::from(tokio::join!(one.post(&offer), two.post(&offer)));
+        answers.sort_unstable();
+        assert_eq!(answers, [Some(200), Some(202)], "one has taken it, the other knows it");
+    }
+    for number in 0..20 {
+        let daemon = if number % 2 == 0 { &one } else { &two };
+        assert_eq!(daemon.settled(&format!("e-{number}")).await["state"], "delivered");
+    }
+    pair.offered_once(20);
+}
+
+#[tokio::test]
+async fn a_call_goes_on_whichever_node_its_events_reach() {
+    let Some(pair) = Pair::new().await else { return };
+    let [one, two] = pair.start().await;
+    for number in 0..10 {
+        let conversation = format!("c-{number}");
+        let offer = an_offer(&format!("offer-{number}"), &conversation);
+        let accept = an_event("accept", &format!("accept-{number}"), &conversation);
+        let accept = with(accept, json!({ "agent": "ada" }));
+        let (first, second) = if number % 2 == 0 { (&one, &two) } else { (&two, &one) };
+        assert_eq!(first.post(&offer).await, Some(202));
+        assert_eq!(second.post(&accept).await, Some(202));
+    }
+    for number in 0..10 {
+        for id in [format!("offer-{number}"), format!("accept-{number}")] {
+            let event = one.settled(&id).await;
+            assert_eq!(event["state"], "delivered", "{event:#}");
+        }
+    }
+    pair.offered_once(10);
+    assert_eq!(pair.sandbox.calls_to(Endpoint::Accept).len(), 10);
+}
+
+#[tokio::test]
+async fn what_a_killed_node_had_taken_goes_on_on_the_other() {
+    let Some(pair) = Pair::new().await else { return };
+    let [one, two] = pair.start().await;
+    assert_eq!(one.post_admin("/v1/hold?by=ada").await.0, 200);
+    is_held(&two, true).await;
+    for number in 0..30 {
+        let offer = an_offer(&format!("e-{number}"), &format!("c-{number}"));
+        assert_eq!(one.post(&offer).await, Some(202));
+    }
+    one.kill();
+    assert_eq!(pair.offers().len(), 0, "held");
+    assert_eq!(two.post_admin("/v1/resume?by=ada").await.1["changed"], true);
+    for number in 0..30 {
+        assert_eq!(two.settled(&format!("e-{number}")).await["state"], "delivered");
+    }
+    pair.offered_once(30);
+}
+
+#[tokio::test]
+async fn a_call_of_a_killed_node_is_looked_up_and_not_repeated() {
+    let Some(pair) = Pair::new().await else { return };
+    pair.sandbox.inject(Fault::on(Endpoint::Offer, Misbehaviour::HangAfterEffect));
+    let [one, two] = pair.start().await;
+    let offer = with(an_offer("e-1", "c-1"), json!({ "timeout_seconds": 120 }));
+    assert_eq!(one.post(&offer).await, Some(202));
+    eventually("the offer to be done", async || (pair.offers().len() == 1).then_some(())).await;
+    one.kill();
+    // The node itself is back before anyone else may take its call up.
+    let one = pair.homes[0].start().await;
+    let event = one.settled("e-1").await;
+    assert_eq!(event["reason"], "found_by_look_up", "{event:#}");
+    assert_eq!(two.settled("e-1").await["state"], "delivered");
+    pair.offered_once(1);
+}
+
+#[tokio::test]
+async fn nodes_outlive_their_database_and_nothing_is_lost() {
+    let Some(pair) = Pair::new().await else { return };
+    let [one, two] = pair.start().await;
+    pair.sandbox.inject(Fault::on(Endpoint::Offer, Misbehaviour::DelayAfterEffect { ms: 600 }));
+    assert_eq!(one.post(&an_offer("before", "c-0")).await, Some(202));
+    eventually("the call to be under way", async || {
+        (pair.sandbox.calls_to(Endpoint::Offer).len() == 1).then_some(())
+    })
+    .await;
+    pair.server.down();
+    for daemon in [&one, &two] {
+        assert_eq!(daemon.post(&an_offer("meanwhile", "c-1")).await, Some(503));
+        let ready = daemon.get("/readyz").await;
+        assert!(ready.to_string().contains("store.postgres"), "{ready}");
+    }
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    pair.server.up();
+    eventually("webhooks to be taken again", async || {
+        (one.post(&an_offer("after", "c-2")).await == Some(202)).then_some(())
+    })
+    .await;
+    let event = two.settled("before").await;
+    assert_eq!((&event["state"], &event["reason"]), (&json!("delivered"), &json!("confirmed")));
+    assert_eq!(two.settled("after").await["state"], "delivered");
+    pair.offered_once(2);
+}
+
+/// Waits until a node says whether it is held.
+async fn is_held(daemon: &Daemon, held: bool) {
+    eventually("the node to know of the hold", async || {
+        let ready = daemon.get("/readyz").await;
+        ((ready["held"] != Value::Null) == held).then_some(())
+    })
+    .await;
+}
