@@ -14,8 +14,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::ExposeSecret;
 
-use super::certificates;
 use super::files::of_config;
+use super::{Failure, certificates};
 use crate::clock::millis;
 use crate::config::{self, Engine, Postgres, Replicas, Settings};
 use crate::problem::Problem;
@@ -64,6 +64,32 @@ pub(super) fn settings(settings: &Settings) -> Result<Option<PostgresSettings>, 
         node: Arc::new(node),
         call_ms: millis(settings.servicenow.request_timeout),
     }))
+}
+
+/// Removes all tables, with what they hold.
+///
+/// # Errors
+/// The database is away or refuses.
+pub(super) async fn forget_schema(of: &Settings) -> Result<(), Failure> {
+    let Some(postgres) = settings(of).map_err(|problem| Failure::Configuration(vec![problem]))?
+    else {
+        return Ok(());
+    };
+    postgres.forget_schema().await.map_err(Failure::Broken)
+}
+
+/// Makes the tables, or what is missing of them.
+///
+/// # Errors
+/// The configuration names no database, or it is away or refuses.
+pub(crate) async fn migrate(of: &Settings) -> Result<String, Failure> {
+    let postgres = settings(of).map_err(|problem| Failure::Configuration(vec![problem]))?;
+    let Some(postgres) = postgres else {
+        let problem = "store.engine is \"sled\", which needs no tables; set it to \"postgres\"";
+        return Err(Failure::Configuration(vec![of_config(of, problem.to_owned())]));
+    };
+    postgres.migrate().await.map_err(Failure::Broken)?;
+    Ok(postgres.schema)
 }
 
 /// Whom the bridge trusts on the way, and what it shows.

@@ -9,7 +9,7 @@ mod certificates;
 mod changes;
 pub(crate) mod check;
 mod counters;
-mod database;
+pub(crate) mod database;
 pub(crate) mod demo;
 mod descriptors;
 pub(crate) mod explain;

@@ -122,6 +122,8 @@ pub(super) enum Command {
         /// Where the folders `man` and `completions` are written
         directory: PathBuf,
     },
+    /// Make the tables of `[store] engine = "postgres"`, by a user who may; the daemon's then needs no such right
+    Migrate,
     /// Run the AWA sandbox alone
     Sandbox {
         /// Address to listen on
@@ -139,6 +141,12 @@ pub(super) enum Command {
         /// Where the store is written, on the disk to be tested [default: the system's temporary directory]
         #[arg(long, value_name = "DIR")]
         directory: Option<PathBuf>,
+        /// How many daemons run over one database, one of which is killed each time; needs --postgres
+        #[arg(long, value_name = "N", requires = "postgres", value_parser = clap::value_parser!(u8).range(2..=8))]
+        nodes: Option<u8>,
+        /// The database, such as postgres://bridge@db1/bridge; its tables are made in a schema of their own, and removed
+        #[arg(long, value_name = "URL", requires = "nodes")]
+        postgres: Option<String>,
     },
 }
 

@@ -9,6 +9,7 @@ mod events;
 mod explain;
 pub(crate) mod generate;
 mod hold;
+mod migrate;
 mod new_vendor;
 mod rehearse;
 mod reload;
@@ -128,8 +129,9 @@ fn dispatch(arguments: Arguments) -> Exit {
             new_vendor::run(config.as_deref(), &vendor, dir.as_deref())
         }
         Command::Sandbox { listen } => sandbox::run(listen, log_format),
-        Command::Selftest { kill, seed, directory } => {
-            selftest::run(kill, seed, directory.as_deref())
+        Command::Migrate => migrate::run(config.as_deref()),
+        Command::Selftest { kill, seed, directory, nodes, postgres } => {
+            selftest::run(kill, seed, directory, nodes.map(usize::from), postgres)
         }
     }
 }

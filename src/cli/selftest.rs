@@ -1,17 +1,27 @@
 //! `selftest`: proves on this machine and this disk that nothing that was answered is lost or doubled.
 
-use std::path::Path;
+use std::path::PathBuf;
+
+use secrecy::SecretString;
 
 use super::{Exit, runtime, say};
 use crate::app::{Failure, selftest};
 
-pub(super) fn run(kill: u32, seed: Option<u64>, directory: Option<&Path>) -> Exit {
+pub(super) fn run(
+    kills: u32,
+    seed: Option<u64>,
+    directory: Option<PathBuf>,
+    nodes: Option<usize>,
+    postgres: Option<String>,
+) -> Exit {
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
     let seed = seed.unwrap_or_else(rand::random);
-    match runtime.block_on(selftest::kill(kill, seed, directory, say)) {
+    let nodes = nodes.zip(postgres.map(SecretString::from));
+    let plan = selftest::Plan { kills, seed, directory, nodes };
+    match runtime.block_on(selftest::kill(&plan, say)) {
         Ok(verdict) => {
             say(&format!("\n{verdict}"));
             match verdict.breaches.len() {

@@ -97,7 +97,7 @@ impl fmt::Display for OpenError {
             ),
             Self::Refused(why) => write!(
                 f,
-                "the database of [store.postgres] refuses: {why}; check url, password, rights and schema"
+                "the database of [store.postgres] refuses: {why}; check url, password and rights; tables that the user may not make are made by `awa-bridge migrate`"
             ),
             Self::Damaged { path, why } => write!(
                 f,

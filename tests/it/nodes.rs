@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::postgres::Server;
 use super::support::bridge::{OVER, Setup, start_sandbox};
-use super::support::program::{Daemon, Home};
+use super::support::program::{Daemon, Home, program, run};
 use super::support::{an_event, an_offer, eventually, with};
 
 /// Stories that have to be the same over a database.
@@ -184,6 +184,45 @@ async fn nodes_outlive_their_database_and_nothing_is_lost() {
     assert_eq!((&event["state"], &event["reason"]), (&json!("delivered"), &json!("confirmed")));
     assert_eq!(two.settled("after").await["state"], "delivered");
     pair.offered_once(2);
+}
+
+#[test]
+fn the_self_test_kills_nodes_over_a_database_and_removes_its_tables() {
+    let Some(server) = Server::start(&[]) else { return };
+    let url = server.url();
+    let mut command = program();
+    command.args(["selftest", "--kill", "3", "--nodes", "2", "--seed", "7", "--postgres", &url]);
+    let (code, said, errors) = run(&mut command);
+    assert_eq!(code, 0, "{said}{errors}");
+    assert!(said.contains("PASSED"), "{said}");
+    let left = server.sql("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'selftest%'");
+    assert_eq!(left, "0");
+}
+
+#[tokio::test]
+async fn a_user_who_may_makes_the_tables_for_a_daemon_that_may_not() {
+    let Some(pair) = Pair::new().await else { return };
+    pair.server.sql("CREATE ROLE daemon LOGIN");
+    pair.server.sql("REVOKE CREATE ON DATABASE postgres FROM PUBLIC");
+    let as_daemon = |home: &Home| {
+        let config = std::fs::read_to_string(home.config()).expect("the configuration");
+        std::fs::write(home.config(), config.replace("bridge@", "daemon@")).expect("a file");
+    };
+    let [one, two] = &pair.homes;
+    as_daemon(one);
+    let refused = one.tried(one.command(&["run"])).await;
+    let Err((code, log)) = refused else { panic!("it listens") };
+    assert_eq!(code, Some(64), "{log}");
+    assert!(log.contains("awa-bridge migrate"), "{log}");
+    let (code, said, errors) = run(&mut two.command(&["migrate"]));
+    assert_eq!((code, errors.as_str()), (0, ""), "{said}");
+    pair.server.sql("GRANT USAGE ON SCHEMA awa_bridge TO daemon");
+    let all = "ON ALL TABLES IN SCHEMA awa_bridge TO daemon";
+    pair.server.sql(&format!("GRANT SELECT, INSERT, UPDATE, DELETE {all}"));
+    pair.server.sql("GRANT USAGE ON SEQUENCE awa_bridge.number TO daemon");
+    let daemon = one.start().await;
+    assert_eq!(daemon.post(&an_offer("e-1", "c-1")).await, Some(202));
+    assert_eq!(daemon.settled("e-1").await["state"], "delivered");
 }
 
 /// Waits until a node says whether it is held.

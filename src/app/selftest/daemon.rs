@@ -17,13 +17,14 @@ const START: Duration = Duration::from_secs(60);
 /// The daemon over one home; killed when it is dropped.
 pub(super) struct Daemon {
     home: PathBuf,
-    admin: String,
+    pub(super) intake: String,
+    pub(super) admin: String,
     child: Option<Child>,
 }
 
 impl Daemon {
-    pub(super) fn new(home: &Path, admin: &str) -> Self {
-        Self { home: home.to_owned(), admin: admin.to_owned(), child: None }
+    pub(super) fn new(home: &Path, intake: String, admin: String) -> Self {
+        Self { home: home.to_owned(), intake, admin, child: None }
     }
 
     /// Starts it and waits until it is ready; returns how long that took.

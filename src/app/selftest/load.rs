@@ -28,7 +28,8 @@ pub(super) const KINDS: [&str; 3] = ["offer", "accept", "transfer"];
 pub(super) struct Load {
     source: Arc<Source>,
     http: Client,
-    url: String,
+    /// Of the intakes; each request goes to the next.
+    urls: Vec<String>,
     stopped: AtomicBool,
     /// Conversations begun.
     begun: AtomicU64,
@@ -39,7 +40,10 @@ pub(super) struct Load {
 }
 
 impl Load {
-    pub(super) fn new(files: Files, intake: &str) -> Result<Self, Failure> {
+    pub(super) fn new(
+        files: Files,
+        intakes: impl Iterator<Item = String>,
+    ) -> Result<Self, Failure> {
         let source = files.sources.get(SOURCE).cloned();
         let source =
             source.ok_or_else(|| Failure::Broken("the test lacks its source".to_owned()))?;
@@ -49,7 +53,7 @@ impl Load {
         Ok(Self {
             source,
             http,
-            url: format!("http://{intake}"),
+            urls: intakes.map(|intake| format!("http://{intake}")).collect(),
             stopped: AtomicBool::new(false),
             begun: AtomicU64::new(0),
             finished: Mutex::default(),
@@ -116,8 +120,10 @@ impl Load {
         if self.source.sign(&mut request).is_err() {
             return false;
         }
-        self.sent.fetch_add(1, Ordering::Relaxed);
-        let post = self.http.post(format!("{}{path}", self.url));
+        let sent = self.sent.fetch_add(1, Ordering::Relaxed);
+        let sent = usize::try_from(sent).unwrap_or_default();
+        let url = &self.urls[sent % self.urls.len()];
+        let post = self.http.post(format!("{url}{path}"));
         let answer = post.headers(request.headers).body(request.body).send().await;
         answer.is_ok_and(|answer| answer.status().is_success())
     }

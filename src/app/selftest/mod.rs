@@ -9,12 +9,13 @@ mod account;
 mod daemon;
 mod load;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 
 use super::files::Files;
@@ -36,24 +37,36 @@ const MAX_PENDING: usize = 200;
 /// How long the daemon runs between two kills: anything up to this, in milliseconds.
 const LONGEST_LIFE: u64 = 1_200;
 
+/// How long a killed node stays away while others are there: anything up to this, in milliseconds.
+const LONGEST_ABSENCE: u64 = 1_500;
+
 /// How long events may take to end after the last kill.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Kills the daemon `kills` times under load, at moments that follow from `seed`, and accounts for everything. The store lies in a folder of its own in
-/// `directory`, which is removed if all was well. `show` is called with its progress.
+/// How the kill test is carried out.
+pub(crate) struct Plan {
+    /// How often a daemon is killed.
+    pub kills: u32,
+    /// Chooses the moments of the kills, the node, and the faults of the sandbox.
+    pub seed: u64,
+    /// Where the store and the logs are written.
+    pub directory: Option<PathBuf>,
+    /// How many daemons, over which database. None: one over files.
+    pub nodes: Option<(usize, SecretString)>,
+}
+
+/// Kills daemons under load and accounts for everything. The store lies in a folder of its own, or the tables in a schema of
+/// their own; both are removed if all was well. `show` is called with the progress.
 ///
 /// # Errors
 /// The test could not be carried out.
-pub(crate) async fn kill(
-    kills: u32,
-    seed: u64,
-    directory: Option<&Path>,
-    mut show: impl FnMut(&str),
-) -> Result<Verdict, Failure> {
+pub(crate) async fn kill(plan: &Plan, mut show: impl FnMut(&str)) -> Result<Verdict, Failure> {
+    let Plan { kills, seed, directory, nodes } = plan;
+    let (kills, seed) = (*kills, *seed);
     let began = clock::instant();
     let mut folder = tempfile::Builder::new();
     let folder = folder.prefix("awa-bridge-selftest-");
-    let home = match directory {
+    let home = match &directory {
         Some(directory) => folder.tempdir_in(directory),
         None => folder.tempdir(),
     }
@@ -62,35 +75,44 @@ pub(crate) async fn kill(
     std::fs::create_dir(&mappings)
         .and_then(|()| shipped::unpack(&mappings))
         .map_err(|error| broken("the profiles cannot be unpacked", &error))?;
-    let (intake, admin) = (free_port()?, free_port()?);
     let sandbox_at = free_port()?;
     let instance = sandbox_at.local_addr().map_err(|error| broken("no address", &error))?;
-    let (intake, admin) = (address(intake)?, address(admin)?);
-    let config = configuration(home.path(), &format!("http://{instance}"), &intake, &admin);
-    std::fs::write(home.path().join("config.toml"), &config)
-        .map_err(|error| broken("the configuration cannot be written", &error))?;
-    let settings = Settings::parse(&config, "selftest.toml")
-        .map_err(|problems| Failure::Broken(problems.to_string()))?;
-    let files = Files::load(&settings).map_err(Failure::Configuration)?;
+    let instance = format!("http://{instance}");
+    let schema = format!("selftest_{seed:016x}");
+    let database = nodes.as_ref().map(|(_, url)| database(url, &schema)).unwrap_or_default();
+    let mut daemons = Vec::new();
+    let mut settings = Vec::new();
+    for number in 1..=nodes.as_ref().map_or(1, |(nodes, _)| *nodes) {
+        let (daemon, of_daemon) = prepared(home.path(), number, &instance, &database)?;
+        daemons.push(daemon);
+        settings.push(of_daemon);
+    }
+    let files = Files::load(&settings[0]).map_err(Failure::Configuration)?;
     let sandbox = Sandbox::start(sandbox_at, sandbox_world(World::demo(), &files))
         .map_err(|error| broken("the sandbox cannot start", &error))?;
     sandbox.set_switches(Switches::permissive());
     misbehave(&sandbox, seed);
     show(&format!("to choose the same moments and faults again: --seed {seed}"));
 
-    let mut daemon = Daemon::new(home.path(), &admin);
-    daemon.start().await?;
-    let load = Arc::new(Load::new(files, &intake)?);
+    for daemon in &mut daemons {
+        daemon.start().await?;
+    }
+    let load = Arc::new(Load::new(files, daemons.iter().map(|daemon| daemon.intake.clone()))?);
     let senders = load.start();
     let mut slowest = Duration::ZERO;
     let mut dice = StdRng::seed_from_u64(seed);
     for number in 1..=kills {
         tokio::time::sleep(Duration::from_millis(dice.random_range(0..LONGEST_LIFE))).await;
-        daemon.kill().await?;
-        let took = daemon.start().await?;
+        let node = dice.random_range(0..daemons.len());
+        daemons[node].kill().await?;
+        if daemons.len() > 1 {
+            tokio::time::sleep(Duration::from_millis(dice.random_range(0..LONGEST_ABSENCE))).await;
+        }
+        let took = daemons[node].start().await?;
         slowest = slowest.max(took);
+        let which = if daemons.len() > 1 { format!(" (node {})", node + 1) } else { String::new() };
         show(&format!(
-            "kill {number} of {kills}: back after {} ms, {} events answered so far",
+            "kill {number} of {kills}{which}: back after {} ms, {} events answered so far",
             took.as_millis(),
             load.answered()
         ));
@@ -98,17 +120,47 @@ pub(crate) async fn kill(
     load.stop();
     senders.join_all().await;
     sandbox.clear_faults();
-    let mut verdict =
-        account::settle(&load, &sandbox, &admin, &settings.admin_token_file()).await?;
-    daemon.stop().await?;
+    let token_file = settings[0].admin_token_file();
+    let mut verdict = account::settle(&load, &sandbox, &daemons[0].admin, &token_file).await?;
+    for daemon in &mut daemons {
+        daemon.stop().await?;
+    }
     sandbox.stop().await;
     verdict.kills = kills;
     verdict.slowest_start = slowest;
     verdict.took = began.elapsed();
     if !verdict.breaches.is_empty() {
         verdict.evidence = Some(home.keep());
+    } else if nodes.is_some() {
+        super::database::forget_schema(&settings[0]).await?;
     }
     Ok(verdict)
+}
+
+/// The folder, configuration and ports of one daemon.
+fn prepared(
+    home: &Path,
+    number: usize,
+    instance: &str,
+    database: &str,
+) -> Result<(Daemon, Settings), Failure> {
+    let (intake, admin) = (free_port()?, free_port()?);
+    let (intake, admin) = (address(intake)?, address(admin)?);
+    let folder = home.join(format!("node-{number}"));
+    let engine = if database.is_empty() { "sled" } else { "postgres" };
+    let config = configuration(home, &folder, instance, &intake, &admin, engine) + database;
+    std::fs::create_dir(&folder)
+        .and_then(|()| std::fs::write(folder.join("config.toml"), &config))
+        .map_err(|error| broken("the configuration cannot be written", &error))?;
+    let settings = Settings::parse(&config, "selftest.toml")
+        .map_err(|problems| Failure::Broken(problems.to_string()))?;
+    Ok((Daemon::new(&folder, intake, admin), settings))
+}
+
+/// What the configuration says of the database.
+fn database(url: &SecretString, schema: &str) -> String {
+    let url = url.expose_secret();
+    format!("[store.postgres]\nurl = {url:?}\nschema = {schema:?}\n")
 }
 
 /// Every kind of fault, each now and then.
@@ -130,8 +182,15 @@ fn misbehave(sandbox: &Sandbox, seed: u64) {
     }
 }
 
-fn configuration(home: &Path, instance: &str, intake: &str, admin: &str) -> String {
-    let (store, mappings) = (home.join("state.sled"), home.join("mappings"));
+fn configuration(
+    home: &Path,
+    folder: &Path,
+    instance: &str,
+    intake: &str,
+    admin: &str,
+    engine: &str,
+) -> String {
+    let (store, mappings) = (folder.join("state.sled"), home.join("mappings"));
     format!(
         "[intake]\nlisten = {intake:?}\nmax_pending = {MAX_PENDING}\n\
          [admin]\nlisten = {admin:?}\n\
@@ -140,7 +199,7 @@ fn configuration(home: &Path, instance: &str, intake: &str, admin: &str) -> Stri
          [rate_limit]\nper_second = 1000\nburst = 100\n\
          [retry]\ninitial = \"20ms\"\nmax = \"200ms\"\nhold = \"2s\"\n\
          [offer]\ntimeout = \"10m\"\n\
-         [store]\npath = {store:?}\n[mappings]\ndirectory = {mappings:?}\n\
+         [store]\nengine = {engine:?}\npath = {store:?}\n[mappings]\ndirectory = {mappings:?}\n\
          [sources.{SOURCE}]\nvendor = \"native\"\nsecrets = [\"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\"]\n"
     )
 }

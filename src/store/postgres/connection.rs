@@ -34,6 +34,35 @@ pub struct PostgresSettings {
     pub call_ms: u64,
 }
 
+impl PostgresSettings {
+    /// Makes the tables, or what is missing of them.
+    ///
+    /// # Errors
+    /// Why the database refuses, or cannot be reached.
+    pub(crate) async fn migrate(&self) -> Result<(), String> {
+        let migrated = async {
+            let (client, connection) = connect(self).await?;
+            tokio::spawn(connection);
+            schema::migrate(&client, &self.schema).await
+        };
+        migrated.await.map_err(|trouble: Trouble| trouble.to_string())
+    }
+
+    /// Removes the tables with all that they hold.
+    ///
+    /// # Errors
+    /// Why the database refuses, or cannot be reached.
+    pub(crate) async fn forget_schema(&self) -> Result<(), String> {
+        let forgotten = async {
+            let (client, connection) = connect(self).await?;
+            tokio::spawn(connection);
+            let sql = format!("DROP SCHEMA IF EXISTS {} CASCADE", self.schema);
+            Ok(client.batch_execute(&sql).await?)
+        };
+        forgotten.await.map_err(|trouble: Trouble| trouble.to_string())
+    }
+}
+
 /// A node's name: the same after a restart, and no other's.
 #[derive(Debug)]
 pub struct Node {
@@ -80,30 +109,31 @@ impl Link {
     }
 
     async fn connect(&self) -> Result<Client, Trouble> {
-        let mut config = self.settings.config.clone();
-        config
-            .connect_timeout(CONNECT)
-            .tcp_user_timeout(UNCONFIRMED)
-            .keepalives_idle(UNCONFIRMED)
-            .target_session_attrs(TargetSessionAttrs::ReadWrite)
-            .application_name("awa-bridge");
-        if is_local(&config) {
-            config.ssl_mode(SslMode::Prefer);
-        } else {
-            config.ssl_mode(SslMode::Require);
-        }
-        let tls = MakeRustlsConnect::new((*self.settings.tls).clone());
-        let connecting = tokio::time::timeout(CONNECT * 3, config.connect(tls));
-        let (client, connection) = connecting
-            .await
-            .map_err(|_| Trouble::Away("the database does not answer in time".to_owned()))??;
-        self.runtime.spawn(async move {
-            // Whoever uses the client hears of the end.
-            drop(connection.await);
-        });
+        let (client, connection) = connect(&self.settings).await?;
+        self.runtime.spawn(connection);
         schema::check(&client, &self.settings.schema).await?;
         Ok(client)
     }
+}
+
+/// A connection, and what drives it. Whoever uses the client hears of its end.
+async fn connect(
+    settings: &PostgresSettings,
+) -> Result<(Client, impl Future<Output = ()> + Send + use<>), Trouble> {
+    let mut config = settings.config.clone();
+    config
+        .connect_timeout(CONNECT)
+        .tcp_user_timeout(UNCONFIRMED)
+        .keepalives_idle(UNCONFIRMED)
+        .target_session_attrs(TargetSessionAttrs::ReadWrite)
+        .application_name("awa-bridge");
+    config.ssl_mode(if is_local(&config) { SslMode::Prefer } else { SslMode::Require });
+    let tls = MakeRustlsConnect::new((*settings.tls).clone());
+    let connecting = tokio::time::timeout(CONNECT * 3, config.connect(tls));
+    let (client, connection) = connecting
+        .await
+        .map_err(|_| Trouble::Away("the database does not answer in time".to_owned()))??;
+    Ok((client, async move { drop(connection.await) }))
 }
 
 /// Whether every host is this machine.

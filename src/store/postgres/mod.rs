@@ -321,7 +321,7 @@ impl Engine for Postgres {
             Rows { client, schema: &schema }.write(sql, &values).await
         });
         if let Err(trouble) = left {
-            tracing::warn!(?trouble, "the node could not take its leave of the database");
+            tracing::warn!(error = %trouble, "the node could not take its leave of the database");
         }
         link.settings.node.release();
     }

@@ -1,5 +1,7 @@
 //! What stands against a transaction, and what to do about it.
 
+use std::fmt;
+
 use tokio_postgres::error::SqlState;
 
 use crate::store::request::Failed;
@@ -18,6 +20,14 @@ pub(super) enum Trouble {
 impl Trouble {
     pub(super) const fn refused(why: String) -> Self {
         Self::Refused(why)
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Again(why) | Self::Away(why) | Self::Refused(why) => f.write_str(why),
+        }
     }
 }
 

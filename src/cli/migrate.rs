@@ -1,0 +1,26 @@
+//! `migrate`: makes the tables of a database, for a daemon whose user may not.
+
+use std::path::Path;
+
+use super::{Exit, runtime, say};
+use crate::app::{Failure, database};
+use crate::config::Settings;
+
+pub(super) fn run(config: Option<&Path>) -> Exit {
+    let settings = match Settings::load(config) {
+        Ok(settings) => settings,
+        Err(problems) => return Exit::Usage(problems.to_string()),
+    };
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    match runtime.block_on(database::migrate(&settings)) {
+        Ok(schema) => {
+            say(&format!("The tables are in schema {schema}."));
+            Exit::Done
+        }
+        Err(failure @ Failure::Configuration(_)) => Exit::Usage(failure.to_string()),
+        Err(failure @ Failure::Broken(_)) => Exit::Failed(failure.to_string()),
+    }
+}
