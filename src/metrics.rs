@@ -198,6 +198,16 @@ metrics! {
         "1 while the store cannot write";
     STORE_FREE = "awa_bridge_store_free_bytes", Kind::Gauge(Unit::Bytes), [],
         "Bytes free on the store's disk";
+    NODES = "awa_bridge_nodes", Kind::Gauge(Unit::Count), [],
+        "Nodes that are alive on the database that they share; 1 over files";
+    DATABASE_ROUND_TRIP = "awa_bridge_database_round_trip_seconds", Kind::Gauge(Unit::Seconds), [],
+        "From the last question to the shared database to its answer; 0 over files";
+    DATABASE_STANDBYS = "awa_bridge_database_synchronous_standbys", Kind::Gauge(Unit::Count), [],
+        "Standbys that confirm a commit of the shared database before it is answered";
+    DATABASE_OLDEST_TRANSACTION = "awa_bridge_database_oldest_transaction_seconds", Kind::Gauge(Unit::Seconds), [],
+        "How long the oldest transaction of the shared database has been open";
+    DATABASE_CLOCK_OFFSET = "awa_bridge_database_clock_offset_seconds", Kind::Gauge(Unit::Seconds), [],
+        "The shared database's clock minus this machine's";
     RELOAD_FAILED = "awa_bridge_reload_failed", Kind::Gauge(Unit::Count), [],
         "1 while the last reload was refused and the previous configuration is in force";
     BREAKER_OPEN = "awa_bridge_breaker_open", Kind::Gauge(Unit::Count), [],

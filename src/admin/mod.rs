@@ -32,7 +32,7 @@ use crate::store::{Failed, Store};
 pub(crate) use access::Token;
 use answer::Body;
 use reads::Reads;
-pub(crate) use status::{EventCounts, Held, HoldAnswer, ServiceNow, Status};
+pub(crate) use status::{Database, EventCounts, Held, HoldAnswer, Node, ServiceNow, Status};
 
 /// How long a client of the admin address may take for its request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);

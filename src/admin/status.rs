@@ -18,6 +18,37 @@ pub(crate) struct Status {
     pub held: Option<Held>,
     pub events: EventCounts,
     pub servicenow: ServiceNow,
+    /// Where several nodes share one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<Database>,
+}
+
+/// How the shared database stands.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Database {
+    pub nodes: Vec<Node>,
+    pub round_trip_ms: f64,
+    /// Its clock less this machine's.
+    pub clock_ahead_ms: i64,
+    pub synchronous_standbys: u32,
+    pub oldest_transaction_seconds: u64,
+}
+
+/// One node of those that share a database.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Node {
+    pub name: String,
+    pub version: String,
+    #[serde(with = "rfc3339")]
+    pub started_at: UnixMillis,
+    /// Whether it said so within the last seconds.
+    pub alive: bool,
+    /// How long ago it said so last, in milliseconds.
+    pub lag_ms: u64,
+    /// It is the one that answers.
+    pub own: bool,
 }
 
 /// An operator's hold.

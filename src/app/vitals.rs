@@ -9,13 +9,13 @@ use metrics::gauge;
 use super::hold::Hold;
 use super::instance;
 use super::reload::Reloader;
-use crate::admin::{EventCounts, ServiceNow, Status};
+use crate::admin::{Database, EventCounts, Node, ServiceNow, Status};
 use crate::awa::Client;
 use crate::awa::pace::Pace;
 use crate::clock;
 use crate::metrics as names;
 use crate::routing::{ClockOffset, UnixMillis};
-use crate::store::Store;
+use crate::store::{DatabaseStanding, NodeStanding, Store};
 use crate::systemd::Condition;
 
 /// The parts whose state is read.
@@ -94,6 +94,7 @@ impl Vitals {
                 requests_per_hour,
                 requests_last_hour: standing.used,
             },
+            database: self.store.database().map(|database| shown(&database, now)),
         }
     }
 
@@ -111,6 +112,19 @@ impl Vitals {
         gauge!(names::STORE_FAILED).set(flag(self.store.health().problem().is_some()));
         #[expect(clippy::cast_precision_loss, reason = "a gauge has no use for more than 52 bits")]
         gauge!(names::STORE_FREE).set(self.store.space().free as f64);
+        let database = self.store.database().unwrap_or_default();
+        let alive = database.nodes.iter().filter(|node| node.is_alive).count();
+        gauge!(names::NODES).set(number(alive.max(1)));
+        #[expect(clippy::cast_precision_loss, reason = "no time comes near 2^52 of its units")]
+        let (trip, ahead, oldest) = (
+            database.round_trip_us as f64 / 1e6,
+            database.clock_ahead_ms as f64 / 1e3,
+            database.oldest_transaction_s as f64,
+        );
+        gauge!(names::DATABASE_ROUND_TRIP).set(trip);
+        gauge!(names::DATABASE_CLOCK_OFFSET).set(ahead);
+        gauge!(names::DATABASE_OLDEST_TRANSACTION).set(oldest);
+        gauge!(names::DATABASE_STANDBYS).set(f64::from(database.synchronous_standbys));
         gauge!(names::RELOAD_FAILED).set(flag(self.reloader.problem().is_some()));
         let standing = self.pace.standing(now);
         gauge!(names::BREAKER_OPEN).set(flag(standing.breaker.is_some()));
@@ -130,6 +144,30 @@ impl Vitals {
                     .set(number(rows));
             }
         }
+    }
+}
+
+/// A node says every second that it is alive, for so long.
+const LEASE_MS: u64 = 5_000;
+
+fn shown(database: &DatabaseStanding, now: UnixMillis) -> Database {
+    let theirs = UnixMillis(now.0.saturating_add(database.clock_ahead_ms));
+    let node = |node: &NodeStanding| Node {
+        name: node.name.clone(),
+        version: node.version.clone(),
+        started_at: node.started_at,
+        alive: node.is_alive,
+        lag_ms: (theirs.plus(LEASE_MS)).since(node.alive_until),
+        own: node.is_own,
+    };
+    #[expect(clippy::cast_precision_loss, reason = "no round trip comes near 2^52 us")]
+    let round_trip_ms = database.round_trip_us as f64 / 1000.0;
+    Database {
+        nodes: database.nodes.iter().map(node).collect(),
+        round_trip_ms,
+        clock_ahead_ms: database.clock_ahead_ms,
+        synchronous_standbys: database.synchronous_standbys,
+        oldest_transaction_seconds: database.oldest_transaction_s,
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::database::DatabaseStanding;
 use super::group::{self, Outcomes, Terms};
 use super::index::Owed;
 use super::record::Filter;
@@ -87,6 +88,10 @@ pub(super) trait Reader: Send + Sync {
     fn of_group(&self, group: &Group, after: u64, limit: usize) -> Result<Vec<Member>, Failed>;
     /// Looks a word up, and for it among the latest events.
     fn search(&self, search: &Search) -> Result<Found, Failed>;
+    /// How a database that several nodes share stands; from memory.
+    fn database(&self) -> Option<DatabaseStanding> {
+        None
+    }
     /// The last claim of an entry.
     #[cfg(test)]
     fn claim_of(&self, number: u64) -> Option<ClaimId>;

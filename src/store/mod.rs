@@ -6,6 +6,7 @@
 
 mod agenda;
 mod changes;
+mod database;
 mod direct;
 mod embedded;
 mod engine;
@@ -39,6 +40,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
 pub(crate) use self::agenda::Agenda;
+pub(crate) use self::database::{DatabaseStanding, NodeStanding};
 pub(crate) use self::direct::{DirectDispatch, SendSlot};
 use self::embedded::open::Opened;
 use self::engine::Reader;

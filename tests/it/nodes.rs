@@ -159,6 +159,31 @@ async fn a_call_of_a_killed_node_is_looked_up_and_not_repeated() {
 }
 
 #[tokio::test]
+async fn every_node_says_which_nodes_there_are_and_which_is_gone() {
+    let Some(pair) = Pair::new().await else { return };
+    let [one, two] = pair.start().await;
+    let alive = async |daemon: &Daemon| {
+        let status = daemon.get("/v1/status").await;
+        let nodes = status["database"]["nodes"].as_array().cloned().unwrap_or_default();
+        let own = nodes.iter().filter(|node| node["own"] == true).count();
+        (nodes.iter().filter(|node| node["alive"] == true).count(), nodes.len(), own)
+    };
+    for daemon in [&one, &two] {
+        eventually("both nodes to be shown", async || {
+            (alive(daemon).await == (2, 2, 1)).then_some(())
+        })
+        .await;
+    }
+    one.kill();
+    eventually("the killed node to be missed", async || {
+        (alive(&two).await == (1, 2, 1)).then_some(())
+    })
+    .await;
+    let page = two.get("/metrics").await;
+    assert!(page.as_str().is_some_and(|page| page.contains("awa_bridge_nodes 1")), "{page}");
+}
+
+#[tokio::test]
 async fn nodes_outlive_their_database_and_nothing_is_lost() {
     let Some(pair) = Pair::new().await else { return };
     let [one, two] = pair.start().await;

@@ -167,8 +167,11 @@ async fn a_consult_that_nobody_answers_is_ended_by_the_bridge_after_the_ring() {
         assert_eq!(cards(&sandbox).len(), 2, "Ada keeps the card, Grace is asked");
         let pending = daemon.get("/v1/events?state=pending").await;
         assert_eq!(pending["events"], json!([]), "{pending:#}");
-        let metrics = daemon.get("/metrics").await.to_string();
-        assert!(metrics.contains("awa_bridge_pending_events 0"), "{metrics}");
+        eventually("nothing to be counted as pending", async || {
+            let metrics = daemon.get("/metrics").await.to_string();
+            metrics.contains("awa_bridge_pending_events 0").then_some(())
+        })
+        .await;
         if killed {
             daemon.kill();
             daemon = home.start().await;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::view::Read;
 use crate::routing::{Stage, UnixMillis};
 use crate::store::changes::Change;
+use crate::store::database::DatabaseStanding;
 use crate::store::group::Outcomes;
 use crate::store::hashes;
 use crate::store::index::Owed;
@@ -18,12 +19,24 @@ use crate::store::request::Counts;
 #[derive(Debug, Default)]
 pub(super) struct Known {
     counts: Mutex<(Counts, HashMap<Arc<str>, Owed>)>,
+    standing: Mutex<Option<DatabaseStanding>>,
     /// The database's clock less ours, in milliseconds.
     ahead_ms: AtomicI64,
     pub(super) closed: AtomicBool,
 }
 
 impl Known {
+    /// How the database stood last.
+    pub(super) fn standing(&self) -> Option<DatabaseStanding> {
+        let clock_ahead_ms = self.ahead_ms.load(Ordering::Relaxed);
+        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        standing.map(|standing| DatabaseStanding { clock_ahead_ms, ..standing })
+    }
+
+    pub(super) fn set_standing(&self, standing: DatabaseStanding) {
+        *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = Some(standing);
+    }
+
     /// A moment of ours on the database's clock.
     pub(super) fn moment(&self, ours: UnixMillis) -> UnixMillis {
         UnixMillis(ours.0.saturating_add(self.ahead_ms.load(Ordering::Relaxed)))

@@ -11,6 +11,7 @@ mod operators;
 mod read;
 mod rows;
 mod schema;
+mod standing;
 mod threads;
 mod trouble;
 mod upkeep;

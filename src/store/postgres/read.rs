@@ -12,6 +12,7 @@ use super::threads::Threads;
 use super::trouble::Trouble;
 use super::{Known, operators};
 use crate::routing::{ConversationId, ConversationRecord, EventRecord, LaneKey, Page, State};
+use crate::store::database::DatabaseStanding;
 use crate::store::engine::Reader;
 use crate::store::hashes;
 use crate::store::index::Owed;
@@ -206,6 +207,10 @@ impl Reader for DatabaseReader {
 
     fn owed_to(&self, source: &str) -> Owed {
         self.known.counts().1.get(source).copied().unwrap_or_default()
+    }
+
+    fn database(&self) -> Option<DatabaseStanding> {
+        self.known.standing()
     }
 
     fn todo(&self) -> Result<Todo, Failed> {

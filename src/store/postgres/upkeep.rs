@@ -10,6 +10,7 @@ use tokio_postgres::types::Type;
 use super::Postgres;
 use super::lanes::due_at;
 use super::rows::{NOW, Rows, json, unsigned};
+use super::standing::standing;
 use super::trouble::Trouble;
 use crate::clock;
 use crate::routing::{ClaimId, EntryId, LaneKey, UnixMillis};
@@ -31,7 +32,7 @@ const AT_ONCE: i64 = 500;
 const LEFT_MS: u64 = 300;
 /// How many lanes are looked at for one round.
 const LANES: i64 = 1_000;
-/// How long a commit mark is kept.
+/// How long a commit mark is kept, and a node that is gone is shown.
 const MARKS_MS: i64 = 3_600_000;
 
 /// When what was done last; what is forgotten goes by the clock of its retention.
@@ -105,6 +106,7 @@ impl Postgres {
         upkeep.due = left_due(rows, left).await?;
         if counts {
             *known.counts() = counted(rows).await?;
+            known.set_standing(standing(rows, &incarnation).await?);
         }
         if forgets {
             upkeep.more = forget(rows, known.moment(now), retention, body_retention).await?;
@@ -264,6 +266,8 @@ async fn forget(
     }
     rows.write(FORGET_LANES, &[(&conversations as _, Type::INT8_ARRAY)]).await?;
     rows.write("DELETE FROM @.commit_mark WHERE at < $1", &[(&marks as _, Type::INT8)]).await?;
+    let gone = "DELETE FROM @.node WHERE alive_until < $1 AND NOT EXISTS (SELECT FROM @.call WHERE node = incarnation)";
+    rows.write(gone, &[(&marks as _, Type::INT8)]).await?;
     Ok(most == AT_ONCE.cast_unsigned())
 }
 

@@ -1,0 +1,41 @@
+//! How the database stands that several nodes share: from memory, some seconds old at most.
+
+use super::Store;
+use crate::routing::UnixMillis;
+
+/// The database and its nodes.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct DatabaseStanding {
+    /// Those that are alive first.
+    pub nodes: Vec<NodeStanding>,
+    /// From the last question to its answer, in microseconds.
+    pub round_trip_us: u64,
+    /// Its clock less this machine's, in milliseconds.
+    pub clock_ahead_ms: i64,
+    /// How many standbys confirm a commit before it is answered.
+    pub synchronous_standbys: u32,
+    /// How long the oldest transaction of any user has been open, in seconds; without the role `pg_monitor` only this user's.
+    pub oldest_transaction_s: u64,
+}
+
+/// One node.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct NodeStanding {
+    pub name: String,
+    pub version: String,
+    /// On the database's clock, as all moments here.
+    pub started_at: UnixMillis,
+    /// Until when it has said that it is alive.
+    pub alive_until: UnixMillis,
+    pub is_alive: bool,
+    /// It is this one.
+    pub is_own: bool,
+}
+
+impl Store {
+    /// How the shared database stands; none over files.
+    #[must_use]
+    pub(crate) fn database(&self) -> Option<DatabaseStanding> {
+        self.inner.reader.database()
+    }
+}
