@@ -55,6 +55,7 @@ mod overview;
 mod own_store;
 mod pace;
 mod package;
+mod package_rpm;
 mod personal_data;
 mod refusals;
 mod refused_alike;

@@ -44,7 +44,7 @@ fn the_package_is_built_unpacked_and_its_program_runs() {
     let copy = tempfile::tempdir().expect("a temporary directory");
     copy_tree(copy.path());
     let (code, shown, errors) = run(Command::new("sh")
-        .args([".ci/package", "--fast", "--offline", "--output", "package.deb"])
+        .args([".ci/package", "deb", "--fast", "--offline", "--output", "package.deb"])
         .env("PREBUILT", "1")
         .env("SOURCE_DATE_EPOCH", "1750000000")
         .env_remove("CARGO_TARGET_DIR")
@@ -87,14 +87,14 @@ fn the_package_is_built_unpacked_and_its_program_runs() {
 }
 
 /// The sections of a program or a debug file.
-fn sections(file: &Path) -> String {
+pub(crate) fn sections(file: &Path) -> String {
     let (code, shown, errors) = run(Command::new("objdump").args(["-h", "-w"]).arg(file));
     assert_eq!(code, 0, "{errors}");
     shown
 }
 
 /// What a program is known by to its debug file, in hex.
-fn build_id(program: &Path) -> String {
+pub(crate) fn build_id(program: &Path) -> String {
     let (_, shown, errors) =
         run(Command::new("objdump").args(["-s", "-j", ".note.gnu.build-id"]).arg(program));
     // A note of the length of 16 and of 20 bytes, in lines of an address, four words and their text.
@@ -104,7 +104,7 @@ fn build_id(program: &Path) -> String {
 }
 
 /// The tree as `.ci/package` finds it after a build, with the program of these tests in the release's place.
-fn copy_tree(to: &Path) {
+pub(crate) fn copy_tree(to: &Path) {
     for entry in fs::read_dir(root()).expect("the repository") {
         let entry = entry.expect("an entry");
         let name = entry.file_name();
