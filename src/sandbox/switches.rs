@@ -46,6 +46,8 @@ pub struct Switches {
     pub hidden_fields: Vec<String>,
     /// Rows that are left out of a page after it was counted off, as `table/sys_id`.
     pub hidden_rows: Vec<String>,
+    /// How long offers go by the presence that an agent had before a change through the Agent API, in milliseconds.
+    pub presence_lag_ms: u64,
     /// The `glide.awa.enabled` property.
     pub awa_enabled: bool,
     /// The AWA plugin is not there: its paths do not represent any resource.
@@ -87,6 +89,7 @@ impl Default for Switches {
             missing_tables: Vec::new(),
             hidden_fields: Vec::new(),
             hidden_rows: Vec::new(),
+            presence_lag_ms: 0,
             awa_enabled: true,
             plugin_missing: false,
             missing_apis: Vec::new(),

@@ -126,9 +126,11 @@ fn carried_out(sandbox: &Sandbox, calls: &[RecordedCall]) -> HashMap<String, Vec
             Endpoint::Assign | Endpoint::Reject | Endpoint::EndConsult | Endpoint::TableWrite => {
                 "a call that no event asks for"
             }
-            Endpoint::RejectReasons | Endpoint::TableRead | Endpoint::Token | Endpoint::Unknown => {
-                continue;
-            }
+            Endpoint::RejectReasons
+            | Endpoint::Agent
+            | Endpoint::TableRead
+            | Endpoint::Token
+            | Endpoint::Unknown => continue,
         };
         carried_out.entry(document_of(sandbox, call)).or_default().push(kind);
     }

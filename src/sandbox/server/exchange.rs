@@ -259,6 +259,7 @@ fn limit_exceeded(limit: u32, endpoint: Endpoint) -> Reply {
         | Endpoint::Reject
         | Endpoint::RejectReasons
         | Endpoint::EndConsult
+        | Endpoint::Agent
         | Endpoint::Token
         | Endpoint::Unknown => "AWA API",
     };

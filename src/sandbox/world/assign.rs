@@ -40,7 +40,7 @@ impl World {
         if let Some(holder) = holder {
             self.may_offer_again(holder, agent)?;
         }
-        if !self.is_available(agent) {
+        if !self.is_available(agent, now) {
             return Err(Refusal::NotAvailable);
         }
         self.offer_to_agent(id, agent, &options, None, now);

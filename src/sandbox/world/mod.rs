@@ -4,6 +4,7 @@
 //! clock and does no IO: the caller says what time it is, and time-outs take effect at the next call or
 //! [`World::tick`].
 
+mod agents;
 mod answer;
 mod assign;
 mod consult;
@@ -97,6 +98,8 @@ impl World {
             Route::Reject => self.reject(caller, body, now),
             Route::RejectReasons { channel } => self.list_reject_reasons(caller, channel),
             Route::EndConsult => self.end_consult(caller, body, now),
+            Route::Agent { user } if request.method == "GET" => self.read_presence(caller, user),
+            Route::Agent { user } => self.change_presence(caller, user, body, now),
             Route::Table { table } => self.read_table(table, request.query),
             Route::Record { table, sys_id } if request.method == "GET" => {
                 self.read_record(table, sys_id, request.query)

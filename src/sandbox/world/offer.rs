@@ -51,7 +51,7 @@ impl World {
         let queue = self.queue_given(&body["queue_id"], "queue_id")?;
         let agent = self.external_agent(&assignment["agent_sys_id"])?;
         let pending = self.pending_for(document, agent)?;
-        if !self.is_available(agent) {
+        if !self.is_available(agent, now) {
             return Err(Refusal::NotAvailable);
         }
         let item = match pending {

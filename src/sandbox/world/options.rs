@@ -84,12 +84,6 @@ impl World {
             Err(Refusal::LacksExternalUserRole)
         }
     }
-
-    /// Whether an agent's presence allows work now.
-    pub(super) fn is_available(&self, agent: SysId) -> bool {
-        let presence = self.users.get(&agent).map(|user| user.presence);
-        presence.is_some_and(|state| self.presence_states.get(&state) == Some(&true))
-    }
 }
 
 /// A parameter as text; absent and null are the empty text.

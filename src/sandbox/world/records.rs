@@ -59,6 +59,8 @@ pub struct Queue {
     pub external_id: Option<ExternalId>,
     pub service_channel: SysId,
     pub active: bool,
+    /// How many queues were there before it.
+    pub number: u32,
 }
 
 /// A user (`sys_user`), agent or caller.
@@ -72,6 +74,8 @@ pub struct User {
     pub roles: BTreeSet<String>,
     /// An `awa_presence_state`.
     pub presence: SysId,
+    /// What it was before the Agent API changed it, and when that was.
+    pub presence_before: Option<(SysId, UnixMillis)>,
 }
 
 /// What the contact centre calls an agent (`external_agent_mapping`), as Agent Mapping keeps it.

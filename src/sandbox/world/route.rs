@@ -21,6 +21,8 @@ pub enum Endpoint {
     RejectReasons,
     /// Agent Consult: end.
     EndConsult,
+    /// Agent API: presence, read or set.
+    Agent,
     /// Table API: read.
     TableRead,
     /// Table API: write.
@@ -43,6 +45,7 @@ impl Endpoint {
             Self::Reject => "reject",
             Self::RejectReasons => "reject_reasons",
             Self::EndConsult => "end_consult",
+            Self::Agent => "agent",
             Self::TableRead => "table_read",
             Self::TableWrite => "table_write",
             Self::Token => "token",
@@ -66,6 +69,7 @@ impl Endpoint {
             Some(Route::Reject) => Self::Reject,
             Some(Route::RejectReasons { .. }) => Self::RejectReasons,
             Some(Route::EndConsult) => Self::EndConsult,
+            Some(Route::Agent { .. }) => Self::Agent,
             Some(Route::Table { .. } | Route::Record { .. }) if method == "GET" => Self::TableRead,
             Some(Route::Table { .. } | Route::Record { .. }) => Self::TableWrite,
             None => Self::Unknown,
@@ -95,6 +99,7 @@ pub(super) enum Route<'a> {
     Reject,
     RejectReasons { channel: &'a str },
     EndConsult,
+    Agent { user: &'a str },
     Table { table: &'a str },
     Record { table: &'a str, sys_id: &'a str },
 }
@@ -119,6 +124,7 @@ impl<'a> Route<'a> {
                 Some(Self::RejectReasons { channel })
             }
             ["awa", "consult", "end"] => Some(Self::EndConsult),
+            ["awa", "agents", user] => Some(Self::Agent { user }),
             ["table", table] => Some(Self::Table { table }),
             ["table", table, sys_id] => Some(Self::Record { table, sys_id }),
             _ => None,
@@ -137,6 +143,7 @@ impl<'a> Route<'a> {
                 method == "POST"
             }
             Self::EndConsult => method == "PUT",
+            Self::Agent { .. } => matches!(method, "GET" | "PUT"),
             Self::RejectReasons { .. } | Self::Table { .. } => method == "GET",
             Self::Record { .. } => matches!(method, "GET" | "PATCH"),
         }

@@ -27,6 +27,9 @@ const TABLES: [&str; 7] = [
     "external_agent_mapping",
 ];
 
+/// When the first queue came into being, in every world.
+const FOUNDED: UnixMillis = UnixMillis(1_700_000_000_000);
+
 /// Whether the table can be read.
 pub(super) fn is_table(table: &str) -> bool {
     TABLES.contains(&table)
@@ -126,6 +129,7 @@ impl World {
             ("service_channel", queue.service_channel.to_string()),
             ("service_channel.name", channel.cloned().unwrap_or_default()),
             ("active", queue.active.to_string()),
+            ("sys_created_on", date_time(FOUNDED.plus(u64::from(queue.number) * 1000))),
         ])
     }
 

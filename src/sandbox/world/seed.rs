@@ -131,8 +131,10 @@ impl World {
             .ok()
             .filter(|id| self.channels.contains_key(id))
             .unwrap_or_else(|| self.channel_named(channel));
-        let name = name.to_owned();
-        self.insert_queue(Queue { sys_id, name, external_id, service_channel, active: true });
+        let number = u32::try_from(self.queues.len()).unwrap_or(u32::MAX);
+        let (name, active) = (name.to_owned(), true);
+        let queue = Queue { sys_id, name, external_id, service_channel, active, number };
+        self.insert_queue(queue);
     }
 
     /// Switches a queue on or off.
@@ -169,6 +171,7 @@ impl World {
             active: true,
             roles: BTreeSet::new(),
             presence: known(AVAILABLE),
+            presence_before: None,
         };
         if let Some(old) = self.users.insert(sys_id, user) {
             self.users_by_name.remove(&old.user_name);
@@ -220,6 +223,7 @@ impl World {
     pub fn set_presence(&mut self, user: SysId, presence: SysId) {
         if let Some(user) = self.users.get_mut(&user) {
             user.presence = presence;
+            user.presence_before = None;
         }
     }
 

@@ -41,7 +41,7 @@ impl World {
             return Ok(item);
         }
         if let Target::Agent(agent) = target
-            && !self.is_available(agent)
+            && !self.is_available(agent, now)
         {
             let refusal =
                 if consult { Refusal::NotAvailable } else { Refusal::BlindTransferFailed };
