@@ -6,6 +6,7 @@
 pub(crate) mod admin_token;
 mod build;
 mod certificates;
+pub(crate) mod certify;
 mod changes;
 pub(crate) mod check;
 mod counters;

@@ -62,7 +62,11 @@ impl Caller {
     }
 
     /// The call with its reject reason as a sys_id.
-    async fn resolve(&self, exchange: &impl Exchange, call: &AwaCall) -> Result<AwaCall, Verdict> {
+    pub(super) async fn resolve(
+        &self,
+        exchange: &impl Exchange,
+        call: &AwaCall,
+    ) -> Result<AwaCall, Verdict> {
         let mut call = call.clone();
         if let AwaCall::Reject { work_item, reason, .. } = &mut call
             && let RejectReason::DisplayValue { text, channel } = reason
@@ -75,7 +79,7 @@ impl Caller {
     }
 }
 
-fn method(name: &str) -> Method {
+pub(super) fn method(name: &str) -> Method {
     match name {
         "PUT" => Method::PUT,
         "PATCH" => Method::PATCH,

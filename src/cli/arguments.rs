@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use super::certify::CertifyArguments;
 use crate::app::tables::Table;
 use crate::logging::LogFormat;
 use crate::routing::duration;
@@ -39,6 +40,8 @@ pub(super) enum Command {
         #[arg(long)]
         online: bool,
     },
+    /// Try on a non-production instance what ServiceNow's documents leave open, and show which settings follow
+    Certify(Box<CertifyArguments>),
     /// Show the routing events and AWA requests that request bodies would become; sends and stores nothing
     Explain {
         /// The configured source whose profile, options and tables are used

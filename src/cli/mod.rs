@@ -3,6 +3,7 @@
 mod admin_client;
 mod admin_token;
 mod arguments;
+mod certify;
 mod check;
 mod demo;
 mod events;
@@ -104,6 +105,7 @@ fn dispatch(arguments: Arguments) -> Exit {
     match command {
         Command::Run { sandbox } => run::run(config.as_deref(), log_format, sandbox),
         Command::Demo => demo::run(),
+        Command::Certify(arguments) => certify::run(config.as_deref(), *arguments),
         Command::Check { online } => check::run(config.as_deref(), online),
         Command::Explain { source, json, files } => {
             explain::run(config.as_deref(), &source, json, &files)

@@ -15,6 +15,8 @@ mod answers;
 mod api_version;
 mod awa_calls;
 mod busy;
+mod certify;
+mod certify_ends;
 mod chat_signature;
 mod clocks;
 mod command_line;
