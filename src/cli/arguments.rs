@@ -33,7 +33,14 @@ pub(super) enum Command {
         sandbox: bool,
     },
     /// Run sample vendor events through a bridge and a sandbox, and show the outcome of each
-    Demo,
+    Demo {
+        /// Show two daemons over one database instead, one of which is killed; needs --postgres
+        #[arg(long, value_name = "N", requires = "postgres", value_parser = clap::value_parser!(u8).range(2..=2))]
+        nodes: Option<u8>,
+        /// The database, such as postgres://bridge@db1/bridge; its tables are made in a schema of their own, and removed
+        #[arg(long, value_name = "URL", requires = "nodes")]
+        postgres: Option<String>,
+    },
     /// Check configuration, profiles, filters, samples, flows and tables; list all problems
     Check {
         /// Also ask ServiceNow whether queues, agents, roles and reject reasons exist

@@ -1,8 +1,29 @@
 //! `demo`: the first thing that anybody sees. Every line says what came in, what was called, what came back.
 
+use secrecy::SecretString;
+
 use super::table::table;
 use super::{Exit, runtime, say};
+use crate::app::Failure;
 use crate::app::demo::{Demo, Shown};
+use crate::app::selftest::nodes;
+
+/// Two daemons over one database, one of which is killed.
+pub(super) fn nodes(url: String) -> Exit {
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    match runtime.block_on(nodes::play(&SecretString::from(url), say)) {
+        Ok(true) => {
+            say("\nEvery event was delivered, and no call was made twice.");
+            Exit::Done
+        }
+        Ok(false) => Exit::Failed("not every event ended as expected".to_owned()),
+        Err(failure @ Failure::Configuration(_)) => Exit::Usage(failure.to_string()),
+        Err(failure @ Failure::Broken(_)) => Exit::Failed(failure.to_string()),
+    }
+}
 
 pub(super) fn run() -> Exit {
     match runtime() {

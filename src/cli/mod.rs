@@ -99,12 +99,13 @@ fn close_new_files() {
 
 fn dispatch(arguments: Arguments) -> Exit {
     let Arguments { config, log_format, command } = arguments;
-    if matches!(command, Command::Run { .. } | Command::Demo | Command::Selftest { .. }) {
+    if matches!(command, Command::Run { .. } | Command::Demo { .. } | Command::Selftest { .. }) {
         close_new_files();
     }
     match command {
         Command::Run { sandbox } => run::run(config.as_deref(), log_format, sandbox),
-        Command::Demo => demo::run(),
+        Command::Demo { postgres: Some(url), .. } => demo::nodes(url),
+        Command::Demo { postgres: None, .. } => demo::run(),
         Command::Certify(arguments) => certify::run(config.as_deref(), *arguments),
         Command::Check { online } => check::run(config.as_deref(), online),
         Command::Explain { source, json, files } => {

@@ -224,6 +224,17 @@ fn the_self_test_kills_nodes_over_a_database_and_removes_its_tables() {
     assert_eq!(left, "0");
 }
 
+#[test]
+fn the_demonstration_kills_a_node_and_accounts_for_every_event() {
+    let Some(server) = Server::start(&[]) else { return };
+    let mut command = program();
+    command.args(["demo", "--nodes", "2", "--postgres", &server.url()]);
+    let (code, said, errors) = run(&mut command);
+    assert_eq!((code, errors.as_str()), (0, ""), "{said}");
+    assert!(said.contains("12 calls were offered, by 12 offers"), "{said}");
+    assert_eq!(server.sql("SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'demo%'"), "0");
+}
+
 #[tokio::test]
 async fn a_user_who_may_makes_the_tables_for_a_daemon_that_may_not() {
     let Some(pair) = Pair::new().await else { return };

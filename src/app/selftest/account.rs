@@ -50,17 +50,11 @@ pub(super) async fn settle(
     admin: &str,
     token_file: &Path,
 ) -> Result<Verdict, Failure> {
-    let token = admin_token::of_file(token_file)?;
-    let token = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
-        .map_err(|error| broken("the admin token is no header", &error))?;
-    let http = local_client(Duration::from_secs(10))
-        .default_headers(HeaderMap::from_iter([(AUTHORIZATION, token)]))
-        .build();
-    let http = http.map_err(|error| broken("no HTTP client", &error))?;
+    let asks = Asks::of(admin, token_file)?;
     let mut verdict =
         Verdict { answered: load.answered(), requests: load.sent(), ..Verdict::default() };
     let began = clock::instant();
-    while pending(&http, admin).await? && began.elapsed() < PATIENCE {
+    while asks.pending().await? && began.elapsed() < PATIENCE {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let calls = sandbox.calls();
@@ -70,7 +64,8 @@ pub(super) async fn settle(
     for conversation in load.conversations() {
         let mut delivered = Vec::new();
         for kind in KINDS {
-            let state = state(&http, admin, &id(kind, conversation)).await?;
+            let event = asks.event(&id(kind, conversation)).await?;
+            let state = event["state"].as_str().unwrap_or("lost").to_owned();
             if state == "delivered" {
                 delivered.push(kind);
             }
@@ -147,20 +142,41 @@ fn document_of(sandbox: &Sandbox, call: &RecordedCall) -> String {
     document.unwrap_or_else(|| call.path.split('/').nth(6).unwrap_or_default().to_owned())
 }
 
-async fn pending(http: &Client, admin: &str) -> Result<bool, Failure> {
-    let page = get(http, &format!("http://{admin}/v1/events?state=pending&limit=1")).await?;
-    Ok(page["events"].as_array().is_none_or(|events| !events.is_empty()))
+/// Asks a daemon over its admin address.
+pub(super) struct Asks {
+    http: Client,
+    admin: String,
 }
 
-async fn state(http: &Client, admin: &str, id: &str) -> Result<String, Failure> {
-    let event = get(http, &format!("http://{admin}/v1/events/{SOURCE}/{id}")).await?;
-    Ok(event["state"].as_str().unwrap_or("lost").to_owned())
-}
+impl Asks {
+    pub(super) fn of(admin: &str, token_file: &Path) -> Result<Self, Failure> {
+        let token = admin_token::of_file(token_file)?;
+        let token = HeaderValue::try_from(format!("Bearer {}", token.expose_secret()))
+            .map_err(|error| broken("the admin token is no header", &error))?;
+        let http = local_client(Duration::from_secs(10))
+            .default_headers(HeaderMap::from_iter([(AUTHORIZATION, token)]))
+            .build();
+        let http = http.map_err(|error| broken("no HTTP client", &error))?;
+        Ok(Self { http, admin: admin.to_owned() })
+    }
 
-async fn get(http: &Client, url: &str) -> Result<Value, Failure> {
-    let asked = async { http.get(url).send().await?.bytes().await };
-    let body = asked.await.map_err(|error| broken("the admin address does not answer", &error))?;
-    Ok(serde_json::from_slice(&body).unwrap_or_default())
+    /// An event of the test's source, as JSON.
+    pub(super) async fn event(&self, id: &str) -> Result<Value, Failure> {
+        self.get(&format!("/v1/events/{SOURCE}/{id}")).await
+    }
+
+    async fn pending(&self) -> Result<bool, Failure> {
+        let page = self.get("/v1/events?state=pending&limit=1").await?;
+        Ok(page["events"].as_array().is_none_or(|events| !events.is_empty()))
+    }
+
+    async fn get(&self, path: &str) -> Result<Value, Failure> {
+        let url = format!("http://{}{path}", self.admin);
+        let asked = async { self.http.get(url).send().await?.bytes().await };
+        let body =
+            asked.await.map_err(|error| broken("the admin address does not answer", &error))?;
+        Ok(serde_json::from_slice(&body).unwrap_or_default())
+    }
 }
 
 impl fmt::Display for Verdict {

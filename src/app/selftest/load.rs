@@ -108,6 +108,12 @@ impl Load {
     }
 
     async fn deliver(&self, event: &Value) -> bool {
+        let sent = usize::try_from(self.sent()).unwrap_or_default();
+        self.deliver_to(sent % self.urls.len(), event).await
+    }
+
+    /// Sends an event to the intake of that place; whether it was taken.
+    pub(super) async fn deliver_to(&self, place: usize, event: &Value) -> bool {
         let path = format!("/webhooks/{SOURCE}");
         let content_type = HeaderValue::from_static("application/json");
         let mut request = Request {
@@ -120,9 +126,8 @@ impl Load {
         if self.source.sign(&mut request).is_err() {
             return false;
         }
-        let sent = self.sent.fetch_add(1, Ordering::Relaxed);
-        let sent = usize::try_from(sent).unwrap_or_default();
-        let url = &self.urls[sent % self.urls.len()];
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        let url = &self.urls[place];
         let post = self.http.post(format!("{url}{path}"));
         let answer = post.headers(request.headers).body(request.body).send().await;
         answer.is_ok_and(|answer| answer.status().is_success())
@@ -139,7 +144,8 @@ pub(super) fn document(conversation: u64) -> String {
     format!("{:032x}", 0x5e1f_0000_0000_0000_u128 + u128::from(conversation))
 }
 
-fn event(kind: &str, conversation: u64) -> Value {
+/// An event of a conversation.
+pub(super) fn event(kind: &str, conversation: u64) -> Value {
     let mut event = json!({
         "id": id(kind, conversation), "kind": kind, "conversation": format!("call-{conversation}"),
         "segment": format!("leg-{conversation}"), "occurred_at": clock::now().to_string(), "channel": "voice",

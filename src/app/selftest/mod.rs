@@ -8,6 +8,7 @@
 mod account;
 mod daemon;
 mod load;
+pub(crate) mod nodes;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
