@@ -261,6 +261,29 @@ async fn a_user_who_may_makes_the_tables_for_a_daemon_that_may_not() {
     assert_eq!(daemon.settled("e-1").await["state"], "delivered");
 }
 
+#[tokio::test]
+async fn a_row_that_cannot_be_read_costs_its_event_and_no_other() {
+    let Some(pair) = Pair::new().await else { return };
+    let [one, two] = pair.start().await;
+    assert_eq!(one.post_admin("/v1/hold?by=ada").await.0, 200);
+    is_held(&two, true).await;
+    for id in ["broken", "whole"] {
+        assert_eq!(one.post(&an_offer(id, &format!("c-{id}"))).await, Some(202));
+    }
+    let broken =
+        "UPDATE awa_bridge.event SET content = 'no JSON' WHERE content LIKE '%\"broken\"%'::bytea";
+    pair.server.sql(broken);
+    assert_eq!(two.post_admin("/v1/resume?by=ada").await.1["changed"], true);
+    assert_eq!(two.settled("whole").await["state"], "delivered");
+    eventually("the other to be a dead letter", async || {
+        (two.get("/v1/status").await["events"]["dead"] == 1).then_some(())
+    })
+    .await;
+    let later = with(an_offer("later", "c-broken"), json!({ "agent": "grace" }));
+    assert_eq!(one.post(&later).await, Some(202));
+    assert_eq!(two.settled("later").await["state"], "delivered");
+}
+
 /// Waits until a node says whether it is held.
 async fn is_held(daemon: &Daemon, held: bool) {
     eventually("the node to know of the hold", async || {

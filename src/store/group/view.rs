@@ -48,6 +48,7 @@ pub(in crate::store) struct Found {
 }
 
 /// An event that cannot go on because of a damaged row.
+#[derive(Clone)]
 pub(in crate::store) struct Lost {
     pub(in crate::store) number: u64,
     pub(in crate::store) index: Option<IndexRow>,

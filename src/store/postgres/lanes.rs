@@ -33,7 +33,7 @@ impl Rows<'_> {
             let hash = hashes::of_lane(key);
             let before = read.lanes.get(&hash);
             let version = before.and_then(|before| before.version);
-            if before.is_some_and(|before| is_same(&before.lane, lane)) {
+            if before.is_some_and(|before| !before.damaged && is_same(&before.lane, lane)) {
                 continue;
             }
             if version.is_some() { &mut known } else { &mut news }.push(key, lane, version);

@@ -2,10 +2,9 @@
 
 use tokio_postgres::types::Type;
 
-use super::rows::{Rows, json, signed, unsigned};
+use super::rows::{Rows, json, shown, signed, unsigned};
 use super::trouble::Trouble;
 use crate::routing::{ConversationId, EventRecord, LaneKey, UnixMillis};
-use crate::store::records::EventRow;
 use crate::store::search::{Found, HITS, Hits, LOOKED_AT, OF_NAME, READ, Search, tells_of};
 use crate::store::todo::{DeadGroup, Group, Grouped, Member, ParkedGroup, Todo};
 use crate::store::{hashes, record};
@@ -73,7 +72,7 @@ pub(super) async fn of_group(
                AND number > $4 ORDER BY number LIMIT $5";
     let mut members = Vec::new();
     for row in rows.read(sql, &values).await? {
-        let event = record::event(json(row.try_get(1)?)?);
+        let Some(event) = shown(row.try_get(1)?).map(record::event) else { continue };
         members.push(Member { number: unsigned(row.try_get(0)?), event });
     }
     Ok(members)
@@ -99,9 +98,9 @@ pub(super) async fn find(rows: Rows<'_>, search: &Search) -> Result<Found, Troub
                 return Ok(found);
             }
             let content: &[u8] = row.try_get(1)?;
-            let event: EventRow = json(content)?;
             (before, read) = (row.try_get(0)?, read + content.len());
             found.searched += 1;
+            let Some(event) = shown(content) else { continue };
             found.searched_since = Some(event.origin.received_at);
             hits.add(event, |event| tells_of(event, &search.text));
         }
@@ -119,7 +118,9 @@ async fn known_by_name(rows: Rows<'_>, search: &Search, hits: &mut Hits) -> Resu
         search.sources.iter().map(|source| hashes::of_event(source, text).to_vec()).collect();
     let sql = "SELECT content FROM @.known JOIN @.event USING (number) WHERE hash = ANY($1)";
     for row in rows.read(sql, &[(&ids as _, Type::BYTEA_ARRAY)]).await? {
-        hits.add(json(row.try_get(0)?)?, |_| Some("event"));
+        if let Some(event) = shown(row.try_get(0)?) {
+            hits.add(event, |_| Some("event"));
+        }
     }
     let mut conversations = Vec::from_iter(ConversationId::parse(text).ok());
     if let Some(document) = search.document() {
@@ -146,7 +147,9 @@ async fn known_by_name(rows: Rows<'_>, search: &Search, hits: &mut Hits) -> Resu
             let is_it = |event: &EventRecord| {
                 is != "conversation" || event.conversation.as_deref() == Some(text)
             };
-            hits.add(json(row.try_get(0)?)?, |event| is_it(event).then_some(is));
+            if let Some(event) = shown(row.try_get(0)?) {
+                hits.add(event, |event| is_it(event).then_some(is));
+            }
         }
     }
     Ok(())

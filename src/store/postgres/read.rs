@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio_postgres::types::Type;
 
 use super::connection::{Link, PostgresSettings};
-use super::rows::{Rows, json, signed, unsigned};
+use super::rows::{Rows, json, shown, signed, unsigned};
 use super::threads::Threads;
 use super::trouble::Trouble;
 use super::{Known, operators};
@@ -143,8 +143,8 @@ impl Reader for DatabaseReader {
                     looked_at += 1;
                     let content: &[u8] = row.try_get(1)?;
                     read += content.len();
-                    let event = record::event(json(content)?);
-                    page.events.extend(Some(event).filter(|event| filter.takes(event)));
+                    let event = shown(content).map(record::event);
+                    page.events.extend(event.filter(|event| filter.takes(event)));
                 }
                 if found.is_empty() {
                     return Ok(page);
@@ -181,10 +181,9 @@ impl Reader for DatabaseReader {
                 [(&hashes.as_slice() as _, Type::INT8_ARRAY), (&HISTORY as _, Type::INT8)];
             let mut events = Vec::new();
             for found in rows.read(sql, &values).await?.iter().rev() {
-                let event: EventRow = json(found.try_get(1)?)?;
-                if event.contact_center == own.contact_center {
-                    events.push(record::event(event));
-                }
+                let event = shown(found.try_get(1)?);
+                let own = event.filter(|event| event.contact_center == own.contact_center);
+                events.extend(own.map(record::event));
             }
             Ok(Some(record::conversation(&own, LaneRow { named, ..row }, events)))
         })

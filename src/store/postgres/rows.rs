@@ -8,6 +8,7 @@ use tokio_postgres::{Client, Row};
 
 use super::trouble::Trouble;
 use super::view::{Read, ReadLane, Wanted};
+use crate::store::group::Lost;
 use crate::store::hashes;
 use crate::store::lane::Lane;
 use crate::store::records::{EventRow, Hash, IndexRow, LaneRow, RegisterRow};
@@ -120,32 +121,60 @@ pub(super) const BYTES: Type = Type::BYTEA_ARRAY;
 pub(super) const NUMBERS: Type = Type::INT8_ARRAY;
 pub(super) const TEXTS: Type = Type::TEXT_ARRAY;
 
+/// What of a lane's events can go on, and what cannot because its row cannot be read. Of a lane whose own row cannot be read
+/// nothing can go on.
 fn take_lanes(
     wanted: &Wanted,
     lanes: &[Row],
     open: &[Row],
     read: &mut Read,
 ) -> Result<(), Trouble> {
-    let mut entries: BTreeMap<Hash, Vec<_>> = BTreeMap::new();
-    for row in open {
-        let number = unsigned(row.try_get(1)?);
-        let event: EventRow = json(row.try_get(2)?)?;
-        let entry = event.into_entry(number).map_err(Trouble::refused)?;
-        entries.entry(hash_at(row, 0)?).or_default().push(entry);
-    }
-    let mut rows: BTreeMap<Hash, (i64, LaneRow)> = BTreeMap::new();
+    let mut rows: BTreeMap<Hash, (i64, Result<LaneRow, String>)> = BTreeMap::new();
     for row in lanes {
-        rows.insert(hash_at(row, 0)?, (row.try_get(1)?, json(row.try_get(2)?)?));
+        let content = parsed(row.try_get(2)?);
+        rows.insert(hash_at(row, 0)?, (row.try_get(1)?, content));
+    }
+    let mut entries: BTreeMap<Hash, (Vec<_>, Vec<Lost>)> = BTreeMap::new();
+    for row in open {
+        let (hash, number) = (hash_at(row, 0)?, unsigned(row.try_get(1)?));
+        let (entries, lost) = entries.entry(hash).or_default();
+        let event: Result<EventRow, String> = parsed(row.try_get(2)?);
+        let lane = rows.get(&hash).map(|(_, lane)| lane);
+        match (event, lane) {
+            (Ok(event), Some(Err(why))) => {
+                let (index, why) = (Some(index_of(&event)), why.clone());
+                lost.push(Lost { number, index, row: Some(Box::new(event)), why });
+            }
+            (Ok(event), _) => match event.into_entry(number) {
+                Ok(entry) => entries.push(entry),
+                Err(why) => lost.push(Lost { number, index: None, row: None, why }),
+            },
+            (Err(why), _) => lost.push(Lost { number, index: None, row: None, why }),
+        }
     }
     for hash in wanted.lanes.keys() {
-        let (version, row) = match rows.remove(hash) {
-            Some((version, row)) => (Some(version), Some(row)),
-            None => (None, None),
-        };
-        let lane = Arc::new(Lane::restore(row, entries.remove(hash).unwrap_or_default()));
-        read.lanes.insert(*hash, ReadLane { lane, version });
+        let (version, row) = rows.remove(hash).unzip();
+        let damaged = matches!(row, Some(Err(_)));
+        let (entries, lost) = entries.remove(hash).unwrap_or_default();
+        let lane = Arc::new(Lane::restore(row.and_then(Result::ok), entries));
+        read.lanes.insert(*hash, ReadLane { lane, version, lost, damaged });
     }
     Ok(())
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    serde_json::from_slice(bytes).map_err(|error| format!("its row cannot be read ({error})"))
+}
+
+/// A row as an operator sees it; none, and a log line, where it cannot be read: one is not to hide the others.
+pub(super) fn shown(content: &[u8]) -> Option<EventRow> {
+    match serde_json::from_slice(content) {
+        Ok(row) => Some(row),
+        Err(error) => {
+            tracing::error!(%error, "the store holds a row that cannot be read");
+            None
+        }
+    }
 }
 
 pub(super) fn index_of(row: &EventRow) -> IndexRow {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::routing::{ContactCenter, DocumentRef, LaneKey};
-use crate::store::group::{Found, View};
+use crate::store::group::{Found, Lost, View};
 use crate::store::hashes;
 use crate::store::index::Owed;
 use crate::store::lane::Lane;
@@ -40,6 +40,10 @@ pub(super) struct ReadLane {
     pub(super) lane: Arc<Lane>,
     /// None where it has no row.
     pub(super) version: Option<i64>,
+    /// Its events that cannot be read.
+    pub(super) lost: Vec<Lost>,
+    /// Its own row cannot be read.
+    pub(super) damaged: bool,
 }
 
 /// What was read for a group.
@@ -91,14 +95,12 @@ impl View for Read {
 
     fn lane(&mut self, key: &Arc<LaneKey>) -> Result<Found, Failed> {
         let hash = hashes::of_lane(key);
-        let lane = match self.lanes.get(&hash) {
-            Some(read) => Arc::clone(&read.lane),
-            None => {
-                self.want(|wanted| _ = wanted.lanes.insert(hash, Arc::clone(key)));
-                Arc::default()
-            }
+        let Some(read) = self.lanes.get(&hash) else {
+            self.want(|wanted| _ = wanted.lanes.insert(hash, Arc::clone(key)));
+            return Ok(Found { lane: Arc::default(), lost: Vec::new(), damaged: false });
         };
-        Ok(Found { lane, lost: Vec::new(), damaged: false })
+        let ReadLane { lane, lost, damaged, .. } = read;
+        Ok(Found { lane: Arc::clone(lane), lost: lost.clone(), damaged: *damaged })
     }
 
     fn lane_of_document(
