@@ -26,6 +26,7 @@ pub(crate) mod online;
 pub(crate) mod online_keys;
 mod parts;
 mod places;
+pub(crate) mod recorded;
 pub(crate) mod rehearsal;
 mod reload;
 pub(crate) mod selftest;

@@ -23,6 +23,12 @@ pub(super) fn unpack(folder: &Path) -> std::io::Result<()> {
 /// # Errors
 /// Every problem of the profile.
 pub(super) fn profile(vendor: &str, folder: &Path) -> Option<Result<Profile, Vec<Problem>>> {
+    let (toml, jq) = texts(vendor)?;
+    Some(Profile::parse(vendor, folder, toml, jq))
+}
+
+/// The `vendor.toml` and `events.jq` of a shipped vendor.
+pub(super) fn texts(vendor: &str) -> Option<(&'static str, &'static str)> {
     let text = |file: &str| MAPPINGS.get_file(format!("vendors/{vendor}/{file}"))?.contents_utf8();
-    Some(Profile::parse(vendor, folder, text("vendor.toml")?, text("events.jq")?))
+    Some((text("vendor.toml")?, text("events.jq")?))
 }

@@ -95,7 +95,7 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: TablesCommand,
     },
-    /// List, show, replay or discard events of the running daemon
+    /// List, show, record, replay or discard events of the running daemon
     Events {
         #[command(subcommand)]
         command: EventsCommand,
@@ -234,6 +234,20 @@ pub(super) enum EventsCommand {
         /// Print JSON
         #[arg(long)]
         json: bool,
+    },
+    /// Write an event's request as a sample of its profile, personal data replaced
+    Sample {
+        /// Its id, or SOURCE/ID if several sources have it
+        id: String,
+        /// Write the whole conversation as a flow instead
+        #[arg(long)]
+        call: bool,
+        /// Where to write it, `-` = stdout [default: a new file of the profile's samples or flows]
+        #[arg(long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        /// Leave the values of fields of this name as they are; may be given several times
+        #[arg(long, value_name = "FIELD")]
+        keep: Vec<String>,
     },
     /// Retry dead events
     Replay {

@@ -1,4 +1,4 @@
-//! `events list | show | replay | discard`: the record of the running daemon.
+//! `events list | show | sample | replay | discard`: the record of the running daemon.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::admin_client::{AdminClient, Unanswered, operator, read, read_raw, segment, title};
 use super::arguments::EventsCommand;
 use super::table::table_on_a_page;
-use super::{Exit, runtime, say, story};
+use super::{Exit, runtime, sample, say, story};
 use crate::admin::missing;
 use crate::admin::story::state_and_why;
 use crate::admin::wording::short_time;
@@ -80,6 +80,10 @@ pub(super) fn run(config: Option<&Path>, command: EventsCommand) -> Exit {
                     };
                     let force = if force { "&force=true" } else { "" };
                     operate(&admin, &ids, "replay", force, json).await
+                }
+                EventsCommand::Sample { id, call, output, keep } => {
+                    let settings = super::load_settings(config)?;
+                    sample::run(&admin, &settings, sample::Wish { id, call, output, keep }).await
                 }
                 EventsCommand::Discard { ids, json } => {
                     operate(&admin, &ids, "discard", "", json).await
@@ -176,7 +180,7 @@ async fn show(admin: &AdminClient, id: &str, body: bool, json: bool) -> Result<E
 
 /// The event of that name: `SOURCE/ID`, as the program prints it, before anything else; a bare id, which may hold a `/`
 /// itself, is looked for in all sources and must be in one only.
-async fn place(admin: &AdminClient, name: &str) -> Result<(String, String), Exit> {
+pub(super) async fn place(admin: &AdminClient, name: &str) -> Result<(String, String), Exit> {
     if let Some((source, id)) = name.split_once('/') {
         let path = format!("/v1/events/{}/{}", segment(source), segment(id));
         match admin.get(&path).await {

@@ -15,6 +15,7 @@ mod new_vendor;
 mod rehearse;
 mod reload;
 mod run;
+mod sample;
 mod sandbox;
 mod selftest;
 mod story;

@@ -244,7 +244,7 @@ fn handshake_differences(source: &Source, request: &mut Request, expected: &Valu
 }
 
 /// A reading as the samples write it.
-fn as_json(reading: &Reading) -> Value {
+pub(crate) fn as_json(reading: &Reading) -> Value {
     match reading {
         Reading::Event(event) => serde_json::to_value(event.to_json()).unwrap_or_default(),
         Reading::Unreadable(Unreadable { id, problem, .. }) => {

@@ -29,6 +29,7 @@ mod duplicates;
 mod durability;
 mod egress;
 mod endless_filters;
+mod events_sample;
 mod fair_share;
 mod faults;
 mod foreign_text;

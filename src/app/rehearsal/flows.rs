@@ -111,14 +111,22 @@ pub(crate) fn play_profile(folder: &Path, mappings: &Path) -> Result<usize, Vec<
     if problems.is_empty() { Ok(flows.len()) } else { Err(problems) }
 }
 
-/// A profile over the compiled-in defaults.
+/// A folder's profile over the compiled-in defaults.
 pub(super) fn scenario_of(folder: &Path, mappings: &Path) -> Result<Scenario, Vec<Problem>> {
+    scenario(Arc::new(Profile::load(folder)?), mappings)
+}
+
+/// A profile over the compiled-in defaults.
+///
+/// # Errors
+/// The defaults are none, which no release has.
+pub(crate) fn scenario(profile: Arc<Profile>, mappings: &Path) -> Result<Scenario, Vec<Problem>> {
     let settings = Configuration::Defaults.with(&Map::new()).map_err(|found| {
         found.iter().map(|problem| Problem::unplaced(problem.to_string())).collect::<Vec<_>>()
     })?;
     Ok(Scenario {
         settings,
-        profile: Arc::new(Profile::load(folder)?),
+        profile,
         options: Map::new(),
         configuration: Configuration::Defaults,
         directory: Directory::default(),

@@ -13,7 +13,7 @@ mod story;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use flows::{Scenario, play_flow, play_profile};
+pub(crate) use flows::{Scenario, play_flow, play_profile, scenario};
 pub(crate) use requests::{Input, Rehearsed, rehearse};
 pub(crate) use story::{Called, CardShown, EventShown, Later, Played, Story};
 
