@@ -75,6 +75,8 @@ pub(crate) enum Look<'a> {
     WorkItemsByUnknownField(&'a DocumentRef),
     /// Queues by a field's value.
     Queues { field: &'a str, value: &'a str },
+    /// Reject reasons, a hundred at most.
+    Reasons,
     /// An agent's presence.
     Presence(SysId),
 }
@@ -128,6 +130,7 @@ impl Client {
                 format!("{field}={value}"),
                 "sys_id,external_id,active,service_channel.name,sys_created_on",
             ),
+            Look::Reasons => table("awa_reject_reason", "ORDERBYsys_id".to_owned(), "sys_id"),
             Look::Presence(agent) => {
                 self.in_force().transport.api_version.path(format_args!("agents/{agent}"))
             }

@@ -79,6 +79,22 @@ async fn an_agent_who_is_offline_and_a_document_that_is_closed_or_in_use_are_nam
 }
 
 #[tokio::test]
+async fn without_the_reject_reason_nothing_is_offered() {
+    let sandbox = instance(json!({}), 1).await;
+    let mut arguments = arguments(1);
+    let reason = arguments.iter().position(|word| word == "--reject-reason");
+    match reason {
+        Some(place) => arguments[place + 1] = "e5".repeat(16),
+        None => arguments.extend(["--reject-reason".to_owned(), "e5".repeat(16)]),
+    }
+    let certified = certify_by(&sandbox.url(), &arguments).await;
+    assert_eq!(certified.code, 1);
+    let because = certified.because("refused_call");
+    assert!(because.contains("name one by --reject-reason"), "{because}");
+    assert_eq!(sandbox.calls().iter().filter(|call| call.path.ends_with("/offer")).count(), 0);
+}
+
+#[tokio::test]
 async fn work_of_others_is_not_touched() {
     let sandbox = instance(json!({}), 1).await;
     let home = Home::new(&sandbox.url(), &Setup::default());

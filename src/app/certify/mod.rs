@@ -147,6 +147,9 @@ fn because(halt: &Halt, session: &Session<'_>) -> String {
     }
 }
 
+/// With so many rows there may be more.
+const ALL_REASONS: usize = 100;
+
 impl Session<'_> {
     /// Looks whether anything can be tried at all, and whether it could be taken back.
     async fn prepare(&mut self) -> Tried<()> {
@@ -181,11 +184,27 @@ impl Session<'_> {
             AwaReply::Misconfigured { what } => what.clone(),
             _ => observed.message.clone(),
         });
+        self.look_at_reason().await?;
         // Of several that share the external id one is named by its sys_id from here on.
         match self.queues().await {
             Ok(_) | Err(Halt::Untried(_) | Halt::Closed) => Ok(()),
             Err(halt) => Err(halt),
         }
+    }
+
+    /// Whether the reject reason is among those that the user may read: without it no card could be taken back.
+    async fn look_at_reason(&mut self) -> Tried<()> {
+        let RejectReason::SysId(reason) = self.subject.reason else { return Ok(()) };
+        let observed = self.look("the reject reasons", &Look::Reasons).await?;
+        let rows = observed.body.as_ref().and_then(|body| body["result"].as_array());
+        let rows = rows.map(Vec::as_slice).unwrap_or_default();
+        let is_it = |row: &serde_json::Value| row["sys_id"] == reason.to_string();
+        if rows.is_empty() || rows.len() >= ALL_REASONS || rows.iter().any(is_it) {
+            return Ok(());
+        }
+        Err(Halt::Instance(format!(
+            "there is no reject reason {reason}, so that no card could be taken back: name one by --reject-reason"
+        )))
     }
 
     /// Tries a group, on another document where one is closed, and takes back what it left.
