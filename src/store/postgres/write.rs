@@ -25,17 +25,23 @@ impl Rows<'_> {
     ) -> Result<(), Trouble> {
         let Sorted { known, events, moved, bodies, documents, registers } =
             Sorted::of(&outcomes.changes, outcomes.first_number);
-        let inserted = self.insert_known(&known).await?;
-        if inserted != known.len() as u64 {
-            return Err(Trouble::Again("an id was taken by another node".to_owned()));
+        // Sent one after the other without waiting for answers, which come in the same order.
+        let (inserted, (), (), (), (), (), (), ()) = tokio::try_join!(
+            biased;
+            self.insert_known(&known),
+            self.put_events(&events),
+            self.move_events(&moved),
+            self.insert_bodies(&bodies),
+            self.put_lanes(read, &outcomes.lanes, now),
+            self.put_calls(&outcomes.lanes, call),
+            self.put_documents(&documents),
+            self.put_registers(&registers),
+        )?;
+        if inserted == known.len() as u64 {
+            Ok(())
+        } else {
+            Err(Trouble::Again("an id was taken by another node".to_owned()))
         }
-        self.put_events(&events).await?;
-        self.move_events(&moved).await?;
-        self.insert_bodies(&bodies).await?;
-        self.put_lanes(read, &outcomes.lanes, now).await?;
-        self.put_calls(&outcomes.lanes, call).await?;
-        self.put_documents(&documents).await?;
-        self.put_registers(&registers).await
     }
 
     async fn insert_known(&self, known: &[(u64, &IndexRow)]) -> Result<u64, Trouble> {
