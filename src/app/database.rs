@@ -16,7 +16,7 @@ use secrecy::ExposeSecret;
 
 use super::files::of_config;
 use super::{Failure, certificates};
-use crate::clock::millis;
+use crate::clock::{self, millis};
 use crate::config::{self, Engine, Postgres, Replicas, Settings};
 use crate::problem::Problem;
 use crate::store::{Node, PostgresSettings};
@@ -78,18 +78,28 @@ pub(super) async fn forget_schema(of: &Settings) -> Result<(), Failure> {
     postgres.forget_schema().await.map_err(Failure::Broken)
 }
 
-/// Makes the tables, or what is missing of them.
+/// Makes the tables, or what is missing of them, and takes over the store of files in `from`; says what was done.
 ///
 /// # Errors
-/// The configuration names no database, or it is away or refuses.
-pub(crate) async fn migrate(of: &Settings) -> Result<String, Failure> {
+/// The configuration names no database, it is away or refuses, or the store cannot be read.
+pub(crate) async fn migrate(of: &Settings, from: Option<&Path>) -> Result<String, Failure> {
     let postgres = settings(of).map_err(|problem| Failure::Configuration(vec![problem]))?;
     let Some(postgres) = postgres else {
         let problem = "store.engine is \"sled\", which needs no tables; set it to \"postgres\"";
         return Err(Failure::Configuration(vec![of_config(of, problem.to_owned())]));
     };
-    postgres.migrate().await.map_err(Failure::Broken)?;
-    Ok(postgres.schema)
+    let schema = &postgres.schema;
+    let Some(from) = from else {
+        postgres.migrate().await.map_err(Failure::Broken)?;
+        return Ok(format!("The tables are in schema {schema}."));
+    };
+    let imported = postgres.import(from, clock::now()).await.map_err(Failure::Broken)?;
+    Ok(format!(
+        "The tables are in schema {schema}, with {} events of {} conversations from {}, which stays as it is.",
+        imported.events,
+        imported.conversations,
+        from.display()
+    ))
 }
 
 /// Whom the bridge trusts on the way, and what it shows.

@@ -133,7 +133,11 @@ pub(super) enum Command {
         directory: PathBuf,
     },
     /// Make the tables of `[store] engine = "postgres"`, by a user who may; the daemon's then needs no such right
-    Migrate,
+    Migrate {
+        /// Take over the store of files in this folder, of a daemon that is stopped; into tables that hold no events
+        #[arg(long, value_name = "DIR")]
+        from: Option<PathBuf>,
+    },
     /// Run the AWA sandbox alone
     Sandbox {
         /// Address to listen on

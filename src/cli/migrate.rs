@@ -1,4 +1,4 @@
-//! `migrate`: makes the tables of a database, for a daemon whose user may not.
+//! `migrate`: makes the tables of a database, for a daemon whose user may not, and takes a store of files over.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use super::{Exit, runtime, say};
 use crate::app::{Failure, database};
 use crate::config::Settings;
 
-pub(super) fn run(config: Option<&Path>) -> Exit {
+pub(super) fn run(config: Option<&Path>, from: Option<&Path>) -> Exit {
     let settings = match Settings::load(config) {
         Ok(settings) => settings,
         Err(problems) => return Exit::Usage(problems.to_string()),
@@ -15,9 +15,9 @@ pub(super) fn run(config: Option<&Path>) -> Exit {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
-    match runtime.block_on(database::migrate(&settings)) {
-        Ok(schema) => {
-            say(&format!("The tables are in schema {schema}."));
+    match runtime.block_on(database::migrate(&settings, from)) {
+        Ok(done) => {
+            say(&done);
             Exit::Done
         }
         Err(failure @ Failure::Configuration(_)) => Exit::Usage(failure.to_string()),

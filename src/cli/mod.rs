@@ -133,7 +133,7 @@ fn dispatch(arguments: Arguments) -> Exit {
             new_vendor::run(config.as_deref(), &vendor, dir.as_deref())
         }
         Command::Sandbox { listen } => sandbox::run(listen, log_format),
-        Command::Migrate => migrate::run(config.as_deref()),
+        Command::Migrate { from } => migrate::run(config.as_deref(), from.as_deref()),
         Command::Selftest { kill, seed, directory, nodes, postgres } => {
             selftest::run(kill, seed, directory, nodes.map(usize::from), postgres)
         }

@@ -284,6 +284,46 @@ async fn a_row_that_cannot_be_read_costs_its_event_and_no_other() {
     assert_eq!(two.settled("later").await["state"], "delivered");
 }
 
+#[tokio::test]
+async fn a_store_of_files_moves_into_a_database_with_all_that_it_knows_and_owes() {
+    let Some(pair) = Pair::new().await else { return };
+    let [one, _] = &pair.homes;
+    let over_database = std::fs::read_to_string(one.config()).expect("the configuration");
+    let over_files = over_database.replace("engine = \"postgres\"", "engine = \"sled\"");
+    std::fs::write(one.config(), over_files).expect("a file");
+    let mut daemon = one.start().await;
+    assert_eq!(daemon.post(&an_offer("done", "c-1")).await, Some(202));
+    assert_eq!(daemon.settled("done").await["state"], "delivered");
+    assert_eq!(daemon.post_admin("/v1/hold").await.0, 200);
+    assert_eq!(daemon.post(&an_offer("owed", "c-2")).await, Some(202));
+    let accept = with(an_event("accept", "accept", "c-1"), json!({ "agent": "ada" }));
+    assert_eq!(daemon.post(&accept).await, Some(202));
+    let unmapped = with(an_offer("parked", "c-3"), json!({ "queue": "nowhere" }));
+    assert_eq!(daemon.post(&unmapped).await, Some(202));
+    daemon.signal("TERM");
+    assert_eq!(daemon.ended().await, Some(0), "{}", daemon.log());
+    drop(daemon);
+
+    std::fs::write(one.config(), &over_database).expect("a file");
+    let store = one.directory.path().join("state.sled").display().to_string();
+    let (code, said, errors) = run(&mut one.command(&["migrate", "--from", &store]));
+    assert_eq!((code, errors.as_str()), (0, ""), "{said}");
+    assert!(said.contains("4 events of 3 conversations"), "{said}");
+    let (code, _, errors) = run(&mut one.command(&["migrate", "--from", &store]));
+    assert_eq!(code, 1);
+    assert!(errors.contains("hold events already"), "{errors}");
+
+    let daemon = one.start().await;
+    for id in ["owed", "accept"] {
+        assert_eq!(daemon.settled(id).await["state"], "delivered");
+    }
+    assert_eq!(daemon.post(&an_offer("done", "c-1")).await, Some(200), "it is known");
+    assert_eq!(daemon.get("/v1/events?state=parked").await["events"][0]["id"], "parked");
+    assert_eq!(daemon.post(&an_offer("new", "c-4")).await, Some(202));
+    assert_eq!(daemon.settled("new").await["state"], "delivered");
+    pair.offered_once(3);
+}
+
 /// Waits until a node says whether it is held.
 async fn is_held(daemon: &Daemon, held: bool) {
     eventually("the node to know of the hold", async || {

@@ -45,8 +45,11 @@ pub(super) fn number_in(key: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(*number))
 }
 
+/// The first byte of a lane's key.
+pub(super) const LANE: u8 = b'l';
+
 pub(super) fn lane(hash: &Hash) -> Key {
-    hashed(b'l', hash)
+    hashed(LANE, hash)
 }
 
 pub(super) fn document(hash: &Hash) -> Key {

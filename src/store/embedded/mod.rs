@@ -7,6 +7,7 @@
 
 mod directory;
 mod durable;
+pub(super) mod export;
 mod kept;
 mod layout;
 pub(super) mod open;

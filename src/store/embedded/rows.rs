@@ -109,6 +109,15 @@ impl Rows {
         })
     }
 
+    /// All lanes.
+    pub(super) fn lanes(&self) -> impl Iterator<Item = Result<LaneRow, RowError>> + use<> {
+        let rows = self.clone();
+        self.tree.scan_prefix([layout::LANE]).keys().filter_map(move |key| match key {
+            Err(error) => Some(Err(RowError::Read(error.to_string()))),
+            Ok(key) => rows.json(first_chunk(&key)?).transpose(),
+        })
+    }
+
     /// The numbers of the events before one, newest first.
     pub(in crate::store) fn numbers_before(
         &self,

@@ -117,7 +117,7 @@ impl Link {
 }
 
 /// A connection, and what drives it. Whoever uses the client hears of its end.
-async fn connect(
+pub(super) async fn connect(
     settings: &PostgresSettings,
 ) -> Result<(Client, impl Future<Output = ()> + Send + use<>), Trouble> {
     let mut config = settings.config.clone();

@@ -5,6 +5,7 @@
 //! mark. All moments in rows are on the database's clock; the clocks of nodes never meet there.
 
 mod connection;
+mod import;
 mod known;
 mod lanes;
 mod operators;
