@@ -22,6 +22,11 @@ pub(super) fn text(status: u16, content_type: &'static str, text: String) -> Res
     response(status, content_type, text.into_bytes())
 }
 
+/// A text of the program's own.
+pub(super) fn fixed(content_type: &'static str, text: &'static str) -> Response<Body> {
+    response(200, content_type, text)
+}
+
 /// Bytes of which nothing is known.
 pub(super) fn bytes(bytes: Bytes) -> Response<Body> {
     response(200, "application/octet-stream", bytes)

@@ -1,10 +1,11 @@
 //! The admin address: health, metrics and the record of events, on loopback. Reads only, but for replay,
-//! discard, hold and reload, which a person asks for. All but health and metrics is for the holder of the token.
+//! discard, hold and reload, which a person asks for. All but health, metrics and the page itself is for the holder of the token.
 
 mod access;
 mod answer;
 pub(crate) mod missing;
 mod overview;
+mod page;
 mod reads;
 mod routes;
 mod search;

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::answer::{self, Body};
 use super::todo::{self, Act};
-use super::{Admin, HoldAnswer, HoldWish, Status, access, overview, reads, search};
+use super::{Admin, HoldAnswer, HoldWish, Status, access, overview, page, reads, search};
 use crate::clock;
 use crate::routing::{ForeignText, State, UnixMillis, duration};
 use crate::store::{DiscardAnswer, Failed, Filter, ReplayAnswer};
@@ -42,11 +42,17 @@ pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts) -> Response<Bod
     if !open && !access::names_a_host(request) {
         return answer::problem(403, "The request has no Host header");
     }
+    let get = request.method == Method::GET || request.method == Method::HEAD;
+    if page::is_of(&path) {
+        return match path.as_slice() {
+            [name] if get => page::file(name),
+            _ => answer::problem(405, "This path does not allow this method"),
+        };
+    }
     let authorised = access::authorised(&admin.token, request);
     if !open && !authorised {
         return answer::unauthorised();
     }
-    let get = request.method == Method::GET || request.method == Method::HEAD;
     let post = request.method == Method::POST;
     let query = query(request);
     match path.as_slice() {

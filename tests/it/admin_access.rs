@@ -21,12 +21,12 @@ fn raw(admin: &str, request: &str) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_the_token_only_health_and_metrics_are_told() {
+async fn without_the_token_only_health_metrics_and_the_empty_page_are_told() {
     let bridge = Bridge::start().await;
     bridge.accept(&an_offer("e-1", "c-1")).await;
     bridge.ends("e-1", "delivered").await;
 
-    for path in ["/livez", "/readyz", "/metrics"] {
+    for path in ["/livez", "/readyz", "/metrics", "/", "/page.js", "/page.css", "/icon.svg"] {
         let answer = bridge.http.get(format!("{}{path}", bridge.admin)).send().await;
         assert_eq!(answer.expect("an answer").status(), 200, "{path}");
     }
@@ -36,7 +36,7 @@ async fn without_the_token_only_health_and_metrics_are_told() {
     assert!(bridge.get("/readyz").await.1["reasons"].is_array(), "with the token all is shown");
 
     let body = "/v1/events/native/e-1/body";
-    for path in ["/v1/status", "/v1/events", "/v1/events/native/e-1", body, "/", "/v1/nothing"] {
+    for path in ["/v1/status", "/v1/events", "/v1/events/native/e-1", body, "/v1", "/v1/nothing"] {
         let answer = bridge.http.get(format!("{}{path}", bridge.admin)).send().await;
         let answer = answer.expect("an answer");
         assert_eq!(answer.status(), 401, "{path}");
@@ -85,10 +85,12 @@ async fn another_page_and_another_host_are_refused_even_with_the_token() {
         format!("host: {at}\r\norigin: http://127.0.0.1:1"),
         format!("host: {at}\r\nsec-fetch-site: cross-site"),
     ] {
-        let (status, answer) = ask(&format!("POST /v1/hold HTTP/1.1\r\n{headers}"));
-        assert_eq!(status, 403, "{headers}: {answer}");
+        for request in ["POST /v1/hold", "GET /", "GET /page.js"] {
+            let (status, answer) = ask(&format!("{request} HTTP/1.1\r\n{headers}"));
+            assert_eq!(status, 403, "{request} {headers}: {answer}");
+        }
     }
-    for (path, status) in [("/v1/status", 403), ("/livez", 200)] {
+    for (path, status) in [("/v1/status", 403), ("/", 403), ("/livez", 200)] {
         let (given, answer) = ask(&format!("GET {path} HTTP/1.0"));
         assert_eq!(given, status, "without a Host, {path}: {answer}");
     }
