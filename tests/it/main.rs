@@ -59,6 +59,7 @@ mod own_store;
 mod pace;
 mod package;
 mod package_rpm;
+mod page;
 mod personal_data;
 mod refusals;
 mod refused_alike;

@@ -2,6 +2,7 @@
 
 pub(crate) mod behind_tls;
 pub(crate) mod bridge;
+pub(crate) mod browser;
 pub(crate) mod issuer;
 pub(crate) mod program;
 pub(crate) mod raw;
