@@ -31,8 +31,10 @@ mod app;
 mod cli;
 mod config;
 
+mod base_url;
 mod clock;
 mod contained;
+mod credentials;
 mod logging;
 mod metrics;
 mod shutdown;

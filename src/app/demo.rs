@@ -17,8 +17,9 @@ use tokio::net::TcpListener;
 
 use super::files::Files;
 use super::{Bridge, Failure, Host, Listeners, sandbox_world, shipped};
+use crate::base_url::BaseUrl;
 use crate::clock;
-use crate::config::{BaseUrl, Settings};
+use crate::config::Settings;
 use crate::routing::SysId;
 use crate::sandbox::{RecordedCall, Sandbox, Switches, World};
 use crate::shutdown::Shutdown;

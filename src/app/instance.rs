@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -12,9 +11,6 @@ use crate::awa::pace;
 use crate::awa::wire::ApiVersion;
 use crate::awa::{self, Client, Fetcher, SettingsError, Wired};
 use crate::config::{self, Settings};
-
-/// How long the assertion of a JWT bearer is good for.
-const ASSERTION_LIFETIME: Duration = Duration::from_secs(300);
 
 /// Builds the client; nothing is sent.
 pub(super) fn client(settings: &Settings) -> Result<Client, Failure> {
@@ -55,18 +51,11 @@ fn awa_settings(settings: &Settings) -> Result<awa::Settings, config::Problems> 
     let (instance, auth) = settings.instance()?;
     let servicenow = &settings.servicenow;
     Ok(awa::Settings {
-        base_url: instance.to_string(),
+        base_url: instance.clone(),
         api_version: ApiVersion::new(servicenow.api_version),
         request_timeout: servicenow.request_timeout,
         rate: rate(settings),
-        auth: match auth {
-            None => awa::Auth::None,
-            Some(config::Auth::Basic { username, password }) => {
-                awa::Auth::Basic { username: username.clone(), password: password.reveal()? }
-            }
-            Some(config::Auth::ApiKey { key }) => awa::Auth::ApiKey { key: key.reveal()? },
-            Some(config::Auth::OAuth(of)) => awa::Auth::OAuth(Box::new(oauth(of, instance)?)),
-        },
+        auth: auth.map(|auth| auth.revealed(config::Secret::reveal)).transpose()?,
         client_certificate: servicenow
             .client_certificate
             .as_ref()
@@ -89,48 +78,6 @@ fn awa_settings(settings: &Settings) -> Result<awa::Settings, config::Problems> 
             .iter()
             .map(|(channel, sys_id)| (channel.clone(), sys_id.to_string()))
             .collect(),
-    })
-}
-
-fn oauth(
-    oauth: &config::OAuth,
-    instance: &config::BaseUrl,
-) -> Result<awa::OAuth, config::Problems> {
-    let mut extra = Vec::new();
-    for (name, value) in &oauth.extra {
-        extra.push((name.clone(), value.reveal()?));
-    }
-    Ok(awa::OAuth {
-        token_url: Some(oauth.token_url.on(instance)),
-        client_id: oauth.client_id.clone(),
-        client_secret: oauth.grant.client_secret().map(config::Secret::reveal).transpose()?,
-        client_auth: match oauth.client_auth {
-            config::ClientAuth::Post => awa::ClientAuth::Post,
-            config::ClientAuth::Basic => awa::ClientAuth::Basic,
-        },
-        scope: oauth.scope.clone(),
-        extra,
-        grant: grant(&oauth.grant)?,
-    })
-}
-
-fn grant(grant: &config::Grant) -> Result<awa::Grant, config::Problems> {
-    Ok(match grant {
-        config::Grant::ClientCredentials { .. } => awa::Grant::ClientCredentials,
-        config::Grant::Password { username, password, .. } => {
-            awa::Grant::Password { username: username.clone(), password: password.reveal()? }
-        }
-        config::Grant::JwtBearer { key_file, key_id, issuer, audience, subject, .. } => {
-            awa::Grant::JwtBearer {
-                key: key_file.reveal()?,
-                issuer: issuer.clone(),
-                audience: audience.clone(),
-                subject: subject.clone(),
-                key_id: key_id.clone(),
-                jti: true,
-                lifetime: ASSERTION_LIFETIME,
-            }
-        }
     })
 }
 

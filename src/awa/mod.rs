@@ -48,5 +48,7 @@ pub(crate) use fetch::Fetcher;
 pub(crate) use limiter::Rate;
 pub(crate) use lookup::{LookUps, Probed};
 pub(crate) use pace::backoff_delay;
-pub(crate) use settings::{Auth, ClientAuth, Grant, OAuth, ProxySettings, Settings, SettingsError};
+#[cfg(test)]
+pub(crate) use settings::{Auth, Grant, OAuth};
+pub(crate) use settings::{ProxySettings, Settings, SettingsError};
 pub(crate) use wired::Wired;

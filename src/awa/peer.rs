@@ -5,13 +5,13 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use secrecy::SecretString;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
 use super::{Auth, Client, Settings};
+use crate::base_url::BaseUrl;
 
 /// What one request gets.
 #[derive(Debug, Clone)]
@@ -90,14 +90,11 @@ impl Peer {
     /// Settings for this peer: basic authentication, and more time than a test takes.
     pub(super) fn settings(&self) -> Settings {
         Settings {
-            base_url: format!("http://{}", self.address),
+            base_url: BaseUrl::parse(&format!("http://{}", self.address)).unwrap(),
             api_version: super::wire::ApiVersion::default(),
             request_timeout: Duration::from_secs(60),
             rate: crate::awa::Rate::UNLIMITED,
-            auth: Auth::Basic {
-                username: "bridge".into(),
-                password: SecretString::from("hunter2"),
-            },
+            auth: Some(Auth::Basic { username: "bridge".into(), password: "hunter2".into() }),
             client_certificate: None,
             ca: None,
             proxy: None,

@@ -8,19 +8,22 @@ use secrecy::SecretString;
 
 use super::limiter::Rate;
 use super::wire::ApiVersion;
+use crate::base_url::BaseUrl;
+use crate::credentials;
 
 /// The instance and how it is called; filled from the configuration.
 #[derive(Debug)]
 pub(crate) struct Settings {
     /// The instance's address, such as `https://example.service-now.com`; http only for loopback.
-    pub base_url: String,
+    pub base_url: BaseUrl,
     /// The version in the paths of AWA's APIs.
     pub api_version: ApiVersion,
     /// The longest that one call may take, look-ups and tokens included.
     pub request_timeout: Duration,
     /// Of requests of every kind.
     pub rate: Rate,
-    pub auth: Auth,
+    /// None: by the client certificate alone.
+    pub auth: Option<Auth>,
     /// A client certificate with its private key, as PEM.
     pub client_certificate: Option<SecretString>,
     /// Authorities to trust beside the system's, as PEM.
@@ -57,92 +60,31 @@ impl fmt::Debug for Resolver {
     }
 }
 
-/// How the bridge authenticates.
-#[derive(Debug)]
-#[expect(clippy::enum_variant_names, reason = "OAuth is the protocol's own name")]
-pub(crate) enum Auth {
-    /// Nothing but the client certificate.
-    None,
-    Basic {
-        username: String,
-        password: SecretString,
-    },
-    /// A token from the token endpoint.
-    OAuth(Box<OAuth>),
-    /// An API key in the header `x-sn-apikey`.
-    ApiKey {
-        key: SecretString,
-    },
-}
+/// How the bridge authenticates, with the secrets' texts.
+pub(crate) type Auth = credentials::Auth<SecretString>;
+pub(crate) type OAuth = credentials::OAuth<SecretString>;
+pub(crate) type Grant = credentials::Grant<SecretString>;
 
-/// Where tokens are fetched, and as whom.
-#[derive(Debug)]
-pub(crate) struct OAuth {
-    /// The endpoint's URL; none = `/oauth_token.do` of the instance.
-    pub token_url: Option<String>,
-    pub client_id: String,
-    pub client_secret: Option<SecretString>,
-    /// How the client authenticates at the endpoint.
-    pub client_auth: ClientAuth,
-    /// What the token is to be good for, where the endpoint asks for it.
-    pub scope: Option<String>,
-    /// Further fields of the form, such as `resource` or `audience`.
-    pub extra: Vec<(String, SecretString)>,
-    pub grant: Grant,
-}
-
+#[cfg(any(test, fuzzing))]
 impl OAuth {
-    /// Client credentials and nothing that is not needed.
-    #[cfg(any(test, fuzzing))]
-    pub(super) fn of_client(client_id: &str, client_secret: Option<SecretString>) -> Self {
+    /// A client of that grant, and nothing that is not needed.
+    pub(super) fn of_client(client_id: &str, grant: Grant) -> Self {
         Self {
-            token_url: None,
+            grant,
             client_id: client_id.to_owned(),
-            client_secret,
-            client_auth: ClientAuth::Post,
+            token_url: None,
             scope: None,
-            extra: Vec::new(),
-            grant: Grant::ClientCredentials,
+            extra: std::collections::BTreeMap::new(),
+            client_auth: None,
         }
     }
 }
 
-/// Where client id and secret stand in a request for a token.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum ClientAuth {
-    /// In the form.
-    #[default]
-    Post,
-    /// In the header `Authorization: Basic`.
-    Basic,
-}
-
-/// How the token is asked for.
-#[derive(Debug)]
-pub(crate) enum Grant {
-    ClientCredentials,
-    /// The user's password at first, the refresh token afterwards.
-    Password {
-        username: String,
-        password: SecretString,
-    },
-    /// An assertion signed with RS256.
-    JwtBearer {
-        /// The RSA private key, as PEM (PKCS#1 or PKCS#8).
-        key: SecretString,
-        /// `iss`; ServiceNow's samples use the client id.
-        issuer: String,
-        /// `aud`; ServiceNow's samples use the client id.
-        audience: String,
-        /// `sub`: the value of the user field that the registry record names.
-        subject: String,
-        /// `kid` of the header, where the registry record has one.
-        key_id: Option<String>,
-        /// Whether each assertion gets a fresh `jti`; off where JTI verification is switched off.
-        jti: bool,
-        /// From `iat` to `exp`.
-        lifetime: Duration,
-    },
+#[cfg(any(test, fuzzing))]
+impl Grant {
+    pub(super) fn of_client(client_secret: &str) -> Self {
+        Self::ClientCredentials { client_secret: client_secret.into() }
+    }
 }
 
 /// Why a client cannot be built from the settings.

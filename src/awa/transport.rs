@@ -20,6 +20,7 @@ use super::received::{RateRule, Received};
 use super::settings::{Settings, SettingsError};
 use super::token::{Identity, Line};
 use super::wire::ApiVersion;
+use crate::base_url::BaseUrl;
 use crate::routing::{AwaReply, ClockOffset, UnixMillis};
 use crate::{clock, metrics as names};
 
@@ -133,10 +134,11 @@ impl Transport {
         offset: Offset,
         settings: Settings,
     ) -> Result<(Self, HashMap<String, String>), SettingsError> {
-        let base = base(&settings.base_url)?;
+        let wrong = |problem: String| SettingsError::new("instance", problem);
+        let base = url("instance", &settings.base_url.clone().instance().map_err(wrong)?, "")?;
         let connections = Arc::new(Connections::new(&base, &settings)?);
         let line = Line { connections: Arc::clone(&connections), limiter: Arc::clone(&limiter) };
-        let identity = Identity::new(settings.auth, line, &base)?;
+        let identity = Identity::new(settings.auth, line, &settings.base_url)?;
         let transport = Self {
             connections,
             base,
@@ -305,33 +307,10 @@ pub(super) fn count(call: &'static str, status: Result<u16, &Failure>, took: Dur
     metrics::histogram!(names::AWA_REQUEST_DURATION, "call" => call).record(took.as_secs_f64());
 }
 
-fn base(text: &str) -> Result<Url, SettingsError> {
-    let error = |problem: &str| SettingsError::new("instance", problem);
-    let url = sealed("instance", text)?;
-    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
-        return Err(error("must be the bare address, without a path"));
-    }
-    Ok(url)
-}
-
-/// A URL over which credentials may go.
-pub(super) fn sealed(key: &'static str, text: &str) -> Result<Url, SettingsError> {
-    let error = |problem: &str| SettingsError::new(key, problem);
-    let url = Url::parse(text).map_err(|why| {
-        error(&format!("is not a URL ({why}): write https://NAME.service-now.com"))
-    })?;
-    let host = url.host_str().ok_or_else(|| error("names no host"))?;
-    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-    let loopback = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
-    match url.scheme() {
-        "https" => {}
-        "http" if loopback => {}
-        _ => return Err(error("must be https (http is for loopback only)")),
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(error("must not hold credentials: put them under servicenow.auth"));
-    }
-    Ok(url)
+/// A URL on a server, for the HTTP client.
+pub(super) fn url(key: &'static str, server: &BaseUrl, path: &str) -> Result<Url, SettingsError> {
+    Url::parse(&format!("{server}{path}"))
+        .map_err(|why| SettingsError::new(key, format!("is not a URL ({why})")))
 }
 
 #[cfg(test)]

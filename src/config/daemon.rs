@@ -8,10 +8,10 @@ use serde::{Deserialize, Deserializer};
 
 use super::Secret;
 use super::secret::KeyFile;
-use super::url::BaseUrl;
 use super::values::{
     File, address, by, duration, log_filter, optional, positive_share, schema, whole,
 };
+use crate::base_url::BaseUrl;
 
 /// `[intake]`: where webhooks arrive, and how much of them is taken.
 #[derive(Debug, Clone, Deserialize)]

@@ -25,7 +25,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod unread;
-mod url;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,11 +36,11 @@ use std::time::Duration;
 use figment::value::{Dict, Value};
 use serde::Deserialize;
 
+use crate::base_url::BaseUrl;
 use crate::clock::millis;
 use crate::routing::{Directory, MAX_AHEAD, OfferDefaults, Rules};
 
 pub use auth::Auth;
-pub(crate) use auth::{ClientAuth, Grant, OAuth};
 pub(crate) use daemon::{Admin, Engine, Intake, IntakeTls, KeyPair, Postgres, Replicas, Store};
 pub(crate) use keys::{Contents, KeyChange, Keys};
 pub(crate) use layers::{ENV_PREFIX, unread_variables};
@@ -51,7 +50,6 @@ pub use secret::Secret;
 pub(crate) use secret::shown_path;
 pub(crate) use servicenow::{RateLimit, Retry, ServiceNow, Withdraw};
 pub(crate) use sources::Source;
-pub(crate) use url::BaseUrl;
 
 use layers::Layers;
 use report::Report;

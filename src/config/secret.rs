@@ -242,8 +242,14 @@ impl From<Secrets> for Vec<Secret> {
 }
 
 /// Where a PEM file is: here a plain text is its path.
-#[derive(Deserialize)]
-pub(super) struct KeyFile(Secret);
+#[derive(Debug, Clone, Deserialize)]
+pub struct KeyFile(Secret);
+
+impl AsRef<Secret> for KeyFile {
+    fn as_ref(&self) -> &Secret {
+        &self.0
+    }
+}
 
 impl From<KeyFile> for Secret {
     fn from(KeyFile(secret): KeyFile) -> Self {

@@ -9,11 +9,11 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 use super::auth::{Auth, auth};
-use super::url::{BaseUrl, instance};
 use super::values::{
     File, api_version, at_most, duration, hosts, optional, share, sys_id_or_empty, tables, whole,
 };
 use super::{KeyPair, Secret};
+use crate::base_url::BaseUrl;
 use crate::routing::{
     DisplayOption, Doubt, HandOver, OfferDefaults, Replace, SysId, TableName, WithdrawAction,
 };
@@ -75,6 +75,12 @@ impl ServiceNow {
         self.proxy = None;
         Ok(())
     }
+}
+
+/// Reads ServiceNow's address.
+fn instance<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<BaseUrl>, D::Error> {
+    let url = Option::<BaseUrl>::deserialize(deserializer)?;
+    url.map(BaseUrl::instance).transpose().map_err(D::Error::custom)
 }
 
 /// `[rate_limit]`, for all calls to the instance together.

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::credentials::{Grant, TokenUrl};
 use crate::routing::{DisplayOption, Doubt, SysId, WithdrawAction};
 
 const INSTANCE: &str = "servicenow.instance = 'https://example.service-now.com'\n";
@@ -93,7 +94,8 @@ fn every_key_is_read() {
     assert_eq!(settings.servicenow.api_version, Some(1));
     assert_eq!(instance.to_string(), "http://127.0.0.1:9");
     let Some(Auth::OAuth(oauth)) = auth else { panic!("{auth:?}") };
-    assert_eq!(oauth.token_url.on(instance), "https://login.example.com/token");
+    let token_url = BaseUrl::parse("https://login.example.com/token").unwrap();
+    assert_eq!(oauth.token_url, Some(TokenUrl::Elsewhere(token_url)));
     assert!(matches!(oauth.grant, Grant::JwtBearer { key_id: Some(_), .. }));
     assert_eq!(settings.contact_centers().into_iter().collect::<Vec<_>>(), ["cc"]);
     let source = &settings.sources["a-b_1"];

@@ -5,11 +5,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms that anyone but `routing` may use: they name things, tell the time or serve tests, and know nobody.
-const COMMON: [&str; 7] =
-    ["clock", "contained", "fuzzing", "metrics", "problem", "seed", "text_file"];
+const COMMON: [&str; 9] = [
+    "base_url",
+    "clock",
+    "contained",
+    "credentials",
+    "fuzzing",
+    "metrics",
+    "problem",
+    "seed",
+    "text_file",
+];
 
 /// The table of who may use whom. `app` may use everything.
-pub(super) const MAY_USE: [(&str, &[&str]); 21] = [
+pub(super) const MAY_USE: [(&str, &[&str]); 23] = [
     ("routing", &[]),
     ("source", &["routing"]),
     ("mapping", &["routing"]),
@@ -31,6 +40,8 @@ pub(super) const MAY_USE: [(&str, &[&str]); 21] = [
     ("clock", &["routing"]),
     ("contained", &[]),
     ("text_file", &[]),
+    ("base_url", &[]),
+    ("credentials", &[]),
 ];
 
 /// Files that may be longer than 400 lines, each with the reason.

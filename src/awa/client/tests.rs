@@ -4,10 +4,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::awa::Auth;
 use crate::awa::peer::{Act, Peer, answer, json};
 use crate::awa::samples::{DOCUMENT, OURS, WORK_ITEM, id, offer_at};
 use crate::awa::wire;
+use crate::base_url::BaseUrl;
 use crate::routing::{AwaReply, UnixMillis, Wait};
 
 fn offer() -> AwaCall {
@@ -112,7 +112,7 @@ async fn what_never_left_is_not_sent() {
     let peer = Peer::start(|_, _| Act::Hang).await;
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut settings = peer.settings();
-    settings.base_url = format!("http://{closed}");
+    settings.base_url = BaseUrl::parse(&format!("http://{closed}")).unwrap();
     let reply = Client::new(settings).unwrap().send(&offer(), &CallOptions::first(soon())).await;
     assert_eq!(reply.answered.reply.name(), "not_sent", "{reply:?}");
     assert_eq!((reply.answered.answer.status, reply.signal), (None, Signal::Silent));
@@ -155,9 +155,9 @@ fn settings_that_cannot_work_are_named() {
         let settings = Settings {
             rate: crate::awa::Rate::UNLIMITED,
             api_version: wire::ApiVersion::default(),
-            base_url: base_url.into(),
+            base_url: BaseUrl::parse(base_url).unwrap(),
             request_timeout: Duration::from_secs(1),
-            auth: Auth::None,
+            auth: None,
             client_certificate: None,
             ca: None,
             proxy: None,
@@ -168,16 +168,12 @@ fn settings_that_cannot_work_are_named() {
         Client::new(settings).map(|_| ()).map_err(|error| error.to_string())
     };
     for (base_url, says) in [
-        ("http://example.service-now.com", "must be https"),
-        ("http://127.0.0.1.example.com", "must be https"),
-        ("ftp://127.0.0.1", "must be https"),
-        ("example", "is not a URL"),
-        ("https://u:p@example.service-now.com", "must not hold credentials"),
-        ("https://example.service-now.com/api", "without a path"),
+        ("http://example.service-now.com", "write https"),
+        ("http://127.0.0.1.example.com", "write https"),
+        ("https://example.service-now.com/api", "has a path"),
     ] {
         let error = problem(base_url).unwrap_err();
         assert!(error.contains(says) && error.starts_with("servicenow.instance "), "{error}");
-        assert!(!error.contains("u:p"));
     }
     for base_url in [
         "http://127.0.0.1:1",

@@ -2,14 +2,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use super::*;
 use crate::awa::peer::{Act, Asked, Peer, answer, json};
 use crate::awa::settings::Resolver;
-use crate::awa::{Auth, Client, OAuth};
+use crate::awa::{Auth, Client, Grant, OAuth};
+use crate::base_url::BaseUrl;
 use crate::clock::by_hand;
 use crate::routing::CallOptions;
 use crate::routing::{AwaCall, SysId};
@@ -139,7 +139,8 @@ async fn the_name_is_looked_up_anew_after_a_gateways_answer() {
     address.set_ip([127, 0, 0, 2].into());
     let new = Peer::start_at(address, |_, _| accepted()).await;
     let mut settings = old.settings();
-    settings.base_url = format!("http://localhost:{}", old.address.port());
+    let url = format!("http://localhost:{}", old.address.port());
+    settings.base_url = BaseUrl::parse(&url).unwrap();
     let addresses = vec![old.address, new.address];
     settings.resolver = Some(Resolver(Arc::new(InTurn(addresses, AtomicUsize::new(0)))));
     let client = Client::new(settings).unwrap();
@@ -159,8 +160,8 @@ async fn a_token_endpoint_behind_a_sick_gateway_is_reached_anew_too() {
     })
     .await;
     let mut settings = peer.settings();
-    let secret = Some(SecretString::from("s"));
-    settings.auth = Auth::OAuth(Box::new(OAuth::of_client("app", secret)));
+    let grant = Grant::of_client("s");
+    settings.auth = Some(Auth::OAuth(Box::new(OAuth::of_client("app", grant))));
     let client = Client::new(settings).unwrap();
     by_hand::stop();
     assert_eq!(client.send(&call(), &options()).await.answered.reply.name(), "not_sent");
@@ -177,8 +178,8 @@ async fn every_request_asks_for_english_and_for_bytes_as_they_are() {
     })
     .await;
     let mut settings = peer.settings();
-    let secret = Some(SecretString::from("s"));
-    settings.auth = Auth::OAuth(Box::new(OAuth::of_client("app", secret)));
+    let grant = Grant::of_client("s");
+    settings.auth = Some(Auth::OAuth(Box::new(OAuth::of_client("app", grant))));
     let client = Client::new(settings).unwrap();
     client.send(&call(), &options()).await;
     client.probe().await;

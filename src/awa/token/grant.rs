@@ -1,5 +1,6 @@
 //! What is asked of the token endpoint, and what its answer means. Pure but for the random `jti`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -14,25 +15,27 @@ use super::secret_value;
 use crate::awa::classify::{self, Verdict};
 use crate::awa::pace::Signal;
 use crate::awa::received::{Received, Words};
-use crate::awa::settings::{ClientAuth, Grant, OAuth, SettingsError};
+use crate::awa::settings::{Grant, OAuth, SettingsError};
 use crate::clock;
+use crate::credentials::ClientAuth;
 use crate::routing::{AwaReply, UnixMillis};
 
 /// ServiceNow's own lifetime of a token, for an answer that does not say one.
 const USUAL: Duration = Duration::from_secs(1_800);
 /// The longest lifetime that is used: what ends later is renewed after this.
 const LONGEST: Duration = Duration::from_secs(24 * 3_600);
+/// How long an assertion is good for.
+const ASSERTION: Duration = Duration::from_secs(300);
 /// How far `iat` is set back, for an instance whose clock runs behind ours, in milliseconds.
 const BACKDATED: u64 = 30_000;
 
 /// The application's entry in ServiceNow's registry, and how it asks for tokens.
 pub(super) struct Registered {
     client_id: String,
-    client_secret: Option<SecretString>,
     /// Id and secret as a header, where they do not stand in the form.
     header: Option<HeaderValue>,
     scope: Option<String>,
-    extra: Vec<(String, SecretString)>,
+    extra: BTreeMap<String, SecretString>,
     grant: Grant,
     key: Option<EncodingKey>,
 }
@@ -52,9 +55,8 @@ pub(super) struct Granted {
 
 impl Registered {
     pub(super) fn new(oauth: OAuth) -> Result<Self, SettingsError> {
-        let OAuth { token_url: _, client_id, client_secret, client_auth, scope, extra, grant } =
-            oauth;
-        let header = match (client_auth, &client_secret) {
+        let OAuth { token_url: _, client_id, client_auth, scope, extra, grant } = oauth;
+        let header = match (client_auth.unwrap_or(ClientAuth::Post), grant.client_secret()) {
             (ClientAuth::Post, _) => None,
             (ClientAuth::Basic, Some(secret)) => Some(basic(&client_id, secret)?),
             (ClientAuth::Basic, None) => {
@@ -65,15 +67,15 @@ impl Registered {
             }
         };
         let key = match &grant {
-            Grant::JwtBearer { key, .. } => {
-                let key = EncodingKey::from_rsa_pem(key.expose_secret().as_bytes());
+            Grant::JwtBearer { key_file, .. } => {
+                let key = EncodingKey::from_rsa_pem(key_file.expose_secret().as_bytes());
                 Some(key.map_err(|_| {
                     SettingsError::new("auth.key_file", "is not an RSA private key in PEM")
                 })?)
             }
-            Grant::ClientCredentials | Grant::Password { .. } => None,
+            Grant::ClientCredentials { .. } | Grant::Password { .. } => None,
         };
-        Ok(Self { client_id, client_secret, header, scope, extra, grant, key })
+        Ok(Self { client_id, header, scope, extra, grant, key })
     }
 
     /// What proves the client beside the form.
@@ -89,10 +91,10 @@ impl Registered {
                 form.append_pair("grant_type", "refresh_token");
                 form.append_pair("refresh_token", refresh.expose_secret());
             }
-            (Way::Grant, Grant::ClientCredentials) => {
+            (Way::Grant, Grant::ClientCredentials { .. }) => {
                 form.append_pair("grant_type", "client_credentials");
             }
-            (Way::Grant, Grant::Password { username, password }) => {
+            (Way::Grant, Grant::Password { username, password, .. }) => {
                 form.append_pair("grant_type", "password");
                 form.append_pair("username", username);
                 form.append_pair("password", password.expose_secret());
@@ -110,7 +112,7 @@ impl Registered {
         }
         if self.header.is_none() {
             form.append_pair("client_id", &self.client_id);
-            if let Some(secret) = &self.client_secret {
+            if let Some(secret) = self.grant.client_secret() {
                 form.append_pair("client_secret", secret.expose_secret());
             }
         }
@@ -124,20 +126,18 @@ impl Registered {
                 "check servicenow.auth.key_file",
             )
         };
-        let (Grant::JwtBearer { issuer, audience, subject, key_id, jti, lifetime, .. }, Some(key)) =
+        let (Grant::JwtBearer { issuer, audience, subject, key_id, .. }, Some(key)) =
             (&self.grant, &self.key)
         else {
             return Err(unsigned());
         };
         let seconds = |at: UnixMillis| at.0.div_euclid(1000);
-        let ends = now.plus(clock::millis(*lifetime));
-        let mut claims = json!({
+        let ends = now.plus(clock::millis(ASSERTION));
+        let claims = json!({
             "iss": issuer, "aud": audience, "sub": subject,
             "iat": seconds(now.minus(BACKDATED)), "exp": seconds(ends),
+            "jti": hex::encode(rand::random::<[u8; 16]>()),
         });
-        if *jti {
-            claims["jti"] = json!(hex::encode(rand::random::<[u8; 16]>()));
-        }
         let header = Header { kid: key_id.clone(), ..Header::new(Algorithm::RS256) };
         jsonwebtoken::encode(&header, &claims, key).map_err(|_| unsigned())
     }
@@ -184,7 +184,7 @@ impl Registered {
             (_, "invalid_scope" | "invalid_target" | "invalid_resource") => {
                 "scope, resource or audience is not what the endpoint accepts: check servicenow.auth.scope and extra"
             }
-            (Grant::ClientCredentials, _) => {
+            (Grant::ClientCredentials { .. }, _) => {
                 "the client id or secret is wrong, the property glide.oauth.inbound.client.credential.grant_type.enabled is not true, or the registry record has no OAuth Application User"
             }
             (_, "invalid_client" | "unauthorized_client") => "the client id or secret is wrong",

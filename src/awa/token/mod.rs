@@ -22,8 +22,10 @@ use super::connections::Connections;
 use super::limiter::Limiter;
 use super::received::Received;
 use super::settings::{Auth, SettingsError};
-use super::transport::{Allowance, count, out_of_time, read_body, sealed};
+use super::transport::{Allowance, count, out_of_time, read_body, url};
+use crate::base_url::BaseUrl;
 use crate::clock;
+use crate::credentials::TokenUrl;
 use crate::routing::AwaReply;
 use grant::{Granted, Registered, Way};
 use pause::Pause;
@@ -87,9 +89,13 @@ impl Proof {
 }
 
 impl Identity {
-    pub(super) fn new(auth: Auth, line: Line, base: &Url) -> Result<Self, SettingsError> {
+    pub(super) fn new(
+        auth: Option<Auth>,
+        line: Line,
+        instance: &BaseUrl,
+    ) -> Result<Self, SettingsError> {
+        let Some(auth) = auth else { return Ok(Self::Fixed(None)) };
         match auth {
-            Auth::None => Ok(Self::Fixed(None)),
             Auth::Basic { username, password } => {
                 let pair = STANDARD.encode(format!("{username}:{}", password.expose_secret()));
                 fixed(AUTHORIZATION, &format!("Basic {pair}"))
@@ -98,10 +104,12 @@ impl Identity {
                 fixed(HeaderName::from_static("x-sn-apikey"), key.expose_secret())
             }
             Auth::OAuth(oauth) => {
-                let endpoint = match &oauth.token_url {
-                    Some(url) => sealed("auth.token_url", url)?,
-                    None => base.join(TOKEN_PATH).unwrap_or_else(|_| base.clone()),
+                let (server, path) = match &oauth.token_url {
+                    None => (instance, TOKEN_PATH),
+                    Some(TokenUrl::Path(path)) => (instance, path.as_str()),
+                    Some(TokenUrl::Elsewhere(server)) => (server, ""),
                 };
+                let endpoint = url("auth.token_url", server, path)?;
                 let registered = Registered::new(*oauth)?;
                 let held = Mutex::default();
                 let tokens = Tokens { line, endpoint, registered, held };
@@ -271,7 +279,8 @@ pub(super) fn read_token(
     received: &Received,
     now: crate::routing::UnixMillis,
 ) -> Result<bool, Verdict> {
-    let oauth = super::settings::OAuth::of_client("id", None);
+    let grant = super::settings::Grant::of_client("secret");
+    let oauth = super::settings::OAuth::of_client("id", grant);
     let registered = Registered::new(oauth).expect("it needs no key");
     registered.read(received, now).map(|granted| granted.header.is_sensitive())
 }

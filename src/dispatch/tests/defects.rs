@@ -10,7 +10,8 @@ use tokio::sync::Notify;
 use super::history::{NAMES, tables_with, user};
 use crate::awa::pace::{Limits, Pace};
 use crate::awa::stand_in::StandIn;
-use crate::awa::{Auth, Client, Settings};
+use crate::awa::{Client, Settings};
+use crate::base_url::BaseUrl;
 use crate::clock;
 use crate::dispatch::{Delays, Dispatch};
 use crate::metrics::RATE_LIMIT_WAIT;
@@ -54,10 +55,10 @@ fn an_offer(id: &str) -> RoutingEvent {
 fn broken_client() -> Arc<Client> {
     let settings = Settings {
         api_version: crate::awa::wire::ApiVersion::default(),
-        base_url: "http://127.0.0.1:1".to_owned(),
+        base_url: BaseUrl::parse("http://127.0.0.1:1").unwrap(),
         request_timeout: Duration::from_secs(10),
         rate: crate::awa::Rate::UNLIMITED,
-        auth: Auth::None,
+        auth: None,
         client_certificate: None,
         ca: None,
         proxy: None,

@@ -14,7 +14,8 @@ use super::servicenow::signal;
 use super::witness::Ended;
 use crate::awa::pace::{Limits, Pace};
 use crate::awa::stand_in::{Asked, StandIn};
-use crate::awa::{Auth, Client, Reply, Settings};
+use crate::awa::{Client, Reply, Settings};
+use crate::base_url::BaseUrl;
 use crate::clock::by_hand;
 use crate::dispatch::blocked::Blocked;
 use crate::dispatch::call_task::CallTask;
@@ -51,10 +52,10 @@ impl Line {
     pub(super) fn client(&self) -> Arc<Client> {
         let settings = Settings {
             api_version: crate::awa::wire::ApiVersion::default(),
-            base_url: "http://127.0.0.1:1".to_owned(),
+            base_url: BaseUrl::parse("http://127.0.0.1:1").unwrap(),
             request_timeout: Duration::from_secs(10),
             rate: crate::awa::Rate::UNLIMITED,
-            auth: Auth::None,
+            auth: None,
             client_certificate: None,
             ca: None,
             proxy: None,

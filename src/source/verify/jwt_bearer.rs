@@ -27,6 +27,7 @@ use super::jws;
 use super::jwt::{MAX_HEAD, Parties, bare, check_lifetime, hash};
 use super::key_set::{Fit, KeySet};
 use super::mac::same;
+use crate::base_url::is_loopback;
 
 /// Where the token is, whose it has to be, and where its keys are.
 #[derive(Debug, Clone, Deserialize)]
@@ -300,11 +301,9 @@ impl JwtBearerSpec {
 fn checked_url(text: &str) -> Result<(), &'static str> {
     let url: Uri = text.parse().map_err(|_| "is not a URL")?;
     let host = url.host().ok_or("names no host")?;
-    let address = host.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-    let loopback = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
     match url.scheme_str() {
         Some("https") => {}
-        Some("http") if loopback => {}
+        Some("http") if is_loopback(host) => {}
         _ => return Err("is not https (http is for loopback only)"),
     }
     let authority = url.authority().map_or("", |authority| authority.as_str());

@@ -4,8 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use hyper::Uri;
-use serde::de::Error;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 /// An http or https URL without credentials, query or fragment, and without a slash at its end.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -48,11 +47,28 @@ impl BaseUrl {
     }
 
     /// As one that secrets are sent to: https, or http on this machine.
-    fn sealed(self) -> Result<Self, String> {
+    ///
+    /// # Errors
+    /// It is neither; the end of a sentence.
+    pub(crate) fn sealed(self) -> Result<Self, String> {
         if self.https || self.loopback {
             return Ok(self);
         }
         Err("is http, which is allowed for loopback only; write https://".to_owned())
+    }
+
+    /// As ServiceNow's: sealed, and without a path.
+    ///
+    /// # Errors
+    /// It is not; the end of a sentence.
+    pub(crate) fn instance(self) -> Result<Self, String> {
+        if self.path {
+            return Err(
+                "has a path; write the instance alone, \"https://example.service-now.com\""
+                    .to_owned(),
+            );
+        }
+        self.sealed()
     }
 }
 
@@ -60,12 +76,6 @@ impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 impl TryFrom<String> for BaseUrl {
@@ -76,52 +86,9 @@ impl TryFrom<String> for BaseUrl {
     }
 }
 
-/// Reads ServiceNow's address: sealed, and no path.
-pub(super) fn instance<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<BaseUrl>, D::Error> {
-    let Some(url) = Option::<BaseUrl>::deserialize(deserializer)? else { return Ok(None) };
-    if url.path {
-        let text = "has a path; write the instance alone, \"https://example.service-now.com\"";
-        return Err(D::Error::custom(text));
-    }
-    url.sealed().map(Some).map_err(D::Error::custom)
-}
-
-/// Where tokens are fetched.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub enum TokenUrl {
-    /// A path on the instance.
-    Path(String),
-    /// Another server.
-    Elsewhere(BaseUrl),
-}
-
-impl TokenUrl {
-    /// The whole URL.
-    #[must_use]
-    pub fn on(&self, instance: &BaseUrl) -> String {
-        match self {
-            Self::Path(path) => format!("{instance}{path}"),
-            Self::Elsewhere(url) => url.to_string(),
-        }
-    }
-}
-
-impl Default for TokenUrl {
-    fn default() -> Self {
-        Self::Path("/oauth_token.do".to_owned())
-    }
-}
-
-impl TryFrom<String> for TokenUrl {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        if text.starts_with('/') {
-            return Ok(Self::Path(text));
-        }
-        BaseUrl::parse(&text)?.sealed().map(Self::Elsewhere)
-    }
+/// Whether a host, as it stands in a URL, is this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
