@@ -128,6 +128,7 @@ const TASK: Label = Label::of(
         "probe",
         "hold",
         "issuer's keys",
+        "changes",
         "store round trip",
         "store watch",
         "watchdog",

@@ -52,6 +52,14 @@ pub(super) fn busy(title: &str, seconds: u32) -> Response<Body> {
     response
 }
 
+/// What was asked for is no longer there, and from where on everything is.
+pub(super) fn gone(title: &str, cursor: &str) -> Response<Body> {
+    let body = serde_json::json!({
+        "type": "about:blank", "status": 410, "title": title, "cursor": cursor,
+    });
+    response(410, "application/problem+json", body.to_string().into_bytes())
+}
+
 /// What is wrong, with every single problem.
 pub(super) fn problems(status: u16, title: &str, problems: &[String]) -> Response<Body> {
     let body = serde_json::json!({

@@ -3,6 +3,7 @@
 
 mod access;
 mod answer;
+mod changes;
 pub(crate) mod missing;
 mod overview;
 mod page;
@@ -32,6 +33,7 @@ use crate::shutdown::Shutdown;
 use crate::store::{Failed, Store};
 pub(crate) use access::Token;
 use answer::Body;
+pub(crate) use changes::Waiters;
 use reads::Reads;
 pub(crate) use status::{Database, EventCounts, Held, HoldAnswer, Node, ServiceNow, Status};
 
@@ -62,6 +64,7 @@ pub(crate) struct Admin {
     /// The contact centre of a source, by the source's name.
     pub contact_center: ContactCenter,
     pub reads: AdminReads,
+    pub waiters: Waiters,
 }
 
 /// A source of the configuration.

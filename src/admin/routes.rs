@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::answer::{self, Body};
 use super::todo::{self, Act};
-use super::{Admin, HoldAnswer, HoldWish, Status, access, overview, page, reads, search};
+use super::{Admin, HoldAnswer, HoldWish, Status, access, changes, overview, page, reads, search};
 use crate::clock;
 use crate::routing::{ForeignText, State, UnixMillis, duration};
 use crate::store::{DiscardAnswer, Failed, Filter, ReplayAnswer};
@@ -91,6 +91,7 @@ pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts) -> Response<Bod
         ["v1", "conversations", source, conversation, "story"] if get => {
             search::of_conversation(admin, source, conversation).await
         }
+        ["v1", "changes"] if get => changes::told(admin, &query).await,
         ["v1", "search"] if get => search::search(admin, &query).await,
         ["v1", "activity"] if get => overview::activity(),
         ["v1", "sources"] if get => overview::sources(admin).await,
@@ -121,7 +122,7 @@ pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts) -> Response<Bod
         },
         ["livez" | "readyz" | "metrics"]
         | ["v1", "events" | "reload" | "status" | "hold" | "resume"]
-        | ["v1", "activity" | "search" | "sources" | "todo"]
+        | ["v1", "activity" | "changes" | "search" | "sources" | "todo"]
         | ["v1", "todo", "events" | "replay" | "discard"]
         | ["v1", "events" | "conversations", _, _]
         | ["v1", "conversations", _, _, "story"]

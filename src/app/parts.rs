@@ -172,6 +172,7 @@ fn admin_of(
             Box::new(move |source| vitals.reloader.contact_center(source))
         },
         reads: AdminReads::default(),
+        waiters: admin::Waiters::default(),
     }
 }
 
@@ -246,12 +247,13 @@ fn background<F: Future<Output = ()> + Send + 'static>(
     mut hang_ups: Option<Hangups>,
     writer: Beat,
     watch: impl FnMut() -> F + Send + 'static,
-) -> [JoinHandle<()>; 5] {
+) -> [JoinHandle<()>; 6] {
     let (client, in_doubt) = (Arc::clone(&vitals.client), settings.servicenow.in_doubt);
     let (reloader, shutdown) = (Arc::clone(&vitals.reloader), shutdown.clone());
     let (store, writer) = (vitals.store.clone(), Arc::new(writer));
-    let hold = vitals.hold.clone();
+    let (hold, watched) = (vitals.hold.clone(), store.clone());
     [
+        tokio::spawn(supervised("changes", move || watched.clone().watch_settlings())),
         tokio::spawn(supervised("hold", move || hold.clone().watch())),
         tokio::spawn(supervised("look-up rights", move || {
             super::online::warn_if_forbidden(Arc::clone(&client), in_doubt)

@@ -15,4 +15,6 @@ pub(super) enum Change {
     /// The lane that carries out the events of a document of a contact centre.
     Document(ContactCenter, DocumentRef, Option<LaneKey>),
     Register(&'static str, RegisterRow),
+    /// The event that settled under that number of the order of settling; none: no longer told.
+    Settled(u64, Option<u64>),
 }

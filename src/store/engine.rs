@@ -11,6 +11,7 @@ use super::record::Filter;
 use super::records::RegisterRow;
 use super::request::{Counts, Failed};
 use super::search::{Found, Search};
+use super::settled::{Changes, Cursor};
 use super::todo::{Group, Member, Todo};
 use crate::routing::{
     ClaimId, ConversationRecord, Due, EntryId, EventRecord, LaneKey, Page, UnixMillis,
@@ -78,6 +79,8 @@ pub(super) trait Reader: Send + Sync {
     ) -> Result<Option<ConversationRecord>, Failed>;
     /// A register; none where it was never written.
     fn register(&self, name: &str) -> Result<Option<RegisterRow>, Failed>;
+    /// What settled after a place in the order of settling, at most so many events; without a place the end of that order.
+    fn changes(&self, after: Option<Cursor>, limit: usize) -> Result<Changes, Failed>;
     /// How much there is; from memory.
     fn counts(&self) -> Counts;
     /// How much a source has that is not settled; from memory.

@@ -83,7 +83,11 @@ impl Index {
                 self.dead.remove(number);
                 self.close(*number);
             }
-            Change::Body(..) | Change::Lane(..) | Change::Document(..) | Change::Register(..) => {}
+            Change::Body(..)
+            | Change::Lane(..)
+            | Change::Document(..)
+            | Change::Register(..)
+            | Change::Settled(..) => {}
         }
     }
 

@@ -26,6 +26,7 @@ mod register;
 mod request;
 mod search;
 mod settings;
+mod settled;
 mod shared;
 mod space;
 mod todo;
@@ -59,6 +60,7 @@ use self::request::{Answer, Question, Replied, Wish};
 pub use self::request::{Claim, Delivery, Item, Transition};
 pub(crate) use self::search::{Found, Search};
 pub use self::settings::{Limits, Settings};
+pub(crate) use self::settled::{Changes, Cursor};
 use self::shared::Shared;
 pub(crate) use self::space::Space;
 use self::space::SpaceWatch;
@@ -97,6 +99,8 @@ struct Inner {
     queue: mpsc::Sender<Queued>,
     places: Arc<Semaphore>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// Other nodes write, too.
+    has_nodes: bool,
 }
 
 impl Store {
@@ -113,6 +117,7 @@ impl Store {
         let shared = Arc::new(Shared::new(Arc::clone(&commits), settings.limits));
         let outside = Outside { rules, now, tell: Arc::clone(&settings.tell) };
         let path = settings.path.clone();
+        let has_nodes = settings.postgres.is_some();
         let space = SpaceWatch::new(&path, settings.free_space_floor);
         let commit_timeout = settings.commit_timeout;
         if let Some(postgres) = settings.postgres {
@@ -122,7 +127,8 @@ impl Store {
             let reader: Arc<dyn Reader> = Arc::new(reader);
             let mut writer = Writer::new(Box::new(engine), Arc::clone(&shared), outside, space);
             postgres::apart(|| writer.begin());
-            return Self::start(writer, shared, reader, commit_timeout, &path);
+            let opened = (writer, shared, reader);
+            return Self::start(opened, has_nodes, commit_timeout, &path);
         }
         let unreadable =
             |failed: Failed| OpenError::Unreadable { path: path.clone(), why: failed.to_string() };
@@ -135,13 +141,12 @@ impl Store {
         let counts = kept.counts();
         tracing::info!(path = %path.display(), pending = counts.pending, parked = counts.parked,
             dead = counts.dead, remembered = counts.remembered, in_doubt, "store opened");
-        Self::start(writer, shared, kept, commit_timeout, &path)
+        Self::start((writer, shared, kept), has_nodes, commit_timeout, &path)
     }
 
     fn start(
-        writer: Writer,
-        shared: Arc<Shared>,
-        reader: Arc<dyn Reader>,
+        (writer, shared, reader): (Writer, Arc<Shared>, Arc<dyn Reader>),
+        has_nodes: bool,
         commit_timeout: Duration,
         path: &Path,
     ) -> Result<Self, OpenError> {
@@ -150,7 +155,7 @@ impl Store {
             .map_err(|error| OpenError::Directory { path: path.to_owned(), error })?;
         let places = Arc::new(Semaphore::new(QUEUE));
         let writer = Mutex::new(Some(thread));
-        let inner = Inner { shared, reader, queue, places, writer };
+        let inner = Inner { shared, reader, queue, places, writer, has_nodes };
         Ok(Self { inner: Arc::new(inner) })
     }
 

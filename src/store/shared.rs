@@ -23,6 +23,8 @@ pub(super) struct Shared {
     space: Mutex<Space>,
     limits: Mutex<Limits>,
     direct: OnceLock<Arc<dyn DirectDispatch>>,
+    /// Counts up whenever something may have settled.
+    pub(super) settlings: watch::Sender<u64>,
 }
 
 impl Shared {
@@ -35,6 +37,7 @@ impl Shared {
             space: Mutex::default(),
             limits: Mutex::new(limits),
             direct: OnceLock::new(),
+            settlings: watch::Sender::default(),
         }
     }
 

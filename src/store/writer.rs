@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use super::RulesFor;
+use super::changes::Change;
 use super::embedded::open::OwedLane;
 use super::engine::{Engine, Upkeep};
 use super::group::{Group, Outcomes, Terms};
@@ -235,10 +236,13 @@ impl Writer {
             decided = Some(decide(group)?);
             Ok(())
         })?;
-        let Outcomes { lanes, transitions, leaving, .. } = outcomes;
+        let Outcomes { changes, lanes, transitions, leaving, .. } = outcomes;
         let due = |(key, lane): (_, Arc<Lane>)| (key, lane.conversation.next_due());
         self.shared.agenda.publish(lanes.into_iter().map(due).collect());
         transitions.iter().for_each(&*self.outside.tell);
+        if changes.iter().any(|change| matches!(change, Change::Settled(..))) {
+            self.shared.settlings.send_modify(|count| *count += 1);
+        }
         leaving.into_iter().for_each(super::direct::PendingSend::leave);
         Ok(decided.expect("an engine has its groups decided"))
     }

@@ -17,6 +17,7 @@ mod awa_calls;
 mod busy;
 mod certify;
 mod certify_ends;
+mod changes;
 mod chat_signature;
 mod clocks;
 mod command_line;

@@ -13,8 +13,9 @@ use super::support::program::{Daemon, Home, program, run};
 use super::support::{an_event, an_offer, eventually, with};
 
 /// Stories that have to be the same over a database.
-const STORIES: [&str; 9] = [
+const STORIES: [&str; 10] = [
     "calls",
+    "changes::",
     "dead_letters::",
     "duplicates::",
     "hold::",
@@ -41,14 +42,14 @@ fn stories_are_the_same_over_postgresql() {
 }
 
 /// Two nodes with a server and an instance of their own.
-struct Pair {
-    server: Server,
-    sandbox: Sandbox,
-    homes: [Home; 2],
+pub(super) struct Pair {
+    pub(super) server: Server,
+    pub(super) sandbox: Sandbox,
+    pub(super) homes: [Home; 2],
 }
 
 impl Pair {
-    async fn new() -> Option<Self> {
+    pub(super) async fn new() -> Option<Self> {
         let server = Server::start(&[])?;
         let switches = Switches { documents_appear: true, ..Switches::default() };
         let sandbox = start_sandbox(switches).await;
@@ -61,7 +62,7 @@ impl Pair {
         Some(Self { server, sandbox, homes })
     }
 
-    async fn start(&self) -> [Daemon; 2] {
+    pub(super) async fn start(&self) -> [Daemon; 2] {
         let [one, two] = &self.homes;
         [one.start().await, two.start().await]
     }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 use bytes::Bytes;
 
 use super::todo::Known;
-use super::{Rows, read, search, todo};
+use super::{Rows, read, search, settled, todo};
 use crate::routing::{ConversationRecord, EventRecord, Page};
 use crate::store::engine::Reader;
 use crate::store::index::{Index, Owed};
@@ -13,6 +13,7 @@ use crate::store::record::Filter;
 use crate::store::records::RegisterRow;
 use crate::store::request::{Counts, Failed};
 use crate::store::search::{Found, Search};
+use crate::store::settled::{Changes, Cursor};
 use crate::store::todo::{Group, Member, Todo};
 
 pub(in crate::store) struct Kept {
@@ -71,6 +72,10 @@ impl Reader for Kept {
 
     fn register(&self, name: &str) -> Result<Option<RegisterRow>, Failed> {
         Ok(self.rows()?.register(name)?)
+    }
+
+    fn changes(&self, after: Option<Cursor>, limit: usize) -> Result<Changes, Failed> {
+        settled::changes(self, after, limit)
     }
 
     fn counts(&self) -> Counts {

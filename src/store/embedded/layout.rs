@@ -13,9 +13,10 @@
 //! | body | `b` number:`u64` | received at:`i64`, events:`u32`, the vendor's bytes; under the number of its first event |
 //! | lane | `l` hash:16 | JSON [`LaneRow`](crate::store::records::LaneRow); the hash is over contact centre and conversation |
 //! | register | `g` name | JSON [`RegisterRow`](crate::store::records::RegisterRow) |
+//! | settled | `c` number:`u64` | `u64`: the number of the event that settled; the number of the row is its place in the order of settling |
 //! | document | `r` hash:16 | JSON [`LaneKey`](crate::routing::LaneKey) of the lane that carries the document's events out; the hash is over contact centre, table and sys_id |
 //!
-//! An event's number is its place in the order of arrival. See `hashes.rs` for the hashes.
+//! An event's number is its place in the order of arrival; places in the order of settling are drawn from the same numbers. See `hashes.rs` for the hashes.
 
 use crate::routing::UnixMillis;
 use crate::store::records::{BodyRow, Class, Hash, IndexRow};
@@ -30,6 +31,7 @@ pub(super) enum Kind {
     Event = b'e',
     Index = b'i',
     Body = b'b',
+    Settled = b'c',
 }
 
 /// The one of that number.

@@ -16,6 +16,7 @@ mod read;
 mod retention;
 mod rows;
 mod search;
+mod settled;
 mod todo;
 mod value;
 mod view;
@@ -235,6 +236,13 @@ impl Batch<'_> {
             }
             Change::Lane(key, None) => self.remove(&layout::lane(&hashes::of_lane(key))),
             Change::Register(name, row) => self.put_json(&layout::register(name), row),
+            Change::Settled(number, event) => {
+                let key = layout::numbered(Kind::Settled, *number);
+                match event {
+                    Some(event) => self.put(&key, &event.to_be_bytes()),
+                    None => self.remove(&key),
+                }
+            }
             Change::Document(contact_center, document, lane) => {
                 let key = layout::document(&hashes::of_document(contact_center, document));
                 match lane {

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::kept::Kept;
-use super::{RowError, Rows};
+use super::{RowError, Rows, settled};
 use crate::routing::{LaneKey, UnixMillis};
 use crate::store::changes::Change;
 use crate::store::hashes;
@@ -73,7 +73,8 @@ impl Retention {
         }
         let more_bodies = self.bodies(rows, kept, now.minus(self.bodies_ms), &mut changes)?;
         let more_events = self.events(rows, kept, now.minus(self.events_ms), &mut changes)?;
-        self.is_running = more_bodies || more_events;
+        let more_settled = settled::forget(rows, AT_ONCE, &mut changes)?;
+        self.is_running = more_bodies || more_events || more_settled;
         Ok(changes)
     }
 

@@ -130,10 +130,31 @@ impl Rows {
         })
     }
 
-    /// The last number that an event or a line of the index has.
+    /// Which events settled, from a place in the order of settling on: the places with the events' numbers.
+    pub(in crate::store) fn settled(
+        &self,
+        from: u64,
+    ) -> impl Iterator<Item = (u64, Result<u64, RowError>)> + use<> {
+        self.numbered(Kind::Settled, from..u64::MAX).map(|(number, found)| {
+            let event = found.and_then(|(key, bytes)| {
+                let bytes = bytes.try_into().map_err(|_| RowError::Corrupt(readable(&key)))?;
+                Ok(u64::from_be_bytes(bytes))
+            });
+            (number, event)
+        })
+    }
+
+    /// The last place in the order of settling, if anything has one.
+    pub(in crate::store) fn last_settled(&self) -> Result<Option<u64>, RowError> {
+        let found = self.tree.range(bounds(Kind::Settled, 0..u64::MAX)).next_back().transpose();
+        let found = found.map_err(|error| RowError::Read(error.to_string()))?;
+        Ok(found.and_then(|(key, _)| layout::number_in(&key)))
+    }
+
+    /// The last number that an event, a line of the index or a place in the order of settling has.
     pub(super) fn last_number(&self) -> Result<Option<u64>, RowError> {
         let mut last = None;
-        for kind in [Kind::Event, Kind::Index] {
+        for kind in [Kind::Event, Kind::Index, Kind::Settled] {
             let found = self.tree.range(bounds(kind, 0..u64::MAX)).next_back().transpose();
             let found = found.map_err(|error| RowError::Read(error.to_string()))?;
             last = last.max(found.and_then(|(key, _)| layout::number_in(&key)));

@@ -167,6 +167,7 @@ impl Group<'_> {
         let index = IndexRow { id, received_at, class: Class::Dead, conversations };
         self.changes.push(Change::Index(number, index));
         self.changes.push(Change::Event(number, Box::new(row)));
+        self.note_settled(number);
         self.transitions.push(Transition::Settled(settled));
         Ok(())
     }

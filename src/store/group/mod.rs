@@ -26,7 +26,7 @@ use super::changes::Change;
 use super::direct::PendingSend;
 use super::engine::Lapsed;
 use super::lane::Lane;
-use super::records::{Class, End, EventRow, Hash, IndexRow, Origin, RegisterRow};
+use super::records::{Class, Content, End, EventRow, Hash, IndexRow, Origin, RegisterRow};
 use super::register::Swapped;
 use super::request::{
     Acceptance, Answer, Claim, EventMeta, Failed, Question, Settled, Transition, meta_of,
@@ -59,6 +59,8 @@ pub(super) struct Group<'a> {
     /// New events of a source.
     added: HashMap<Arc<str>, usize>,
     changes: Vec<Change>,
+    /// Events in the order of their settling.
+    settled: Vec<u64>,
     transitions: Vec<Transition>,
     leaving: Vec<PendingSend>,
     first_number: u64,
@@ -100,6 +102,7 @@ impl<'a> Group<'a> {
             registers: HashMap::new(),
             added: HashMap::new(),
             changes: Vec::new(),
+            settled: Vec::new(),
             transitions: Vec::new(),
             leaving: Vec::new(),
             first_number: next_number,
@@ -109,7 +112,7 @@ impl<'a> Group<'a> {
 
     /// How many rows it changes, more or less.
     pub(super) fn rows(&self) -> usize {
-        self.changes.len() + 2 * self.lanes.len()
+        self.changes.len() + self.settled.len() + 2 * self.lanes.len()
     }
 
     /// Decides what is asked for.
@@ -178,9 +181,14 @@ impl<'a> Group<'a> {
             changed_entries(&key, &before, &now, &mut self.changes);
             lanes.push((key, Arc::new(now)));
         }
-        for ((contact_center, document), lane) in self.documents {
+        for ((contact_center, document), lane) in std::mem::take(&mut self.documents) {
             let lane = lane.map(|lane| LaneKey::clone(&lane));
             self.changes.push(Change::Document(contact_center, document, lane));
+        }
+        // After all events have their numbers: those of one delivery follow each other.
+        for event in std::mem::take(&mut self.settled) {
+            let place = self.take_number();
+            self.changes.push(Change::Settled(place, Some(event)));
         }
         let Self { changes, transitions, leaving, first_number, next_number, .. } = self;
         Outcomes { changes, lanes, transitions, leaving, first_number, next_number }
@@ -224,6 +232,10 @@ impl<'a> Group<'a> {
         let story = row.entry.take().map(|entry| entry.story).unwrap_or_default();
         let (settled_at, outcome) = (self.terms.now, Outcome::Dead);
         let reason = Reason::with("damaged_row", why);
+        let is_named = !matches!(row.content, Content::Lost);
+        if row.origin.end.is_none() && is_named {
+            self.note_settled(number);
+        }
         row.origin.end.get_or_insert(End { outcome, reason, settled_at, story });
         if let Some(index) = index {
             let class = row.class();
@@ -296,6 +308,7 @@ impl<'a> Group<'a> {
         reason: Reason,
         at: UnixMillis,
     ) -> Result<(), Failed> {
+        let number = entry.id.0;
         let lane = self.lane(key)?;
         let end =
             End { outcome, reason: reason.clone(), settled_at: at, story: entry.story.clone() };
@@ -316,8 +329,14 @@ impl<'a> Group<'a> {
             let origin = Origin { end: Some(end), why: None, ..origin.unwrap_or_default() };
             self.put_ended(key, entry, origin);
         }
+        self.note_settled(number);
         self.transitions.push(Transition::Settled(settled));
         Ok(())
+    }
+
+    /// Notes that an event settles, after those that have settled before.
+    fn note_settled(&mut self, event: u64) {
+        self.settled.push(event);
     }
 
     fn put_ended(&mut self, lane: &LaneKey, entry: &Entry, origin: Origin) {

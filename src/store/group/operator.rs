@@ -137,6 +137,7 @@ impl Group<'_> {
         let row = EventRow { origin, entry: None, ..row };
         self.changes.push(Change::Index(number, index));
         self.changes.push(Change::Event(number, Box::new(row)));
+        self.note_settled(number);
         self.transitions.push(Transition::Settled(settled));
         Ok(DiscardAnswer::Discarded)
     }

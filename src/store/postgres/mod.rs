@@ -12,6 +12,7 @@ mod operators;
 mod read;
 mod rows;
 mod schema;
+mod settled;
 mod standing;
 mod threads;
 mod trouble;

@@ -20,6 +20,7 @@ use crate::store::record::{self, Filter};
 use crate::store::records::{EventRow, LaneRow, RegisterRow};
 use crate::store::request::{Counts, Failed};
 use crate::store::search::{Found, Search};
+use crate::store::settled::{Changes, Cursor};
 use crate::store::todo::{Group, Member, Todo};
 
 /// How many events are looked at for one page, and how many are read at a time.
@@ -198,6 +199,10 @@ impl Reader for DatabaseReader {
             let version = unsigned(row.try_get(0)?);
             Ok(Some(RegisterRow { version, value: json(value.as_bytes())? }))
         })
+    }
+
+    fn changes(&self, after: Option<Cursor>, limit: usize) -> Result<Changes, Failed> {
+        self.ask(async |rows| rows.changes(after, limit).await)
     }
 
     fn counts(&self) -> Counts {

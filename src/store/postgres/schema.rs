@@ -66,7 +66,8 @@ pub(super) async fn check(client: &Client, schema: &str) -> Result<(), Trouble> 
             "the server runs with fsync = off and would lose events in a power cut; set it on";
         return Err(Trouble::refused(why.to_owned()));
     }
-    let there = "SELECT to_regclass($1 || '.meta') IS NOT NULL";
+    // Both: tables of schema 1 from before the order of settling lack the second.
+    let there = "SELECT to_regclass($1 || '.meta') IS NOT NULL AND to_regclass($1 || '.settled') IS NOT NULL";
     let there: bool = client.query_one_scalar(there, &[&schema]).await?;
     if !there {
         made(client, schema).await?;

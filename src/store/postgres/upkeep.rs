@@ -268,7 +268,8 @@ async fn forget(
     rows.write("DELETE FROM @.commit_mark WHERE at < $1", &[(&marks as _, Type::INT8)]).await?;
     let gone = "DELETE FROM @.node WHERE alive_until < $1 AND NOT EXISTS (SELECT FROM @.call WHERE node = incarnation)";
     rows.write(gone, &[(&marks as _, Type::INT8)]).await?;
-    Ok(most == AT_ONCE.cast_unsigned())
+    let more = rows.forget_settled().await?;
+    Ok(more || most == AT_ONCE.cast_unsigned())
 }
 
 const FORGET_BODIES: &str = "DELETE FROM @.body WHERE number IN (SELECT number FROM @.body AS old WHERE received_at < $1

@@ -23,10 +23,10 @@ impl Rows<'_> {
         call: &CallOwner<'_>,
         now: UnixMillis,
     ) -> Result<(), Trouble> {
-        let Sorted { known, events, moved, bodies, documents, registers } =
+        let Sorted { known, events, moved, bodies, documents, registers, settled } =
             Sorted::of(&outcomes.changes, outcomes.first_number);
         // Sent one after the other without waiting for answers, which come in the same order.
-        let (inserted, (), (), (), (), (), (), ()) = tokio::try_join!(
+        let (inserted, (), (), (), (), (), (), (), ()) = tokio::try_join!(
             biased;
             self.insert_known(&known),
             self.put_events(&events),
@@ -36,6 +36,7 @@ impl Rows<'_> {
             self.put_calls(&outcomes.lanes, call),
             self.put_documents(&documents),
             self.put_registers(&registers),
+            self.insert_settled(&settled),
         )?;
         if inserted == known.len() as u64 {
             Ok(())
@@ -210,6 +211,8 @@ struct Sorted<'a> {
     bodies: Vec<(u64, &'a BodyRow)>,
     documents: Vec<(Hash, Option<&'a LaneKey>)>,
     registers: Vec<(&'a str, &'a RegisterRow)>,
+    /// Events in the order of their settling.
+    settled: Vec<u64>,
 }
 
 impl<'a> Sorted<'a> {
@@ -228,6 +231,7 @@ impl<'a> Sorted<'a> {
                     sorted.documents.push((hash, lane.as_ref()));
                 }
                 Change::Register(name, row) => sorted.registers.push((name, row)),
+                Change::Settled(_, event) => sorted.settled.extend(*event),
                 // Lanes are written as the group has them; a group forgets nothing.
                 Change::Lane(..) | Change::Body(_, None) | Change::Forget(..) => {}
             }

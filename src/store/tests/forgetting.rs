@@ -35,6 +35,17 @@ async fn ids_and_all_that_belongs_to_them_are_forgotten_after_the_retention() {
     for kind in *b"eiblr" {
         assert_eq!(reader.rows(kind), 0, "{}", char::from(kind));
     }
+    // Places in the order of settling go with the sweep after that.
+    CLOCK.fetch_add(6_000, Ordering::SeqCst);
+    let old = Cursor::parse("1").unwrap();
+    eventually(&bench.store, async || {
+        let told = bench.store.changes(Some(old), 10).await.unwrap();
+        matches!(told, Changes::Forgotten { oldest } if oldest > old)
+    })
+    .await;
+    eventually(&bench.store, async || reader.rows(b'c') == 0).await;
+    let begun = bench.store.changes(Some(Cursor::default()), 10).await.unwrap();
+    assert!(matches!(begun, Changes::Told { events, .. } if events.is_empty()));
 }
 
 #[tokio::test]

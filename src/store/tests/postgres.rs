@@ -69,7 +69,7 @@ pub(super) fn copied(from: &Path, to: &Path) -> bool {
     true
 }
 
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 11] = [
     "meta",
     "node",
     "commit_mark",
@@ -80,6 +80,7 @@ const TABLES: [&str; 10] = [
     "call",
     "document",
     "register",
+    "settled",
 ];
 
 #[test]

@@ -1,0 +1,121 @@
+//! The order of settling over several nodes, whose transactions commit in another order than that in which they began.
+//!
+//! A row's `position` is the greater of two numbers that the server gives: the id of the transaction that wrote it, and the first
+//! id that no finished transaction had reached when it was written.
+//!
+//! A reader must not pass a place while a lower one may still appear. A transaction that runs has an id of at least the snapshot's
+//! xmin, and gives positions of at least its id. So below xmin nothing can appear any more, and only what is below it is read.
+//! The sequence alone would not do: a transaction may draw its number, and commit after another one that drew a higher number.
+//! Nor would the id alone: one that began earlier may have waited for the lane of one that began later, and would come before it.
+//! The second number is what puts it behind: what settles after another settling was committed has a position that is as high,
+//! and of the same position the number decides, which is drawn when the lanes are locked already.
+//!
+//! A transaction that lasts long, whosever it is and in whatever database of the server, delays what is told while it lasts.
+
+use tokio_postgres::types::Type;
+
+use super::rows::{NUMBERS, Rows, json, shown, signed, unsigned};
+use super::trouble::Trouble;
+use crate::store::record;
+use crate::store::records::RegisterRow;
+use crate::store::settled::{Changes, Cursor, FORGOTTEN, READ};
+
+/// How many places are read at a time.
+const AT_ONCE: usize = 200;
+/// How many are forgotten in one statement.
+const FORGET: i64 = 500;
+
+const INSERT: &str = "INSERT INTO @.settled (position, event)
+    SELECT greatest(txid_current(), txid_snapshot_xmax(txid_current_snapshot())), event FROM unnest($1::int8[]) AS these (event)";
+
+const CHANGES: &str =
+    "SELECT settled.position, settled.number, event.content FROM @.settled LEFT JOIN @.event ON event.number = settled.event
+    WHERE (settled.position, settled.number) > ($1, $2) AND settled.position < txid_snapshot_xmin(txid_current_snapshot())
+    ORDER BY settled.position, settled.number LIMIT $3";
+
+const END: &str = "SELECT position, number FROM @.settled
+    WHERE position < txid_snapshot_xmin(txid_current_snapshot()) ORDER BY position DESC, number DESC LIMIT 1";
+
+/// From the first place on, up to the first whose event is kept: so one cursor says what is gone.
+const FORGET_SETTLED: &str =
+    "WITH oldest AS (SELECT position, number, EXISTS (SELECT FROM @.event WHERE event.number = settled.event) AS kept
+    FROM @.settled WHERE position < txid_snapshot_xmin(txid_current_snapshot()) ORDER BY position, number LIMIT $1),
+    gone AS (DELETE FROM @.settled USING oldest WHERE settled.position = oldest.position AND settled.number = oldest.number
+    AND NOT EXISTS (SELECT FROM oldest AS first WHERE first.kept
+    AND (first.position, first.number) <= (oldest.position, oldest.number)) RETURNING settled.position, settled.number),
+    noted AS (INSERT INTO @.register SELECT $2, 1, '\"' || position || '-' || number || '\"' FROM gone
+    ORDER BY position DESC, number DESC LIMIT 1 ON CONFLICT (name) DO UPDATE SET value = EXCLUDED.value)
+    SELECT count(*) FROM gone";
+
+impl Rows<'_> {
+    /// Writes the order in which events settle; when all lanes of its transaction are locked.
+    pub(super) async fn insert_settled(&self, settled: &[u64]) -> Result<(), Trouble> {
+        if settled.is_empty() {
+            return Ok(());
+        }
+        let events: Vec<i64> = settled.iter().map(|event| signed(*event)).collect();
+        self.write(INSERT, &[(&events as _, NUMBERS)]).await?;
+        Ok(())
+    }
+
+    /// Forgets places whose events are forgotten; whether there may be more.
+    pub(super) async fn forget_settled(&self) -> Result<bool, Trouble> {
+        let values = [(&FORGET as _, Type::INT8), (&FORGOTTEN as _, Type::TEXT)];
+        let gone = self.read(FORGET_SETTLED, &values).await?;
+        let gone = gone.first().map(|row| row.try_get::<_, i64>(0)).transpose()?;
+        Ok(gone == Some(FORGET))
+    }
+
+    /// What settled after a place.
+    pub(super) async fn changes(
+        &self,
+        after: Option<Cursor>,
+        limit: usize,
+    ) -> Result<Changes, Trouble> {
+        let Some(after) = after else {
+            let found = self.read(END, &[]).await?;
+            let last = found.first().map(place_of).transpose()?;
+            let (forgotten, _) = self.bounds().await?;
+            return Ok(Changes::none(last.unwrap_or_default().max(forgotten)));
+        };
+        let (mut events, mut cursor, mut read) = (Vec::new(), after, 0);
+        let wanted = limit.min(AT_ONCE);
+        let many = i64::try_from(wanted).unwrap_or(i64::MAX);
+        let (position, number) = (signed(after.place()), signed(after.number()));
+        let values =
+            [(&position as _, Type::INT8), (&number as _, Type::INT8), (&many as _, Type::INT8)];
+        for row in self.read(CHANGES, &values).await? {
+            if read >= READ {
+                break;
+            }
+            cursor = place_of(&row)?;
+            // Forgotten already, or replayed and not settled again.
+            let Some(content) = row.try_get::<_, Option<&[u8]>>(2)? else { continue };
+            read += content.len();
+            let event = shown(content).map(record::event);
+            events.extend(event.filter(|event| event.settled_at.is_some()));
+        }
+        // Looked at last: what is forgotten meanwhile is not passed over in silence.
+        let (oldest, end) = self.bounds().await?;
+        let is_foreign = after.is_of_one_writer() || after.place() > end;
+        if after != Cursor::default() && (after < oldest || is_foreign) {
+            return Ok(Changes::Forgotten { oldest });
+        }
+        Ok(Changes::Told { events, cursor })
+    }
+
+    /// The last place that is forgotten, and a position that none can have passed.
+    async fn bounds(&self) -> Result<(Cursor, u64), Trouble> {
+        let sql = "SELECT txid_snapshot_xmax(txid_current_snapshot()), (SELECT value FROM @.register WHERE name = $1)";
+        let found = self.read(sql, &[(&FORGOTTEN as _, Type::TEXT)]).await?;
+        let Some(row) = found.first() else { return Ok((Cursor::default(), u64::MAX)) };
+        let value: Option<&str> = row.try_get(1)?;
+        let value = value.map(|value| json(value.as_bytes())).transpose()?.unwrap_or_default();
+        let forgotten = Cursor::of_register(&RegisterRow { version: 1, value });
+        Ok((forgotten, unsigned(row.try_get(0)?)))
+    }
+}
+
+fn place_of(row: &tokio_postgres::Row) -> Result<Cursor, Trouble> {
+    Ok(Cursor::new(unsigned(row.try_get(0)?), unsigned(row.try_get(1)?)))
+}
