@@ -40,6 +40,11 @@ pub(super) trait Engine: Send {
     /// It cannot read or write.
     fn upkeep(&mut self, now: UnixMillis) -> Result<Upkeep, Failed>;
 
+    /// Why it cannot work at the moment, if that is so.
+    fn trouble(&self) -> Option<Failed> {
+        None
+    }
+
     /// Notes that everything is written, and closes the database.
     fn close(self: Box<Self>);
 }

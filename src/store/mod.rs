@@ -73,6 +73,9 @@ use crate::routing::{
 /// How many requests may wait for the writer.
 const QUEUE: usize = 4096;
 
+/// How long a sender waits for a database that does not answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// `Retry-After` when the writer cannot keep up.
 const QUEUE_RETRY_AFTER_SECONDS: u32 = 1;
 
@@ -101,6 +104,8 @@ struct Inner {
     writer: Mutex<Option<JoinHandle<()>>>,
     /// Other nodes write, too.
     has_nodes: bool,
+    /// How long a sender waits for the engine before it is told to come again.
+    patience: Option<Duration>,
 }
 
 impl Store {
@@ -128,7 +133,7 @@ impl Store {
             let mut writer = Writer::new(Box::new(engine), Arc::clone(&shared), outside, space);
             postgres::apart(|| writer.begin());
             let opened = (writer, shared, reader);
-            return Self::start(opened, has_nodes, commit_timeout, &path);
+            return Self::start(opened, has_nodes, commit_timeout, &path, Some(PATIENCE));
         }
         let unreadable =
             |failed: Failed| OpenError::Unreadable { path: path.clone(), why: failed.to_string() };
@@ -141,7 +146,7 @@ impl Store {
         let counts = kept.counts();
         tracing::info!(path = %path.display(), pending = counts.pending, parked = counts.parked,
             dead = counts.dead, remembered = counts.remembered, in_doubt, "store opened");
-        Self::start((writer, shared, kept), has_nodes, commit_timeout, &path)
+        Self::start((writer, shared, kept), has_nodes, commit_timeout, &path, None)
     }
 
     fn start(
@@ -149,13 +154,14 @@ impl Store {
         has_nodes: bool,
         commit_timeout: Duration,
         path: &Path,
+        patience: Option<Duration>,
     ) -> Result<Self, OpenError> {
         let (queue, questions) = mpsc::channel();
         let thread = writer::start(writer, questions, Arc::clone(&shared), commit_timeout)
             .map_err(|error| OpenError::Directory { path: path.to_owned(), error })?;
         let places = Arc::new(Semaphore::new(QUEUE));
         let writer = Mutex::new(Some(thread));
-        let inner = Inner { shared, reader, queue, places, writer, has_nodes };
+        let inner = Inner { shared, reader, queue, places, writer, has_nodes, patience };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -175,8 +181,13 @@ impl Store {
             }
             Err(TryAcquireError::Closed) => return Err(Refusal::Unavailable),
         };
-        match self.ask_from(place, Question::Accept(delivery)).await {
-            Ok(Answer::Accepted(accepted)) => accepted,
+        let accepted = self.ask_from(place, Question::Accept(delivery));
+        let accepted = match self.inner.patience {
+            Some(patience) => tokio::time::timeout(patience, accepted).await,
+            None => Ok(accepted.await),
+        };
+        match accepted {
+            Ok(Ok(Answer::Accepted(accepted))) => accepted,
             Ok(_) | Err(_) => Err(Refusal::Unavailable),
         }
     }
@@ -374,7 +385,7 @@ impl Store {
     }
 
     fn gone(&self) -> Failed {
-        self.inner.shared.failure().unwrap_or(Failed::Closed)
+        self.inner.shared.why_not()
     }
 }
 

@@ -105,6 +105,11 @@ impl Shared {
         self.failure.borrow().clone().or_else(away).map_or(Health::Working, Health::Failed)
     }
 
+    /// Why something was not answered: the store has failed, or its engine is away.
+    pub(super) fn why_not(&self) -> Failed {
+        self.health().problem().cloned().unwrap_or(Failed::Closed)
+    }
+
     pub(super) fn failure(&self) -> Option<Failed> {
         self.failure.borrow().clone()
     }

@@ -144,7 +144,6 @@ impl Writer {
                     Ok(asked) => {
                         crowd = asked.count;
                         closing |= asked.closing;
-                        self.shared.set_away(None);
                     }
                     Err(failed @ Failed::Unreachable(_)) => {
                         self.shared.set_away(Some(failed));
@@ -159,6 +158,7 @@ impl Writer {
             self.look_at_space();
             self.survive(Self::reload_some)?;
             self.survive(Self::keep_up)?;
+            self.shared.set_away(self.engine.trouble());
         }
     }
 
@@ -331,12 +331,13 @@ fn turn_away(waiting: &mut VecDeque<Queued>) -> bool {
                 drop(queued.answer.send(Answer::Accepted(Err(Refusal::Unavailable))));
             }
             Question::Close => closing = true,
+            // The writer works, whatever the engine does.
+            Question::RoundTrip => drop(queued.answer.send(Answer::Done)),
             Question::Claim { .. }
             | Question::Reloaded
             | Question::Swap { .. }
             | Question::Replay { .. }
-            | Question::Discard(_)
-            | Question::RoundTrip => {}
+            | Question::Discard(_) => {}
         }
     }
     if !waiting.is_empty() {

@@ -1,19 +1,28 @@
 //! Connections to the database: which host, TLS, how long anything may take.
 
 use std::fs::File;
+use std::future::{Future, poll_fn};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio_postgres::config::{SslMode, TargetSessionAttrs};
-use tokio_postgres::{Client, Config};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::AbortHandle;
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::error::Severity;
+use tokio_postgres::{AsyncMessage, Client, Config, Connection};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::schema;
 use super::threads::Threads;
 use super::trouble::Trouble;
+use crate::clock;
 
-/// How long a connection may take to come about.
+/// How long a connection to one host may take to come about.
 const CONNECT: Duration = Duration::from_secs(2);
+/// How long the look at its tables may take, made if need be.
+const CHECK: Duration = Duration::from_secs(10);
 /// How long the network may leave bytes unconfirmed.
 const UNCONFIRMED: Duration = Duration::from_secs(3);
 
@@ -41,7 +50,7 @@ impl PostgresSettings {
     /// Why the database refuses, or cannot be reached.
     pub(crate) async fn migrate(&self) -> Result<(), String> {
         let migrated = async {
-            let (client, connection) = connect(self).await?;
+            let (client, connection) = connect(self, Arc::default()).await?;
             tokio::spawn(connection);
             schema::migrate(&client, &self.schema).await
         };
@@ -54,7 +63,7 @@ impl PostgresSettings {
     /// Why the database refuses, or cannot be reached.
     pub(crate) async fn forget_schema(&self) -> Result<(), String> {
         let forgotten = async {
-            let (client, connection) = connect(self).await?;
+            let (client, connection) = connect(self, Arc::default()).await?;
             tokio::spawn(connection);
             let sql = format!("DROP SCHEMA IF EXISTS {} CASCADE", self.schema);
             Ok(client.batch_execute(&sql).await?)
@@ -87,63 +96,156 @@ impl Node {
 pub(super) struct Link {
     pub(super) settings: PostgresSettings,
     runtime: Arc<Threads>,
-    client: Option<Client>,
+    connected: Option<Connected>,
+}
+
+struct Connected {
+    client: Client,
+    /// How many warnings the server has sent.
+    warnings: Arc<AtomicU64>,
+    driver: AbortHandle,
 }
 
 impl Link {
     pub(super) fn new(settings: PostgresSettings, runtime: Arc<Threads>) -> Self {
-        Self { settings, runtime, client: None }
+        Self { settings, runtime, connected: None }
     }
 
     /// The connection, made if it is not there.
     pub(super) async fn client(&mut self) -> Result<&Client, Trouble> {
-        if self.client.as_ref().is_none_or(Client::is_closed) {
-            self.client = Some(self.connect().await?);
+        if self.connected.as_ref().is_none_or(|connected| connected.client.is_closed()) {
+            self.drop_client();
+            self.connected = Some(self.connect().await?);
         }
-        Ok(self.client.as_ref().expect("it is there or has just been made"))
+        Ok(&self.connected.as_ref().expect("it is there or has just been made").client)
     }
 
-    /// Gives the connection up: the next use makes another.
+    /// The connection as it is, though it may have ended: a COMMIT over a new one would commit nothing.
+    pub(super) fn same(&self) -> Result<&Client, Trouble> {
+        let connected = self.connected.as_ref();
+        let gone = || Trouble::Away("the connection has ended".to_owned());
+        connected.map(|connected| &connected.client).ok_or_else(gone)
+    }
+
+    /// Gives the connection up, whatever is still under way on it: the next use makes another.
     pub(super) fn drop_client(&mut self) {
-        self.client = None;
+        if let Some(connected) = self.connected.take() {
+            connected.driver.abort();
+        }
     }
 
-    async fn connect(&self) -> Result<Client, Trouble> {
-        let (client, connection) = connect(&self.settings).await?;
-        self.runtime.spawn(connection);
-        schema::check(&client, &self.settings.schema).await?;
-        Ok(client)
+    /// How many warnings have come over this connection. One that came with a COMMIT is counted before that is answered.
+    pub(super) fn warnings(&self) -> u64 {
+        self.connected.as_ref().map_or(0, |connected| connected.warnings.load(Ordering::Acquire))
+    }
+
+    async fn connect(&self) -> Result<Connected, Trouble> {
+        let warnings = Arc::<AtomicU64>::default();
+        let (client, driver) = connect(&self.settings, Arc::clone(&warnings)).await?;
+        let driver = self.runtime.spawn(driver);
+        let connected = Connected { client, warnings, driver };
+        let checked = schema::check(&connected.client, &self.settings.schema);
+        if let Err(trouble) = within(CHECK, checked).await {
+            connected.driver.abort();
+            return Err(trouble);
+        }
+        Ok(connected)
     }
 }
 
-/// A connection, and what drives it. Whoever uses the client hears of its end.
+/// A connection, and what drives it: it counts warnings. Whoever uses the client hears of its end. One host is tried after the
+/// other, so that one which is silent does not keep from the next.
 pub(super) async fn connect(
     settings: &PostgresSettings,
+    warnings: Arc<AtomicU64>,
 ) -> Result<(Client, impl Future<Output = ()> + Send + use<>), Trouble> {
-    let mut config = settings.config.clone();
-    config
-        .connect_timeout(CONNECT)
-        .tcp_user_timeout(UNCONFIRMED)
-        .keepalives_idle(UNCONFIRMED)
-        .target_session_attrs(TargetSessionAttrs::ReadWrite)
-        .application_name("awa-bridge");
-    config.ssl_mode(if is_local(&config) { SslMode::Prefer } else { SslMode::Require });
-    let tls = MakeRustlsConnect::new((*settings.tls).clone());
-    let connecting = tokio::time::timeout(CONNECT * 3, config.connect(tls));
-    let (client, connection) = connecting
-        .await
-        .map_err(|_| Trouble::Away("the database does not answer in time".to_owned()))??;
-    Ok((client, async move { drop(connection.await) }))
+    let mut troubles = Vec::new();
+    for config in each_host(&settings.config) {
+        let tls = MakeRustlsConnect::new((*settings.tls).clone());
+        match within(CONNECT, async { Ok(config.connect(tls).await?) }).await {
+            Ok((client, connection)) => return Ok((client, driven(connection, warnings))),
+            Err(trouble) => troubles.push(trouble),
+        }
+    }
+    let refused = troubles.iter().any(|trouble| matches!(trouble, Trouble::Refused(_)));
+    let mut whys: Vec<String> = troubles.into_iter().map(Trouble::into_why).collect();
+    whys.dedup();
+    let why = whys.join("; ");
+    Err(if refused { Trouble::Refused(why) } else { Trouble::Away(why) })
 }
 
-/// Whether every host is this machine.
-fn is_local(config: &Config) -> bool {
-    use tokio_postgres::config::Host;
-    config.get_hosts().iter().all(|host| match host {
-        Host::Unix(_) => true,
-        Host::Tcp(name) => {
-            name == "localhost"
-                || name.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+async fn driven<S, T>(mut connection: Connection<S, T>, warnings: Arc<AtomicU64>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+        let AsyncMessage::Notice(notice) = message else { continue };
+        if notice.parsed_severity() == Some(Severity::Warning) {
+            warnings.fetch_add(1, Ordering::AcqRel);
+            tracing::warn!(
+                code = notice.code().code(),
+                text = notice.message(),
+                "the database warns"
+            );
         }
+    }
+}
+
+/// Does something that the other side may never answer.
+///
+/// # Errors
+/// It has not come to an end in time; or what it says itself.
+pub(super) async fn within<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, Trouble>>,
+) -> Result<T, Trouble> {
+    let done = tokio::time::timeout(limit, work).await;
+    done.unwrap_or_else(|_| {
+        let limit = clock::millis(limit);
+        Err(Trouble::Away(format!("the database does not answer within {limit} ms")))
     })
+}
+
+/// A configuration for each of the hosts.
+fn each_host(config: &Config) -> impl Iterator<Item = Config> {
+    let (hosts, addresses) = (config.get_hosts(), config.get_hostaddrs());
+    let ports = config.get_ports();
+    (0..hosts.len().max(addresses.len())).map(move |at| {
+        let mut one = Config::new();
+        config.get_user().map(|user| one.user(user));
+        config.get_password().map(|password| one.password(password));
+        config.get_dbname().map(|name| one.dbname(name));
+        config.get_options().map(|options| one.options(options));
+        match hosts.get(at) {
+            Some(Host::Tcp(host)) => _ = one.host(host),
+            Some(Host::Unix(path)) => _ = one.host_path(path),
+            None => {}
+        }
+        addresses.get(at).map(|address| one.hostaddr(*address));
+        ports.get(at).or_else(|| ports.first()).map(|port| one.port(*port));
+        let mode = if is_local(&one) { SslMode::Prefer } else { SslMode::Require };
+        one.connect_timeout(CONNECT)
+            .tcp_user_timeout(UNCONFIRMED)
+            .keepalives_idle(UNCONFIRMED)
+            .ssl_negotiation(config.get_ssl_negotiation())
+            .channel_binding(config.get_channel_binding())
+            .target_session_attrs(TargetSessionAttrs::ReadWrite)
+            .application_name("awa-bridge")
+            .ssl_mode(mode);
+        one
+    })
+}
+
+/// Whether the host is this machine.
+fn is_local(config: &Config) -> bool {
+    let mut addresses = config.get_hostaddrs().iter();
+    addresses.all(|address| address.is_loopback())
+        && config.get_hosts().iter().all(|host| match host {
+            Host::Unix(_) => true,
+            Host::Tcp(name) => {
+                name == "localhost"
+                    || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+            }
+        })
 }

@@ -1,6 +1,7 @@
 //! Takes over a whole store of files.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tokio_postgres::types::Type;
@@ -51,7 +52,7 @@ impl PostgresSettings {
         pieces: &mut mpsc::Receiver<Piece>,
         now: UnixMillis,
     ) -> Result<Imported, Trouble> {
-        let (client, connection) = connect(self).await?;
+        let (client, connection) = connect(self, Arc::default()).await?;
         tokio::spawn(connection);
         schema::migrate(&client, &self.schema).await?;
         let rows = Rows { client: &client, schema: &self.schema };

@@ -4,6 +4,7 @@
 //! decided on what was read; what it asks for beyond that is read, and it is decided again. A COMMIT in doubt is settled by its
 //! mark. All moments in rows are on the database's clock; the clocks of nodes never meet there.
 
+mod commit;
 mod connection;
 mod import;
 mod known;
@@ -25,15 +26,13 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use tokio_postgres::Client;
-use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
-use self::connection::Link;
+use self::connection::{Link, within};
 pub use self::connection::{Node, PostgresSettings};
 use self::known::Known;
-use self::lanes::CallOwner;
 pub(super) use self::read::DatabaseReader;
-use self::rows::{NOW, Rows, unsigned};
+use self::rows::Rows;
 #[cfg(test)]
 pub(super) use self::schema::statements;
 use self::threads::Threads;
@@ -44,25 +43,16 @@ use super::engine::{Decide, Engine, Upkeep};
 use super::group::{Group, Outcomes, Terms};
 use super::request::Failed;
 use crate::clock;
-use crate::metrics as names;
 use crate::routing::{LaneKey, UnixMillis};
 
 /// How often a group is decided again because others were in the way.
 const TRIES: u32 = 8;
-/// How often what it asks for is read: each time it asks for more.
-const READS: u32 = 32;
 /// After a connection could not be made, the next is tried after so long.
 const PAUSE: Duration = Duration::from_millis(250);
-/// How long a COMMIT is in doubt before its senders are told to come again.
-const DOUBT: Duration = Duration::from_secs(3);
-/// So many numbers stand behind one value of the sequence.
-const NUMBERS: u64 = 65_536;
+/// How long the database may take for a round of upkeep.
+const ROUND: Duration = Duration::from_secs(6);
 /// From the end of a call's time until its bytes cannot arrive any more, in milliseconds.
 const LAST_BYTES_MS: u64 = 4_000;
-
-/// What one transaction begins with. A frozen node loses its locks, and nobody waits for long.
-const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '5s'; \
-                     SET LOCAL idle_in_transaction_session_timeout = '2s'";
 
 /// The database; the writer's.
 pub(super) struct Postgres {
@@ -79,6 +69,10 @@ pub(super) struct Postgres {
     introduced: bool,
     /// Why a commit would be on one server only, where that is not enough.
     without_replica: Option<String>,
+    /// A COMMIT was not answered: another waits until none waits for a standby any more.
+    stalled: bool,
+    /// Why the last group was not kept, or the last round of upkeep not done.
+    trouble: Option<String>,
 }
 
 impl Postgres {
@@ -108,6 +102,8 @@ impl Postgres {
             away: None,
             introduced: false,
             without_replica: None,
+            stalled: false,
+            trouble: None,
         };
         let runtime = Arc::clone(&engine.runtime);
         let ready = apart(|| runtime.block_on(engine.ready()));
@@ -132,8 +128,7 @@ impl Postgres {
             return Err(Trouble::Away(why.clone()));
         }
         let ready = match self.link.client().await {
-            Ok(_) if self.introduced => Ok(()),
-            Ok(_) => self.introduce().await,
+            Ok(_) => within(ROUND, self.prepared()).await,
             Err(trouble) => Err(trouble),
         };
         self.away = match &ready {
@@ -146,62 +141,18 @@ impl Postgres {
         ready
     }
 
-    async fn transaction(
-        &mut self,
-        terms: &Terms,
-        decide: &mut Decide<'_>,
-        mut read: Read,
-    ) -> Result<Outcomes, Trouble> {
-        self.ready().await?;
-        if let Some(why) = &self.without_replica {
-            return Err(Trouble::Refused(format!("replicas = \"required\", and {why}")));
+    /// On a connection that is there: whether a COMMIT can be expected to be answered; makes this run known first.
+    async fn prepared(&mut self) -> Result<(), Trouble> {
+        if self.stalled {
+            self.flows().await?;
         }
-        let mark: [u8; 16] = rand::random();
-        let (known, incarnation) = (Arc::clone(&self.known), self.incarnation);
-        let owner = CallOwner { incarnation: &incarnation, flight_ms: self.flight_ms() };
-        let schema = self.link.settings.schema.clone();
-        let client = self.link.client().await?;
-        let rows = Rows { client, schema: &schema };
-        let decided = decided(rows, &known, &mark, terms, decide, &mut read, &owner).await;
-        let outcomes = match decided {
-            Ok(outcomes) => outcomes,
-            Err(trouble) => {
-                if client.batch_execute("ROLLBACK").await.is_err() {
-                    self.link.drop_client();
-                }
-                return Err(trouble);
-            }
-        };
-        let started = clock::instant();
-        let committed = client.batch_execute("COMMIT").await;
-        metrics::histogram!(names::STORE_COMMIT_DURATION).record(started.elapsed().as_secs_f64());
-        match committed.map_err(Trouble::from) {
-            Ok(()) => {
-                known.count(&read, &outcomes);
-                Ok(outcomes)
-            }
-            Err(Trouble::Again(why)) => Err(Trouble::Again(why)),
-            Err(_) if self.came_about(&mark).await? => Ok(outcomes),
-            Err(_) => Err(Trouble::Again("a COMMIT did not come about".to_owned())),
+        if self.introduced {
+            return Ok(());
         }
-    }
-
-    /// Whether a transaction whose COMMIT was not answered has come about: its mark cannot be set twice.
-    async fn came_about(&mut self, mark: &[u8; 16]) -> Result<bool, Trouble> {
-        let since = clock::instant();
-        loop {
-            self.link.drop_client();
-            let schema = self.link.settings.schema.clone();
-            let set = match self.link.client().await {
-                Ok(client) => set_mark(Rows { client, schema: &schema }, mark).await,
-                Err(trouble) => Err(trouble),
-            };
-            match set {
-                Ok(set) => return Ok(!set),
-                Err(trouble) if since.elapsed() > DOUBT => return Err(trouble),
-                Err(_) => tokio::time::sleep(PAUSE).await,
-            }
+        if self.link.settings.replicas_required {
+            self.look_for_replica().await?;
         }
+        self.introduce().await
     }
 
     /// From the moment by which a call leaves until nothing of it can arrive any more.
@@ -217,61 +168,6 @@ pub(super) fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
         let done = scope.spawn(work).join();
         done.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
-}
-
-/// Sets a commit mark in a transaction of its own; false where it is set already.
-async fn set_mark(rows: Rows<'_>, mark: &[u8; 16]) -> Result<bool, Trouble> {
-    let values = [(&mark.as_slice() as _, Type::BYTEA)];
-    let sql = format!("INSERT INTO {}.commit_mark VALUES ($1, {NOW})", rows.schema);
-    match rows.client.execute_typed(&sql, &values).await {
-        Ok(_) => Ok(true),
-        Err(error) if error.code() == Some(&SqlState::UNIQUE_VIOLATION) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Begins a transaction, decides the group on what it wants read, and writes what it has come to; all but the COMMIT.
-async fn decided(
-    rows: Rows<'_>,
-    known: &Known,
-    mark: &[u8; 16],
-    terms: &Terms,
-    decide: &mut Decide<'_>,
-    read: &mut Read,
-    owner: &CallOwner<'_>,
-) -> Result<Outcomes, Trouble> {
-    let wanted = read.take_wanted();
-    let began = clock::now();
-    let begin = async { rows.client.batch_execute(BEGIN).await.map_err(Trouble::from) };
-    let next = format!("SELECT nextval('@.number'), {NOW}");
-    let ((), _, (), drawn) = tokio::try_join!(
-        biased;
-        begin,
-        set_mark(rows, mark),
-        rows.load(&wanted, read),
-        rows.read(&next, &[]),
-    )?;
-    let drawn = drawn.first().ok_or_else(|| Trouble::refused("no number was drawn".to_owned()))?;
-    let first = unsigned(drawn.try_get(0)?);
-    let ahead_ms = known.measure(drawn.try_get(1)?, began, clock::now());
-    let now = known.moment(terms.now);
-    let terms = Terms { rules: Arc::clone(&terms.rules), ahead_ms, now, ..*terms };
-    for _ in 0..READS {
-        let mut group = Group::new(read, &terms, first);
-        decide(&mut group).map_err(|failed| Trouble::refused(failed.to_string()))?;
-        let outcomes = group.finish();
-        let wanted = read.take_wanted();
-        if !wanted.is_empty() {
-            rows.load(&wanted, read).await?;
-            continue;
-        }
-        if outcomes.next_number - first > NUMBERS {
-            return Err(Trouble::refused("a group has more events than numbers".to_owned()));
-        }
-        rows.keep(read, &outcomes, owner, now).await?;
-        return Ok(outcomes);
-    }
-    Err(Trouble::refused("a group goes on asking for more".to_owned()))
 }
 
 impl Engine for Postgres {
@@ -292,15 +188,26 @@ impl Engine for Postgres {
                 return Ok(outcomes);
             }
             match runtime.block_on(self.transaction(terms, decide, read)) {
-                Ok(outcomes) => return Ok(outcomes),
+                Ok(outcomes) => {
+                    self.trouble = None;
+                    return Ok(outcomes);
+                }
                 Err(Trouble::Again(why)) => {
                     tracing::debug!(why, attempt, "a group is decided again");
                     trouble = Some(Trouble::Again(why));
+                    // Those in the way go on at the same time: not both at the same moment again.
+                    let pause = rand::random_range(0..=1 << attempt.min(6));
+                    runtime.block_on(tokio::time::sleep(Duration::from_millis(pause)));
                 }
-                Err(other) => return Err(other.into()),
+                Err(other) => {
+                    trouble = Some(other);
+                    break;
+                }
             }
         }
-        Err(trouble.unwrap_or_else(|| Trouble::Again(String::new())).into())
+        let why = trouble.map(Trouble::into_why).unwrap_or_default();
+        self.trouble = Some(why.clone());
+        Err(Failed::Unreachable(why))
     }
 
     fn parked_lanes(&mut self) -> Result<Vec<Arc<LaneKey>>, Failed> {
@@ -310,19 +217,27 @@ impl Engine for Postgres {
 
     fn upkeep(&mut self, now: UnixMillis) -> Result<Upkeep, Failed> {
         let runtime = Arc::clone(&self.runtime);
-        Ok(runtime.block_on(self.keep_up(now))?)
+        let done = runtime.block_on(self.keep_up(now));
+        if let Err(trouble) = &done {
+            self.trouble = Some(trouble.clone().into_why());
+        }
+        Ok(done?)
+    }
+
+    fn trouble(&self) -> Option<Failed> {
+        self.trouble.clone().map(Failed::Unreachable)
     }
 
     fn close(self: Box<Self>) {
         let Self { runtime, mut link, incarnation, known, .. } = *self;
         known.closed.store(true, Ordering::Relaxed);
         let schema = link.settings.schema.clone();
-        let left = runtime.block_on(async {
+        let left = runtime.block_on(within(ROUND, async {
             let client: &Client = link.client().await?;
             let sql = "DELETE FROM @.node WHERE incarnation = $1 AND NOT EXISTS (SELECT FROM @.call WHERE node = $1)";
             let values = [(&incarnation.as_slice() as _, Type::BYTEA)];
             Rows { client, schema: &schema }.write(sql, &values).await
-        });
+        }));
         if let Err(trouble) = left {
             tracing::warn!(error = %trouble, "the node could not take its leave of the database");
         }

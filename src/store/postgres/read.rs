@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio_postgres::types::Type;
 
-use super::connection::{Link, PostgresSettings};
+use super::connection::{Link, PostgresSettings, within};
 use super::rows::{Rows, json, shown, signed, unsigned};
 use super::threads::Threads;
 use super::trouble::Trouble;
@@ -23,6 +24,8 @@ use crate::store::search::{Found, Search};
 use crate::store::settled::{Changes, Cursor};
 use crate::store::todo::{Group, Member, Todo};
 
+/// How long an answer may take.
+const ANSWER: Duration = Duration::from_secs(10);
 /// How many events are looked at for one page, and how many are read at a time.
 const LOOKED_AT: usize = 2_000;
 const AT_ONCE: i64 = 200;
@@ -62,7 +65,7 @@ impl DatabaseReader {
         let answered: Result<T, Trouble> = self.runtime.block_on(async {
             let mut link = self.link.lock().await;
             let rows = Rows { client: link.client().await?, schema: &self.schema };
-            let answered = question(rows).await;
+            let answered = within(ANSWER, question(rows)).await;
             if let Err(Trouble::Away(_)) = &answered {
                 link.drop_client();
             }

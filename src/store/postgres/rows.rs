@@ -38,6 +38,10 @@ impl Rows<'_> {
         Ok(self.client.execute_typed(&self.named(sql), values).await?)
     }
 
+    pub(super) async fn run(&self, statements: &str) -> Result<(), Trouble> {
+        Ok(self.client.batch_execute(statements).await?)
+    }
+
     /// A statement with the schema's name in place of `@`.
     fn named(&self, sql: &str) -> String {
         sql.replace('@', self.schema)

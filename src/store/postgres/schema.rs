@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use tokio_postgres::Client;
+use tokio_postgres::types::{FromSql, Type};
 
+use super::rows::Values;
 use super::trouble::Trouble;
 
 /// The schema that this program reads and writes.
@@ -52,32 +54,62 @@ async fn made(client: &Client, schema: &str) -> Result<(), Trouble> {
 
 /// Whether the tables are there, made if they are not and the user may; refuses a server or tables that this program does not know.
 pub(super) async fn check(client: &Client, schema: &str) -> Result<(), Trouble> {
-    let server: String = client.query_one_scalar("SHOW server_version_num", &[]).await?;
-    if server.parse::<i32>().is_ok_and(|server| server < OLDEST_SERVER) {
-        return Err(Trouble::refused(format!(
-            "the server is PostgreSQL {}; at least {} is needed",
-            server.parse::<i32>().unwrap_or_default() / 10_000,
-            OLDEST_SERVER / 10_000
-        )));
-    }
-    let fsync: String = client.query_one_scalar("SHOW fsync", &[]).await?;
-    if fsync == "off" {
-        let why =
-            "the server runs with fsync = off and would lose events in a power cut; set it on";
-        return Err(Trouble::refused(why.to_owned()));
-    }
+    // Never a named statement: a pooler may give the next one to another server.
+    let server: String = value(client, "SHOW server_version_num", &[]).await?.unwrap_or_default();
+    let fsync: String = value(client, "SHOW fsync", &[]).await?.unwrap_or_default();
+    suits(&server, &fsync)?;
     // Both: tables of schema 1 from before the order of settling lack the second.
     let there = "SELECT to_regclass($1 || '.meta') IS NOT NULL AND to_regclass($1 || '.settled') IS NOT NULL";
-    let there: bool = client.query_one_scalar(there, &[&schema]).await?;
-    if !there {
+    let there = value(client, there, &[(&schema as _, Type::TEXT)]).await?;
+    if there != Some(true) {
         made(client, schema).await?;
     }
-    let found = format!("SELECT schema FROM {schema}.meta");
-    match client.query_opt_scalar::<i32, _>(&found, &[]).await? {
+    match value::<i32>(client, &format!("SELECT schema FROM {schema}.meta"), &[]).await? {
         Some(SCHEMA) => Ok(()),
         Some(other) if other > SCHEMA => Err(Trouble::refused(format!(
             "the tables in {schema} have schema {other}, this program knows {SCHEMA}; start a version that knows it"
         ))),
         Some(_) | None => made(client, schema).await,
+    }
+}
+
+/// Refuses a server by its `server_version_num` and its `fsync`.
+fn suits(server: &str, fsync: &str) -> Result<(), Trouble> {
+    if let Some(server) = server.parse::<i32>().ok().filter(|server| *server < OLDEST_SERVER) {
+        return Err(Trouble::refused(format!(
+            "the server is PostgreSQL {}; at least {} is needed",
+            server / 10_000,
+            OLDEST_SERVER / 10_000
+        )));
+    }
+    if fsync == "off" {
+        let why =
+            "the server runs with fsync = off and would lose events in a power cut; set it on";
+        return Err(Trouble::refused(why.to_owned()));
+    }
+    Ok(())
+}
+
+/// The only value of the only row, if there is one.
+async fn value<T: for<'a> FromSql<'a>>(
+    client: &Client,
+    sql: &str,
+    values: Values<'_>,
+) -> Result<Option<T>, Trouble> {
+    let rows = client.query_typed(sql, values).await?;
+    rows.first().map(|row| row.try_get(0)).transpose().map_err(Trouble::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_is_too_old_is_refused_by_its_number() {
+        let refused = suits("110022", "on").unwrap_err().into_why();
+        assert_eq!(refused, "the server is PostgreSQL 11; at least 12 is needed");
+        assert_eq!(suits("120000", "on"), Ok(()));
+        assert_eq!(suits("180004", "on"), Ok(()));
+        assert!(suits("150018", "off").unwrap_err().into_why().contains("fsync = off"));
     }
 }

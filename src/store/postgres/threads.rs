@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use tokio::runtime::{Builder, Runtime};
+use tokio::task::AbortHandle;
 
 /// A runtime of one thread; never used from a thread of another runtime but to spawn.
 pub(super) struct Threads(Option<Runtime>);
@@ -21,8 +22,8 @@ impl Threads {
         self.runtime().block_on(future)
     }
 
-    pub(super) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        drop(self.runtime().spawn(future));
+    pub(super) fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) -> AbortHandle {
+        self.runtime().spawn(future).abort_handle()
     }
 
     fn runtime(&self) -> &Runtime {

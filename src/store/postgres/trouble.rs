@@ -21,13 +21,17 @@ impl Trouble {
     pub(super) const fn refused(why: String) -> Self {
         Self::Refused(why)
     }
+
+    pub(super) fn into_why(self) -> String {
+        let (Self::Again(why) | Self::Away(why) | Self::Refused(why)) = self;
+        why
+    }
 }
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Again(why) | Self::Away(why) | Self::Refused(why) => f.write_str(why),
-        }
+        let (Self::Again(why) | Self::Away(why) | Self::Refused(why)) = self;
+        f.write_str(why)
     }
 }
 
@@ -59,11 +63,7 @@ impl From<tokio_postgres::Error> for Trouble {
 
 impl From<Trouble> for Failed {
     fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Again(why) | Trouble::Away(why) | Trouble::Refused(why) => {
-                Self::Unreachable(why)
-            }
-        }
+        Self::Unreachable(trouble.into_why())
     }
 }
 

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use tokio_postgres::types::Type;
 
-use super::Postgres;
+use super::connection::within;
 use super::lanes::due_at;
 use super::rows::{NOW, Rows, json, unsigned};
 use super::standing::standing;
 use super::trouble::Trouble;
+use super::{Postgres, ROUND};
 use crate::clock;
 use crate::routing::{ClaimId, EntryId, LaneKey, UnixMillis};
 use crate::store::engine::{Lapsed, Upkeep};
@@ -67,11 +68,43 @@ impl Postgres {
         let rests = |last: UnixMillis| now >= last && now.since(last) < FORGET_MS;
         let forgets = !self.schedule.forgot.is_some_and(rests);
         self.schedule.forgot = Some(now).filter(|_| forgets).or(self.schedule.forgot);
-        let done = self.round(&mut upkeep, now, beats, counts, forgets).await;
-        if let Err(Trouble::Away(_)) = &done {
-            self.link.drop_client();
+        let round = self.round(&mut upkeep, now, beats, counts, forgets);
+        let mut done = match within(ROUND, round).await {
+            // The next round does it.
+            Err(Trouble::Again(why)) => {
+                tracing::debug!(why, "a round of upkeep is left to the next");
+                self.link.drop_client();
+                Ok(())
+            }
+            done => done,
+        };
+        if done.is_ok() && self.trouble.is_some() {
+            // What is read does not show that it can be written.
+            done = within(ROUND, self.settled(&rand::random())).await.map(drop);
+        }
+        match &done {
+            Ok(()) => self.trouble = None,
+            Err(_) => self.link.drop_client(),
         }
         done.map(|()| upkeep)
+    }
+
+    /// Notes why a commit would be on one server only.
+    ///
+    /// # Errors
+    /// It would be.
+    pub(super) async fn look_for_replica(&mut self) -> Result<(), Trouble> {
+        let schema = self.link.settings.schema.clone();
+        let rows = Rows { client: self.link.client().await?, schema: &schema };
+        self.without_replica = missing_replica(rows).await?;
+        self.with_replica()
+    }
+
+    /// # Errors
+    /// A commit would be on one server only, and that is not enough.
+    pub(super) fn with_replica(&self) -> Result<(), Trouble> {
+        let away = |why| Trouble::Away(format!("replicas = \"required\", and {why}"));
+        self.without_replica.as_ref().map_or(Ok(()), |why| Err(away(why)))
     }
 
     async fn round(
@@ -85,17 +118,19 @@ impl Postgres {
         let schema = self.link.settings.schema.clone();
         let (retention, body_retention) = (self.retention_ms, self.body_retention_ms);
         let (incarnation, known) = (self.incarnation, Arc::clone(&self.known));
-        let required = self.link.settings.replicas_required;
+        if beats && self.link.settings.replicas_required {
+            self.look_for_replica().await?;
+        }
+        self.with_replica()?;
         let rows = Rows { client: self.link.client().await?, schema: &schema };
         if beats {
-            let sql = format!("UPDATE @.node SET alive_until = {NOW} + $2 WHERE incarnation = $1");
-            let values =
-                [(&incarnation.as_slice() as _, Type::BYTEA), (&LEASE_MS as _, Type::INT8)];
-            rows.write(&sql, &values).await?;
-            self.without_replica = match required {
-                true => missing_replica(rows).await?,
-                false => None,
-            };
+            // Nothing is lost with it, so it waits for no standby.
+            let beat = format!(
+                "BEGIN; SET LOCAL synchronous_commit = off; UPDATE {schema}.node SET alive_until = {NOW} + {LEASE_MS}
+                 WHERE incarnation = '\\x{}'; COMMIT",
+                hex::encode(incarnation)
+            );
+            rows.client.batch_execute(&beat).await?;
             upkeep.lapsed = lapsed(rows, known.moment(now)).await?;
         }
         let left = if std::mem::replace(&mut self.schedule.began, true) {
@@ -123,7 +158,7 @@ impl Postgres {
     pub(super) async fn introduce(&mut self) -> Result<(), Trouble> {
         let (schema, incarnation) = (self.link.settings.schema.clone(), self.incarnation);
         let node = Arc::clone(&self.link.settings.node);
-        let (name, required) = (node.name.as_str(), self.link.settings.replicas_required);
+        let name = node.name.as_str();
         let rows = Rows { client: self.link.client().await?, schema: &schema };
         let version = env!("CARGO_PKG_VERSION");
         let sql = format!(
@@ -143,9 +178,6 @@ impl Postgres {
         let sql = "DELETE FROM @.node WHERE name = $2 AND incarnation <> $1";
         rows.write(sql, &values).await?;
         *self.known.counts() = counted(rows).await?;
-        if required {
-            self.without_replica = missing_replica(rows).await?;
-        }
         self.introduced = true;
         Ok(())
     }
@@ -265,7 +297,8 @@ async fn forget(
             .extend([row.try_get::<_, Option<i64>>(0)?, row.try_get(1)?].into_iter().flatten());
     }
     rows.write(FORGET_LANES, &[(&conversations as _, Type::INT8_ARRAY)]).await?;
-    rows.write("DELETE FROM @.commit_mark WHERE at < $1", &[(&marks as _, Type::INT8)]).await?;
+    rows.write("DELETE FROM @.commit_mark WHERE abs(at) < $1", &[(&marks as _, Type::INT8)])
+        .await?;
     let gone = "DELETE FROM @.node WHERE alive_until < $1 AND NOT EXISTS (SELECT FROM @.call WHERE node = incarnation)";
     rows.write(gone, &[(&marks as _, Type::INT8)]).await?;
     let more = rows.forget_settled().await?;

@@ -1,0 +1,194 @@
+//! One transaction: begun, decided, committed; and what is done when nobody says whether it was.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_postgres::types::Type;
+
+use super::connection::within;
+use super::known::Known;
+use super::lanes::CallOwner;
+use super::rows::{NOW, Rows, unsigned};
+use super::trouble::Trouble;
+use super::view::Read;
+use super::{PAUSE, Postgres};
+use crate::clock;
+use crate::metrics as names;
+use crate::store::engine::Decide;
+use crate::store::group::{Group, Outcomes, Terms};
+
+/// How often what a group asks for is read: each time it asks for more.
+const READS: u32 = 32;
+/// So many numbers stand behind one value of the sequence.
+const NUMBERS: u64 = 65_536;
+/// How long a group may take until its COMMIT is sent.
+const DECIDE: Duration = Duration::from_secs(5);
+/// How long its COMMIT, and each look at what became of it, may take.
+const COMMIT: Duration = Duration::from_secs(3);
+/// How long a COMMIT is in doubt before its senders are told to come again.
+const DOUBT: Duration = Duration::from_secs(3);
+
+/// What one transaction begins with. A frozen node loses its locks, and nobody waits for long.
+const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '5s'; \
+                     SET LOCAL idle_in_transaction_session_timeout = '2s'";
+
+/// What a look at a COMMIT in doubt begins with: it ends at the server too, whoever waits for it.
+const LOOK: &str =
+    "BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL idle_in_transaction_session_timeout = '2s'";
+
+impl Postgres {
+    pub(super) async fn transaction(
+        &mut self,
+        terms: &Terms,
+        decide: &mut Decide<'_>,
+        mut read: Read,
+    ) -> Result<Outcomes, Trouble> {
+        self.ready().await?;
+        self.with_replica()?;
+        let mark: [u8; 16] = rand::random();
+        let (known, incarnation) = (Arc::clone(&self.known), self.incarnation);
+        let owner = CallOwner { incarnation: &incarnation, flight_ms: self.flight_ms() };
+        let schema = self.link.settings.schema.clone();
+        let client = self.link.client().await?;
+        let rows = Rows { client, schema: &schema };
+        let decided = decided(rows, &known, &mark, terms, decide, &mut read, &owner);
+        let outcomes = match within(DECIDE, decided).await {
+            Ok(outcomes) => outcomes,
+            Err(trouble) => {
+                let rolled_back = match &trouble {
+                    Trouble::Away(_) => false,
+                    Trouble::Again(_) | Trouble::Refused(_) => {
+                        within(COMMIT, rows.run("ROLLBACK")).await.is_ok()
+                    }
+                };
+                if !rolled_back {
+                    self.link.drop_client();
+                }
+                return Err(trouble);
+            }
+        };
+        let (started, warned) = (clock::instant(), self.link.warnings());
+        let rows = Rows { client: self.link.same()?, schema: &schema };
+        let committed = within(COMMIT, rows.run("COMMIT")).await;
+        metrics::histogram!(names::STORE_COMMIT_DURATION).record(started.elapsed().as_secs_f64());
+        match committed {
+            Ok(()) if self.link.warnings() == warned => {}
+            Err(Trouble::Again(why)) => return Err(Trouble::Again(why)),
+            Ok(()) | Err(_) => {
+                if !self.came_about(&mark).await? {
+                    return Err(Trouble::Again("a COMMIT did not come about".to_owned()));
+                }
+            }
+        }
+        known.count(&read, &outcomes);
+        Ok(outcomes)
+    }
+
+    /// Whether a transaction has come about whose COMMIT was not answered, or with a warning that it may be on one server only.
+    async fn came_about(&mut self, mark: &[u8; 16]) -> Result<bool, Trouble> {
+        let since = clock::instant();
+        self.stalled = true;
+        loop {
+            self.link.drop_client();
+            match within(COMMIT, self.settled(mark)).await {
+                Ok(came_about) => {
+                    self.stalled = false;
+                    return Ok(came_about);
+                }
+                Err(trouble) if since.elapsed() > DOUBT => {
+                    self.link.drop_client();
+                    return Err(trouble);
+                }
+                Err(trouble) => {
+                    tracing::debug!(?trouble, "what became of a COMMIT is not known yet");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+    }
+
+    /// Waits until the transaction with that mark is decided, and says how; one that has not set it never will. What is written
+    /// here is committed behind it: when that is replicated, it is too.
+    pub(super) async fn settled(&mut self, mark: &[u8; 16]) -> Result<bool, Trouble> {
+        let schema = self.link.settings.schema.clone();
+        let client = self.link.client().await?;
+        let rows = Rows { client, schema: &schema };
+        // A moment below nought is a mark that was set by such a look: another look must not take it for the group's.
+        let sql = format!(
+            "INSERT INTO @.commit_mark AS mark VALUES ($1, -{NOW}) ON CONFLICT (id) DO UPDATE SET at = mark.at RETURNING at > 0"
+        );
+        client.batch_execute(LOOK).await?;
+        let found = rows.read(&sql, &[(&mark.as_slice() as _, Type::BYTEA)]).await?;
+        let came_about = found.first().map_or(Ok(false), |row| row.try_get(0))?;
+        let warned = self.link.warnings();
+        self.link.same()?.batch_execute("COMMIT").await?;
+        if self.link.warnings() != warned {
+            return Err(Trouble::Away("a COMMIT may be on one server only".to_owned()));
+        }
+        Ok(came_about)
+    }
+
+    /// Whether COMMITs come about: none of ours waits for a standby.
+    pub(super) async fn flows(&mut self) -> Result<(), Trouble> {
+        let schema = self.link.settings.schema.clone();
+        let rows = Rows { client: self.link.client().await?, schema: &schema };
+        let sql =
+            "SELECT FROM pg_stat_activity WHERE usename = current_user AND wait_event = 'SyncRep'
+                   AND query_start < clock_timestamp() - interval '1 s' LIMIT 1";
+        if rows.read(sql, &[]).await?.is_empty() {
+            self.stalled = false;
+            return Ok(());
+        }
+        Err(Trouble::Away("a COMMIT waits for a synchronous standby".to_owned()))
+    }
+}
+
+/// Sets the group's commit mark, which nobody can set a second time.
+async fn set_mark(rows: Rows<'_>, mark: &[u8; 16]) -> Result<u64, Trouble> {
+    let sql = format!("INSERT INTO @.commit_mark VALUES ($1, {NOW})");
+    rows.write(&sql, &[(&mark.as_slice() as _, Type::BYTEA)]).await
+}
+
+/// Begins a transaction, decides the group on what it wants read, and writes what it has come to; all but the COMMIT.
+async fn decided(
+    rows: Rows<'_>,
+    known: &Known,
+    mark: &[u8; 16],
+    terms: &Terms,
+    decide: &mut Decide<'_>,
+    read: &mut Read,
+    owner: &CallOwner<'_>,
+) -> Result<Outcomes, Trouble> {
+    let wanted = read.take_wanted();
+    let began = clock::now();
+    let begin = async { rows.client.batch_execute(BEGIN).await.map_err(Trouble::from) };
+    let next = format!("SELECT nextval('@.number'), {NOW}");
+    let ((), _, (), drawn) = tokio::try_join!(
+        biased;
+        begin,
+        set_mark(rows, mark),
+        rows.load(&wanted, read),
+        rows.read(&next, &[]),
+    )?;
+    let drawn = drawn.first().ok_or_else(|| Trouble::refused("no number was drawn".to_owned()))?;
+    let first = unsigned(drawn.try_get(0)?);
+    let ahead_ms = known.measure(drawn.try_get(1)?, began, clock::now());
+    let now = known.moment(terms.now);
+    let terms = Terms { rules: Arc::clone(&terms.rules), ahead_ms, now, ..*terms };
+    for _ in 0..READS {
+        let mut group = Group::new(read, &terms, first);
+        decide(&mut group).map_err(|failed| Trouble::refused(failed.to_string()))?;
+        let outcomes = group.finish();
+        let wanted = read.take_wanted();
+        if !wanted.is_empty() {
+            rows.load(&wanted, read).await?;
+            continue;
+        }
+        if outcomes.next_number - first > NUMBERS {
+            return Err(Trouble::refused("a group has more events than numbers".to_owned()));
+        }
+        rows.keep(read, &outcomes, owner, now).await?;
+        return Ok(outcomes);
+    }
+    Err(Trouble::refused("a group goes on asking for more".to_owned()))
+}
