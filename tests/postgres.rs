@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// Who runs the server where the test runs as root, whom PostgreSQL refuses.
 const USER: &str = "postgres";
@@ -19,20 +19,9 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one with `settings` beside what a test needs; none, and says so, where PostgreSQL is not installed. With `CI=true`
     /// that is a failure.
-    #[expect(clippy::print_stdout, reason = "shown of tests that fail")]
     pub(crate) fn start(settings: &[&str]) -> Option<Self> {
-        let Some(programs) = programs() else {
-            println!("not run: PostgreSQL is not installed (Debian: postgresql)");
-            let ci = std::env::var_os("CI").is_some_and(|ci| ci == "true");
-            assert!(!ci, "PostgreSQL must be installed here");
-            return None;
-        };
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("a mode");
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr());
-        let port = port.expect("a free port").port();
-        let server = Self { folder, programs, port };
-        let data = server.data();
+        let server = Self::planned()?;
+        let (data, port) = (server.data(), server.port);
         let made = server.run(
             "initdb",
             &["-D", &data, "-U", "bridge", "-A", "trust", "-E", "UTF8", "--no-sync"],
@@ -46,6 +35,84 @@ impl Server {
         fs::write(Path::new(&data).join("postgresql.auto.conf"), own).expect("settings");
         server.up();
         Some(server)
+    }
+
+    fn planned() -> Option<Self> {
+        let Some(programs) = programs() else {
+            lacks("PostgreSQL", "postgresql");
+            return None;
+        };
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).expect("a mode");
+        Some(Self { folder, programs, port: free_port() })
+    }
+
+    /// A standby of this server; the first is `standby` in `synchronous_standby_names`. Not started yet.
+    #[allow(dead_code, reason = "one of the two programs of tests uses it")]
+    pub(crate) fn standby(&self) -> Self {
+        let standby = Self::planned().expect("PostgreSQL is installed");
+        let data = standby.data();
+        let from = format!("host=127.0.0.1 port={} user=bridge", self.port);
+        let copied =
+            self.run("pg_basebackup", &["-D", &data, "-d", &from, "-R", "-c", "fast", "--no-sync"]);
+        assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+        let own = Path::new(&data).join("postgresql.auto.conf");
+        let mut settings = fs::read_to_string(&own).expect("settings");
+        settings += &format!(
+            "port = {}\nunix_socket_directories = '{data}'\nsynchronous_standby_names = ''\n\
+             primary_conninfo = '{from} application_name=standby'\n",
+            standby.port
+        );
+        fs::write(own, settings).expect("settings");
+        standby
+    }
+
+    /// Makes a standby the server that takes writes.
+    #[allow(dead_code, reason = "one of the two programs of tests uses it")]
+    pub(crate) fn promote(&self) {
+        let promoted = self.run("pg_ctl", &["-D", &self.data(), "-w", "promote"]);
+        assert!(promoted.status.success(), "{}", String::from_utf8_lossy(&promoted.stderr));
+    }
+
+    /// `kill -9` of its first process; the others end with it.
+    #[allow(dead_code, reason = "one of the two programs of tests uses it")]
+    pub(crate) fn kill(&self) {
+        let file = fs::read_to_string(Path::new(&self.data()).join("postmaster.pid"));
+        let file = file.expect("it runs");
+        let pid = file.lines().next().expect("its process id").to_owned();
+        let killed = Command::new("kill").args(["-9", &pid]).status().expect("kill runs");
+        assert!(killed.success());
+    }
+
+    /// pgbouncer before it, in transaction mode; none, and says so, where it is not installed.
+    #[allow(dead_code, reason = "one of the two programs of tests uses it")]
+    pub(crate) fn pooled(&self) -> Option<Pooler> {
+        let program = Path::new("/usr/sbin/pgbouncer");
+        if !program.exists() {
+            lacks("pgbouncer", "pgbouncer");
+            return None;
+        }
+        let port = free_port();
+        let settings = format!(
+            "[databases]\npostgres = host=127.0.0.1 port={} user=bridge\n[pgbouncer]\nlisten_addr = 127.0.0.1\n\
+             listen_port = {port}\nunix_socket_dir =\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 12\n\
+             max_client_conn = 500\n",
+            self.port
+        );
+        let ini = self.folder.path().join("pgbouncer.ini");
+        fs::write(&ini, settings).expect("settings");
+        let mut command = self.command(program);
+        let log = fs::File::create(self.folder.path().join("pgbouncer.log")).expect("a log");
+        let child = command.arg("-q").arg(ini).stdout(Stdio::null()).stderr(log).spawn();
+        let pooler = Pooler { child: child.expect("pgbouncer runs"), port };
+        for _ in 0..500 {
+            if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return Some(pooler);
+            }
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+        let log = fs::read_to_string(self.folder.path().join("pgbouncer.log"));
+        panic!("pgbouncer does not listen: {}", log.unwrap_or_default());
     }
 
     /// Starts it again.
@@ -67,6 +134,12 @@ impl Server {
         format!("postgres://bridge@127.0.0.1:{}/postgres", self.port)
     }
 
+    /// Its host and port.
+    #[allow(dead_code, reason = "one of the two programs of tests uses it")]
+    pub(crate) fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
     /// Runs a statement, and gives what psql prints of it.
     pub(crate) fn sql(&self, statement: &str) -> String {
         let url = self.url();
@@ -75,12 +148,22 @@ impl Server {
         String::from_utf8_lossy(&done.stdout).trim().to_owned()
     }
 
-    fn data(&self) -> String {
+    /// The folder of its files.
+    pub(crate) fn data(&self) -> String {
         format!("{}/data", self.folder.path().display())
     }
 
     fn run(&self, program: &str, arguments: &[&str]) -> Output {
-        let program = self.programs.join(program);
+        let mut command = self.command(&self.programs.join(program));
+        command.args(arguments);
+        // What goes on in the background must not hold the pipe of its output.
+        if arguments.contains(&"start") {
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+        }
+        command.output().expect("PostgreSQL's programs can be run")
+    }
+
+    fn command(&self, program: &Path) -> Command {
         let mut command = if rustix::process::geteuid().is_root() {
             let mut command = Command::new("setpriv");
             command.args(["--reuid", USER, "--regid", USER, "--clear-groups"]).arg(program);
@@ -88,13 +171,43 @@ impl Server {
         } else {
             Command::new(program)
         };
-        command.args(arguments).current_dir("/").stdin(Stdio::null()).env_remove("PGHOST");
-        // What goes on in the background must not hold the pipe of its output.
-        if arguments.contains(&"start") {
-            command.stdout(Stdio::null()).stderr(Stdio::null());
-        }
-        command.output().expect("PostgreSQL's programs can be run")
+        command.current_dir("/").stdin(Stdio::null()).env_remove("PGHOST");
+        command
     }
+}
+
+/// A running pgbouncer.
+pub(crate) struct Pooler {
+    child: Child,
+    port: u16,
+}
+
+impl Pooler {
+    /// How a bridge reaches the server through it.
+    #[allow(dead_code, reason = "one of the two programs of tests uses it")]
+    pub(crate) fn url(&self) -> String {
+        format!("postgres://bridge@127.0.0.1:{}/postgres", self.port)
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Says that something is not installed here. With `CI=true` that is a failure.
+#[expect(clippy::print_stdout, reason = "shown of tests that fail")]
+fn lacks(what: &str, package: &str) {
+    println!("not run: {what} is not installed (Debian: {package})");
+    let ci = std::env::var_os("CI").is_some_and(|ci| ci == "true");
+    assert!(!ci, "{what} must be installed here");
+}
+
+fn free_port() -> u16 {
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr());
+    port.expect("a free port").port()
 }
 
 impl Drop for Server {

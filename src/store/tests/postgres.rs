@@ -86,11 +86,30 @@ const TABLES: [&str; 11] = [
 #[test]
 fn the_store_keeps_its_promises_over_postgresql() {
     let Some(server) = Server::start(&[]) else { return };
+    run_over(&server.url(), &server);
+}
+
+/// Conflicts are then the database's to find, and it gives up transactions that it has done nothing wrong in.
+#[test]
+fn the_store_keeps_its_promises_over_postgresql_that_serializes() {
+    let settings = ["default_transaction_isolation = 'serializable'"];
+    let Some(server) = Server::start(&settings) else { return };
+    run_over(&server.url(), &server);
+}
+
+#[test]
+fn the_store_keeps_its_promises_over_postgresql_behind_a_pooler() {
+    let Some(server) = Server::start(&[]) else { return };
+    let Some(pooler) = server.pooled() else { return };
+    run_over(&pooler.url(), &server);
+}
+
+fn run_over(url: &str, server: &Server) {
     let program = std::env::current_exe().expect("the test's own program");
     let tests = Command::new(program)
         .args(["store::tests::", "--skip", "over_postgresql", "--test-threads", "4"])
         .args(EMBEDDED.iter().flat_map(|name| ["--skip", name]))
-        .env(URL, server.url())
+        .env(URL, url)
         .output()
         .expect("it can be run");
     assert!(tests.status.success(), "{}", String::from_utf8_lossy(&tests.stdout));

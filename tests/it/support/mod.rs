@@ -3,6 +3,7 @@
 pub(crate) mod behind_tls;
 pub(crate) mod bridge;
 pub(crate) mod browser;
+pub(crate) mod database_proxy;
 pub(crate) mod issuer;
 pub(crate) mod program;
 pub(crate) mod raw;

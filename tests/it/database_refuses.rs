@@ -1,0 +1,59 @@
+//! A database that refuses: the daemon ends with exit code 64 and says what to do.
+
+use std::fs;
+use std::path::Path;
+
+use super::database_faults::sandbox_and_homes;
+use super::postgres::Server;
+
+async fn refused(url: &str) -> String {
+    let (_sandbox, [home]) = sandbox_and_homes([url]).await;
+    match home.tried(home.command(&["run"])).await {
+        Ok(daemon) => panic!("it runs:\n{}", daemon.log()),
+        Err((code, log)) => {
+            assert_eq!(code, Some(64), "{log}");
+            log
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_refuses_is_told_with_what_to_do() {
+    let Some(server) = Server::start(&[]) else { return };
+    let access = Path::new(&server.data()).join("pg_hba.conf");
+    let before = fs::read_to_string(&access).expect("who may come in");
+    let asked = format!("host all weak 127.0.0.1/32 scram-sha-256\n{before}");
+    fs::write(&access, asked).expect("who may come in");
+    server.sql("CREATE ROLE weak LOGIN PASSWORD 'right'");
+    server.sql("SELECT pg_reload_conf()");
+    let as_weak = |password: &str, database: &str| {
+        format!("postgres://weak:{password}@{}/{database}", server.address())
+    };
+
+    let log = refused(&as_weak("wrong", "postgres")).await;
+    assert!(log.contains("password authentication failed"), "{log}");
+    assert!(log.contains("check url, password and rights"), "{log}");
+    assert!(!log.contains(":wrong@"), "no password in {log}");
+
+    let log = refused(&as_weak("right", "elsewhere")).await;
+    assert!(log.contains("database \"elsewhere\" does not exist"), "{log}");
+
+    let log = refused(&as_weak("right", "postgres")).await;
+    assert!(log.contains("permission denied for database"), "{log}");
+    assert!(log.contains("awa-bridge migrate"), "{log}");
+
+    let (_sandbox, [home]) = sandbox_and_homes([&server.url()]).await;
+    drop(home.start().await);
+    let log = refused(&as_weak("right", "postgres")).await;
+    assert!(log.contains("permission denied for schema awa_bridge"), "{log}");
+    assert!(log.contains("rights"), "{log}");
+
+    server.sql("UPDATE awa_bridge.meta SET schema = 99");
+    let log = refused(&server.url()).await;
+    assert!(log.contains("schema 99") && log.contains("start a version that knows it"), "{log}");
+
+    server.sql("ALTER SYSTEM SET fsync = off");
+    server.sql("SELECT pg_reload_conf()");
+    let log = refused(&server.url()).await;
+    assert!(log.contains("fsync = off"), "{log}");
+}
