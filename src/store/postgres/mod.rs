@@ -197,7 +197,8 @@ impl Engine for Postgres {
                     trouble = Some(Trouble::Again(why));
                     // Those in the way go on at the same time: not both at the same moment again.
                     let pause = rand::random_range(0..=1 << attempt.min(6));
-                    runtime.block_on(tokio::time::sleep(Duration::from_millis(pause)));
+                    let pause = Duration::from_millis(pause);
+                    runtime.block_on(async { tokio::time::sleep(pause).await });
                 }
                 Err(other) => {
                     trouble = Some(other);
