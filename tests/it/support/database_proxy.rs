@@ -116,7 +116,7 @@ impl State {
         Some(match cut {
             Cut::BeforeCommit(_) => false,
             Cut::AfterCommit(_) => true,
-            Cut::Either(_) => cuts % 2 == 0,
+            Cut::Either(_) => cuts.is_multiple_of(2),
         })
     }
 
