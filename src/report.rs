@@ -77,10 +77,6 @@ fn ended(settled: &Settled) {
     }
     if *outcome == Outcome::Dead {
         happened(Happening::Dead);
-        // It was never pending: it came in and ended at once.
-        if reason.code == "unreadable" {
-            happened(Happening::Stored);
-        }
     }
     if reason.code == "unreadable" {
         happened(Happening::Unreadable);

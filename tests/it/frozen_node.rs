@@ -1,8 +1,9 @@
 //! A node that stands still in the midst of its work, for longer than its calls may take, and then goes on: others have taken
 //! its work up, and what it still does changes nothing.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use awa_bridge::testing::clock;
 use awa_bridge::testing::sandbox::{Endpoint, Fault, Misbehaviour};
 
 use super::database_faults::{carried_out_once, insist, long_offer, sandbox_and_homes};
@@ -27,7 +28,7 @@ async fn a_node_that_was_frozen_does_nothing_that_another_has_taken_up() {
                               AND state_change < clock_timestamp() - interval '3 s'";
         tokio::time::sleep(Duration::from_millis(700)).await;
         one.signal("STOP");
-        let began = Instant::now();
+        let began = clock::instant();
         while began.elapsed() < Duration::from_secs(13) {
             tokio::time::sleep(Duration::from_millis(500)).await;
             let held = tokio::task::block_in_place(|| server.sql(in_transaction));

@@ -17,7 +17,7 @@ async fn now_and_sources_show_how_things_stand() {
     assert_eq!(daemon.post(&late).await, Some(202));
     daemon.settled("e-2").await;
     // It refreshes by itself.
-    browser.says("#events-caption", "3 in the last hour").await;
+    browser.says("#events-caption", "2 in the last hour").await;
     let owed = browser.text("#owed").await.replace('\t', " ");
     assert!(owed.contains("native 0 0 1 1 / 1"), "{owed}");
     let state = browser.text("#bridge").await;

@@ -271,13 +271,15 @@ pub(crate) fn config(directory: &Path, instance: &str, more: &str) -> String {
             ],
         ),
         ("store", store(directory)),
-        ("store.postgres", over(directory)),
         ("mappings", vec![format!("directory = \"{}\"", directory.join("mappings").display())]),
         (
             "sources.native",
             vec!["vendor = \"native\"".into(), format!("secrets = [\"{NATIVE_SECRET}\"]")],
         ),
     ];
+    if std::env::var_os(OVER).is_some() {
+        sections.push(("store.postgres", over(directory)));
+    }
     overlay(&mut sections, more)
 }
 
