@@ -57,7 +57,7 @@ pub(crate) struct Report {
     pub instance: String,
     pub started: UnixMillis,
     pub subject: Subject,
-    /// In the order of [`Probe`].
+    /// In the order of the probes.
     pub findings: Vec<Finding>,
     /// Every request, in order.
     pub exchanges: Vec<Exchanged>,
