@@ -24,7 +24,7 @@ const MAX_PAGE: usize = 1_000;
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// How many deeds of operators an event's record keeps.
-const DEEDS_KEPT: usize = 8;
+const ACTIONS_KEPT: usize = 8;
 
 pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts) -> Response<Body> {
     let segments: Vec<String> = request
@@ -278,15 +278,15 @@ async fn who_did(
     let (store, source, id) = (admin.store.clone(), source.to_owned(), id.to_owned());
     let before =
         async move { store.event(&source, &id).await.ok().flatten().and_then(|event| event.by) };
-    Ok(deed(admin.reads.store.look_up(before).await?, &who(query), verb))
+    Ok(with_action(admin.reads.store.look_up(before).await?, &who(query), verb))
 }
 
 /// What is done now after what was done before.
-pub(super) fn deed(before: Option<String>, who: &str, verb: &str) -> String {
+pub(super) fn with_action(before: Option<String>, who: &str, verb: &str) -> String {
     let (now, before) = (format!("{who} {verb} at {}", clock::now()), before.unwrap_or_default());
     let mut all: Vec<&str> = before.split("; ").filter(|one| !one.is_empty()).collect();
     all.push(&now);
-    all[all.len().saturating_sub(DEEDS_KEPT)..].join("; ")
+    all[all.len().saturating_sub(ACTIONS_KEPT)..].join("; ")
 }
 
 async fn replayed(

@@ -1,4 +1,4 @@
-//! What wants a person, in groups, and what is done with a whole group: some events with each request.
+//! What needs an operator, in groups, and what is done with a whole group: some events with each request.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::answer::{self, Body};
-use super::routes::{deed, discard_refusal, replay_refusal, who};
+use super::routes::{discard_refusal, replay_refusal, who, with_action};
 use super::{Admin, missing};
 use crate::routing::{EventRecord, Missing, UnixMillis, Word, rfc3339};
 use crate::store::{
@@ -188,7 +188,8 @@ pub(super) async fn act(admin: &Arc<Admin>, act: Act, query: &Query) -> Response
     let (mut changed, mut refused, mut refusals, mut next) = (0_usize, 0_usize, Vec::new(), None);
     for Member { number, event } in members {
         let EventRecord { source, id, by, .. } = event;
-        let by = deed(by, &who(query), if act == Act::Replay { "replayed" } else { "discarded" });
+        let by =
+            with_action(by, &who(query), if act == Act::Replay { "replayed" } else { "discarded" });
         let why = match act {
             Act::Replay => match admin.store.replay(&source, &id, false, by).await {
                 Ok(ReplayAnswer::Replayed) => None,

@@ -157,7 +157,7 @@ impl Demo {
         let expected = status == step.status
             && ids.len() == step.expect.len()
             && states.eq(step.expect.iter().copied())
-            && calls.iter().filter(|call| is_deed(call)).count() == step.deeds;
+            && calls.iter().filter(|call| is_write(call)).count() == step.writes;
         Ok(Shown {
             number,
             source: step.source.to_owned(),
@@ -286,7 +286,7 @@ fn configuration(directory: &Path) -> String {
     )
 }
 
-fn is_deed(call: &RecordedCall) -> bool {
+fn is_write(call: &RecordedCall) -> bool {
     call.method != "GET"
 }
 

@@ -86,7 +86,9 @@ impl Hold {
     pub(super) async fn watch(self) {
         loop {
             tokio::time::sleep(LOOK).await;
-            self.look().await;
+            if self.store.has_nodes() {
+                self.look().await;
+            }
             let now = clock::now();
             let over = |held: &Held| held.until.is_some_and(|until| until <= now);
             if !self.known().held.as_ref().is_some_and(over) {

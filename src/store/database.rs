@@ -33,6 +33,12 @@ pub(crate) struct NodeStanding {
 }
 
 impl Store {
+    /// Whether other nodes write, too.
+    #[must_use]
+    pub(crate) fn has_nodes(&self) -> bool {
+        self.inner.has_nodes
+    }
+
     /// How the shared database stands; none over files.
     #[must_use]
     pub(crate) fn database(&self) -> Option<DatabaseStanding> {

@@ -34,7 +34,7 @@ pub(super) struct Step {
     /// The state of each event.
     pub(super) expect: &'static [&'static str],
     /// How many calls that change something reach AWA.
-    pub(super) deeds: usize,
+    pub(super) writes: usize,
     /// The fault that the sandbox injects.
     pub(super) fault: Option<Fault>,
 }
@@ -103,29 +103,37 @@ fn event(
     event: fn(UnixMillis) -> Value,
     status: u16,
     expect: &'static [&'static str],
-    deeds: usize,
+    writes: usize,
 ) -> Step {
-    Step { title, source: "demo", origin: Origin::Event(event), status, expect, deeds, fault: None }
+    Step {
+        title,
+        source: "demo",
+        origin: Origin::Event(event),
+        status,
+        expect,
+        writes,
+        fault: None,
+    }
 }
 
 fn twilio(
     title: &'static str,
     file: &'static str,
     expect: &'static [&'static str],
-    deeds: usize,
+    writes: usize,
 ) -> Step {
     let origin = Origin::Sample { vendor: "twilio-taskrouter", file };
-    Step { title, source: "demo-twilio", origin, status: 204, expect, deeds, fault: None }
+    Step { title, source: "demo-twilio", origin, status: 204, expect, writes, fault: None }
 }
 
 fn connect(
     title: &'static str,
     file: &'static str,
     expect: &'static [&'static str],
-    deeds: usize,
+    writes: usize,
 ) -> Step {
     let origin = Origin::Sample { vendor: "amazon-connect", file };
-    Step { title, source: "demo-connect", origin, status: 202, expect, deeds, fault: None }
+    Step { title, source: "demo-connect", origin, status: 202, expect, writes, fault: None }
 }
 
 /// The request of a native event.

@@ -72,13 +72,7 @@ pub(crate) async fn kill(plan: &Plan, mut show: impl FnMut(&str)) -> Result<Verd
         None => folder.tempdir(),
     }
     .map_err(|error| broken("no folder for the store", &error))?;
-    let mappings = home.path().join("mappings");
-    std::fs::create_dir(&mappings)
-        .and_then(|()| shipped::unpack(&mappings))
-        .map_err(|error| broken("the profiles cannot be unpacked", &error))?;
-    let sandbox_at = free_port()?;
-    let instance = sandbox_at.local_addr().map_err(|error| broken("no address", &error))?;
-    let instance = format!("http://{instance}");
+    let (sandbox_at, instance) = surroundings(home.path())?;
     let schema = format!("selftest_{seed:016x}");
     let database = nodes.as_ref().map(|(_, url)| database(url, &schema)).unwrap_or_default();
     let mut daemons = Vec::new();
@@ -136,6 +130,17 @@ pub(crate) async fn kill(plan: &Plan, mut show: impl FnMut(&str)) -> Result<Verd
         super::database::forget_schema(&settings[0]).await?;
     }
     Ok(verdict)
+}
+
+/// The profiles in a folder, and where the sandbox will listen, as a listener and a URL.
+fn surroundings(home: &Path) -> Result<(TcpListener, String), Failure> {
+    let mappings = home.join("mappings");
+    std::fs::create_dir(&mappings)
+        .and_then(|()| shipped::unpack(&mappings))
+        .map_err(|error| broken("the profiles cannot be unpacked", &error))?;
+    let sandbox_at = free_port()?;
+    let instance = sandbox_at.local_addr().map_err(|error| broken("no address", &error))?;
+    Ok((sandbox_at, format!("http://{instance}")))
 }
 
 /// The folder, configuration and ports of one daemon.

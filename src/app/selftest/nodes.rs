@@ -7,9 +7,9 @@ use secrecy::SecretString;
 
 use super::daemon::Daemon;
 use super::load::{Load, document, event, id};
-use super::{Failure, broken, database, free_port, prepared};
+use super::{Failure, broken, database, prepared, surroundings};
 use crate::app::files::Files;
-use crate::app::{database as tables, sandbox_world, shipped};
+use crate::app::{database as tables, sandbox_world};
 use crate::clock;
 use crate::sandbox::{Endpoint, Fault, Misbehaviour, Sandbox, Switches, World};
 
@@ -26,13 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// It could not be played.
 pub(crate) async fn play(url: &SecretString, mut show: impl FnMut(&str)) -> Result<bool, Failure> {
     let home = tempfile::tempdir().map_err(|error| broken("no temporary folder", &error))?;
-    let mappings = home.path().join("mappings");
-    std::fs::create_dir(&mappings)
-        .and_then(|()| shipped::unpack(&mappings))
-        .map_err(|error| broken("the profiles cannot be unpacked", &error))?;
-    let sandbox_at = free_port()?;
-    let instance = sandbox_at.local_addr().map_err(|error| broken("no address", &error))?;
-    let instance = format!("http://{instance}");
+    let (sandbox_at, instance) = surroundings(home.path())?;
     let schema = format!("demo_{:016x}", rand::random::<u64>());
     let database = database(url, &schema);
     let (one, of_one) = prepared(home.path(), 1, &instance, &database)?;

@@ -1,4 +1,4 @@
-//! What wants a person, in groups, and which conversation a word belongs to.
+//! What needs an operator, in groups, and which conversation a word belongs to.
 
 use tokio_postgres::types::Type;
 

@@ -250,7 +250,7 @@ impl<'a> Sorted<'a> {
     }
 }
 
-/// What groups it with others that want a person.
+/// What groups it with others that need an operator.
 fn why_of(row: &EventRow) -> Option<String> {
     if let Some(EntryRow { stage: Stage::Parked { missing }, ended: None, .. }) = &row.entry {
         return Some(text_of(&(&row.contact_center, missing)));
