@@ -131,6 +131,7 @@ const TASK: Label = Label::of(
         "changes",
         "store round trip",
         "store watch",
+        "shared pace",
         "watchdog",
         "status",
     ],

@@ -95,6 +95,8 @@ pub(crate) struct ServiceNow {
     /// How many requests may be made in an hour, and were made in the last one; 0: there is no budget, and none are counted.
     pub requests_per_hour: u32,
     pub requests_last_hour: u32,
+    /// How many nodes share the limits, the budget and the pauses; 0: they are this daemon's own.
+    pub shared_by_nodes: usize,
 }
 
 /// The answer to `POST /v1/hold` and `/v1/resume`.

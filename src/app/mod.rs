@@ -30,6 +30,7 @@ pub(crate) mod recorded;
 pub(crate) mod rehearsal;
 mod reload;
 pub(crate) mod selftest;
+mod shared_pace;
 mod shipped;
 pub(crate) mod tables;
 mod tasks;
@@ -198,6 +199,10 @@ pub(crate) async fn start_on(
     let store = host.notifier.extending("Opening the store", OPENING, opened).await?;
     let sources = settings.sources.keys().cloned().collect();
     counters::of_sources(store.clone(), sources).await;
+    let shared = store.has_nodes().then(|| shared_pace::shared(&settings));
+    if let Some(shared) = &shared {
+        client.limiter().share(Arc::clone(shared));
+    }
     let pace = Arc::new(Pace::new(instance::limits(&settings), client.limiter()));
     let address = |listener: &TcpListener| {
         listener
@@ -207,8 +212,20 @@ pub(crate) async fn start_on(
     let (intake_at, admin_at) = (address(&listeners.intake)?, address(&listeners.admin)?);
     announce(&settings, &files, intake_at, admin_at);
     let hold = Hold::open(store.clone()).await?;
-    let parts =
-        Parts { settings, files, rules, store, hold, client, fetcher, pace, metrics, tls, host };
+    let parts = Parts {
+        settings,
+        files,
+        rules,
+        store,
+        hold,
+        client,
+        fetcher,
+        pace,
+        shared,
+        metrics,
+        tls,
+        host,
+    };
     let running = tokio::spawn(parts.start()?.run(listeners, shutdown.clone()));
     Ok(Bridge { intake: intake_at, admin: admin_at, shutdown, running })
 }

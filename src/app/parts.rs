@@ -13,12 +13,13 @@ use super::files::{Files, RulesInForce};
 use super::hold::Hold;
 use super::issuers::Issuers;
 use super::reload::{self, Reloader, Targets};
+use super::shared_pace;
 use super::tasks::Tasks;
 use super::upkeep::{self, Beats};
 use super::vitals::Vitals;
 use super::{Failure, Host, Listeners, admin_token};
 use crate::admin::{self, Admin, AdminReads, HoldWish};
-use crate::awa::pace::Pace;
+use crate::awa::pace::{Pace, Shared};
 use crate::awa::{Client, Fetcher};
 use crate::clock;
 use crate::config::Settings;
@@ -48,6 +49,8 @@ pub(super) struct Parts {
     pub(super) client: Arc<Client>,
     pub(super) fetcher: Option<Arc<Fetcher>>,
     pub(super) pace: Arc<Pace>,
+    /// Where several nodes share the pace.
+    pub(super) shared: Option<Arc<Shared>>,
     pub(super) metrics: Metrics,
     pub(super) tls: Option<Tls>,
     pub(super) host: Host,
@@ -62,6 +65,7 @@ pub(super) struct Running {
     limits: LimitsInForce,
     vitals: Arc<Vitals>,
     admin: Arc<Admin>,
+    shared: Option<Arc<Shared>>,
     metrics: Metrics,
     host: Host,
 }
@@ -69,8 +73,20 @@ pub(super) struct Running {
 impl Parts {
     /// Puts the parts together.
     pub(super) fn start(self) -> Result<Running, Failure> {
-        let Self { settings, files, rules, store, hold, client, fetcher, pace, metrics, tls, host } =
-            self;
+        let Self {
+            settings,
+            files,
+            rules,
+            store,
+            hold,
+            client,
+            fetcher,
+            pace,
+            shared,
+            metrics,
+            tls,
+            host,
+        } = self;
         let token = admin_token::in_force(&settings)?;
         if let Some(directory) = &host.runtime_directory {
             admin_token::copy_to(directory, &token);
@@ -102,7 +118,18 @@ impl Parts {
         let started_at = clock::now();
         let vitals = Arc::new(Vitals { store, pace, client, reloader, hold, started_at });
         let admin = Arc::new(admin_of(&vitals, &metrics, token, settings.admin.listen));
-        Ok(Running { settings, webhooks, tls, places, limits, vitals, admin, metrics, host })
+        Ok(Running {
+            settings,
+            webhooks,
+            tls,
+            places,
+            limits,
+            vitals,
+            admin,
+            shared,
+            metrics,
+            host,
+        })
     }
 }
 
@@ -178,7 +205,8 @@ fn admin_of(
 
 impl Running {
     pub(super) async fn run(self, listeners: Listeners, shutdown: Shutdown) -> Result<(), Failure> {
-        let Self { settings, webhooks, tls, places, limits, vitals, admin, metrics, host } = self;
+        let Self { settings, webhooks, tls, places, limits, vitals, admin, shared, metrics, host } =
+            self;
         let (store, notifier) = (vitals.store.clone(), host.notifier);
         let stopped = Shutdown::new();
         let Beats { watchdog, dispatcher, intake: intake_beat, writer } = Beats::register();
@@ -209,6 +237,7 @@ impl Running {
             let (watchdog, notifier) = (watchdog.clone(), notifier.clone());
             move || watchdog.clone().run(notifier.clone(), host.watchdog)
         });
+        let sharing = shared.map(|shared| keep_shared(&vitals, shared));
         notifier.ready(&vitals.condition().to_string());
         let tell = {
             let (vitals, notifier) = (Arc::clone(&vitals), notifier.clone());
@@ -233,10 +262,18 @@ impl Running {
         joined("dispatcher", dispatch).await;
         joined("admin address", admin).await;
         store.close().await;
-        background.iter().chain([&hurry]).for_each(JoinHandle::abort);
+        background.iter().chain([&hurry]).chain(&sharing).for_each(JoinHandle::abort);
         info!(pending = store.counts().pending, "Stopped");
         outcome
     }
+}
+
+/// Keeps the pace that several nodes share.
+fn keep_shared(vitals: &Arc<Vitals>, shared: Arc<Shared>) -> JoinHandle<()> {
+    let (store, pace) = (vitals.store.clone(), Arc::clone(&vitals.pace));
+    tokio::spawn(supervised("shared pace", move || {
+        shared_pace::keep(store.clone(), Arc::clone(&shared), Arc::clone(&pace))
+    }))
 }
 
 /// The tasks beside the path of an event.

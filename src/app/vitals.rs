@@ -69,6 +69,12 @@ impl Vitals {
         let standing = self.pace.standing(now);
         let reasons = self.not_ready();
         let (calls_per_second, burst, requests_per_hour) = self.reloader.rate();
+        let shared = self.pace.shared_by();
+        let nodes = shared.map_or(0, |(_, nodes)| nodes);
+        let (calls_per_second, burst, requests_per_hour) = match shared {
+            Some((limits, _)) => (limits.per_second, limits.burst, limits.per_hour),
+            None => (calls_per_second, burst, requests_per_hour),
+        };
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: self.started_at,
@@ -93,6 +99,7 @@ impl Vitals {
                 burst,
                 requests_per_hour,
                 requests_last_hour: standing.used,
+                shared_by_nodes: nodes,
             },
             database: self.store.database().map(|database| shown(&database, now)),
         }

@@ -6,10 +6,12 @@
 //! requests take at least a [`SECOND`]: no second sees more than `per_second`. Since the burst is counted in, no more of
 //! it is granted than a tenth of `per_second` and one; thus at least 0.87 of the limit can be used for long. (Timers are
 //! exact to a millisecond or two: at hundreds a second a burst of 1 costs more.)
+//!
+//! Where several nodes share the rate, permits of [`Shared`] take the place of governor.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use governor::clock::Clock;
@@ -19,6 +21,7 @@ use governor::state::{NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
 use tokio::sync::Mutex as Queue;
 
+use super::pace::Shared;
 use crate::clock;
 
 /// A second, and by how much longer one request may take to reach ServiceNow than a later one.
@@ -49,6 +52,8 @@ pub(crate) struct Limiter {
     queue: Queue<()>,
     /// Requests that are to leave and are not charged yet.
     expected: AtomicU32,
+    /// Where several nodes share the rate.
+    shared: OnceLock<Arc<Shared>>,
 }
 
 #[derive(Debug)]
@@ -68,12 +73,28 @@ impl Limiter {
     /// Nothing is used up.
     pub(super) fn new(rate: Rate) -> Self {
         let in_force = Mutex::new(InForce::new(rate));
-        Self { in_force, queue: Queue::default(), expected: AtomicU32::new(0) }
+        let (queue, expected) = (Queue::default(), AtomicU32::new(0));
+        Self { in_force, queue, expected, shared: OnceLock::new() }
+    }
+
+    /// From now on requests leave by the permits that several nodes share. To be called before the first request.
+    pub(crate) fn share(&self, shared: Arc<Shared>) {
+        drop(self.shared.set(shared));
+    }
+
+    /// What several nodes share, if they do.
+    pub(super) fn shared(&self) -> Option<&Arc<Shared>> {
+        self.shared.get()
     }
 
     /// Takes a new rate. The burst counts as used up, so that a second which the change falls into sees no more than the
     /// higher of both rates.
     pub(crate) fn set(&self, rate: Rate) {
+        if let Some(shared) = self.shared() {
+            shared.set_limits(|limits| {
+                (limits.per_second, limits.burst) = (rate.per_second.get(), rate.burst.get());
+            });
+        }
         let mut in_force = self.in_force();
         if in_force.rate != rate {
             *in_force = InForce::new(rate);
@@ -83,13 +104,19 @@ impl Limiter {
 
     /// How long a call has to wait before it is claimed, after all that is expected already.
     pub(super) fn wait(&self) -> Duration {
+        if let Some(shared) = self.shared() {
+            return shared.wait().saturating_sub(LEAD);
+        }
         let ahead = self.expected.load(Ordering::Relaxed);
         self.in_force().wait(ahead).saturating_sub(LEAD)
     }
 
     /// Announces a request.
     pub(super) fn expect(self: &Arc<Self>) -> Expected {
-        self.expected.fetch_add(1, Ordering::Relaxed);
+        match self.shared() {
+            Some(shared) => shared.expect(),
+            None => _ = self.expected.fetch_add(1, Ordering::Relaxed),
+        }
         Expected(Arc::clone(self))
     }
 
@@ -97,6 +124,9 @@ impl Limiter {
     pub(super) async fn leave(self: &Arc<Self>) {
         let _expected = self.expect();
         let _turn = self.queue.lock().await;
+        if let Some(shared) = self.shared() {
+            return shared.permit().await;
+        }
         loop {
             let charged = self.in_force().charge(NonZeroU32::MIN);
             match charged {
@@ -113,7 +143,10 @@ impl Limiter {
 
 impl Drop for Expected {
     fn drop(&mut self) {
-        self.0.expected.fetch_sub(1, Ordering::Relaxed);
+        match self.0.shared() {
+            Some(shared) => shared.expect_no_longer(),
+            None => _ = self.0.expected.fetch_sub(1, Ordering::Relaxed),
+        }
     }
 }
 

@@ -143,6 +143,9 @@ impl Dispatch {
                 }
                 Err(NotNow { until, why }) => {
                     blocked.begins(why, now);
+                    if let Some(permit) = self.pace.probe_own_route(now) {
+                        tasks.spawn(probe::probe(Arc::clone(self), permit));
+                    }
                     let deadline = agenda.next_deadline().unwrap_or(UnixMillis::MAX);
                     return until.min(deadline).max(now.plus(1));
                 }

@@ -3,16 +3,19 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use serde_json::Value;
 
 use super::database::DatabaseStanding;
 use super::group::{self, Outcomes, Terms};
 use super::index::Owed;
 use super::record::Filter;
 use super::records::RegisterRow;
+use super::register::Reading;
 use super::request::{Counts, Failed};
 use super::search::{Found, Search};
 use super::settled::{Changes, Cursor};
 use super::todo::{Group, Member, Todo};
+use crate::clock;
 use crate::routing::{
     ClaimId, ConversationRecord, Due, EntryId, EventRecord, LaneKey, Page, UnixMillis,
 };
@@ -86,6 +89,14 @@ pub(super) trait Reader: Send + Sync {
     fn register(&self, name: &str) -> Result<Option<RegisterRow>, Failed>;
     /// What settled after a place in the order of settling, at most so many events; without a place the end of that order.
     fn changes(&self, after: Option<Cursor>, limit: usize) -> Result<Changes, Failed>;
+    /// A register, and when it was read.
+    fn register_now(&self, name: &str) -> Result<Reading, Failed> {
+        Ok(Reading { row: self.register(name)?, at: clock::now() })
+    }
+    /// Writes a register of that version beside the writer, where nodes share it; false where it was not written.
+    fn swap_now(&self, _name: &str, _seen: u64, _value: &Value) -> Result<bool, Failed> {
+        Ok(false)
+    }
     /// How much there is; from memory.
     fn counts(&self) -> Counts;
     /// How much a source has that is not settled; from memory.

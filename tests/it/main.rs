@@ -80,6 +80,7 @@ mod standby;
 mod systemd;
 mod tables_pull;
 mod tls;
+mod two_nodes;
 mod unsigned_work;
 mod vendors;
 mod verify_jwks;

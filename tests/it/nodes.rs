@@ -50,11 +50,16 @@ pub(super) struct Pair {
 
 impl Pair {
     pub(super) async fn new() -> Option<Self> {
+        Self::with("").await
+    }
+
+    /// With this added to the configuration.
+    pub(super) async fn with(more: &str) -> Option<Self> {
         let server = Server::start(&[])?;
         let switches = Switches { documents_appear: true, ..Switches::default() };
         let sandbox = start_sandbox(switches).await;
         let config = format!(
-            "[store]\nengine = \"postgres\"\n[store.postgres]\nurl = \"{}\"\n[servicenow]\nrequest_timeout = \"1s\"\n",
+            "[store]\nengine = \"postgres\"\n[store.postgres]\nurl = \"{}\"\n[servicenow]\nrequest_timeout = \"1s\"\n{more}",
             server.url()
         );
         let setup = Setup { config, ..Setup::default() };
@@ -67,14 +72,14 @@ impl Pair {
         [one.start().await, two.start().await]
     }
 
-    fn offers(&self) -> Vec<String> {
+    pub(super) fn offers(&self) -> Vec<String> {
         let calls = self.sandbox.calls_to(Endpoint::Offer);
         let done = calls.into_iter().filter(|call| call.performed == Some(200));
         done.map(|call| call.path).collect()
     }
 
     /// Each document was offered once.
-    fn offered_once(&self, count: usize) {
+    pub(super) fn offered_once(&self, count: usize) {
         let mut offers = self.offers();
         offers.sort();
         let all = offers.len();

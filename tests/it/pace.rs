@@ -8,7 +8,7 @@ use super::support::bridge::{Bridge, Setup};
 use super::support::{an_offer, eventually, with};
 
 /// The most requests that any window of a second saw, of any kind.
-fn most_in_a_second(times: &[i64]) -> usize {
+pub(super) fn most_in_a_second(times: &[i64]) -> usize {
     let in_window =
         |from: &i64| times.iter().filter(|at| (*from..*from + 1_000).contains(*at)).count();
     times.iter().map(in_window).max().unwrap_or(0)

@@ -2,14 +2,16 @@
 
 use std::collections::VecDeque;
 
-use crate::routing::UnixMillis;
+use serde::{Deserialize, Serialize};
+
+use crate::routing::{UnixMillis, Urgency};
 
 const MINUTE: i64 = 60_000;
 /// The running minute and the sixty before it, so that no hour is counted short.
 const MINUTES: i64 = 61;
 
 /// How many requests left in which minute, oldest first.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Budget {
     minutes: VecDeque<(i64, u32)>,
 }
@@ -63,5 +65,22 @@ impl Budget {
             .iter()
             .copied()
             .filter(move |(old, _)| (0..MINUTES).contains(&minute.saturating_sub(*old)))
+    }
+}
+
+/// Requests in an hour that a call of this urgency may fill up to; none = no budget.
+pub(super) fn allowed(per_hour: u32, reserve: f64, urgency: Urgency) -> Option<u32> {
+    let whole = (per_hour > 0).then_some(per_hour)?;
+    match urgency {
+        Urgency::Live(_) => Some(whole),
+        Urgency::Offer(_) => {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a share of a u32"
+            )]
+            let kept = (f64::from(whole) * reserve.clamp(0.0, 1.0)).ceil() as u32;
+            Some(whole.saturating_sub(kept))
+        }
     }
 }

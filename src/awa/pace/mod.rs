@@ -7,7 +7,9 @@
 mod backoff;
 mod budget;
 mod gate;
+mod news;
 mod permit;
+mod shared;
 mod signal;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,9 +18,11 @@ use super::limiter::Limiter;
 use crate::clock::millis;
 use crate::routing::{UnixMillis, Urgency};
 pub(crate) use backoff::backoff_delay;
-use budget::Budget;
+use budget::{Budget, allowed};
 use gate::Gate;
 pub(crate) use permit::Permit;
+use shared::{Kind, News};
+pub(crate) use shared::{Read, Shared, SharedLimits, State as SharedState};
 pub(crate) use signal::{Signal, Why};
 
 /// Failures in a row that open the breaker.
@@ -109,6 +113,8 @@ struct State {
     breaker: Gate,
     unauthorised: Gate,
     trouble: Option<Signal>,
+    /// What the other nodes' news have come to here.
+    known: news::Known,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,6 +141,7 @@ impl Pace {
             breaker: Gate::new(BREAKER),
             unauthorised: Gate::new(UNAUTHORISED),
             trouble: None,
+            known: news::Known::default(),
         };
         Self { state: Arc::new(Mutex::new(state)) }
     }
@@ -144,6 +151,9 @@ impl Pace {
         let mut state = lock(&self.state);
         if limits.max_in_flight != state.limits.max_in_flight {
             state.concurrency = limits.max_in_flight.max(1);
+        }
+        if let Some(shared) = state.limiter.shared() {
+            shared.set_limits(|of| (of.per_hour, of.reserve) = (limits.per_hour, limits.reserve));
         }
         state.limits = limits;
     }
@@ -155,12 +165,14 @@ impl Pace {
         state.reachable();
         state.unauthorised.open_again();
         state.trouble = None;
+        state.tell_answered();
     }
 
     /// Ends the pause of a Retry-After: an operator has looked, and the next call finds out.
     pub(crate) fn end_pause(&self) {
         let mut state = lock(&self.state);
         (state.retry_after, state.hints) = (None, 0);
+        state.tell(News::PauseEnded);
     }
 
     /// Asks for the right to send one call now.
@@ -168,8 +180,13 @@ impl Pace {
     /// # Errors
     /// Says why not, and when to ask again. Nothing is used up then.
     pub(crate) fn permit(&self, urgency: Urgency, now: UnixMillis) -> Result<Permit, NotNow> {
+        self.permit_for(urgency, now, false)
+    }
+
+    /// The same for a call or, where `asks`, for a question that does no harm where it gets lost.
+    fn permit_for(&self, urgency: Urgency, now: UnixMillis, asks: bool) -> Result<Permit, NotNow> {
         let mut state = lock(&self.state);
-        let probe = state.check(urgency, now)?;
+        let probe = state.check(urgency, now, asks)?;
         state.in_flight = state.in_flight.saturating_add(1);
         state.budget.charge(1, now);
         state.breaker.probe(probe.breaker);
@@ -187,7 +204,7 @@ impl Pace {
             let state = lock(&self.state);
             state.breaker.is_shut() || state.unauthorised.is_shut()
         };
-        if held { self.permit(Urgency::Live(now), now).ok() } else { None }
+        if held { self.permit_for(Urgency::Live(now), now, true).ok() } else { None }
     }
 
     /// Takes in what an exchange said about the instance and how many requests it took; says whether calls are held
@@ -222,15 +239,21 @@ impl Pace {
             unauthorised: state.unauthorised.shut_until(),
             trouble: state.trouble,
             retry_after: state.blocked_until(now),
-            used: state.budget.used(now),
+            used: state
+                .limiter
+                .shared()
+                .map_or_else(|| state.budget.used(now), |shared| shared.used()),
         }
     }
 }
 
 impl State {
-    fn check(&mut self, urgency: Urgency, now: UnixMillis) -> Result<Probe, NotNow> {
+    fn check(&mut self, urgency: Urgency, now: UnixMillis, asks: bool) -> Result<Probe, NotNow> {
         let not = |until: UnixMillis, why: Why| Err(NotNow { until, why });
         let again = now.plus(ASK_AGAIN);
+        if let Some(why) = self.others_probe() {
+            return not(again, why);
+        }
         let unauthorised = match self.unauthorised.pass(now, again) {
             Ok(probe) => probe,
             Err(until) => return not(until, Why::Unauthorised),
@@ -239,13 +262,17 @@ impl State {
             Ok(probe) => probe,
             Err(until) => return not(until, Why::Breaker),
         };
+        if breaker && !asks && self.limiter.shared().is_some() {
+            // Another node can make the call meanwhile.
+            return not(again, Why::Breaker);
+        }
         if let Some(until) = self.blocked_until(now) {
             return not(until, Why::RetryAfter);
         }
         if self.in_flight >= self.concurrency {
             return not(again, Why::Concurrency);
         }
-        if let Some(until) = self.budget.full_until(self.allowed(urgency), now) {
+        if let Some(until) = self.full_until(urgency, now) {
             return not(until, Why::Budget);
         }
         let wait = self.limiter.wait();
@@ -257,23 +284,19 @@ impl State {
 
     /// While Retry-After lasts. A wall clock that was set back must not prolong it: an instance that still wants it says so again.
     fn blocked_until(&self, now: UnixMillis) -> Option<UnixMillis> {
-        let (since, until) = self.retry_after?;
-        (since.since(now) < SET_BACK && now < until).then_some(until)
+        let own =
+            self.retry_after.filter(|(since, until)| since.since(now) < SET_BACK && now < *until);
+        let shared = self.limiter.shared().and_then(|shared| shared.paused_until(now));
+        own.map(|(_, until)| until).max(shared)
     }
 
-    /// Requests in an hour that a call of this urgency may fill up to; none = no budget.
-    fn allowed(&self, urgency: Urgency) -> Option<u32> {
-        let whole = (self.limits.per_hour > 0).then_some(self.limits.per_hour)?;
-        match urgency {
-            Urgency::Live(_) => Some(whole),
-            Urgency::Offer(_) => {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "a share of a u32"
-                )]
-                let kept = (f64::from(whole) * self.limits.reserve.clamp(0.0, 1.0)).ceil() as u32;
-                Some(whole.saturating_sub(kept))
+    /// When the budget has room for a call of this urgency; none if it has now.
+    fn full_until(&self, urgency: Urgency, now: UnixMillis) -> Option<UnixMillis> {
+        match self.limiter.shared() {
+            Some(shared) => shared.full_until(|of| allowed(of.per_hour, of.reserve, urgency), now),
+            None => {
+                let Limits { per_hour, reserve, .. } = self.limits;
+                self.budget.full_until(allowed(per_hour, reserve, urgency), now)
             }
         }
     }
@@ -285,13 +308,15 @@ impl State {
                 self.hints = 0;
                 self.reachable();
                 self.unauthorised.open_again();
+                self.tell_answered();
                 self.grow();
             }
             Signal::Overloaded => {
                 self.reachable();
                 self.halve(now);
+                self.tell(News::Overloaded);
             }
-            Signal::RetryAfter { ms } => self.pause(ms.min(LONGEST_RETRY_AFTER), now),
+            Signal::RetryAfter { ms } => self.pause_all(ms.min(LONGEST_RETRY_AFTER), now),
             Signal::Hinted { ms } => {
                 // Answers to calls that were in flight together count as one.
                 if self.blocked_until(now).is_none() {
@@ -299,24 +324,34 @@ impl State {
                 }
                 let doubled = 1_u64.checked_shl(self.hints.saturating_sub(1)).unwrap_or(u64::MAX);
                 let most = LONGEST_HINT.saturating_mul(doubled).min(LONGEST_RETRY_AFTER);
-                self.pause(ms.min(most), now);
+                self.pause_all(ms.min(most), now);
             }
             Signal::Silent | Signal::Foreign => {
                 self.failures = self.failures.saturating_add(1);
                 if self.failures >= OUTAGE || self.breaker.is_shut() {
                     self.breaker.shut(now);
+                    self.cannot_reach();
                 }
             }
-            Signal::Hibernating => self.breaker.shut(now),
+            Signal::Hibernating => {
+                self.breaker.shut(now);
+                self.tell(News::Trouble(Kind::Hibernating));
+            }
             Signal::Unauthorised => {
                 self.reachable();
                 self.unauthorised.shut(now);
+                self.tell(News::Trouble(Kind::Unauthorised));
             }
         }
     }
 
-    fn pause(&mut self, ms: u64, now: UnixMillis) {
+    /// Makes a pause for as long as the instance, or something before it, has asked for; on all nodes that share the pace.
+    fn pause_all(&mut self, ms: u64, now: UnixMillis) {
         self.reachable();
+        if self.limiter.shared().is_some() {
+            self.tell(News::RetryAfter { ms });
+            return;
+        }
         let until = now.plus(ms);
         let until = self.blocked_until(now).map_or(until, |before| before.max(until));
         self.retry_after = Some((now, until));
@@ -325,6 +360,9 @@ impl State {
     fn reachable(&mut self) {
         self.failures = 0;
         self.breaker.open_again();
+        if let Some(shared) = self.limiter.shared() {
+            shared.set_reaches(true);
+        }
     }
 
     fn grow(&mut self) {

@@ -10,6 +10,7 @@ mod import;
 mod known;
 mod lanes;
 mod operators;
+mod quick;
 mod read;
 mod rows;
 mod schema;

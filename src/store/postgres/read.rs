@@ -5,9 +5,11 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde_json::Value;
 use tokio_postgres::types::Type;
 
 use super::connection::{Link, PostgresSettings, within};
+use super::quick::Quick;
 use super::rows::{Rows, json, shown, signed, unsigned};
 use super::threads::Threads;
 use super::trouble::Trouble;
@@ -19,6 +21,7 @@ use crate::store::hashes;
 use crate::store::index::Owed;
 use crate::store::record::{self, Filter};
 use crate::store::records::{EventRow, LaneRow, RegisterRow};
+use crate::store::register::Reading;
 use crate::store::request::{Counts, Failed};
 use crate::store::search::{Found, Search};
 use crate::store::settled::{Changes, Cursor};
@@ -40,6 +43,7 @@ const MOVES: usize = 1_000;
 pub(in crate::store) struct DatabaseReader {
     runtime: Arc<Threads>,
     link: tokio::sync::Mutex<Link>,
+    quick: Quick,
     known: Arc<Known>,
     schema: String,
 }
@@ -51,17 +55,16 @@ impl DatabaseReader {
         known: Arc<Known>,
     ) -> Self {
         let schema = settings.schema.clone();
+        let quick = Quick::new(Link::new(settings.clone(), Arc::clone(&runtime)));
         let link = tokio::sync::Mutex::new(Link::new(settings, Arc::clone(&runtime)));
-        Self { runtime, link, known, schema }
+        Self { runtime, link, quick, known, schema }
     }
 
     fn ask<T>(
         &self,
         question: impl AsyncFnOnce(Rows<'_>) -> Result<T, Trouble>,
     ) -> Result<T, Failed> {
-        if self.known.closed.load(Ordering::Relaxed) {
-            return Err(Failed::Closed);
-        }
+        self.is_open()?;
         let answered: Result<T, Trouble> = self.runtime.block_on(async {
             let mut link = self.link.lock().await;
             let rows = Rows { client: link.client().await?, schema: &self.schema };
@@ -72,6 +75,10 @@ impl DatabaseReader {
             answered
         });
         Ok(answered?)
+    }
+
+    fn is_open(&self) -> Result<(), Failed> {
+        if self.known.closed.load(Ordering::Relaxed) { Err(Failed::Closed) } else { Ok(()) }
     }
 }
 
@@ -202,6 +209,16 @@ impl Reader for DatabaseReader {
             let version = unsigned(row.try_get(0)?);
             Ok(Some(RegisterRow { version, value: json(value.as_bytes())? }))
         })
+    }
+
+    fn register_now(&self, name: &str) -> Result<Reading, Failed> {
+        self.is_open()?;
+        Ok(self.runtime.block_on(self.quick.read(&self.schema, name))?)
+    }
+
+    fn swap_now(&self, name: &str, seen: u64, value: &Value) -> Result<bool, Failed> {
+        self.is_open()?;
+        Ok(self.runtime.block_on(self.quick.swap(&self.schema, name, seen, value))?)
     }
 
     fn changes(&self, after: Option<Cursor>, limit: usize) -> Result<Changes, Failed> {
