@@ -5,9 +5,9 @@
 //! within [`LIFE_MS`] of the moment before the register was read, by the node's own monotonic clock: no clock of a node is
 //! compared with another. What is not needed goes back with the next write, which also says when the others were used.
 
+mod permits;
 mod state;
 
-use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -16,6 +16,8 @@ use tokio::sync::Notify;
 
 use crate::clock::{self, millis};
 use crate::routing::UnixMillis;
+use permits::Permits;
+pub(crate) use permits::Read;
 use state::{Fate, LIFE_MS, Request, SECOND_MS};
 pub(crate) use state::{Kind, News, SharedLimits, State};
 
@@ -51,28 +53,10 @@ struct Held {
     read: Option<Read>,
     version: u64,
     unsure_until: Option<Instant>,
-    permits: VecDeque<Permits>,
-    /// What has become of permits, to be told with the next write.
-    fates: Vec<Fate>,
+    permits: Permits,
     /// What the others have yet to be told, and since when.
     news: Vec<(Instant, News)>,
     written: Option<Instant>,
-}
-
-/// Permits that were granted together.
-#[derive(Debug, Clone, Copy)]
-struct Permits {
-    read: Read,
-    granted_at: UnixMillis,
-    count: u32,
-}
-
-/// When the register was read: between two moments of ours, at that moment of the database's.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Read {
-    pub(crate) began: Instant,
-    pub(crate) ended: Instant,
-    pub(crate) at: UnixMillis,
 }
 
 /// What is to be written over the version that was read.
@@ -95,8 +79,7 @@ impl Shared {
             read: None,
             version: 0,
             unsure_until: None,
-            permits: VecDeque::new(),
-            fates: Vec::new(),
+            permits: Permits::default(),
             news: Vec::new(),
             written: None,
         };
@@ -126,10 +109,9 @@ impl Shared {
         if held.is_unsure_after(version, &read) {
             held.unsure_until = Some(clock::after(read.ended, UNSURE));
             held.permits.clear();
-            held.fates.clear();
         }
         (held.read, held.version) = (Some(read), version);
-        held.give_back(self.expected.load(Ordering::Relaxed), read.ended);
+        held.permits.give_back(self.expected.load(Ordering::Relaxed), read.ended);
         let sure = held.unsure_until.is_none_or(|until| until <= read.ended);
         let wanted = if sure { self.wanting(&held) } else { 0 };
         let told = held.news.iter().map(|(since, news)| news.older(read.ended, *since)).collect();
@@ -137,7 +119,7 @@ impl Shared {
             node: self.node.clone(),
             limits: held.limits,
             wanted,
-            fates: held.fates.clone(),
+            fates: held.permits.fates.clone(),
             news: told,
             reaches: held.reaches,
         };
@@ -146,13 +128,13 @@ impl Shared {
         let is_over = |pause| held.written.is_none_or(|at| read.ended.duration_since(at) >= pause);
         let due = granted > 0
             || !held.news.is_empty()
-            || held.fates.iter().any(|fate| fate.used_at.is_none())
+            || held.permits.fates.iter().any(|fate| fate.used_at.is_none())
             || is_over(if wanted > 0 { WAITS } else { BEAT });
         due.then(|| Proposal {
             state: next,
             granted,
             read,
-            fates: std::mem::take(&mut held.fates),
+            fates: std::mem::take(&mut held.permits.fates),
             news: std::mem::take(&mut held.news),
         })
     }
@@ -166,7 +148,7 @@ impl Shared {
         let granted_at = state.at();
         held.see(state, &self.node, read.at);
         if granted > 0 {
-            held.permits.push_back(Permits { read, granted_at, count: granted });
+            held.permits.add(read, granted_at, granted);
             drop(held);
             self.came.notify_one();
         }
@@ -176,8 +158,8 @@ impl Shared {
     pub(crate) fn refused(&self, mut proposal: Proposal) {
         let mut held = self.held();
         proposal.news.append(&mut held.news);
-        proposal.fates.append(&mut held.fates);
-        (held.news, held.fates) = (proposal.news, proposal.fates);
+        proposal.fates.append(&mut held.permits.fates);
+        (held.news, held.permits.fates) = (proposal.news, proposal.fates);
     }
 
     /// Whether it is written is not known: its permits are not used, and what it told of others is not told twice.
@@ -222,9 +204,9 @@ impl Shared {
     pub(in crate::awa) fn wait(&self) -> Duration {
         let mut held = self.held();
         let instant = clock::instant();
-        held.give_back(u32::MAX, instant);
+        held.permits.give_back(u32::MAX, instant);
         let ahead = self.expected.load(Ordering::Relaxed);
-        let live = held.live();
+        let live = held.permits.live();
         if live > ahead {
             return Duration::ZERO;
         }
@@ -240,7 +222,7 @@ impl Shared {
     pub(in crate::awa) async fn permit(&self) {
         loop {
             let came = self.came.notified();
-            if self.held().take() {
+            if self.held().permits.take() {
                 return;
             }
             came.await;
@@ -290,7 +272,7 @@ impl Shared {
         let theirs = held.now()?;
         let allowed = held.view.limits().and_then(allowed)?;
         let (budget, others) = held.view.used_with_others(&self.node, theirs);
-        let own = self.expected.load(Ordering::Relaxed).saturating_sub(held.live());
+        let own = self.expected.load(Ordering::Relaxed).saturating_sub(held.permits.live());
         let allowed = allowed.saturating_sub(others).saturating_sub(own);
         budget.full_until(Some(allowed), theirs).map(|until| now.plus(until.since(theirs)))
     }
@@ -302,7 +284,7 @@ impl Shared {
     }
 
     fn wanting(&self, held: &Held) -> u32 {
-        self.expected.load(Ordering::Relaxed).saturating_sub(held.live())
+        self.expected.load(Ordering::Relaxed).saturating_sub(held.permits.live())
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
@@ -337,51 +319,6 @@ impl Held {
         for (_, news) in &self.news {
             self.view.tell(*news, node, now);
         }
-    }
-
-    /// Permits whose time is over go back, and all that are more than `needed`.
-    fn give_back(&mut self, needed: u32, now: Instant) {
-        let (mut kept, mut left) = (VecDeque::new(), needed);
-        for mut permits in self.permits.drain(..) {
-            let stays = if permits.is_over(now) { 0 } else { permits.count.min(left) };
-            for _ in stays..permits.count {
-                self.fates.push(Fate { granted_at: permits.granted_at, used_at: None });
-            }
-            (permits.count, left) = (stays, left.saturating_sub(stays));
-            if stays > 0 {
-                kept.push_back(permits);
-            }
-        }
-        self.permits = kept;
-    }
-
-    fn live(&self) -> u32 {
-        self.permits.iter().map(|permits| permits.count).fold(0, u32::saturating_add)
-    }
-
-    fn take(&mut self) -> bool {
-        let now = clock::instant();
-        self.give_back(u32::MAX, now);
-        let Some(permits) = self.permits.iter_mut().find(|permits| permits.count > 0) else {
-            return false;
-        };
-        permits.count = permits.count.saturating_sub(1);
-        let used_at = Some(permits.read.at_the_latest(now));
-        self.fates.push(Fate { granted_at: permits.granted_at, used_at });
-        true
-    }
-}
-
-impl Permits {
-    fn is_over(&self, now: Instant) -> bool {
-        now.saturating_duration_since(self.read.began) >= Duration::from_millis(LIFE_MS)
-    }
-}
-
-impl Read {
-    /// The latest that the database's clock can show at one of our moments.
-    fn at_the_latest(&self, now: Instant) -> UnixMillis {
-        self.at.plus(millis(now.saturating_duration_since(self.began)).saturating_add(1))
     }
 }
 

@@ -272,7 +272,7 @@ impl World {
     /// A node uses its permits, all or some.
     fn leave(&mut self, number: usize, most: u64) {
         for _ in 0..most {
-            if self.nodes[number].shared.held().take() {
+            if self.nodes[number].shared.held().permits.take() {
                 self.left.push(self.now);
             }
         }
