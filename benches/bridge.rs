@@ -1,7 +1,8 @@
 //! The daemon, a load and a bound side by side in one go: `cargo bench --bench bridge` prints how much of what the machine
 //! can do the daemon reaches; `cargo bench --bench bridge -- memory` what a full store costs at start;
 //! `-- life` what an event costs from its webhook to its recorded answer, also among many live offers and in a long
-//! conversation; `-- nodes` one node and two over a PostgreSQL of the bench's own; `-- soak [EVENTS [offer]]` whether memory and disk stay flat under ten million events that are remembered for a minute.
+//! conversation; `-- nodes` one node and two over a PostgreSQL of the bench's own, `-- nodes memory` what a node needs that owes much;
+//! `-- soak [EVENTS [offer]]` whether memory and disk stay flat under ten million events that are remembered for a minute.
 //!
 //! The bound is the least that a durable intake can be: hyper, JSON, HMAC, and one append-only file with one fdatasync for
 //! each group of requests. Daemon and bound are processes of their own; the load shares the machine with them, so that
@@ -55,6 +56,7 @@ fn main() {
         ["remembered"] => remembered(),
         ["latency"] => latency(),
         ["nodes"] => nodes::nodes(),
+        ["nodes", "memory"] => nodes::memory(1_000_000, 100_000),
         ["intake"] => intake(),
         ["soak"] => soak::soak(10_000_000, "bind"),
         ["soak", events] => soak::soak(events.parse().unwrap(), "bind"),

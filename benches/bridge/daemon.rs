@@ -40,6 +40,17 @@ impl Daemon {
         Self::over(pace, tempfile::tempdir().unwrap(), store)
     }
 
+    /// With these keys of `[store]`, after the store in that directory (`state.sled`) was moved there.
+    pub(super) fn with_store_moved(pace: &Pace, directory: TempDir, store: &str) -> Self {
+        let config = directory.path().join("config.toml");
+        let text = configuration(directory.path(), pace, free_port(), free_port(), store);
+        std::fs::write(&config, text).unwrap();
+        let mut moves = Command::new(program());
+        moves.arg("--config").arg(config).args(["migrate", "--from"]);
+        assert!(moves.arg(directory.path().join("state.sled")).status().unwrap().success());
+        Self::over(pace, directory, store)
+    }
+
     fn over(pace: &Pace, directory: TempDir, store: &str) -> Self {
         let (intake, admin) = (free_port(), free_port());
         let config = directory.path().join("config.toml");

@@ -278,6 +278,23 @@ pub(super) fn open(
     })
 }
 
+/// For how long no event was taken, at most; each is sent until it is.
+pub(super) fn longest_gap(address: SocketAddr, sender: &Sender, time: Duration) -> Duration {
+    let until = micros() + u64::try_from(time.as_micros()).unwrap();
+    runtime().block_on(async {
+        let (mut number, mut last, mut longest) = (0, micros(), 0);
+        while last < until {
+            let mut stream = connect(address).await;
+            if answer(&mut stream, &sender.request(number)).await.starts_with("HTTP/1.1 20") {
+                number += 1;
+                longest = longest.max(micros() - last);
+                last = micros();
+            }
+        }
+        Duration::from_micros(longest)
+    })
+}
+
 /// Sends so many, as fast as answers come.
 pub(super) fn all(address: SocketAddr, sender: &Sender, connections: usize, events: u64) {
     let (sent, full) = (Arc::default(), Arc::default());
@@ -329,6 +346,11 @@ async fn connect(address: SocketAddr) -> TcpStream {
 }
 
 async fn exchange(stream: &mut TcpStream, request: &[u8]) {
+    let answer = answer(stream, request).await;
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+}
+
+async fn answer(stream: &mut TcpStream, request: &[u8]) -> String {
     stream.write_all(request).await.unwrap();
     let (mut answer, mut filled) = ([0; 4_096], 0);
     loop {
@@ -339,8 +361,7 @@ async fn exchange(stream: &mut TcpStream, request: &[u8]) {
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
         let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
         if body.len() >= length.map_or(0, |length| length.parse().unwrap()) {
-            assert!(head.starts_with("HTTP/1.1 202"), "{text}");
-            return;
+            return text.to_owned();
         }
     }
 }

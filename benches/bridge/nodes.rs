@@ -6,6 +6,7 @@ use super::awa::Awa;
 use super::daemon::{Daemon, Pace};
 use super::load::{self, Latencies, Sender, micros};
 use super::postgres::Server;
+use super::preload;
 
 const TIME: Duration = Duration::from_secs(4);
 const CONNECTIONS: usize = 64;
@@ -33,6 +34,45 @@ pub(super) fn nodes() {
         print(&format!("whole lives, nodes: {nodes}"), &lives(&server, nodes), &bare);
     }
     print("webhook to call at 200/s", &webhook_to_call(&server), &bare);
+    with_a_standby();
+}
+
+/// The same with a synchronous standby, and how long webhooks are not taken when that takes over.
+fn with_a_standby() {
+    let Some(primary) = Server::start(&["synchronous_standby_names = 'standby'"]) else { return };
+    let standby = primary.standby();
+    standby.up();
+    println!("\nWith a synchronous standby on the same disk");
+    let bare = bare_commits(&primary);
+    print("single-row INSERT commits", &bare, &bare);
+    print("whole lives, nodes: 2", &lives(&primary, 2), &bare);
+    print("webhook to call at 200/s", &webhook_to_call(&primary), &bare);
+    let url = format!("postgres://bridge@{},{}/postgres", primary.address(), standby.address());
+    let awa = Awa::start();
+    let daemon = node_at(&url, &Pace::Fast(awa.address), 300);
+    let gap = std::thread::scope(|scope| {
+        let asked = scope.spawn(|| load::longest_gap(daemon.intake, &Sender::native("s"), TIME));
+        std::thread::sleep(TIME / 4);
+        primary.kill();
+        standby.promote();
+        asked.join().unwrap()
+    });
+    println!("{:<44} {:>37}", "webhooks not taken while it takes over, ms", gap.as_millis());
+}
+
+/// What a node needs that remembers and owes much: the database has it.
+pub(super) fn memory(ended: usize, pending: usize) {
+    let Some(server) = Server::start(&[]) else { return };
+    let full = preload::store(ended, pending);
+    let daemon = Daemon::with_store_moved(&Pace::Slow, full, &store_at(&server.url(), 400));
+    let at_start = daemon.rss_mib();
+    std::thread::sleep(TIME);
+    println!(
+        "A node over PostgreSQL with {ended} remembered and {pending} pending events: ready after {:.2} s, {at_start} MiB, {} MiB after {} s",
+        daemon.ready_after.as_secs_f64(),
+        daemon.rss_mib(),
+        TIME.as_secs()
+    );
 }
 
 struct Figures {
@@ -75,11 +115,15 @@ fn bare_commits(server: &Server) -> Figures {
 
 /// A node over tables of its own group, which the schema names.
 fn node(server: &Server, pace: &Pace, group: usize) -> Daemon {
-    let store = format!(
-        "engine = \"postgres\"\n[store.postgres]\nurl = \"{}\"\nschema = \"bench_{group}\"",
-        server.url()
-    );
-    Daemon::remembering(pace, &store)
+    node_at(&server.url(), pace, group)
+}
+
+fn node_at(url: &str, pace: &Pace, group: usize) -> Daemon {
+    Daemon::remembering(pace, &store_at(url, group))
+}
+
+fn store_at(url: &str, group: usize) -> String {
+    format!("engine = \"postgres\"\n[store.postgres]\nurl = \"{url}\"\nschema = \"bench_{group}\"")
 }
 
 /// How many whole lives a second all nodes together bring to their end, and how long a webhook's answer takes.
