@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use super::super::support::program::{Home, skipped};
 use super::{acknowledged, acknowledged_after, all_delivered_once, copy, heal, outage, refuses};
@@ -143,7 +144,11 @@ async fn a_store_of_another_schema_is_refused_and_left_alone() {
 
 /// Replaces the row of the schema; what it was.
 fn schema(home: &Home, row: Option<Vec<u8>>) -> Vec<u8> {
-    let db = sled::open(store(home)).expect("nobody else has it");
+    // A program that another test is starting has the lock until it replaces this one's image.
+    let tries = (0..200).map(|_| {
+        sled::open(store(home)).inspect_err(|_| std::thread::sleep(Duration::from_millis(20)))
+    });
+    let db = tries.flatten().next().expect("nobody else has it");
     let key = b"mschema\0\0";
     let before = db.get(key).expect("it can be read").expect("it is there").to_vec();
     if let Some(row) = row {
