@@ -66,6 +66,7 @@ pub(super) async fn told(admin: &Admin, query: &HashMap<String, String>) -> Resp
         let left = until.saturating_duration_since(clock::instant());
         if !events.is_empty() || left.is_zero() {
             let told = move || {
+                let events: Vec<_> = events.iter().map(|(_, event)| event).collect();
                 answer::json(200, &json!({ "events": events, "cursor": cursor.to_string() }))
             };
             return reads::written(told).await;

@@ -35,9 +35,10 @@ pub(crate) struct Cursor {
 /// What is told from a place on.
 #[derive(Debug)]
 pub(crate) enum Changes {
-    /// The settled events after the place, in the order of settling, and the place of the last that was looked at.
-    Told { events: Vec<EventRecord>, cursor: Cursor },
-    /// Something after the place is forgotten: the place from which on everything is there.
+    /// The settled events after the place, each with its own, in the order of settling, and the place of the last that was
+    /// looked at.
+    Told { events: Vec<(Cursor, EventRecord)>, cursor: Cursor },
+    /// What comes next after the place is forgotten: the place after which it goes on.
     Forgotten { oldest: Cursor },
 }
 

@@ -16,6 +16,8 @@ pub(super) fn changes(kept: &Kept, after: Option<Cursor>, limit: usize) -> Resul
         return Ok(Changes::none(last.unwrap_or_default().max(forgotten(&rows)?)));
     };
     let (mut events, mut cursor, mut read) = (Vec::new(), after, 0);
+    // The last place whose event is forgotten before it.
+    let mut gone = None;
     for (looked_at, (place, event)) in rows.settled(after.place() + 1).enumerate() {
         if events.len() == limit || looked_at == LOOKED_AT || read >= READ {
             break;
@@ -25,18 +27,29 @@ pub(super) fn changes(kept: &Kept, after: Option<Cursor>, limit: usize) -> Resul
             Err(error) => Err(error),
         };
         match found {
+            Ok(Some(_)) if gone.is_some() => break,
             Ok(Some((row, length))) => {
                 read += length;
-                events.extend(Some(record::event(row)).filter(|event| event.settled_at.is_some()));
+                let event = record::event(row);
+                if event.settled_at.is_some() {
+                    events.push((Cursor::of_place(place), event));
+                }
             }
             Err(RowError::Read(why)) => return Err(Failed::Write(why)),
+            Ok(None) if after != Cursor::default() => {
+                // What comes before it is told first.
+                if !events.is_empty() {
+                    break;
+                }
+                gone = Some(Cursor::of_place(place));
+            }
             // One damaged row is not to hide the others.
             Ok(None) | Err(RowError::Corrupt(_) | RowError::Newer(_)) => {}
         }
         cursor = Cursor::of_place(place);
     }
     // Looked at last: what is forgotten meanwhile is not passed over in silence.
-    let oldest = forgotten(&rows)?;
+    let oldest = forgotten(&rows)?.max(gone.unwrap_or_default());
     if after != Cursor::default() && (after < oldest || !after.is_of_one_writer()) {
         return Ok(Changes::Forgotten { oldest });
     }

@@ -79,6 +79,8 @@ impl Rows<'_> {
             return Ok(Changes::none(last.unwrap_or_default().max(forgotten)));
         };
         let (mut events, mut cursor, mut read) = (Vec::new(), after, 0);
+        // The last place whose event is forgotten before it.
+        let mut gone = None;
         let wanted = limit.min(AT_ONCE);
         let many = i64::try_from(wanted).unwrap_or(i64::MAX);
         let (position, number) = (signed(after.place()), signed(after.number()));
@@ -88,15 +90,28 @@ impl Rows<'_> {
             if read >= READ {
                 break;
             }
-            cursor = place_of(&row)?;
-            // Forgotten already, or replayed and not settled again.
-            let Some(content) = row.try_get::<_, Option<&[u8]>>(2)? else { continue };
+            let place = place_of(&row)?;
+            let Some(content) = row.try_get::<_, Option<&[u8]>>(2)? else {
+                // What comes before it is told first.
+                if !events.is_empty() && after != Cursor::default() {
+                    break;
+                }
+                (cursor, gone) = (place, Some(place).filter(|_| after != Cursor::default()));
+                continue;
+            };
+            if gone.is_some() {
+                break;
+            }
+            cursor = place;
             read += content.len();
+            // One that is replayed has no last state.
             let event = shown(content).map(record::event);
-            events.extend(event.filter(|event| event.settled_at.is_some()));
+            let event = event.filter(|event| event.settled_at.is_some());
+            events.extend(event.map(|event| (cursor, event)));
         }
         // Looked at last: what is forgotten meanwhile is not passed over in silence.
-        let (oldest, end) = self.bounds().await?;
+        let (forgotten, end) = self.bounds().await?;
+        let oldest = forgotten.max(gone.unwrap_or_default());
         let is_foreign = after.is_of_one_writer() || after.place() > end;
         if after != Cursor::default() && (after < oldest || is_foreign) {
             return Ok(Changes::Forgotten { oldest });
