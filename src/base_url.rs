@@ -72,6 +72,64 @@ impl BaseUrl {
     }
 }
 
+/// Where something is posted to: an https URL, or http on this machine, maybe with a path and a query. Its host alone is shown.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct ReceiverUrl {
+    text: String,
+    host: String,
+    https: bool,
+}
+
+impl ReceiverUrl {
+    /// The whole URL, which may hold a secret.
+    pub(crate) fn reveal(&self) -> &str {
+        &self.text
+    }
+
+    /// Its host.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether TLS is spoken.
+    pub(crate) const fn is_https(&self) -> bool {
+        self.https
+    }
+}
+
+impl TryFrom<String> for ReceiverUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        const WANTED: &str = "write a URL such as \"https://router.example.com/awa\"";
+        let uri: Uri = text.parse().map_err(|_| format!("is not a URL; {WANTED}"))?;
+        let https = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            Some(_) | None => return Err(format!("does not start with https://; {WANTED}")),
+        };
+        let authority = uri.authority().ok_or_else(|| format!("names no host; {WANTED}"))?;
+        if authority.as_str().contains('@') {
+            return Err(format!("holds a user name or password; {WANTED}"));
+        }
+        if text.contains('#') {
+            return Err("has a fragment; leave it out".to_owned());
+        }
+        if !https && !is_loopback(authority.host()) {
+            return Err("is http, which is allowed for loopback only; write https://".to_owned());
+        }
+        let host = authority.host().to_owned();
+        Ok(Self { text, host, https })
+    }
+}
+
+impl fmt::Debug for ReceiverUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReceiverUrl({})", self.host)
+    }
+}
+
 impl fmt::Display for BaseUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)

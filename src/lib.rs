@@ -25,6 +25,7 @@ mod http;
 mod intake;
 
 mod admin;
+mod notify;
 mod report;
 
 mod app;

@@ -115,6 +115,7 @@ const WHY: Label = Label::of(
 );
 const LIMIT: Label =
     Label::of("limit", &["pending", "source", "parked", "conversation", "queue", "disk", "store"]);
+const RESULT_OF_PUSH: Label = Label::of("result", &["taken", "failed"]);
 const LISTENER: Label = Label::of("listener", &["intake", "admin"]);
 const TASK: Label = Label::of(
     "task",
@@ -129,6 +130,7 @@ const TASK: Label = Label::of(
         "hold",
         "issuer's keys",
         "changes",
+        "notify",
         "store round trip",
         "store watch",
         "shared pace",
@@ -230,6 +232,12 @@ metrics! {
     RATE_RULE_RESET = "awa_bridge_servicenow_rate_limit_reset_timestamp_seconds",
         Kind::Gauge(Unit::Seconds), [RULE],
         "When the hour of that rule ends, in Unix time";
+    NOTIFY_LAG = "awa_bridge_notify_lag_seconds", Kind::Gauge(Unit::Seconds), [],
+        "How long ago the oldest event settled that the receiver of [notify] has not taken";
+    NOTIFY = "awa_bridge_notify_total", Kind::Counter, [RESULT_OF_PUSH],
+        "Pushes of settled events to the receiver of [notify], by result";
+    NOTIFY_GAPS = "awa_bridge_notify_gaps_total", Kind::Counter, [],
+        "How often settled events were forgotten before the receiver of [notify] took them";
     INTAKE_CONNECTIONS = "awa_bridge_intake_connections", Kind::Gauge(Unit::Count), [],
         "Open connections of the intake";
     ADMIN_CONNECTIONS = "awa_bridge_admin_connections", Kind::Gauge(Unit::Count), [],

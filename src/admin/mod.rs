@@ -35,7 +35,9 @@ pub(crate) use access::Token;
 use answer::Body;
 pub(crate) use changes::Waiters;
 use reads::Reads;
-pub(crate) use status::{Database, EventCounts, Held, HoldAnswer, Node, ServiceNow, Status};
+pub(crate) use status::{
+    Database, EventCounts, Held, HoldAnswer, Node, Notify, ServiceNow, Status,
+};
 
 /// How long a client of the admin address may take for its request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);

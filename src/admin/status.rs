@@ -21,6 +21,26 @@ pub(crate) struct Status {
     /// Where several nodes share one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub database: Option<Database>,
+    /// Where settled events are pushed somewhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub notify: Option<Notify>,
+}
+
+/// How pushing settled events stands, as far as the node knows that answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Notify {
+    /// Its host.
+    pub receiver: String,
+    /// Whether it is the node that answers that pushes.
+    pub own: bool,
+    /// Of the oldest event that the receiver has not taken.
+    #[serde(with = "rfc3339::optional")]
+    pub oldest_settled_at: Option<UnixMillis>,
+    /// Since when the receiver takes nothing, and why.
+    #[serde(with = "rfc3339::optional")]
+    pub refused_since: Option<UnixMillis>,
+    pub refused: Option<String>,
 }
 
 /// How the shared database stands.

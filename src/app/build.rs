@@ -11,6 +11,7 @@ use super::{Failure, certificates, exposure, files, instance, tls};
 use crate::awa::{Client, Fetcher};
 use crate::clock;
 use crate::config::Settings;
+use crate::notify::Receiver;
 use crate::problem::Problem;
 
 /// What came of it; nothing runs, and nothing was sent.
@@ -20,6 +21,8 @@ pub(super) struct Built {
     pub(super) client: Client,
     /// Where a source has keys to be fetched.
     pub(super) fetcher: Option<Arc<Fetcher>>,
+    /// Of settled events.
+    pub(super) receiver: Option<Arc<Receiver>>,
 }
 
 /// Builds all of it.
@@ -39,9 +42,13 @@ pub(super) fn build(settings: &Settings) -> Result<Built, Vec<Problem>> {
         Ok(files) => instance::fetcher(settings, files).map_err(&mut noted),
         Err(()) => Ok(None),
     };
-    match (files, tls, client, fetcher) {
-        (Ok(files), Ok(tls), Ok(client), Ok(fetcher)) if problems.is_empty() => {
-            Ok(Built { files, tls, client, fetcher })
+    let receiver = match &client {
+        Ok(_) => instance::receiver(settings).map_err(&mut noted),
+        Err(()) => Ok(None),
+    };
+    match (files, tls, client, fetcher, receiver) {
+        (Ok(files), Ok(tls), Ok(client), Ok(fetcher), Ok(receiver)) if problems.is_empty() => {
+            Ok(Built { files, tls, client, fetcher, receiver })
         }
         _ => Err(problems),
     }

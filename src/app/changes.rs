@@ -31,7 +31,7 @@ pub(super) fn of_files(old: &Files, new: &Files) -> Vec<String> {
 
 /// Sections and keys that a reload puts in force, each with all that is below it. Every other key, also one that is new in
 /// the program, keeps its old value until a restart, and a reload says so.
-const IN_FORCE: [&str; 20] = [
+const IN_FORCE: [&str; 21] = [
     "admin.token",
     "admin.token_file",
     "intake.public_url",
@@ -49,6 +49,7 @@ const IN_FORCE: [&str; 20] = [
     "retry",
     "offer",
     "withdraw",
+    "notify",
     "mappings",
     "log",
     "sources",

@@ -62,6 +62,11 @@ pub(crate) fn check(settings: &Settings) -> Result<Checked, Vec<Problem>> {
             source.name, source.name, source.vendor
         ));
     }
+    if let Some(url) = &settings.notify.url {
+        let outcomes: Vec<_> =
+            settings.notify.outcomes.iter().map(|state| state.as_str()).collect();
+        lines.push(format!("notify: {} events are pushed to {}", outcomes.join(", "), url.host()));
+    }
     let build::Notes { warnings, hints } = build::Notes::of(settings);
     lines.extend(warnings.into_iter().chain(hints).map(|text| format!("warning: {text}")));
     lines.extend(weak_secrets(&files));

@@ -9,8 +9,9 @@ use super::files::Files;
 use super::{Failure, certificates, files};
 use crate::awa::pace;
 use crate::awa::wire::ApiVersion;
-use crate::awa::{self, Client, Fetcher, SettingsError, Wired};
+use crate::awa::{self, Client, Fetcher, Poster, SettingsError, Wired};
 use crate::config::{self, Settings};
+use crate::notify::{Receiver, Wanted};
 
 /// Builds the client; nothing is sent.
 pub(super) fn client(settings: &Settings) -> Result<Client, Failure> {
@@ -33,6 +34,22 @@ pub(super) fn fetcher(settings: &Settings, files: &Files) -> Result<Option<Arc<F
         Fetcher::new(wanted.ca.as_deref(), wanted.proxy.as_ref(), encrypted)
     });
     Ok(Some(Arc::new(built?)))
+}
+
+/// Builds the receiver of settled events, where there is one; nothing is sent.
+pub(super) fn receiver(settings: &Settings) -> Result<Option<Arc<Receiver>>, Failure> {
+    let notify = &settings.notify;
+    let (Some(url), Some(secret)) = (&notify.url, &notify.secret) else { return Ok(None) };
+    let wrong = |text: String| Failure::Configuration(vec![files::of_config(settings, text)]);
+    let client = built(settings, |wanted| {
+        Poster::new(wanted.ca.as_deref(), wanted.proxy.as_ref(), url.is_https())
+    })?;
+    let revealed = secret.reveal().map_err(|problem| wrong(problem.to_string()))?;
+    let (outcomes, sources) = (notify.outcomes.clone(), notify.sources.clone());
+    let wanted = Wanted { outcomes, sources };
+    Receiver::new(url.reveal(), url.host(), &revealed, wanted, client)
+        .map(|receiver| Some(Arc::new(receiver)))
+        .map_err(|text| wrong(format!("notify.secret: {text}")))
 }
 
 fn built<T>(

@@ -52,6 +52,7 @@ use crate::clock::{self, millis};
 use crate::config::Settings;
 use crate::http::Tls;
 use crate::metrics::Metrics;
+use crate::notify::Pushing;
 use crate::problem::Problem;
 use crate::routing::ReasonRow;
 use crate::sandbox::World;
@@ -190,7 +191,7 @@ pub(crate) async fn start_on(
 ) -> Result<Bridge, Failure> {
     let metrics = Metrics::install().map_err(|error| Failure::Broken(error.to_string()))?;
     counters::of_the_program();
-    let build::Built { files, tls, client, fetcher } =
+    let build::Built { files, tls, client, fetcher, receiver } =
         build::build(&settings).map_err(Failure::Configuration)?;
     build::Notes::of(&settings).tell();
     let (tls, client) = (tls.map(Tls::new), Arc::new(client));
@@ -212,6 +213,7 @@ pub(crate) async fn start_on(
     let (intake_at, admin_at) = (address(&listeners.intake)?, address(&listeners.admin)?);
     announce(&settings, &files, intake_at, admin_at);
     let hold = Hold::open(store.clone()).await?;
+    let pushing = Arc::new(Pushing::to(receiver));
     let parts = Parts {
         settings,
         files,
@@ -220,6 +222,7 @@ pub(crate) async fn start_on(
         hold,
         client,
         fetcher,
+        pushing,
         pace,
         shared,
         metrics,

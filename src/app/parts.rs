@@ -28,6 +28,7 @@ use crate::dispatch::Dispatch;
 use crate::http::{self, Limits, LimitsInForce, Listener, Tls};
 use crate::intake::{self, Sources, Webhooks};
 use crate::metrics::Metrics;
+use crate::notify::{Pusher, Pushing};
 use crate::report::Repeats;
 use crate::shutdown::{Hangups, Shutdown};
 use crate::store::Store;
@@ -39,6 +40,9 @@ const INTAKE_DRAIN: Duration = Duration::from_secs(5);
 /// How long calls under way may finish; with the rest of the drain it stays below the unit's stop time.
 const LONGEST_DRAIN: Duration = Duration::from_secs(20);
 
+/// How long a push that is under way may finish, and what was taken be written.
+const PUSH_DRAIN: Duration = Duration::from_secs(3);
+
 /// What is built before anything runs.
 pub(super) struct Parts {
     pub(super) settings: Settings,
@@ -48,6 +52,7 @@ pub(super) struct Parts {
     pub(super) hold: Hold,
     pub(super) client: Arc<Client>,
     pub(super) fetcher: Option<Arc<Fetcher>>,
+    pub(super) pushing: Arc<Pushing>,
     pub(super) pace: Arc<Pace>,
     /// Where several nodes share the pace.
     pub(super) shared: Option<Arc<Shared>>,
@@ -81,6 +86,7 @@ impl Parts {
             hold,
             client,
             fetcher,
+            pushing,
             pace,
             shared,
             metrics,
@@ -106,6 +112,7 @@ impl Parts {
             webhooks: Arc::clone(&webhooks),
             intake: limits.clone(),
             client: Arc::clone(&client),
+            pushing: Arc::clone(&pushing),
             token: token.clone(),
             runtime_directory: host.runtime_directory.clone(),
             store: store.clone(),
@@ -116,7 +123,7 @@ impl Parts {
         };
         let reloader = Arc::new(Reloader::new(settings.clone(), files, targets));
         let started_at = clock::now();
-        let vitals = Arc::new(Vitals { store, pace, client, reloader, hold, started_at });
+        let vitals = Arc::new(Vitals { store, pace, client, reloader, hold, pushing, started_at });
         let admin = Arc::new(admin_of(&vitals, &metrics, token, settings.admin.listen));
         Ok(Running {
             settings,
@@ -246,6 +253,12 @@ impl Running {
             }))
         };
 
+        let pushed = Shutdown::new();
+        let pusher = {
+            let pushing = Arc::clone(&vitals.pushing);
+            let pusher = Pusher::new(store.clone(), pushing, host.jitter, pushed.clone());
+            tokio::spawn(supervised("notify", move || pusher.clone().run()))
+        };
         let outcome = tokio::select! {
             () = shutdown.requested() => Ok(()),
             failed = store.failed() => Err(Failure::Broken(failed.to_string())),
@@ -261,6 +274,10 @@ impl Running {
         stopped.trigger();
         joined("dispatcher", dispatch).await;
         joined("admin address", admin).await;
+        pushed.trigger();
+        if tokio::time::timeout(PUSH_DRAIN, pusher).await.is_err() {
+            warn!("What the receiver of [notify] has taken last could not be written");
+        }
         store.close().await;
         background.iter().chain([&hurry]).chain(&sharing).for_each(JoinHandle::abort);
         info!(pending = store.counts().pending, "Stopped");

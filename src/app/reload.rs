@@ -27,6 +27,7 @@ use crate::dispatch::Delays;
 use crate::http::{LimitsInForce, Tls};
 use crate::intake::{BodyLimits, Sources, Webhooks};
 use crate::logging::Logging;
+use crate::notify::{Pushing, Receiver};
 use crate::shutdown::{Hangups, Shutdown};
 use crate::store::Store;
 use crate::systemd::Notifier;
@@ -39,6 +40,7 @@ pub(super) struct Targets {
     pub(super) webhooks: Arc<Webhooks>,
     pub(super) intake: LimitsInForce,
     pub(super) client: Arc<Client>,
+    pub(super) pushing: Arc<Pushing>,
     pub(super) token: admin::Token,
     /// Where the token is copied to.
     pub(super) runtime_directory: Option<PathBuf>,
@@ -79,6 +81,8 @@ struct Loaded {
     wired: Option<Wired>,
     /// Where a source has keys to be fetched.
     fetcher: Option<Arc<Fetcher>>,
+    /// Of settled events.
+    receiver: Option<Arc<Receiver>>,
     /// In force from now on.
     changes: Vec<KeyChange>,
     /// In force after a restart.
@@ -172,6 +176,7 @@ impl Reloader {
             token,
             wired,
             fetcher,
+            receiver,
             changes,
             later: _,
         } = loaded;
@@ -199,6 +204,7 @@ impl Reloader {
             targets.client.replace(wired);
             targets.pace.forgive();
         }
+        targets.pushing.replace(receiver);
         targets.client.limiter().set(instance::rate(&settings));
         targets.store.set_limits(pending_limits(&settings));
         targets.pace.set_limits(instance::limits(&settings));
@@ -338,8 +344,11 @@ fn load(old: &Settings, contents: &Contents, client: &Client) -> Result<Loaded, 
         Ok(files) => instance::fetcher(&settings, files),
         Err(_) => Ok(None),
     };
-    match (files, acceptor, wired, token, fetcher) {
-        (Ok(files), Ok(acceptor), Ok(wired), Ok(token), Ok(fetcher)) if exposed.is_empty() => {
+    let receiver = instance::receiver(&settings);
+    match (files, acceptor, wired, token, fetcher, receiver) {
+        (Ok(files), Ok(acceptor), Ok(wired), Ok(token), Ok(fetcher), Ok(receiver))
+            if exposed.is_empty() =>
+        {
             build::Notes::of(&settings).tell();
             let later = later.into_iter().map(|change| change.key).collect();
             Ok(Loaded {
@@ -350,16 +359,18 @@ fn load(old: &Settings, contents: &Contents, client: &Client) -> Result<Loaded, 
                 token,
                 wired,
                 fetcher,
+                receiver,
                 changes,
                 later,
             })
         }
-        (files, acceptor, wired, token, fetcher) => {
+        (files, acceptor, wired, token, fetcher, receiver) => {
             let mut problems = exposed;
             problems.extend(files.err().unwrap_or_default());
             problems.extend(acceptor.err());
             let texts = problems.iter().map(ToString::to_string);
             let failures = wired.err().into_iter().chain(token.err()).chain(fetcher.err());
+            let failures = failures.chain(receiver.err());
             Err(texts.chain(failures.map(|failure| failure.to_string())).collect())
         }
     }

@@ -9,11 +9,12 @@ use metrics::gauge;
 use super::hold::Hold;
 use super::instance;
 use super::reload::Reloader;
-use crate::admin::{Database, EventCounts, Node, ServiceNow, Status};
+use crate::admin::{Database, EventCounts, Node, Notify, ServiceNow, Status};
 use crate::awa::Client;
 use crate::awa::pace::Pace;
 use crate::clock;
 use crate::metrics as names;
+use crate::notify::{Pushing, Standing};
 use crate::routing::{ClockOffset, UnixMillis};
 use crate::store::{DatabaseStanding, NodeStanding, Store};
 use crate::systemd::Condition;
@@ -26,6 +27,7 @@ pub(super) struct Vitals {
     pub(super) client: Arc<Client>,
     pub(super) reloader: Arc<Reloader>,
     pub(super) hold: Hold,
+    pub(super) pushing: Arc<Pushing>,
     pub(super) started_at: UnixMillis,
 }
 
@@ -102,6 +104,7 @@ impl Vitals {
                 shared_by_nodes: nodes,
             },
             database: self.store.database().map(|database| shown(&database, now)),
+            notify: notify(self.pushing.standing()),
         }
     }
 
@@ -132,6 +135,8 @@ impl Vitals {
         gauge!(names::DATABASE_CLOCK_OFFSET).set(ahead);
         gauge!(names::DATABASE_OLDEST_TRANSACTION).set(oldest);
         gauge!(names::DATABASE_STANDBYS).set(f64::from(database.synchronous_standbys));
+        let oldest = self.pushing.standing().oldest.map_or(0, |at| now.since(at));
+        gauge!(names::NOTIFY_LAG).set(clock::seconds(oldest));
         gauge!(names::RELOAD_FAILED).set(flag(self.reloader.problem().is_some()));
         let standing = self.pace.standing(now);
         gauge!(names::BREAKER_OPEN).set(flag(standing.breaker.is_some()));
@@ -176,6 +181,18 @@ fn shown(database: &DatabaseStanding, now: UnixMillis) -> Database {
         synchronous_standbys: database.synchronous_standbys,
         oldest_transaction_seconds: database.oldest_transaction_s,
     }
+}
+
+fn notify(standing: Standing) -> Option<Notify> {
+    let (refused_since, refused) = standing.refused.unzip();
+    let oldest_settled_at = standing.oldest;
+    standing.receiver.map(|receiver| Notify {
+        receiver,
+        own: standing.is_here,
+        oldest_settled_at,
+        refused_since,
+        refused,
+    })
 }
 
 fn flag(on: bool) -> f64 {

@@ -44,7 +44,7 @@ mod samples;
 pub(crate) mod stand_in;
 
 pub(crate) use client::{Client, Reply};
-pub(crate) use fetch::Fetcher;
+pub(crate) use fetch::{Answered, Fetcher, Poster};
 pub(crate) use limiter::Rate;
 pub(crate) use lookup::{LookUps, Probed};
 pub(crate) use pace::backoff_delay;

@@ -15,6 +15,7 @@ mod found;
 pub(crate) mod fuzzing;
 mod keys;
 mod layers;
+mod notify;
 mod problem;
 mod reader;
 mod report;
@@ -44,6 +45,7 @@ pub use auth::Auth;
 pub(crate) use daemon::{Admin, Engine, Intake, IntakeTls, KeyPair, Postgres, Replicas, Store};
 pub(crate) use keys::{Contents, KeyChange, Keys};
 pub(crate) use layers::{ENV_PREFIX, unread_variables};
+pub(crate) use notify::Notify;
 pub(crate) use problem::Problem;
 pub use problem::Problems;
 pub use secret::Secret;
@@ -85,6 +87,8 @@ pub struct Settings {
     pub withdraw: Withdraw,
     /// `[store]`.
     pub store: Store,
+    /// `[notify]`.
+    pub notify: Notify,
     /// The folder with profiles and tables.
     #[serde(deserialize_with = "daemon::mappings")]
     pub mappings: PathBuf,
@@ -190,6 +194,7 @@ impl Settings {
             let text = format!("must be shorter than `give_up_after` ({limit})");
             report.complain(&["retry.hold", "retry.give_up_after"], text);
         }
+        self.notify.check(&self.sources, report);
         let [client_auth, client_secret] =
             ["servicenow.auth.client_auth", "servicenow.auth.client_secret"];
         if report.is(client_auth, "basic") && !report.is_given(client_secret) {

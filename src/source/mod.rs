@@ -36,4 +36,4 @@ pub(crate) use profile::{Profile, profile_folders};
 pub(crate) use reading::Inspected;
 pub use reading::Reading;
 pub use request::Request;
-pub(crate) use verify::{KeySet, Unverified};
+pub(crate) use verify::{KeySet, SigningKey, Unverified};

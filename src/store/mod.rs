@@ -52,7 +52,7 @@ pub use self::postgres::{Node, PostgresSettings};
 pub(crate) use self::record::Filter;
 pub(crate) use self::refusal::Limit;
 pub use self::refusal::Refusal;
-pub(crate) use self::register::{Reading, Swapped};
+pub(crate) use self::register::{Reading, RegisterRow, Swapped};
 pub(crate) use self::request::{
     Acceptance, Counts, DiscardAnswer, EventMeta, Failed, Health, ReplayAnswer, Settled,
 };

@@ -18,7 +18,7 @@ const COMMON: [&str; 9] = [
 ];
 
 /// The table of who may use whom. `app` may use everything.
-pub(super) const MAY_USE: [(&str, &[&str]); 23] = [
+pub(super) const MAY_USE: [(&str, &[&str]); 24] = [
     ("routing", &[]),
     ("source", &["routing"]),
     ("mapping", &["routing"]),
@@ -29,6 +29,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 23] = [
     ("intake", &["http", "source", "store", "routing", "report", "shutdown"]),
     ("dispatch", &["awa", "store", "routing", "report", "shutdown"]),
     ("admin", &["http", "store", "routing", "report", "shutdown"]),
+    ("notify", &["awa", "source", "store", "routing", "shutdown"]),
     ("report", &["store", "routing"]),
     ("config", &["routing"]),
     ("cli", &["app", "admin", "config", "logging", "systemd", "routing", "sandbox", "shutdown"]),

@@ -53,6 +53,7 @@ mod monitoring;
 mod native_bodies;
 mod new_vendor;
 mod nodes;
+mod notified;
 mod online_check;
 mod operator_commands;
 mod operator_reads;

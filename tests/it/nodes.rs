@@ -13,7 +13,7 @@ use super::support::program::{Daemon, Home, program, run};
 use super::support::{an_event, an_offer, eventually, with};
 
 /// Stories that have to be the same over a database.
-const STORIES: [&str; 10] = [
+const STORIES: [&str; 11] = [
     "calls",
     "changes::",
     "dead_letters::",
@@ -21,6 +21,7 @@ const STORIES: [&str; 10] = [
     "hold::",
     "lanes::",
     "lost_answers::",
+    "notified::",
     "replays::",
     "shared_documents::",
     "withdraws::",

@@ -10,7 +10,7 @@ use super::support::program::{Daemon, Home, defaults, root};
 use super::support::{an_offer, eventually};
 
 /// Keys of words, addresses and paths: another value that holds. Numbers, flags and durations need none.
-const OTHERS: [(&str, &str); 15] = [
+const OTHERS: [(&str, &str); 17] = [
     ("intake.listen", "\"127.0.0.1:1\""),
     ("admin.listen", "\"127.0.0.1:2\""),
     ("servicenow.api_version", "\"v1\""),
@@ -23,13 +23,15 @@ const OTHERS: [(&str, &str); 15] = [
     ("offer.hand_over", "\"blind\""),
     ("offer.replace", "\"wait\""),
     ("withdraw.action", "\"none\""),
+    ("notify.outcomes", "[\"delivered\"]"),
+    ("notify.sources", "[\"native\"]"),
     ("log.filter", "\"warn,awa_bridge=info\""),
     ("store.engine", "\"postgres\""),
     ("store.postgres", "{ schema = \"another\", replicas = \"required\" }"),
 ];
 
 /// Keys without a default.
-const OPTIONAL: [(&str, &str); 11] = [
+const OPTIONAL: [(&str, &str); 12] = [
     ("intake.public_url", "\"https://bridge.example.com\""),
     ("intake.tls", "{ certificate = \"tls.pem\", key = \"tls.key\" }"),
     ("servicenow.instance", "\"https://example.service-now.com\""),
@@ -37,6 +39,10 @@ const OPTIONAL: [(&str, &str); 11] = [
     ("servicenow.proxy", "\"http://proxy.example.com:3128\""),
     ("servicenow.ca", "\"tls.pem\""),
     ("servicenow.channels", "{ voice = \"0d584509c323120095ccd02422d3ae5b\" }"),
+    (
+        "notify",
+        "{ url = \"http://127.0.0.1:9/\", secret = \"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\" }",
+    ),
     ("sources.native.secrets", "[\"whsec_c2hhbGwgd2UgbWVldCBhdCBub29u\"]"),
     ("sources.native.contact_center", "\"native-2\""),
     ("sources.native.pass_through_queues", "true"),
@@ -44,12 +50,13 @@ const OPTIONAL: [(&str, &str); 11] = [
 ];
 
 /// What a reload must say that it has put in force.
-const IN_FORCE: [&str; 13] = [
+const IN_FORCE: [&str; 14] = [
     "rate_limit.",
     "retry.",
     "offer.",
     "withdraw.",
     "log.",
+    "notify",
     "sources.",
     "servicenow.auth",
     "servicenow.request_timeout",

@@ -161,7 +161,7 @@ fn retry_after(received: &Received, now: UnixMillis) -> Option<u64> {
 }
 
 /// Reads `Retry-After`, seconds or an HTTP date, as milliseconds from `at`.
-fn parse_retry_after(text: &str, at: UnixMillis) -> Option<u64> {
+pub(super) fn parse_retry_after(text: &str, at: UnixMillis) -> Option<u64> {
     let ms = match text.parse::<u64>() {
         Ok(seconds) => seconds.saturating_mul(1000),
         Err(_) => http_date(text)?.since(at),

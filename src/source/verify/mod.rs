@@ -33,6 +33,7 @@ use super::decode::Decode;
 use super::issuer::Issuer;
 use super::request::Request;
 pub(crate) use key_set::KeySet;
+pub(crate) use standard_webhooks::SigningKey;
 pub(crate) use unverified::{Unsignable, Unverified};
 
 /// A body that is read before it is believed, in bytes: what a stranger may have read of his costs no more than hashing it.

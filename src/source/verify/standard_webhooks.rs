@@ -118,12 +118,33 @@ impl StandardWebhooks {
         let Some(VerifyingKey::Shared(key)) = self.keys.first() else { return Err(Unsignable) };
         let id = message_id(request).map_or_else(|| body_id(&request.body), ToOwned::to_owned);
         let timestamp = request.received_at.0.div_euclid(1_000).to_string();
-        let message = [id.as_bytes(), b".", timestamp.as_bytes(), b".", &request.body[..]];
-        let signature = STANDARD.encode(mac::hmac(Algorithm::Sha256, key, &message));
+        let signature = signature(key, &id, &timestamp, &request.body);
         set_header(request, "webhook-id", &id)?;
         set_header(request, "webhook-timestamp", &timestamp)?;
-        set_header(request, "webhook-signature", &format!("v1,{signature}"))
+        set_header(request, "webhook-signature", &signature)
     }
+}
+
+/// A shared key to sign with.
+pub(crate) struct SigningKey(Key);
+
+impl SigningKey {
+    /// None where the secret is not `whsec_` and base64 of a key that cannot be tried out.
+    pub(crate) fn parse(secret: &str) -> Option<Self> {
+        let bytes = STANDARD.decode(secret.trim().strip_prefix("whsec_")?).ok()?;
+        (bytes.len() >= mac::GOOD_KEY).then(|| Self(bytes.into()))
+    }
+
+    /// The value of `webhook-signature`.
+    pub(crate) fn sign(&self, id: &str, timestamp: &str, body: &[u8]) -> String {
+        signature(&self.0, id, timestamp, body)
+    }
+}
+
+/// A `v1` signature of a message.
+fn signature(key: &Key, id: &str, timestamp: &str, body: &[u8]) -> String {
+    let message = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body];
+    format!("v1,{}", STANDARD.encode(mac::hmac(Algorithm::Sha256, key, &message)))
 }
 
 impl VerifyingKey {

@@ -7,6 +7,7 @@ pub(crate) mod database_proxy;
 pub(crate) mod issuer;
 pub(crate) mod program;
 pub(crate) mod raw;
+pub(crate) mod receiver;
 
 pub(crate) mod sign;
 
