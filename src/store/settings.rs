@@ -59,7 +59,7 @@ impl Default for Settings {
             body_retention_ms: 24 * 3_600_000,
             limits: Limits::default(),
             commit_timeout: Duration::from_secs(10),
-            cache_bytes: 32 * 1024 * 1024,
+            cache_bytes: 24 * 1024 * 1024,
             tell: Arc::new(|_| {}),
             free_space_floor: 256 * 1024 * 1024,
         }

@@ -62,7 +62,7 @@ impl<G: FnMut(Piece) -> bool> Export<'_, G> {
 
     fn events(&mut self, rows: &Rows) -> Result<bool, Failed> {
         let mut piece = Piece::default();
-        for found in rows.indexes(0) {
+        for found in rows.indexes(0..u64::MAX) {
             let Some((number, index)) = intact(found.map_err(|(_, error)| error))? else {
                 continue;
             };

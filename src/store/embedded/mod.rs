@@ -12,6 +12,7 @@ mod kept;
 mod layout;
 pub(super) mod open;
 mod own_file;
+mod parallel;
 mod read;
 mod retention;
 mod rows;

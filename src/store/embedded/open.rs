@@ -2,6 +2,7 @@
 //! A store that cannot be opened is an error that names the path and what to do, never a fresh start.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -12,12 +13,12 @@ use backoff::ExponentialBackoff;
 use super::directory::{Before, Directory};
 use super::view::{ReadEvent, read_events, restore_lane};
 use super::watermark::{self, Watermark};
-use super::{Database, Embedded, Kept, Retention, RowError, Rows, durable, layout};
+use super::{Database, Embedded, Kept, Retention, RowError, Rows, durable, layout, parallel};
 use crate::routing::{Due, LaneKey};
 use crate::store::changes::Change;
 use crate::store::group::{Found, Lost};
 use crate::store::hashes;
-use crate::store::index::Index;
+use crate::store::index::{Index, Open};
 use crate::store::lane::LaneCache;
 use crate::store::open_error::OpenError;
 use crate::store::records::{Class, ConversationHash, IndexRow};
@@ -186,6 +187,12 @@ fn create(path: &Path, rows: &Rows) -> Result<(), OpenError> {
     })
 }
 
+/// How many numbers of the index, or lanes, are one piece of what is read on several threads; of numbers, of which many may be
+/// free, there may be more for the sake of fewer pieces.
+const NUMBERS_AT_ONCE: u64 = 4096;
+const MOST_PIECES: u64 = 65_536;
+const LANES_AT_ONCE: usize = 64;
+
 /// Reads the index, then lane by lane the events that have an entry in one.
 fn rebuild(path: &Path, rows: &Rows) -> Result<Rebuilt, Failed> {
     let damaged = |index: &mut Index, error: &str| {
@@ -195,52 +202,106 @@ fn rebuild(path: &Path, rows: &Rows) -> Result<Rebuilt, Failed> {
     let (mut index, mut repairs, mut lost) = (Index::default(), Vec::new(), Vec::new());
     // By the lane's conversation: those of one lane are together, maybe with those of another contact centre's.
     let mut open: BTreeMap<Option<ConversationHash>, Vec<u64>> = BTreeMap::new();
-    for found in rows.indexes(0) {
-        let (number, row) = match found {
-            Ok(found) => found,
-            Err((_, RowError::Read(why))) => return Err(Failed::Write(why)),
-            Err((number, error)) => {
-                damaged(&mut index, &error.to_string());
-                let Some(row) = index_from_event(rows, number)? else { continue };
-                repairs.push(Change::Index(number, row));
-                (number, row)
+    let mut named = Vec::new();
+    let Range { start, end } = rows.index_bounds()?;
+    let at_once = NUMBERS_AT_ONCE.max((end - start) / MOST_PIECES + 1);
+    let pieces: Vec<_> = (start..end)
+        .step_by(usize::try_from(at_once).unwrap_or(usize::MAX))
+        .map(|first| first..end.min(first.saturating_add(at_once)))
+        .collect();
+    let read = |numbers: &Range<u64>| rows.indexes(numbers.clone()).collect::<Vec<_>>();
+    parallel::each(&pieces, read, |found| {
+        for found in found {
+            let (number, row) = match found {
+                Ok(found) => found,
+                Err((_, RowError::Read(why))) => return Err(Failed::Write(why)),
+                Err((number, error)) => {
+                    damaged(&mut index, &error.to_string());
+                    let Some(row) = index_from_event(rows, number)? else { continue };
+                    repairs.push(Change::Index(number, row));
+                    (number, row)
+                }
+            };
+            index.learn(number, &row);
+            if let Some([own, lane]) = row.conversations {
+                named.push((own, number));
+                named.extend((lane != own).then_some((lane, number)));
             }
-        };
-        index.apply(&Change::Index(number, row));
-        if row.class == Class::Open {
-            let lane = row.conversations.map(|[_, lane]| lane);
-            open.entry(lane).or_default().push(number);
+            if row.class == Class::Open {
+                let lane = row.conversations.map(|[_, lane]| lane);
+                open.entry(lane).or_default().push(number);
+            }
         }
-    }
+        Ok(())
+    })?;
+    index.learn_conversations(named);
     let mut lanes = Vec::with_capacity(open.len());
-    while let Some((_, numbers)) = open.pop_first() {
-        let mut found: BTreeMap<Arc<LaneKey>, Vec<ReadEvent>> = BTreeMap::new();
-        for event in read_events(rows, &numbers)? {
-            match event.row {
-                Ok(ref row) => {
-                    index.set_event(event.number, row);
-                    let Some(lane) = index.lane_of(event.number) else { continue };
+    // In the order of arrival: what lies together is read together.
+    let mut open: Vec<_> = open.into_values().collect();
+    open.sort_unstable_by_key(|numbers| numbers.first().copied());
+    let pieces: Vec<_> = open.chunks(LANES_AT_ONCE).collect();
+    let read = |piece: &&[Vec<u64>]| -> Vec<_> {
+        piece.iter().map(|open| read_lanes(rows, open)).collect()
+    };
+    parallel::each(&pieces, read, |found| {
+        for found in found {
+            let found = found?;
+            found.events.into_iter().for_each(|(number, open)| index.set_open(number, open));
+            found.damage.iter().for_each(|why| damaged(&mut index, why));
+            lost.extend(found.lost);
+            for (OwedLane { key, due, in_flight }, repair) in found.lanes {
+                if repair.is_some() {
+                    index.note_damage();
+                }
+                repairs.extend(repair);
+                lanes.push(OwedLane { key: index.same_lane(key), due, in_flight });
+            }
+        }
+        Ok::<_, Failed>(())
+    })?;
+    Ok(Rebuilt { index, lanes, lost, repairs })
+}
+
+/// What was read of lanes and their events.
+#[derive(Default)]
+struct OpenLanes {
+    events: Vec<(u64, Option<Open>)>,
+    /// With the row that a damaged one is to be replaced by.
+    lanes: Vec<(OwedLane, Option<Change>)>,
+    lost: Vec<Lost>,
+    damage: Vec<String>,
+}
+
+/// Reads events that have an entry, and the lanes that they are in.
+fn read_lanes(rows: &Rows, numbers: &[u64]) -> Result<OpenLanes, Failed> {
+    let mut read = OpenLanes::default();
+    let mut found: BTreeMap<Arc<LaneKey>, Vec<ReadEvent>> = BTreeMap::new();
+    for event in read_events(rows, numbers)? {
+        match event.row {
+            Ok(ref row) => {
+                let open = Open::of(row);
+                let lane = open.as_ref().map(|open| Arc::clone(open.lane()));
+                read.events.push((event.number, open));
+                if let Some(lane) = lane {
                     found.entry(lane).or_default().push(event);
                 }
-                Err(why) => {
-                    damaged(&mut index, &why);
-                    let ReadEvent { number, index, .. } = event;
-                    lost.push(Lost { number, index, row: None, why });
-                }
             }
-        }
-        for (key, events) in found {
-            let Found { lane, lost: gone, damaged } = restore_lane(rows, &key, events)?;
-            if damaged {
-                index.note_damage();
-                repairs.push(Change::Lane(LaneKey::clone(&key), Some(Box::new(lane.to_row(&key)))));
+            Err(why) => {
+                read.damage.push(why.clone());
+                let ReadEvent { number, index, .. } = event;
+                read.lost.push(Lost { number, index, row: None, why });
             }
-            lost.extend(gone);
-            let due = lane.conversation.next_due();
-            lanes.push(OwedLane { key, due, in_flight: lane.conversation.is_calling() });
         }
     }
-    Ok(Rebuilt { index, lanes, lost, repairs })
+    for (key, events) in found {
+        let Found { lane, lost, damaged } = restore_lane(rows, &key, events)?;
+        let repair =
+            damaged.then(|| Change::Lane(LaneKey::clone(&key), Some(Box::new(lane.to_row(&key)))));
+        read.lost.extend(lost);
+        let (due, in_flight) = (lane.conversation.next_due(), lane.conversation.is_calling());
+        read.lanes.push((OwedLane { key, due, in_flight }, repair));
+    }
+    Ok(read)
 }
 
 /// What the index has to say of an event, from the event itself.

@@ -143,7 +143,7 @@ impl Retention {
         changes: &mut Vec<Change>,
     ) -> Result<bool, Failed> {
         let (mut forgotten, mut more) = (Vec::new(), false);
-        for (looked_at, found) in rows.indexes(self.events_from).enumerate() {
+        for (looked_at, found) in rows.indexes(self.events_from..u64::MAX).enumerate() {
             if looked_at == AT_ONCE {
                 more = true;
                 break;

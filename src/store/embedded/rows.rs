@@ -55,7 +55,7 @@ impl Rows {
     pub(in crate::store) fn index(&self, number: u64) -> Result<Option<IndexRow>, RowError> {
         let key = layout::numbered(Kind::Index, number);
         let Some(bytes) = self.get(&key)? else { return Ok(None) };
-        index_row(&key, &bytes).map(Some)
+        index_row(|| key, &bytes).map(Some)
     }
 
     pub(in crate::store) fn body(&self, number: u64) -> Result<Option<BodyRow>, RowError> {
@@ -83,17 +83,29 @@ impl Rows {
         self.json(&layout::register(name))
     }
 
-    /// The index from a number on, oldest first.
+    /// The index of some numbers, oldest first.
     pub(in crate::store) fn indexes(
         &self,
-        from: u64,
+        numbers: Range<u64>,
     ) -> impl Iterator<Item = Result<(u64, IndexRow), (u64, RowError)>> + use<> {
-        self.numbered(Kind::Index, from..u64::MAX).map(|(number, found)| {
-            match found.and_then(|(key, bytes)| index_row(&key, &bytes)) {
+        self.numbered(Kind::Index, numbers).map(|(number, found)| {
+            let key = || layout::numbered(Kind::Index, number);
+            match found.and_then(|bytes| index_row(key, &bytes)) {
                 Ok(row) => Ok((number, row)),
                 Err(error) => Err((number, error)),
             }
         })
+    }
+
+    /// From the first number of the index to after the last.
+    pub(super) fn index_bounds(&self) -> Result<Range<u64>, RowError> {
+        let all = || self.tree.range(bounds(Kind::Index, 0..u64::MAX));
+        let number = |found: Option<sled::Result<(IVec, IVec)>>| {
+            let found = found.transpose().map_err(|error| RowError::Read(error.to_string()))?;
+            Ok(found.and_then(|(key, _)| layout::number_in(&key)))
+        };
+        let (first, last) = (number(all().next())?, number(all().next_back())?);
+        Ok(first.zip(last).map_or(0..0, |(first, last)| first..last.saturating_add(1)))
     }
 
     /// The bodies from a number on, oldest first.
@@ -102,8 +114,9 @@ impl Rows {
         from: u64,
     ) -> impl Iterator<Item = (u64, Result<BodyRow, RowError>)> + use<> {
         self.numbered(Kind::Body, from..u64::MAX).map(|(number, found)| {
-            let row = found.and_then(|(key, bytes)| {
-                layout::decode_body(bytes).ok_or_else(|| RowError::Corrupt(readable(&key)))
+            let row = found.and_then(|bytes| {
+                let key = || layout::numbered(Kind::Body, number);
+                layout::decode_body(bytes).ok_or_else(|| RowError::Corrupt(readable(&key())))
             });
             (number, row)
         })
@@ -136,8 +149,10 @@ impl Rows {
         from: u64,
     ) -> impl Iterator<Item = (u64, Result<u64, RowError>)> + use<> {
         self.numbered(Kind::Settled, from..u64::MAX).map(|(number, found)| {
-            let event = found.and_then(|(key, bytes)| {
-                let bytes = bytes.try_into().map_err(|_| RowError::Corrupt(readable(&key)))?;
+            let event = found.and_then(|bytes| {
+                let key = || layout::numbered(Kind::Settled, number);
+                let bytes = bytes.try_into();
+                let bytes = bytes.map_err(|_| RowError::Corrupt(readable(&key())))?;
                 Ok(u64::from_be_bytes(bytes))
             });
             (number, event)
@@ -166,7 +181,7 @@ impl Rows {
         &self,
         kind: Kind,
         numbers: Range<u64>,
-    ) -> impl Iterator<Item = (u64, Result<(Key, Vec<u8>), RowError>)> + use<> {
+    ) -> impl Iterator<Item = (u64, Result<Vec<u8>, RowError>)> + use<> {
         let rows = self.clone();
         self.tree.range(bounds(kind, numbers)).filter_map(move |found| match found {
             Err(error) => Some((u64::MAX, Err(RowError::Read(error.to_string())))),
@@ -177,7 +192,7 @@ impl Rows {
                     Ok(_) => rows.get(row).transpose()?,
                     Err(error) => Err(error),
                 };
-                Some((layout::number_in(row)?, content.map(|content| (row.to_vec(), content))))
+                Some((layout::number_in(row)?, content))
             }
         })
     }
@@ -251,8 +266,8 @@ fn decoded<T: DeserializeOwned>(key: &[u8], bytes: &[u8]) -> Result<T, RowError>
     })
 }
 
-fn index_row(key: &[u8], bytes: &[u8]) -> Result<IndexRow, RowError> {
-    layout::decode_index(bytes).ok_or_else(|| RowError::Corrupt(readable(key)))
+fn index_row(key: impl FnOnce() -> Key, bytes: &[u8]) -> Result<IndexRow, RowError> {
+    layout::decode_index(bytes).ok_or_else(|| RowError::Corrupt(readable(&key())))
 }
 
 fn bounds(kind: Kind, numbers: Range<u64>) -> Range<Key> {
