@@ -84,8 +84,12 @@ impl Lines {
         }
         waiting.bytes += line.len();
         waiting.lines.push_back(line.to_vec());
+        let first = waiting.lines.len() == 1;
         drop(waiting);
-        self.shared.changed.notify_all();
+        // Whoever writes waits only while there is no line.
+        if first {
+            self.shared.changed.notify_all();
+        }
     }
 
     fn write_all(&self, out: &mut impl Write) {
@@ -94,6 +98,7 @@ impl Lines {
             let written = write_line(out, &line);
             let mut waiting = self.waiting();
             waiting.bytes -= line.len();
+            let last = waiting.bytes == 0;
             if written.is_err() {
                 drop_line(&mut waiting);
                 drop(waiting);
@@ -109,7 +114,10 @@ impl Lines {
                     );
                 }
             }
-            self.shared.changed.notify_all();
+            // Whoever flushes waits until all is written.
+            if last {
+                self.shared.changed.notify_all();
+            }
         }
     }
 
