@@ -289,3 +289,42 @@ fn an_id_of_parts_is_of_these_parts_alone() {
     }
     assert_eq!(value("stable_id(.a, .b)", json!({ "a": "a", "b": "bc" })), known);
 }
+
+#[test]
+fn own_events_are_read_from_every_form_and_what_is_foreign_shows_its_type() {
+    let document = json!({"table": "interaction", "sys_id": "7"});
+    let cases = [
+        (json!({"kind": "offer", "eventType": "x"}), json!([{"kind": "offer", "eventType": "x"}])),
+        (json!({"id": 1, "eventType": "Other", "a": 2}), json!([{"id": 1, "kind": "Other"}])),
+        (json!({"eventType": "Other"}), json!([{"id": null, "kind": "Other"}])),
+        (json!({"ignore": "why", "eventType": "x"}), json!([{"ignore": "why", "eventType": "x"}])),
+        (json!({"a": 2}), json!([{"a": 2}])),
+        (json!(["no object", [1]]), json!(["no object", [1]])),
+        (
+            json!([{"eventType": "A"}, {"kind": "b"}]),
+            json!([{"id": null, "kind": "A"}, {"kind": "b"}]),
+        ),
+        (
+            json!({"specversion": "1.0", "id": "c", "type": "T", "time": "t", "data": {"a": 1}}),
+            json!([{"id": "c", "kind": "T", "occurred_at": "t"}]),
+        ),
+        (
+            json!({"specversion": "1.0", "id": "c", "type": "T", "time": "t", "data": {"kind": "bind"}}),
+            json!([{"kind": "bind", "id": "c", "occurred_at": "t"}]),
+        ),
+        (json!({"specversion": "1.0", "type": "T", "data": "text"}), json!(["text"])),
+        (
+            json!({"kind": "bind", "document": "interaction:7"}),
+            json!([{"kind": "bind", "document": document}]),
+        ),
+        (json!({"kind": "bind", "document": ""}), json!([{"kind": "bind", "document": null}])),
+        (
+            json!({"kind": "bind", "document": document}),
+            json!([{"kind": "bind", "document": document}]),
+        ),
+    ];
+    for (input, wanted) in cases {
+        let found: Value = serde_json::from_str(&value("[own_events]", input.clone())).unwrap();
+        assert_eq!(found, wanted, "{input}");
+    }
+}

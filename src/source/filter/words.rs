@@ -98,10 +98,48 @@ fn document_in(input: &Val, name: &Val) -> Val {
 
 /// The routing events of a body in the bridge's own format: one, an array of them, or what CloudEvents carry.
 fn own_events(input: Val) -> Vec<Val> {
-    match input {
-        Val::Arr(all) => all.iter().cloned().flat_map(of_envelope).collect(),
-        one => of_envelope(one),
+    let events = match input {
+        Val::Arr(all) => all.iter().cloned().map(shown).flat_map(of_envelope).collect(),
+        one => of_envelope(shown(one)),
+    };
+    events.into_iter().map(with_document).collect()
+}
+
+/// Another product's event is no routing event: its type shows as the kind that is refused.
+fn shown(value: Val) -> Val {
+    let Val::Obj(mut fields) = value else { return value };
+    let named = |fields: &Map, name| fields.get(&string_val(name)).map_or(Val::Null, text);
+    if !says(&fields, "specversion") {
+        let kind = named(&fields, "eventType");
+        return foreign(Val::Obj(fields), kind);
     }
+    let kind = named(&fields, "type");
+    if let Some(data) = Rc::make_mut(&mut fields).get_mut(&string_val("data")) {
+        *data = foreign(std::mem::take(data), kind);
+    }
+    Val::Obj(fields)
+}
+
+fn foreign(value: Val, kind: Val) -> Val {
+    let Val::Obj(fields) = &value else { return value };
+    let said = |name: &str| fields.get(&string_val(name)).cloned().unwrap_or(Val::Null);
+    let has_kind = !matches!(said("kind"), Val::Null);
+    if has_kind || matches!(kind, Val::Null) || fields.contains_key(&string_val("ignore")) {
+        return value;
+    }
+    let field = |name, value| (string_val(name), value);
+    Val::obj([field("id", said("id")), field("kind", kind)].into_iter().collect::<Map>())
+}
+
+/// A document may also come as text.
+fn with_document(event: Val) -> Val {
+    let Val::Obj(mut fields) = event else { return event };
+    let key = string_val("document");
+    if let Some(text @ (Val::TStr(_) | Val::BStr(_))) = fields.get(&key) {
+        let document = as_document(text);
+        Rc::make_mut(&mut fields).insert(key, document);
+    }
+    Val::Obj(fields)
 }
 
 /// The events of one CloudEvent: its id is theirs, with a number behind it where there are several, and so is its time
