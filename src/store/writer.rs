@@ -239,11 +239,12 @@ impl Writer {
         let Outcomes { changes, lanes, transitions, leaving, .. } = outcomes;
         let due = |(key, lane): (_, Arc<Lane>)| (key, lane.conversation.next_due());
         self.shared.agenda.publish(lanes.into_iter().map(due).collect());
+        // First what others are to do, then what is told of it.
+        leaving.into_iter().for_each(super::direct::PendingSend::leave);
         transitions.iter().for_each(&*self.outside.tell);
         if changes.iter().any(|change| matches!(change, Change::Settled(..))) {
             self.shared.settlings.send_modify(|count| *count += 1);
         }
-        leaving.into_iter().for_each(super::direct::PendingSend::leave);
         Ok(decided.expect("an engine has its groups decided"))
     }
 
