@@ -113,8 +113,10 @@ const WHY: Label = Label::of(
         "not_servicenow",
     ],
 );
-const LIMIT: Label =
-    Label::of("limit", &["pending", "source", "parked", "conversation", "queue", "disk", "store"]);
+const LIMIT: Label = Label::of(
+    "limit",
+    &["pending", "source", "parked", "conversation", "queue", "disk", "store", "newer"],
+);
 const RESULT_OF_PUSH: Label = Label::of("result", &["taken", "failed"]);
 const LISTENER: Label = Label::of("listener", &["intake", "admin"]);
 const TASK: Label = Label::of(

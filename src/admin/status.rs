@@ -53,6 +53,10 @@ pub(crate) struct Database {
     pub clock_ahead_ms: i64,
     pub synchronous_standbys: u32,
     pub oldest_transaction_seconds: u64,
+    /// The version of rows that all living nodes read, in which this one writes.
+    pub rows_written: i16,
+    /// How many conversations a newer program has written, which this node leaves to others; 10,000 stands for more.
+    pub newer_conversations: u32,
 }
 
 /// One node of those that share a database.
@@ -69,6 +73,8 @@ pub(crate) struct Node {
     pub lag_ms: u64,
     /// It is the one that answers.
     pub own: bool,
+    /// The newest version of rows that it reads and writes.
+    pub rows_up_to: i16,
 }
 
 /// An operator's hold.

@@ -63,6 +63,7 @@ pub(super) fn settings(settings: &Settings) -> Result<Option<PostgresSettings>, 
         replicas_required: *replicas == Replicas::Required,
         node: Arc::new(node),
         call_ms: millis(settings.servicenow.request_timeout),
+        rows_up_to: PostgresSettings::ROWS,
     }))
 }
 

@@ -171,6 +171,7 @@ fn shown(database: &DatabaseStanding, now: UnixMillis) -> Database {
         alive: node.is_alive,
         lag_ms: (theirs.plus(LEASE_MS)).since(node.alive_until),
         own: node.is_own,
+        rows_up_to: node.rows_up_to,
     };
     #[expect(clippy::cast_precision_loss, reason = "no round trip comes near 2^52 us")]
     let round_trip_ms = database.round_trip_us as f64 / 1000.0;
@@ -180,6 +181,8 @@ fn shown(database: &DatabaseStanding, now: UnixMillis) -> Database {
         clock_ahead_ms: database.clock_ahead_ms,
         synchronous_standbys: database.synchronous_standbys,
         oldest_transaction_seconds: database.oldest_transaction_s,
+        rows_written: database.rows_written,
+        newer_conversations: database.newer_lanes,
     }
 }
 

@@ -205,6 +205,7 @@ fn refused(refusal: Refusal, policy: &AnswerPolicy) -> Answer {
         ),
         Refusal::NoSpace => (RETRY_AFTER_NO_SPACE, "nothing can be stored right now"),
         Refusal::Unavailable => (RETRY_AFTER_UNAVAILABLE, "nothing can be stored right now"),
+        Refusal::Newer => (RETRY_AFTER_UNAVAILABLE, "another node has to take this one"),
     };
     come_again(seconds, detail, policy)
 }

@@ -14,6 +14,10 @@ pub(crate) struct DatabaseStanding {
     pub clock_ahead_ms: i64,
     /// How many standbys confirm a commit before it is answered.
     pub synchronous_standbys: u32,
+    /// The version of rows that all living nodes read, in which this one writes.
+    pub rows_written: i16,
+    /// How many conversations a newer program has written, which this node leaves to others; 10,000 stands for more.
+    pub newer_lanes: u32,
     /// How long the oldest transaction of any user has been open, in seconds; without the role `pg_monitor` only this user's.
     pub oldest_transaction_s: u64,
 }
@@ -30,6 +34,8 @@ pub(crate) struct NodeStanding {
     pub is_alive: bool,
     /// It is this one.
     pub is_own: bool,
+    /// The newest version of rows that it reads and writes.
+    pub rows_up_to: i16,
 }
 
 impl Store {

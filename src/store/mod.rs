@@ -16,6 +16,7 @@ mod group;
 mod hashes;
 mod index;
 mod lane;
+mod left;
 mod open_error;
 mod postgres;
 mod reads;

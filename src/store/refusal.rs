@@ -16,6 +16,8 @@ pub enum Refusal {
     NoSpace,
     /// The store cannot write.
     Unavailable,
+    /// A newer program carries its conversation on; other nodes may take it.
+    Newer,
 }
 
 /// Which bound is reached.
@@ -54,8 +56,8 @@ impl Limit {
 
 impl Refusal {
     /// All words of [`Refusal::limit`].
-    pub const LIMITS: [&'static str; 7] =
-        ["pending", "source", "parked", "conversation", "queue", "disk", "store"];
+    pub const LIMITS: [&'static str; 8] =
+        ["pending", "source", "parked", "conversation", "queue", "disk", "store", "newer"];
 
     /// The limit that was reached, as a word for metrics.
     #[must_use]
@@ -70,6 +72,7 @@ impl Refusal {
             },
             Self::NoSpace => "disk",
             Self::Unavailable => "store",
+            Self::Newer => "newer",
         }
     }
 }
@@ -82,6 +85,9 @@ impl fmt::Display for Refusal {
             }
             Self::NoSpace => f.write_str("the disk of the store is nearly full"),
             Self::Unavailable => f.write_str("the store cannot write"),
+            Self::Newer => f.write_str(
+                "a newer version of awa-bridge carries the conversation on, and takes its events",
+            ),
         }
     }
 }

@@ -63,7 +63,7 @@ impl Store {
     /// Writes a register of which version `seen` was seen, 0 where it was never written.
     ///
     /// # Errors
-    /// The store has failed; the register is as it was, or is written.
+    /// The store has failed, or a newer program has written the register; it is as it was, or is written.
     pub(crate) async fn swap(
         &self,
         name: &'static str,
@@ -72,6 +72,7 @@ impl Store {
     ) -> Result<Swapped, Failed> {
         match self.ask(Question::Swap { name, seen, value }).await? {
             Answer::Swapped(swapped) => Ok(swapped),
+            Answer::Left => Err(Failed::Newer),
             _ => Err(self.gone()),
         }
     }

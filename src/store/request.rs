@@ -53,6 +53,8 @@ pub(super) enum Answer {
     Swapped(Swapped),
     Replayed(Result<ReplayAnswer, Failed>),
     Discarded(Result<DiscardAnswer, Failed>),
+    /// It concerns what a newer program has written.
+    Left,
     Done,
 }
 
@@ -248,6 +250,8 @@ pub enum Failed {
     Panicked(String),
     /// A row is not what was written; only the question about it fails.
     Damaged(String),
+    /// A newer program has written the row; only the question about it fails.
+    Newer,
 }
 
 impl fmt::Display for Failed {
@@ -272,6 +276,9 @@ impl fmt::Display for Failed {
                 write!(f, "the store's writer panicked: {why}; restart the bridge")
             }
             Self::Damaged(why) => write!(f, "the store holds a damaged row: {why}"),
+            Self::Newer => f.write_str(
+                "a newer version of awa-bridge has written this, which only nodes of that version carry on; ask one of them",
+            ),
         }
     }
 }

@@ -12,6 +12,8 @@ mod operators;
 mod postgres;
 mod registers;
 mod reopening;
+mod row_fields;
+mod row_versions;
 mod turns;
 
 use std::path::{Path, PathBuf};

@@ -20,6 +20,7 @@ use super::embedded::open::OwedLane;
 use super::engine::{Engine, Upkeep};
 use super::group::{Group, Outcomes, Terms};
 use super::lane::Lane;
+use super::left::Left;
 use super::refusal::Refusal;
 use super::request::{Answer, Failed, Question};
 use super::settings::Tell;
@@ -178,7 +179,12 @@ impl Writer {
         self.has_upkeep = more;
         self.shared.agenda.publish(due);
         for some in lapsed.chunks(LANES_AT_ONCE) {
-            self.group(|group| some.iter().try_for_each(|lapsed| group.lapse(lapsed)))?;
+            let mut left = Left::default();
+            self.group(|group| {
+                some.iter().enumerate().try_for_each(|(place, lapsed)| {
+                    left.ask(place, || group.lapse(lapsed)).map(drop)
+                })
+            })?;
         }
         Ok(())
     }
@@ -190,16 +196,17 @@ impl Writer {
         queue: &Receiver<Queued>,
     ) -> Result<Asked, Failed> {
         gather(waiting, queue);
-        let mut answers = Vec::new();
+        let (mut answers, mut left) = (Vec::new(), Left::default());
         let shared = Arc::clone(&self.shared);
         self.group(|group| {
             answers.clear();
-            for Queued { question, .. } in waiting.iter() {
+            for (place, Queued { question, .. }) in waiting.iter().enumerate() {
                 let alone = question.is_alone();
                 if alone && !answers.is_empty() {
                     break;
                 }
-                answers.push(group.ask(question)?);
+                let answer = left.ask(place, || group.ask(question))?;
+                answers.push(answer.unwrap_or_else(|| question.left()));
                 if alone || group.rows() >= MAX_ROWS {
                     break;
                 }
@@ -272,10 +279,11 @@ impl Writer {
         }
         let from = self.reload.lanes.len().saturating_sub(LANES_AT_ONCE);
         let lanes = self.reload.lanes.split_off(from);
+        let mut left = Left::default();
         self.reload.resumed += self.group(|group| {
             let mut resumed = 0;
-            for lane in &lanes {
-                resumed += group.reload(lane)?;
+            for (place, lane) in lanes.iter().enumerate() {
+                resumed += left.ask(place, || group.reload(lane))?.unwrap_or_default();
             }
             Ok(resumed)
         })?;

@@ -332,7 +332,7 @@ async fn a_store_of_files_moves_into_a_database_with_all_that_it_knows_and_owes(
 }
 
 /// Waits until a node says whether it is held.
-async fn is_held(daemon: &Daemon, held: bool) {
+pub(super) async fn is_held(daemon: &Daemon, held: bool) {
     eventually("the node to know of the hold", async || {
         let ready = daemon.get("/readyz").await;
         ((ready["held"] != Value::Null) == held).then_some(())

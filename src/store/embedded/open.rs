@@ -21,13 +21,16 @@ use crate::store::hashes;
 use crate::store::index::{Index, Open};
 use crate::store::lane::LaneCache;
 use crate::store::open_error::OpenError;
-use crate::store::records::{Class, ConversationHash, IndexRow};
+use crate::store::records::{Class, ConversationHash, IndexRow, ROWS};
 use crate::store::request::Failed;
 use crate::store::settings::Settings;
 use crate::store::shared::Pulse;
 
 /// The schema that this program reads and writes.
 pub(in crate::store) const SCHEMA: u32 = 2;
+
+// A program that does not know a version of rows must not open a store of it: it would write them anew without what it does not know.
+const _: () = assert!(SCHEMA == ROWS.cast_unsigned() as u32 + 1, "a version of rows is a schema");
 
 /// How long sled may take to release its lock after a store of this process was closed.
 const LOCK_PATIENCE: Duration = Duration::from_secs(3);

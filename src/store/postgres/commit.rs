@@ -9,6 +9,7 @@ use super::connection::within;
 use super::known::Known;
 use super::lanes::CallOwner;
 use super::rows::{NOW, Rows, unsigned};
+use super::schema;
 use super::trouble::Trouble;
 use super::view::Read;
 use super::{PAUSE, Postgres};
@@ -16,6 +17,7 @@ use crate::clock;
 use crate::metrics as names;
 use crate::store::engine::Decide;
 use crate::store::group::{Group, Outcomes, Terms};
+use crate::store::request::Failed;
 
 /// How often what a group asks for is read: each time it asks for more.
 const READS: u32 = 32;
@@ -47,7 +49,8 @@ impl Postgres {
         self.with_replica()?;
         let mark: [u8; 16] = rand::random();
         let (known, incarnation) = (Arc::clone(&self.known), self.incarnation);
-        let owner = CallOwner { incarnation: &incarnation, flight_ms: self.flight_ms() };
+        let (written, flight_ms) = (self.written, self.flight_ms());
+        let owner = CallOwner { written, incarnation: &incarnation, flight_ms };
         let schema = self.link.settings.schema.clone();
         let client = self.link.client().await?;
         let rows = Rows { client, schema: &schema };
@@ -57,7 +60,7 @@ impl Postgres {
             Err(trouble) => {
                 let rolled_back = match &trouble {
                     Trouble::Away(_) => false,
-                    Trouble::Again(_) | Trouble::Refused(_) => {
+                    Trouble::Again(_) | Trouble::Refused(_) | Trouble::Newer(_) => {
                         within(COMMIT, rows.run("ROLLBACK")).await.is_ok()
                     }
                 };
@@ -162,7 +165,7 @@ async fn decided(
     let wanted = read.take_wanted();
     let began = clock::now();
     let begin = async { rows.client.batch_execute(BEGIN).await.map_err(Trouble::from) };
-    let next = format!("SELECT nextval('@.number'), {NOW}");
+    let next = format!("SELECT nextval('@.number'), {NOW}, (SELECT oldest FROM @.meta)");
     let ((), _, (), drawn) = tokio::try_join!(
         biased;
         begin,
@@ -171,17 +174,25 @@ async fn decided(
         rows.read(&next, &[]),
     )?;
     let drawn = drawn.first().ok_or_else(|| Trouble::refused("no number was drawn".to_owned()))?;
+    schema::is_allowed(rows.schema, drawn.try_get(2)?)?;
     let first = unsigned(drawn.try_get(0)?);
     let ahead_ms = known.measure(drawn.try_get(1)?, began, clock::now());
     let now = known.moment(terms.now);
     let terms = Terms { rules: Arc::clone(&terms.rules), ahead_ms, now, ..*terms };
-    for _ in 0..READS {
+    let mut reads = 0;
+    while reads < READS {
         let mut group = Group::new(read, &terms, first);
-        decide(&mut group).map_err(|failed| Trouble::refused(failed.to_string()))?;
+        match decide(&mut group) {
+            Ok(()) => {}
+            // Without the question that has come upon it.
+            Err(Failed::Newer) => continue,
+            Err(failed) => return Err(Trouble::refused(failed.to_string())),
+        }
         let outcomes = group.finish();
         let wanted = read.take_wanted();
         if !wanted.is_empty() {
             rows.load(&wanted, read).await?;
+            reads += 1;
             continue;
         }
         if outcomes.next_number - first > NUMBERS {

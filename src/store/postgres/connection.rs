@@ -18,6 +18,7 @@ use super::schema;
 use super::threads::Threads;
 use super::trouble::Trouble;
 use crate::clock;
+use crate::store::records::ROWS;
 
 /// How long a connection to one host may take to come about.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -41,9 +42,14 @@ pub struct PostgresSettings {
     pub node: Arc<Node>,
     /// How long a call may take once it has left, in milliseconds.
     pub call_ms: u64,
+    /// The newest version of rows that is read and written.
+    pub(crate) rows_up_to: i16,
 }
 
 impl PostgresSettings {
+    /// What this program reads and writes.
+    pub(crate) const ROWS: i16 = ROWS;
+
     /// Makes the tables, or what is missing of them.
     ///
     /// # Errors

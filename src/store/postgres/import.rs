@@ -16,6 +16,7 @@ use crate::routing::UnixMillis;
 use crate::store::embedded::export::{Piece, export};
 use crate::store::group::Outcomes;
 use crate::store::hashes;
+use crate::store::records::ROWS;
 
 /// How many pieces may wait to be written.
 const WAITING: usize = 4;
@@ -62,13 +63,20 @@ impl PostgresSettings {
             return Err(Trouble::refused(why));
         }
         // Nobody's: what was in flight has lapsed.
-        let owner = CallOwner { incarnation: &[], flight_ms: 0 };
+        let owner = CallOwner { written: ROWS, incarnation: &[], flight_ms: 0 };
         let mut imported = Imported::default();
         while let Some(Piece { changes, lanes, next_number }) = pieces.recv().await {
             let mut read = Read::default();
             for (key, _) in &lanes {
                 let (lane, lost) = (Default::default(), Vec::new());
-                let none = ReadLane { lane, version: None, lost, damaged: true };
+                let none = ReadLane {
+                    row_version: ROWS,
+                    is_newer: false,
+                    lane,
+                    version: None,
+                    lost,
+                    damaged: true,
+                };
                 read.lanes.insert(hashes::of_lane(key), none);
             }
             imported.conversations += lanes.len() as u64;

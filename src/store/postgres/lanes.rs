@@ -12,8 +12,10 @@ use crate::routing::{Due, EntryId, LaneKey, UnixMillis, Urgency};
 use crate::store::hashes;
 use crate::store::lane::Lane;
 
-/// Who makes the calls of a group.
+/// Who writes a group and makes its calls.
 pub(super) struct CallOwner<'a> {
+    /// The version in which it writes new rows.
+    pub(super) written: i16,
     pub(super) incarnation: &'a [u8],
     /// From the moment by which a call leaves until it cannot land any more, in milliseconds.
     pub(super) flight_ms: u64,
@@ -25,6 +27,7 @@ impl Rows<'_> {
         &self,
         read: &Read,
         lanes: &[(Arc<LaneKey>, Arc<Lane>)],
+        written: i16,
         now: UnixMillis,
     ) -> Result<(), Trouble> {
         let mut news = LaneColumns::default();
@@ -36,7 +39,9 @@ impl Rows<'_> {
             if before.is_some_and(|before| !before.damaged && is_same(&before.lane, lane)) {
                 continue;
             }
-            if version.is_some() { &mut known } else { &mut news }.push(key, lane, version);
+            let columns = if version.is_some() { &mut known } else { &mut news };
+            columns.push(key, lane, version);
+            columns.row_versions.push(read.version_of_lane(&hash, lane, written));
         }
         let written = news.write(self, INSERT_LANES, now).await?;
         if written != news.len() as u64 {
@@ -98,16 +103,16 @@ const PUT_CALLS: &str = "INSERT INTO @.call SELECT entry, lane, claim, $4, leave
     leave_by = EXCLUDED.leave_by, lapses_at = EXCLUDED.lapses_at";
 
 const INSERT_LANES: &str = "INSERT INTO @.lane SELECT hash, name, 1, conversation, content, $13, due_at, live, urgent_at, entry,
-    expires_at, expires_entry, calls FROM unnest($1::bytea[], $2::text[], $3::int8[], $4::int8[], $5::bytea[], $6::int8[],
-    $7::bool[], $8::int8[], $9::int8[], $10::int8[], $11::int8[], $12::bool[])
-    AS lane (hash, name, version, conversation, content, due_at, live, urgent_at, entry, expires_at, expires_entry, calls)
+    expires_at, expires_entry, calls, row_version FROM unnest($1::bytea[], $2::text[], $3::int8[], $4::int8[], $5::bytea[],
+    $6::int8[], $7::bool[], $8::int8[], $9::int8[], $10::int8[], $11::int8[], $12::bool[], $14::int2[]) AS lane (hash, name,
+    version, conversation, content, due_at, live, urgent_at, entry, expires_at, expires_entry, calls, row_version)
     ON CONFLICT DO NOTHING";
 
 const UPDATE_LANES: &str = "UPDATE @.lane SET version = lane.version + 1, content = new.content, touched_at = $13,
     due_at = new.due_at, live = new.live, urgent_at = new.urgent_at, entry = new.entry, expires_at = new.expires_at,
-    expires_entry = new.expires_entry, calls = new.calls FROM unnest($1::bytea[], $2::text[], $3::int8[], $4::int8[],
-    $5::bytea[], $6::int8[], $7::bool[], $8::int8[], $9::int8[], $10::int8[], $11::int8[], $12::bool[])
-    AS new (hash, name, version, conversation, content, due_at, live, urgent_at, entry, expires_at, expires_entry, calls)
+    expires_entry = new.expires_entry, calls = new.calls, row_version = new.row_version FROM unnest($1::bytea[], $2::text[], $3::int8[], $4::int8[],
+    $5::bytea[], $6::int8[], $7::bool[], $8::int8[], $9::int8[], $10::int8[], $11::int8[], $12::bool[], $14::int2[]) AS new
+    (hash, name, version, conversation, content, due_at, live, urgent_at, entry, expires_at, expires_entry, calls, row_version)
     WHERE lane.hash = new.hash AND lane.version = new.version";
 
 #[derive(Default)]
@@ -124,6 +129,7 @@ struct LaneColumns {
     expires: Vec<Option<i64>>,
     expires_entries: Vec<Option<i64>>,
     calls: Vec<Option<bool>>,
+    row_versions: Vec<i16>,
 }
 
 impl LaneColumns {
@@ -169,6 +175,7 @@ impl LaneColumns {
             (&self.expires_entries as _, NUMBERS),
             (&self.calls as _, Type::BOOL_ARRAY),
             (&now.0 as _, Type::INT8),
+            (&self.row_versions as _, Type::INT2_ARRAY),
         ];
         rows.write(sql, &values).await
     }

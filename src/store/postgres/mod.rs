@@ -68,6 +68,8 @@ pub(super) struct Postgres {
     /// When a connection could not be made, and why.
     away: Option<(Instant, String)>,
     introduced: bool,
+    /// The version of rows that all living nodes read, in which this one writes.
+    written: i16,
     /// Why a commit would be on one server only, where that is not enough.
     without_replica: Option<String>,
     /// A COMMIT was not answered: another waits until none waits for a standby any more.
@@ -102,6 +104,7 @@ impl Postgres {
             schedule: Schedule::default(),
             away: None,
             introduced: false,
+            written: 1,
             without_replica: None,
             stalled: false,
             trouble: None,
@@ -111,7 +114,7 @@ impl Postgres {
         match ready {
             Ok(()) => {}
             Err(Trouble::Refused(why)) => return Err(why),
-            Err(Trouble::Again(why) | Trouble::Away(why)) => {
+            Err(Trouble::Again(why) | Trouble::Away(why) | Trouble::Newer(why)) => {
                 tracing::warn!(
                     error = why,
                     "the database of the store is away; it is tried again until it is there"
@@ -134,9 +137,9 @@ impl Postgres {
         };
         self.away = match &ready {
             Ok(()) => None,
-            Err(Trouble::Again(why) | Trouble::Away(why) | Trouble::Refused(why)) => {
+            Err(trouble) => {
                 self.link.drop_client();
-                Some((clock::instant(), why.clone()))
+                Some((clock::instant(), trouble.clone().into_why()))
             }
         };
         ready
@@ -176,7 +179,8 @@ impl Engine for Postgres {
         let runtime = Arc::clone(&self.runtime);
         let mut trouble = None;
         for attempt in 0..TRIES {
-            let mut read = Read::default();
+            let rows_up_to = self.link.settings.rows_up_to;
+            let mut read = Read { rows_up_to, ..Read::default() };
             {
                 let counted = self.known.counts();
                 (read.counts, read.owed) = (counted.0, counted.1.clone());

@@ -11,7 +11,7 @@ use super::connection::{Link, within};
 use super::rows::{NOW, Rows, json, signed, text_of, unsigned};
 use super::trouble::Trouble;
 use crate::routing::UnixMillis;
-use crate::store::records::RegisterRow;
+use crate::store::records::{ROWS, RegisterRow};
 use crate::store::register::Reading;
 
 /// How long a statement may take.
@@ -76,10 +76,12 @@ async fn swap(rows: Rows<'_>, name: &str, seen: u64, value: &Value) -> Result<bo
     let (version, text) = (signed(seen), text_of(value));
     let values = [(&name as _, Type::TEXT), (&version as _, Type::INT8), (&text as _, Type::TEXT)];
     let sql = match seen {
-        0 => "INSERT INTO @.register VALUES ($1, $2 + 1, $3) ON CONFLICT (name) DO NOTHING",
-        _ => {
-            "UPDATE @.register SET version = version + 1, value = $3 WHERE name = $1 AND version = $2"
-        }
+        0 => "INSERT INTO @.register VALUES ($1, $2 + 1, $3) ON CONFLICT (name) DO NOTHING".to_owned(),
+        // Not one that a newer program has written.
+        _ => format!(
+            "UPDATE @.register SET version = version + 1, value = $3
+             WHERE name = $1 AND version = $2 AND row_version <= {ROWS}"
+        ),
     };
-    Ok(rows.write(sql, &values).await? == 1)
+    Ok(rows.write(&sql, &values).await? == 1)
 }

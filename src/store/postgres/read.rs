@@ -10,7 +10,7 @@ use tokio_postgres::types::Type;
 
 use super::connection::{Link, PostgresSettings, within};
 use super::quick::Quick;
-use super::rows::{Rows, json, shown, signed, unsigned};
+use super::rows::{Rows, json, read_row, shown, signed, unsigned};
 use super::threads::Threads;
 use super::trouble::Trouble;
 use super::{Known, operators};
@@ -84,16 +84,17 @@ impl DatabaseReader {
 
 async fn event_row(rows: Rows<'_>, source: &str, id: &str) -> Result<Option<EventRow>, Trouble> {
     let hash = hashes::of_event(source, id);
-    let sql = "SELECT content FROM @.known JOIN @.event USING (number) WHERE hash = $1";
+    let sql =
+        "SELECT content, row_version FROM @.known JOIN @.event USING (number) WHERE hash = $1";
     let found = rows.read(sql, &[(&hash.as_slice() as _, Type::BYTEA)]).await?;
-    found.first().map(|row| json(row.try_get(0)?)).transpose()
+    found.first().map(|row| read_row(row.try_get(0)?, row.try_get(1)?)).transpose()
 }
 
 async fn lane_row(rows: Rows<'_>, lane: &LaneKey) -> Result<Option<LaneRow>, Trouble> {
     let hash = hashes::of_lane(lane);
-    let sql = "SELECT content FROM @.lane WHERE hash = $1";
+    let sql = "SELECT content, row_version FROM @.lane WHERE hash = $1";
     let found = rows.read(sql, &[(&hash.as_slice() as _, Type::BYTEA)]).await?;
-    found.first().map(|row| json(row.try_get(0)?)).transpose()
+    found.first().map(|row| read_row(row.try_get(0)?, row.try_get(1)?)).transpose()
 }
 
 impl Reader for DatabaseReader {

@@ -8,10 +8,11 @@ use tokio_postgres::{Client, Row};
 
 use super::trouble::Trouble;
 use super::view::{Read, ReadLane, Wanted};
+use crate::routing::UnixMillis;
 use crate::store::group::Lost;
 use crate::store::hashes;
 use crate::store::lane::Lane;
-use crate::store::records::{EventRow, Hash, IndexRow, LaneRow, RegisterRow};
+use crate::store::records::{Class, EventRow, Hash, IndexRow, LaneRow, ROWS, RegisterRow};
 
 /// How many events of a conversation are listed with the lane that it moves into.
 const MOVED: i64 = 100;
@@ -59,12 +60,12 @@ impl Rows<'_> {
         let of_names = [(&names as _, TEXTS)];
         let (lanes, open, documents, known, events, registers) = tokio::try_join!(
             biased;
-            self.read_if(!hashes.is_empty(), "SELECT hash, version, content FROM @.lane WHERE hash = ANY($1) ORDER BY hash FOR UPDATE", &of_lanes),
-            self.read_if(!hashes.is_empty(), "SELECT lane, number, content FROM @.event WHERE lane = ANY($1)", &of_lanes),
+            self.read_if(!hashes.is_empty(), "SELECT hash, version, content, row_version FROM @.lane WHERE hash = ANY($1) ORDER BY hash FOR UPDATE", &of_lanes),
+            self.read_if(!hashes.is_empty(), "SELECT lane, number, content, row_version FROM @.event WHERE lane = ANY($1)", &of_lanes),
             self.read_if(!documents.is_empty(), "SELECT hash, name FROM @.document WHERE hash = ANY($1)", &of_documents),
             self.read_if(!ids.is_empty(), "SELECT hash, number FROM @.known WHERE hash = ANY($1)", &of_ids),
-            self.read_if(!numbers.is_empty(), "SELECT number, content FROM @.event WHERE number = ANY($1)", &of_numbers),
-            self.read_if(!names.is_empty(), "SELECT name, version, value FROM @.register WHERE name = ANY($1)", &of_names),
+            self.read_if(!numbers.is_empty(), "SELECT number, content, row_version FROM @.event WHERE number = ANY($1)", &of_numbers),
+            self.read_if(!names.is_empty(), "SELECT name, version, value, row_version FROM @.register WHERE name = ANY($1)", &of_names),
         )?;
         take_lanes(wanted, &lanes, &open, read)?;
         read.documents.extend(wanted.documents.iter().map(|hash| (*hash, None)));
@@ -78,14 +79,18 @@ impl Rows<'_> {
         }
         read.events.extend(wanted.events.iter().map(|number| (*number, None)));
         for row in events {
-            read.events.insert(unsigned(row.try_get(0)?), Some(json(row.try_get(1)?)?));
+            let (number, version) = (unsigned(row.try_get(0)?), row.try_get(2)?);
+            read.row_versions.insert(number, version);
+            if version <= read.rows_up_to {
+                read.events.insert(number, Some(json(row.try_get(1)?)?));
+            }
         }
         read.registers.extend(wanted.registers.iter().map(|name| (name.clone(), None)));
         for row in registers {
             let value: &str = row.try_get(2)?;
             let version = unsigned(row.try_get(1)?);
             let row_of = RegisterRow { version, value: json(value.as_bytes())? };
-            read.registers.insert(row.try_get(0)?, Some(row_of));
+            read.registers.insert(row.try_get(0)?, Some((row_of, row.try_get(3)?)));
         }
         for conversation in &wanted.latest {
             let latest = self.latest(*conversation).await?;
@@ -108,14 +113,24 @@ impl Rows<'_> {
         let values = [(&conversation as _, Type::INT8), (&MOVED as _, Type::INT8)];
         let found = self
             .read(
-                "SELECT number, content FROM @.event WHERE conversation = $1 OR lane_conversation = $1 ORDER BY number DESC LIMIT $2",
+                "SELECT number, received_at, state, conversation, lane_conversation FROM @.event
+                 WHERE conversation = $1 OR lane_conversation = $1 ORDER BY number DESC LIMIT $2",
                 &values,
             )
             .await?;
         let mut latest = Vec::with_capacity(found.len());
         for row in found {
-            let event: EventRow = json(row.try_get(1)?)?;
-            latest.push((unsigned(row.try_get(0)?), index_of(&event)));
+            let class = match row.try_get::<_, i16>(2)? {
+                0..=2 => Class::Open,
+                3 => Class::Dead,
+                _ => Class::Ended,
+            };
+            let [own, lane]: [Option<i64>; 2] = [row.try_get(3)?, row.try_get(4)?];
+            let conversations = own.zip(lane).map(|(own, lane)| [unsigned(own), unsigned(lane)]);
+            // The columns will do, whoever has written the content; the id is known already.
+            let (id, received_at) = (Hash::default(), UnixMillis(row.try_get(1)?));
+            let index = IndexRow { id, received_at, class, conversations };
+            latest.push((unsigned(row.try_get(0)?), index));
         }
         Ok(latest)
     }
@@ -134,13 +149,18 @@ fn take_lanes(
     read: &mut Read,
 ) -> Result<(), Trouble> {
     let mut rows: BTreeMap<Hash, (i64, Result<LaneRow, String>)> = BTreeMap::new();
+    let mut versions: BTreeMap<Hash, (i16, bool)> = BTreeMap::new();
     for row in lanes {
-        let content = parsed(row.try_get(2)?);
-        rows.insert(hash_at(row, 0)?, (row.try_get(1)?, content));
+        let (hash, version) = (hash_at(row, 0)?, row.try_get(3)?);
+        rows.insert(hash, (row.try_get(1)?, parsed(row.try_get(2)?)));
+        versions.insert(hash, (version, version > read.rows_up_to));
     }
     let mut entries: BTreeMap<Hash, (Vec<_>, Vec<Lost>)> = BTreeMap::new();
     for row in open {
         let (hash, number) = (hash_at(row, 0)?, unsigned(row.try_get(1)?));
+        let version = row.try_get(3)?;
+        read.row_versions.insert(number, version);
+        versions.entry(hash).or_default().1 |= version > read.rows_up_to;
         let (entries, lost) = entries.entry(hash).or_default();
         let event: Result<EventRow, String> = parsed(row.try_get(2)?);
         let lane = rows.get(&hash).map(|(_, lane)| lane);
@@ -161,7 +181,9 @@ fn take_lanes(
         let damaged = matches!(row, Some(Err(_)));
         let (entries, lost) = entries.remove(hash).unwrap_or_default();
         let lane = Arc::new(Lane::restore(row.and_then(Result::ok), entries));
-        read.lanes.insert(*hash, ReadLane { lane, version, lost, damaged });
+        let (row_version, is_newer) = versions.remove(hash).unwrap_or_default();
+        let read_lane = ReadLane { row_version, is_newer, lane, version, lost, damaged };
+        read.lanes.insert(*hash, read_lane);
     }
     Ok(())
 }
@@ -175,7 +197,7 @@ pub(super) fn shown(content: &[u8]) -> Option<EventRow> {
     match serde_json::from_slice(content) {
         Ok(row) => Some(row),
         Err(error) => {
-            tracing::error!(%error, "the store holds a row that cannot be read");
+            tracing::error!(%error, "the store holds a row that cannot be read: damaged, or of a newer version");
             None
         }
     }
@@ -197,6 +219,17 @@ pub(super) fn index_of(row: &EventRow) -> IndexRow {
 pub(super) fn json<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<T, Trouble> {
     serde_json::from_slice(bytes)
         .map_err(|error| Trouble::refused(format!("a row cannot be read: {error}")))
+}
+
+/// A row, or that a newer program has written it, where that is why it cannot be read.
+pub(super) fn read_row<T: serde::de::DeserializeOwned>(
+    content: &[u8],
+    version: i16,
+) -> Result<T, Trouble> {
+    json(content).map_err(|trouble| match version > ROWS {
+        true => Trouble::Newer(trouble.into_why()),
+        false => trouble,
+    })
 }
 
 pub(super) fn bytes_of(row: &impl serde::Serialize) -> Vec<u8> {

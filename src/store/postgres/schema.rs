@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use tokio_postgres::Client;
-use tokio_postgres::types::{FromSql, Type};
+use tokio_postgres::error::{DbError, SqlState};
+use tokio_postgres::types::FromSql;
 
 use super::rows::Values;
 use super::trouble::Trouble;
 
-/// The schema that this program reads and writes.
+/// The schema that this program reads and writes. Whatever an older program can do without (a table, a column with a default, an
+/// index) is added under a higher number, and `oldest` in `meta` stays. What it cannot do without goes in a later release: that sets
+/// `oldest` to the first number that does without it, waits until no transaction from before can go on, and takes it away.
 pub(super) const SCHEMA: i32 = 1;
 
 /// The oldest server that has what is used, as `server_version_num` counts.
@@ -58,18 +61,56 @@ pub(super) async fn check(client: &Client, schema: &str) -> Result<(), Trouble> 
     let server: String = value(client, "SHOW server_version_num", &[]).await?.unwrap_or_default();
     let fsync: String = value(client, "SHOW fsync", &[]).await?.unwrap_or_default();
     suits(&server, &fsync)?;
-    // Both: tables of schema 1 from before the order of settling lack the second.
-    let there = "SELECT to_regclass($1 || '.meta') IS NOT NULL AND to_regclass($1 || '.settled') IS NOT NULL";
-    let there = value(client, there, &[(&schema as _, Type::TEXT)]).await?;
-    if there != Some(true) {
-        made(client, schema).await?;
+    match client.query_typed(&LOOK.replace('@', schema), &[]).await {
+        Ok(rows) => match rows.first() {
+            Some(row) => {
+                is_allowed(schema, row.try_get(1)?)?;
+                if row.try_get::<_, i32>(0)? < SCHEMA { made(client, schema).await } else { Ok(()) }
+            }
+            None => made(client, schema).await,
+        },
+        Err(error) => match error.code() {
+            Some(
+                &(SqlState::UNDEFINED_TABLE
+                | SqlState::UNDEFINED_COLUMN
+                | SqlState::INVALID_SCHEMA_NAME),
+            ) => {
+                let missing = error.as_db_error().map(DbError::message).unwrap_or_default();
+                made(client, schema).await.map_err(|trouble| lacks(missing, trouble))
+            }
+            _ => Err(error.into()),
+        },
     }
-    match value::<i32>(client, &format!("SELECT schema FROM {schema}.meta"), &[]).await? {
-        Some(SCHEMA) => Ok(()),
-        Some(other) if other > SCHEMA => Err(Trouble::refused(format!(
-            "the tables in {schema} have schema {other}, this program knows {SCHEMA}; start a version that knows it"
+}
+
+/// Fails where something that this program uses is not there; gives the schema and the oldest that may write.
+const LOOK: &str = "SELECT meta.schema, meta.oldest, (SELECT count(*) FROM (SELECT event.row_version, lane.row_version,
+    register.row_version, node.rows_up_to, settled.number FROM @.event, @.lane, @.register, @.node, @.settled, @.call, @.body,
+    @.known, @.document, @.commit_mark WHERE false) AS used) FROM @.meta";
+
+/// Says what is missing, where it cannot be made: all, or what a newer program needs, or an older dump did not have.
+fn lacks(missing: &str, trouble: Trouble) -> Trouble {
+    match trouble {
+        Trouble::Refused(why) => Trouble::Refused(format!(
+            "{missing}, and this user may not make it: {why}; run `awa-bridge migrate` as a user who may, also after an upgrade or \
+             when an older dump was restored"
+        )),
+        other => other,
+    }
+}
+
+/// # Errors
+/// Tables that only newer programs may write.
+pub(super) fn is_allowed(schema: &str, oldest: Option<i32>) -> Result<(), Trouble> {
+    match oldest {
+        Some(oldest) if oldest <= SCHEMA => Ok(()),
+        Some(oldest) => Err(Trouble::refused(format!(
+            "the tables in {schema} are for programs of schema {oldest} or newer, this program knows {SCHEMA}; start a version \
+             that knows it"
         ))),
-        Some(_) | None => made(client, schema).await,
+        None => {
+            Err(Trouble::refused(format!("{schema}.meta has no row; run `awa-bridge migrate`")))
+        }
     }
 }
 

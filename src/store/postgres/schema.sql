@@ -98,3 +98,12 @@ CREATE TABLE IF NOT EXISTS awa_bridge.register (
     version bigint NOT NULL,
     value text NOT NULL
 );
+-- In which version the content of a row is written (records.rs), and which versions a node reads and writes. A lane's is that of
+-- the newest row in it.
+ALTER TABLE awa_bridge.event ADD COLUMN IF NOT EXISTS row_version smallint NOT NULL DEFAULT 1;
+ALTER TABLE awa_bridge.lane ADD COLUMN IF NOT EXISTS row_version smallint NOT NULL DEFAULT 1;
+ALTER TABLE awa_bridge.register ADD COLUMN IF NOT EXISTS row_version smallint NOT NULL DEFAULT 1;
+ALTER TABLE awa_bridge.node ADD COLUMN IF NOT EXISTS rows_up_to smallint NOT NULL DEFAULT 1;
+CREATE INDEX IF NOT EXISTS lane_row_version ON awa_bridge.lane (row_version);
+-- The oldest schema whose programs may still write.
+ALTER TABLE awa_bridge.meta ADD COLUMN IF NOT EXISTS oldest integer NOT NULL DEFAULT 1;

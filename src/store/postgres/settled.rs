@@ -14,10 +14,10 @@
 
 use tokio_postgres::types::Type;
 
-use super::rows::{NUMBERS, Rows, json, shown, signed, unsigned};
+use super::rows::{NUMBERS, Rows, json, read_row, shown, signed, unsigned};
 use super::trouble::Trouble;
 use crate::store::record;
-use crate::store::records::RegisterRow;
+use crate::store::records::{EventRow, RegisterRow};
 use crate::store::settled::{Changes, Cursor, FORGOTTEN, READ};
 
 /// How many places are read at a time.
@@ -29,7 +29,7 @@ const INSERT: &str = "INSERT INTO @.settled (position, event)
     SELECT greatest(txid_current(), txid_snapshot_xmax(txid_current_snapshot())), event FROM unnest($1::int8[]) AS these (event)";
 
 const CHANGES: &str =
-    "SELECT settled.position, settled.number, event.content FROM @.settled LEFT JOIN @.event ON event.number = settled.event
+    "SELECT settled.position, settled.number, event.content, event.row_version FROM @.settled LEFT JOIN @.event ON event.number = settled.event
     WHERE (settled.position, settled.number) > ($1, $2) AND settled.position < txid_snapshot_xmin(txid_current_snapshot())
     ORDER BY settled.position, settled.number LIMIT $3";
 
@@ -43,7 +43,7 @@ const FORGET_SETTLED: &str =
     gone AS (DELETE FROM @.settled USING oldest WHERE settled.position = oldest.position AND settled.number = oldest.number
     AND NOT EXISTS (SELECT FROM oldest AS first WHERE first.kept
     AND (first.position, first.number) <= (oldest.position, oldest.number)) RETURNING settled.position, settled.number),
-    noted AS (INSERT INTO @.register SELECT $2, 1, '\"' || position || '-' || number || '\"' FROM gone
+    noted AS (INSERT INTO @.register (name, version, value) SELECT $2, 1, '\"' || position || '-' || number || '\"' FROM gone
     ORDER BY position DESC, number DESC LIMIT 1 ON CONFLICT (name) DO UPDATE SET value = EXCLUDED.value)
     SELECT count(*) FROM gone";
 
@@ -102,7 +102,12 @@ impl Rows<'_> {
             if gone.is_some() {
                 break;
             }
-            cursor = place;
+            // What only a newer program can read is not passed over.
+            match read_row::<EventRow>(content, row.try_get(3)?) {
+                Err(newer @ Trouble::Newer(_)) if cursor == after => return Err(newer),
+                Err(Trouble::Newer(_)) => break,
+                _ => cursor = place,
+            }
             read += content.len();
             // One that is replayed has no last state.
             let event = shown(content).map(record::event);

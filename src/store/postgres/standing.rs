@@ -1,17 +1,23 @@
 //! How the database and its nodes stand.
 
+use tokio_postgres::types::Type;
+
 use super::rows::{NOW, Rows};
 use super::trouble::Trouble;
 use crate::clock;
 use crate::routing::UnixMillis;
 use crate::store::database::{DatabaseStanding, NodeStanding};
 
-/// Reads it; `own` is this run.
-pub(super) async fn standing(rows: Rows<'_>, own: &[u8]) -> Result<DatabaseStanding, Trouble> {
+/// Reads it; `own` is this run, which knows rows up to a version.
+pub(super) async fn standing(
+    rows: Rows<'_>,
+    own: &[u8],
+    rows_up_to: i16,
+) -> Result<DatabaseStanding, Trouble> {
     let mut standing = DatabaseStanding::default();
     let asked = clock::instant();
     let sql = format!(
-        "SELECT incarnation, name, program, started_at, alive_until, alive_until >= {NOW} FROM @.node
+        "SELECT incarnation, name, program, started_at, alive_until, alive_until >= {NOW}, rows_up_to FROM @.node
          ORDER BY 6 DESC, started_at LIMIT 64"
     );
     let nodes = rows.read(&sql, &[]).await?;
@@ -24,6 +30,7 @@ pub(super) async fn standing(rows: Rows<'_>, own: &[u8]) -> Result<DatabaseStand
             alive_until: UnixMillis(row.try_get(4)?),
             is_alive: row.try_get(5)?,
             is_own: row.try_get::<_, &[u8]>(0)? == own,
+            rows_up_to: row.try_get(6)?,
         });
     }
     let sql = "SELECT (SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')),
@@ -34,6 +41,11 @@ pub(super) async fn standing(rows: Rows<'_>, own: &[u8]) -> Result<DatabaseStand
             u32::try_from(row.try_get::<_, i64>(0)?).unwrap_or_default();
         standing.oldest_transaction_s =
             u64::try_from(row.try_get::<_, i64>(1)?).unwrap_or_default();
+    }
+    let sql =
+        "SELECT count(*) FROM (SELECT FROM @.lane WHERE row_version > $1 LIMIT 10000) AS newer";
+    if let Some(row) = rows.read(sql, &[(&rows_up_to as _, Type::INT2)]).await?.first() {
+        standing.newer_lanes = u32::try_from(row.try_get::<_, i64>(0)?).unwrap_or_default();
     }
     Ok(standing)
 }

@@ -15,6 +15,8 @@ pub(super) enum Trouble {
     Away(String),
     /// The database refuses, and will do so until a person has changed something.
     Refused(String),
+    /// A newer program has written a row that this one cannot read.
+    Newer(String),
 }
 
 impl Trouble {
@@ -23,14 +25,14 @@ impl Trouble {
     }
 
     pub(super) fn into_why(self) -> String {
-        let (Self::Again(why) | Self::Away(why) | Self::Refused(why)) = self;
+        let (Self::Again(why) | Self::Away(why) | Self::Refused(why) | Self::Newer(why)) = self;
         why
     }
 }
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Again(why) | Self::Away(why) | Self::Refused(why)) = self;
+        let (Self::Again(why) | Self::Away(why) | Self::Refused(why) | Self::Newer(why)) = self;
         f.write_str(why)
     }
 }
@@ -63,7 +65,10 @@ impl From<tokio_postgres::Error> for Trouble {
 
 impl From<Trouble> for Failed {
     fn from(trouble: Trouble) -> Self {
-        Self::Unreachable(trouble.into_why())
+        match trouble {
+            Trouble::Newer(_) => Self::Newer,
+            other => Self::Unreachable(other.into_why()),
+        }
     }
 }
 

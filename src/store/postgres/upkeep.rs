@@ -10,6 +10,7 @@ use tokio_postgres::types::Type;
 use super::connection::within;
 use super::lanes::due_at;
 use super::rows::{NOW, Rows, json, unsigned};
+use super::schema;
 use super::standing::standing;
 use super::trouble::Trouble;
 use super::{Postgres, ROUND};
@@ -118,12 +119,14 @@ impl Postgres {
         let schema = self.link.settings.schema.clone();
         let (retention, body_retention) = (self.retention_ms, self.body_retention_ms);
         let (incarnation, known) = (self.incarnation, Arc::clone(&self.known));
+        let rows_up_to = self.link.settings.rows_up_to;
         if beats && self.link.settings.replicas_required {
             self.look_for_replica().await?;
         }
         self.with_replica()?;
         let rows = Rows { client: self.link.client().await?, schema: &schema };
         if beats {
+            is_allowed(rows).await?;
             // Nothing is lost with it, so it waits for no standby.
             let beat = format!(
                 "BEGIN; SET LOCAL synchronous_commit = off; UPDATE {schema}.node SET alive_until = {NOW} + {LEASE_MS}
@@ -131,17 +134,20 @@ impl Postgres {
                 hex::encode(incarnation)
             );
             rows.client.batch_execute(&beat).await?;
-            upkeep.lapsed = lapsed(rows, known.moment(now)).await?;
+            self.written = written(rows).await?;
+            upkeep.lapsed = lapsed(rows, known.moment(now), rows_up_to).await?;
         }
         let left = if std::mem::replace(&mut self.schedule.began, true) {
             known.moment(now).minus(LEFT_MS)
         } else {
             UnixMillis::MAX
         };
-        upkeep.due = left_due(rows, left).await?;
+        upkeep.due = left_due(rows, left, rows_up_to).await?;
         if counts {
             *known.counts() = counted(rows).await?;
-            known.set_standing(standing(rows, &incarnation).await?);
+            let mut standing = standing(rows, &incarnation, rows_up_to).await?;
+            standing.rows_written = self.written;
+            known.set_standing(standing);
         }
         if forgets {
             upkeep.more = forget(rows, known.moment(now), retention, body_retention).await?;
@@ -158,17 +164,19 @@ impl Postgres {
     pub(super) async fn introduce(&mut self) -> Result<(), Trouble> {
         let (schema, incarnation) = (self.link.settings.schema.clone(), self.incarnation);
         let node = Arc::clone(&self.link.settings.node);
+        let rows_up_to = self.link.settings.rows_up_to;
         let name = node.name.as_str();
         let rows = Rows { client: self.link.client().await?, schema: &schema };
         let version = env!("CARGO_PKG_VERSION");
         let sql = format!(
-            "INSERT INTO @.node VALUES ($1, $2, $3, {NOW}, {NOW} + $4) ON CONFLICT (incarnation) DO NOTHING"
+            "INSERT INTO @.node VALUES ($1, $2, $3, {NOW}, {NOW} + $4, $5) ON CONFLICT (incarnation) DO NOTHING"
         );
         let values = [
             (&incarnation.as_slice() as _, Type::BYTEA),
             (&name as _, Type::TEXT),
             (&version as _, Type::TEXT),
             (&LEASE_MS as _, Type::INT8),
+            (&rows_up_to as _, Type::INT2),
         ];
         rows.write(&sql, &values).await?;
         let values = [(&incarnation.as_slice() as _, Type::BYTEA), (&name as _, Type::TEXT)];
@@ -178,17 +186,20 @@ impl Postgres {
         let sql = "DELETE FROM @.node WHERE name = $2 AND incarnation <> $1";
         rows.write(sql, &values).await?;
         *self.known.counts() = counted(rows).await?;
+        self.written = written(rows).await?;
         self.introduced = true;
         Ok(())
     }
 
     pub(super) async fn lanes_with_parked(&mut self) -> Result<Vec<Arc<LaneKey>>, Trouble> {
         self.ready().await?;
+        let rows_up_to = self.link.settings.rows_up_to;
         let schema = self.link.settings.schema.clone();
         let rows = Rows { client: self.link.client().await?, schema: &schema };
-        let sql = "SELECT name FROM @.lane WHERE hash IN (SELECT DISTINCT lane FROM @.event WHERE state = 1)";
+        let sql = "SELECT name FROM @.lane WHERE hash IN (SELECT DISTINCT lane FROM @.event WHERE state = 1)
+                   AND row_version <= $1";
         let mut lanes = Vec::new();
-        for row in rows.read(sql, &[]).await? {
+        for row in rows.read(sql, &[(&rows_up_to as _, Type::INT2)]).await? {
             let name: &str = row.try_get(0)?;
             lanes.push(Arc::new(json(name.as_bytes())?));
         }
@@ -214,13 +225,31 @@ async fn missing_replica(rows: Rows<'_>) -> Result<Option<String>, Trouble> {
     })
 }
 
-/// Calls that cannot land any more and whose answer nobody has brought.
-async fn lapsed(rows: Rows<'_>, now: UnixMillis) -> Result<Vec<Lapsed>, Trouble> {
+/// Refuses tables that only newer programs may write, whichever came while this one was running.
+async fn is_allowed(rows: Rows<'_>) -> Result<(), Trouble> {
+    let found = rows.read("SELECT oldest FROM @.meta", &[]).await?;
+    let oldest = found.first().map(|row| row.try_get(0)).transpose()?;
+    schema::is_allowed(rows.schema, oldest)
+}
+
+/// The version of rows that all living nodes read.
+async fn written(rows: Rows<'_>) -> Result<i16, Trouble> {
+    let sql = format!(
+        "SELECT coalesce(min(rows_up_to), 1::smallint) FROM @.node WHERE alive_until >= {NOW}"
+    );
+    let found = rows.read(&sql, &[]).await?;
+    Ok(found.first().map(|row| row.try_get(0)).transpose()?.unwrap_or(1))
+}
+
+/// Calls that cannot land any more and whose answer nobody has brought, of lanes that this node may touch.
+async fn lapsed(rows: Rows<'_>, now: UnixMillis, rows_up_to: i16) -> Result<Vec<Lapsed>, Trouble> {
     let sql =
         "SELECT lane.name, call.entry, call.claim FROM @.call JOIN @.lane ON lane.hash = call.lane
-         WHERE lapses_at < $2 ORDER BY lapses_at LIMIT $1";
+         WHERE lapses_at < $2 AND row_version <= $3 ORDER BY lapses_at LIMIT $1";
     let mut lapsed = Vec::new();
-    for row in rows.read(sql, &[(&LANES as _, Type::INT8), (&now.0 as _, Type::INT8)]).await? {
+    let values =
+        [(&LANES as _, Type::INT8), (&now.0 as _, Type::INT8), (&rows_up_to as _, Type::INT2)];
+    for row in rows.read(sql, &values).await? {
         let name: &str = row.try_get(0)?;
         let (entry, claim) = (unsigned(row.try_get(1)?), unsigned(row.try_get(2)?));
         let lane = Arc::new(json(name.as_bytes())?);
@@ -229,15 +258,17 @@ async fn lapsed(rows: Rows<'_>, now: UnixMillis) -> Result<Vec<Lapsed>, Trouble>
     Ok(lapsed)
 }
 
-/// Lanes that were due before a moment, or of which a deadline has passed by then: the most urgent first.
+/// Lanes that were due before a moment, or of which a deadline has passed by then: the most urgent first; none of a newer program.
 async fn left_due(
     rows: Rows<'_>,
     before: UnixMillis,
+    rows_up_to: i16,
 ) -> Result<Vec<(Arc<LaneKey>, Option<crate::routing::Due>)>, Trouble> {
     let sql =
         "SELECT name, due_at, live, urgent_at, entry, expires_at, expires_entry, calls FROM @.lane
-         WHERE due_at < $1 OR expires_at < $1 ORDER BY live DESC, urgent_at LIMIT $2";
-    let values = [(&before.0 as _, Type::INT8), (&LANES as _, Type::INT8)];
+         WHERE (due_at < $1 OR expires_at < $1) AND row_version <= $3 ORDER BY live DESC, urgent_at LIMIT $2";
+    let values =
+        [(&before.0 as _, Type::INT8), (&LANES as _, Type::INT8), (&rows_up_to as _, Type::INT2)];
     let mut due = Vec::new();
     for row in rows.read(sql, &values).await? {
         let (lane, owed) = due_at(&row)?;

@@ -37,6 +37,10 @@ impl Wanted {
 
 /// A lane as it was read.
 pub(super) struct ReadLane {
+    /// In which version its row is written.
+    pub(super) row_version: i16,
+    /// A newer program has written something of it: it stays as it is.
+    pub(super) is_newer: bool,
     pub(super) lane: Arc<Lane>,
     /// None where it has no row.
     pub(super) version: Option<i64>,
@@ -49,16 +53,21 @@ pub(super) struct ReadLane {
 /// What was read for a group.
 #[derive(Default)]
 pub(super) struct Read {
+    /// The newest version of rows that is read.
+    pub(super) rows_up_to: i16,
+    /// In which versions events were written.
+    pub(super) row_versions: HashMap<u64, i16>,
     pub(super) ids: HashMap<Hash, Option<u64>>,
     pub(super) lanes: HashMap<Hash, ReadLane>,
     pub(super) documents: HashMap<Hash, Option<LaneKey>>,
+    /// None of one that a newer program has written, too: see `row_versions`.
     pub(super) events: HashMap<u64, Option<EventRow>>,
     pub(super) latest: HashMap<u64, Vec<(u64, IndexRow)>>,
-    pub(super) registers: HashMap<String, Option<RegisterRow>>,
+    pub(super) registers: HashMap<String, Option<(RegisterRow, i16)>>,
     pub(super) counts: Counts,
     pub(super) owed: HashMap<Arc<str>, Owed>,
     pub(super) wanted: RefCell<Wanted>,
-    incomplete: Cell<bool>,
+    pub(super) incomplete: Cell<bool>,
 }
 
 impl Read {
@@ -66,6 +75,18 @@ impl Read {
     pub(super) fn take_wanted(&mut self) -> Wanted {
         self.incomplete.set(false);
         self.wanted.take()
+    }
+
+    /// The version in which an event is to be written, where `written` is that of new rows: never an older one than it has.
+    pub(super) fn version_of(&self, event: u64, written: i16) -> i16 {
+        self.row_versions.get(&event).copied().unwrap_or_default().max(written)
+    }
+
+    /// The same of a lane: that of the newest row in it.
+    pub(super) fn version_of_lane(&self, hash: &Hash, lane: &Lane, written: i16) -> i16 {
+        let own = self.lanes.get(hash).map_or(written, |read| read.row_version.max(written));
+        let entries = lane.conversation.entries();
+        entries.fold(own, |version, entry| self.version_of(entry.id.0, version))
     }
 
     fn want(&self, note: impl FnOnce(&mut Wanted)) {
@@ -99,7 +120,10 @@ impl View for Read {
             self.want(|wanted| _ = wanted.lanes.insert(hash, Arc::clone(key)));
             return Ok(Found { lane: Arc::default(), lost: Vec::new(), damaged: false });
         };
-        let ReadLane { lane, lost, damaged, .. } = read;
+        let ReadLane { lane, lost, damaged, is_newer, .. } = read;
+        if *is_newer {
+            return Err(Failed::Newer);
+        }
         Ok(Found { lane: Arc::clone(lane), lost: lost.clone(), damaged: *damaged })
     }
 
@@ -119,7 +143,12 @@ impl View for Read {
     }
 
     fn event(&self, number: u64) -> Result<Option<EventRow>, Failed> {
-        Ok(self.row(number).cloned())
+        let row = self.row(number).cloned();
+        let version = self.row_versions.get(&number);
+        if version.is_some_and(|version| *version > self.rows_up_to) {
+            return Err(Failed::Newer);
+        }
+        Ok(row)
     }
 
     fn latest_of(&self, conversation: &LaneKey) -> Result<Vec<(u64, IndexRow)>, Failed> {
@@ -135,7 +164,8 @@ impl View for Read {
 
     fn register(&self, name: &str) -> Result<Option<RegisterRow>, Failed> {
         match self.registers.get(name) {
-            Some(row) => Ok(row.clone()),
+            Some(Some((_, version))) if *version > self.rows_up_to => Err(Failed::Newer),
+            Some(row) => Ok(row.clone().map(|(row, _)| row)),
             None => {
                 self.want(|wanted| _ = wanted.registers.insert(name.to_owned()));
                 Ok(None)

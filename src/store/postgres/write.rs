@@ -29,13 +29,13 @@ impl Rows<'_> {
         let (inserted, (), (), (), (), (), (), (), ()) = tokio::try_join!(
             biased;
             self.insert_known(&known),
-            self.put_events(&events),
+            self.put_events(read, &events, call.written),
             self.move_events(&moved),
             self.insert_bodies(&bodies),
-            self.put_lanes(read, &outcomes.lanes, now),
+            self.put_lanes(read, &outcomes.lanes, call.written, now),
             self.put_calls(&outcomes.lanes, call),
             self.put_documents(&documents),
-            self.put_registers(&registers),
+            self.put_registers(read, &registers, call.written),
             self.insert_settled(&settled),
         )?;
         if inserted == known.len() as u64 {
@@ -62,11 +62,18 @@ impl Rows<'_> {
         .await
     }
 
-    async fn put_events(&self, events: &BTreeMap<u64, PutEvent<'_>>) -> Result<(), Trouble> {
+    async fn put_events(
+        &self,
+        read: &Read,
+        events: &BTreeMap<u64, PutEvent<'_>>,
+        written: i16,
+    ) -> Result<(), Trouble> {
         if events.is_empty() {
             return Ok(());
         }
         let numbers: Vec<i64> = events.keys().map(|number| signed(*number)).collect();
+        let versions: Vec<i16> =
+            events.keys().map(|number| read.version_of(*number, written)).collect();
         let (mut sources, mut received, mut states) = (Vec::new(), Vec::new(), Vec::new());
         let (mut owns, mut of_lanes, mut lanes) = (Vec::new(), Vec::new(), Vec::new());
         let (mut whys, mut contents) = (Vec::new(), Vec::new());
@@ -95,12 +102,13 @@ impl Rows<'_> {
             (&lanes as _, BYTES),
             (&whys as _, TEXTS),
             (&contents as _, BYTES),
+            (&versions as _, Type::INT2_ARRAY),
         ];
         self.write(
             "INSERT INTO @.event SELECT * FROM unnest($1::int8[], $2::text[], $3::int8[], $4::int2[], $5::int8[], $6::int8[],
-             $7::bytea[], $8::text[], $9::bytea[])
+             $7::bytea[], $8::text[], $9::bytea[], $10::int2[])
              ON CONFLICT (number) DO UPDATE SET state = EXCLUDED.state, lane = EXCLUDED.lane, why = EXCLUDED.why, content = EXCLUDED.content,
-             lane_conversation = coalesce(EXCLUDED.lane_conversation, event.lane_conversation)",
+             row_version = EXCLUDED.row_version, lane_conversation = coalesce(EXCLUDED.lane_conversation, event.lane_conversation)",
             &values,
         )
         .await?;
@@ -176,15 +184,26 @@ impl Rows<'_> {
         Ok(())
     }
 
-    async fn put_registers(&self, registers: &[(&str, &RegisterRow)]) -> Result<(), Trouble> {
+    async fn put_registers(
+        &self,
+        read: &Read,
+        registers: &[(&str, &RegisterRow)],
+        written: i16,
+    ) -> Result<(), Trouble> {
         for (name, row) in registers {
             let (version, value) = (signed(row.version), text_of(&row.value));
-            let values =
-                [(name as _, Type::TEXT), (&version as _, Type::INT8), (&value as _, Type::TEXT)];
+            let before = read.registers.get(*name).and_then(Option::as_ref);
+            let row_version = before.map_or(written, |(_, before)| written.max(*before));
+            let values = [
+                (name as _, Type::TEXT),
+                (&version as _, Type::INT8),
+                (&value as _, Type::TEXT),
+                (&row_version as _, Type::INT2),
+            ];
             let written = self
                 .write(
-                    "INSERT INTO @.register VALUES ($1, $2, $3) ON CONFLICT (name) DO UPDATE
-                     SET version = EXCLUDED.version, value = EXCLUDED.value WHERE register.version = EXCLUDED.version - 1",
+                    "INSERT INTO @.register VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO UPDATE SET
+                     version = EXCLUDED.version, value = EXCLUDED.value, row_version = EXCLUDED.row_version WHERE register.version = EXCLUDED.version - 1",
                     &values,
                 )
                 .await?;

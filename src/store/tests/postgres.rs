@@ -29,18 +29,24 @@ const EMBEDDED: [&str; 12] = [
 /// The schema that stands for a folder; none where the tests run over the embedded engine.
 pub(super) fn of_folder(path: &Path) -> Option<PostgresSettings> {
     let url = std::env::var(URL).ok()?;
+    Some(over(&url, path))
+}
+
+/// The schema of a server that stands for a folder.
+pub(super) fn over(url: &str, path: &Path) -> PostgresSettings {
     let name = path.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
     let letters = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase());
     let roots = rustls::RootCertStore::empty();
     let tls = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-    Some(PostgresSettings {
+    PostgresSettings {
         config: url.parse().expect("a URL"),
         tls: Arc::new(tls),
         schema: format!("s_{}", letters.collect::<String>()),
         replicas_required: false,
         node: Arc::new(Node::new("node".to_owned(), tempfile::tempfile().expect("a file"))),
         call_ms: 10_000,
-    })
+        rows_up_to: PostgresSettings::ROWS,
+    }
 }
 
 /// Copies all rows of one folder's schema into another's, as they are at one moment; false over the embedded engine.

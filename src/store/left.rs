@@ -1,0 +1,56 @@
+//! What a group leaves to other nodes, because a newer program has written it: no decision, no claim, no rewrite.
+//!
+//! A question shows only while it is decided that it concerns such a row. The group is then decided again without it, so that
+//! nothing of it stays behind.
+
+use std::collections::HashSet;
+
+use super::refusal::Refusal;
+use super::request::{Answer, Claim, Failed, Question};
+
+/// The places of what is left, among all that a group is asked.
+#[derive(Debug, Default)]
+pub(super) struct Left(HashSet<usize>);
+
+impl Left {
+    /// Asks for what is at a place; none where it is left.
+    ///
+    /// # Errors
+    /// [`Failed::Newer`] where that is found now: the group has to be decided again. Otherwise those of `ask`.
+    pub(super) fn ask<T>(
+        &mut self,
+        place: usize,
+        ask: impl FnOnce() -> Result<T, Failed>,
+    ) -> Result<Option<T>, Failed> {
+        if self.0.contains(&place) {
+            return Ok(None);
+        }
+        let answer = ask();
+        if matches!(answer, Err(Failed::Newer)) {
+            self.0.insert(place);
+        }
+        answer.map(Some)
+    }
+}
+
+impl Question {
+    /// The answer where it is left.
+    pub(super) fn left(&self) -> Answer {
+        match self {
+            Self::Accept(_) => Answer::Accepted(Err(Refusal::Newer)),
+            Self::Claim { .. } => Answer::Claimed(Box::new(Claim::Nothing)),
+            // Its call lapses, and is looked up by a node that knows the row.
+            Self::Reply { entry, .. } => {
+                tracing::warn!(
+                    entry = entry.0,
+                    "the answer to a call is left to other nodes, which look it up: {}",
+                    Failed::Newer
+                );
+                Answer::Replied
+            }
+            Self::Replay { .. } => Answer::Replayed(Err(Failed::Newer)),
+            Self::Discard(_) => Answer::Discarded(Err(Failed::Newer)),
+            Self::Swap { .. } | Self::Reloaded | Self::RoundTrip | Self::Close => Answer::Left,
+        }
+    }
+}
