@@ -34,10 +34,11 @@ pub(super) enum Command {
     },
     /// Run sample vendor events through a bridge and a sandbox, and show the outcome of each
     Demo {
-        /// Show two daemons over one database instead, one of which is killed; needs --postgres
-        #[arg(long, value_name = "N", requires = "postgres", value_parser = clap::value_parser!(u8).range(2..=2))]
+        /// Show two daemons over one database instead, one of which is killed
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(2..=2))]
         nodes: Option<u8>,
-        /// The database, such as postgres://bridge@db1/bridge; its tables are made in a schema of their own, and removed
+        /// The database, such as postgres://bridge@db1/bridge; its tables are made in a schema of their own, and removed.
+        /// Without it a server is started for the demonstration, where PostgreSQL is installed
         #[arg(long, value_name = "URL", requires = "nodes")]
         postgres: Option<String>,
     },

@@ -7,14 +7,23 @@ use super::{Exit, runtime, say};
 use crate::app::Failure;
 use crate::app::demo::{Demo, Shown};
 use crate::app::selftest::nodes;
+use crate::shutdown::Shutdown;
 
 /// Two daemons over one database, one of which is killed.
-pub(super) fn nodes(url: String) -> Exit {
+pub(super) fn nodes(url: Option<String>) -> Exit {
     let runtime = match runtime() {
         Ok(runtime) => runtime,
         Err(exit) => return exit,
     };
-    match runtime.block_on(nodes::play(&SecretString::from(url), say)) {
+    let url = url.map(SecretString::from);
+    let played = runtime.block_on(async {
+        let stop = Shutdown::new();
+        let _signals = stop
+            .on_signals()
+            .map_err(|error| Failure::Broken(format!("signals cannot be caught: {error}")))?;
+        nodes::play(url.as_ref(), &stop, say).await
+    });
+    match played {
         Ok(true) => {
             say("\nEvery event was delivered, and no call was made twice.");
             Exit::Done

@@ -105,8 +105,8 @@ fn dispatch(arguments: Arguments) -> Exit {
     }
     match command {
         Command::Run { sandbox } => run::run(config.as_deref(), log_format, sandbox),
-        Command::Demo { postgres: Some(url), .. } => demo::nodes(url),
-        Command::Demo { postgres: None, .. } => demo::run(),
+        Command::Demo { nodes: Some(_), postgres } => demo::nodes(postgres),
+        Command::Demo { nodes: None, .. } => demo::run(),
         Command::Certify(arguments) => certify::run(config.as_deref(), *arguments),
         Command::Check { online } => check::run(config.as_deref(), online),
         Command::Explain { source, json, files } => {

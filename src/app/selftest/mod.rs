@@ -9,6 +9,7 @@ mod account;
 mod daemon;
 mod load;
 pub(crate) mod nodes;
+mod server;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -7,11 +7,13 @@ use secrecy::SecretString;
 
 use super::daemon::Daemon;
 use super::load::{Load, document, event, id};
+use super::server::Server;
 use super::{Failure, broken, database, prepared, surroundings};
 use crate::app::files::Files;
 use crate::app::{database as tables, sandbox_world};
 use crate::clock;
 use crate::sandbox::{Endpoint, Fault, Misbehaviour, Sandbox, Switches, World};
+use crate::shutdown::Shutdown;
 
 /// How many calls there are; in the middle of them node 1 is killed.
 const CALLS: u64 = 12;
@@ -20,15 +22,28 @@ const MIDDLE: u64 = CALLS / 2;
 /// How long everything may take to end: a call of the killed node is looked up when it cannot land any more.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Plays it over a database, in a schema of its own, which is removed afterwards; whether every event ended as expected.
+/// Plays it over a database, in a schema of its own, which is removed afterwards; without one over a server of its own. Whether
+/// every event ended as expected.
 ///
 /// # Errors
-/// It could not be played.
-pub(crate) async fn play(url: &SecretString, mut show: impl FnMut(&str)) -> Result<bool, Failure> {
+/// It could not be played, or `stop` was asked for.
+pub(crate) async fn play(
+    url: Option<&SecretString>,
+    stop: &Shutdown,
+    mut show: impl FnMut(&str),
+) -> Result<bool, Failure> {
+    let server = match url {
+        Some(_) => None,
+        None => {
+            show("A PostgreSQL server of the demonstration's own starts …");
+            Some(Server::start()?)
+        }
+    };
+    let own = server.as_ref().map(Server::url);
     let home = tempfile::tempdir().map_err(|error| broken("no temporary folder", &error))?;
     let (sandbox_at, instance) = surroundings(home.path())?;
     let schema = format!("demo_{:016x}", rand::random::<u64>());
-    let database = database(url, &schema);
+    let database = url.or(own.as_ref()).map(|url| database(url, &schema)).unwrap_or_default();
     let (one, of_one) = prepared(home.path(), 1, &instance, &database)?;
     let (two, of_two) = prepared(home.path(), 2, &instance, &database)?;
     let mut nodes = [one, two];
@@ -36,7 +51,30 @@ pub(crate) async fn play(url: &SecretString, mut show: impl FnMut(&str)) -> Resu
     let sandbox = Sandbox::start(sandbox_at, sandbox_world(World::demo(), &files))
         .map_err(|error| broken("the sandbox cannot start", &error))?;
     sandbox.set_switches(Switches::permissive());
+    let token_file = of_two.admin_token_file();
+    let played = tokio::select! {
+        played = calls(&mut nodes, files, &sandbox, &token_file, &mut show) => played,
+        () = stop.requested() => Err(Failure::Broken("interrupted; nothing of it is left".to_owned())),
+    };
     for node in &mut nodes {
+        node.stop().await?;
+    }
+    sandbox.stop().await;
+    if server.is_none() {
+        tables::forget_schema(&of_one).await?;
+    }
+    played
+}
+
+/// Plays all calls.
+async fn calls(
+    nodes: &mut [Daemon; 2],
+    files: Files,
+    sandbox: &Sandbox,
+    token_file: &std::path::Path,
+    show: &mut impl FnMut(&str),
+) -> Result<bool, Failure> {
+    for node in nodes.iter_mut() {
         node.start().await?;
     }
     show(&format!(
@@ -45,15 +83,9 @@ pub(crate) async fn play(url: &SecretString, mut show: impl FnMut(&str)) -> Resu
     ));
     let load = Load::new(files, nodes.iter().map(|node| node.intake.clone()))?;
     for call in 1..=CALLS {
-        tell(&load, &mut nodes, &sandbox, call, &mut show).await?;
+        tell(&load, nodes, sandbox, call, show).await?;
     }
-    let as_expected = account(&sandbox, &nodes[1], &of_two.admin_token_file(), &mut show).await?;
-    for node in &mut nodes {
-        node.stop().await?;
-    }
-    sandbox.stop().await;
-    tables::forget_schema(&of_one).await?;
-    Ok(as_expected)
+    account(sandbox, &nodes[1], token_file, show).await
 }
 
 /// Sends the events of one call, its ring to one node and its answer to the other; kills node 1 in the middle.
