@@ -208,6 +208,8 @@ metrics! {
         "Nodes that are alive on the database that they share; 1 over files";
     DATABASE_ROUND_TRIP = "awa_bridge_database_round_trip_seconds", Kind::Gauge(Unit::Seconds), [],
         "From the last question to the shared database to its answer; 0 over files";
+    DATABASE_CONFLICTS = "awa_bridge_database_conflicts_total", Kind::Counter, [],
+        "Commits to the shared database that were decided again because another node was in the way";
     DATABASE_STANDBYS = "awa_bridge_database_synchronous_standbys", Kind::Gauge(Unit::Count), [],
         "Standbys that confirm a commit of the shared database before it is answered";
     DATABASE_OLDEST_TRANSACTION = "awa_bridge_database_oldest_transaction_seconds", Kind::Gauge(Unit::Seconds), [],

@@ -51,8 +51,10 @@ pub(crate) struct Database {
     pub round_trip_ms: f64,
     /// Its clock less this machine's.
     pub clock_ahead_ms: i64,
-    pub synchronous_standbys: u32,
-    pub oldest_transaction_seconds: u64,
+    /// `[store.postgres] means`: of another database than PostgreSQL, "plain", the next two are not known.
+    pub means: String,
+    pub synchronous_standbys: Option<u32>,
+    pub oldest_transaction_seconds: Option<u64>,
     /// The version of rows that all living nodes read, in which this one writes.
     pub rows_written: i16,
     /// How many conversations a newer program has written, which this node leaves to others; 10,000 stands for more.

@@ -17,9 +17,9 @@ use secrecy::ExposeSecret;
 use super::files::of_config;
 use super::{Failure, certificates};
 use crate::clock::{self, millis};
-use crate::config::{self, Engine, Postgres, Replicas, Settings};
+use crate::config::{self, Engine, Means, Postgres, Replicas, Settings};
 use crate::problem::Problem;
-use crate::store::{Node, PostgresSettings};
+use crate::store::{Node, PostgresSettings, Schema};
 
 /// The file that holds the node's name, in the folder that holds `store.path`.
 const NODE: &str = "node";
@@ -33,12 +33,16 @@ pub(super) fn settings(settings: &Settings) -> Result<Option<PostgresSettings>, 
         return Ok(None);
     }
     let wrong = |key: &str, problem: String| of_config(settings, format!("store.{key}{problem}"));
-    let Postgres { url, password, schema, replicas, .. } = &settings.store.postgres;
+    let Postgres { url, password, schema, replicas, means, .. } = &settings.store.postgres;
     let Some(url) = url else {
         let problem =
             " is missing: engine = \"postgres\" needs it, such as postgres://bridge@db1,db2/bridge";
         return Err(wrong("postgres.url", problem.to_owned()));
     };
+    if (*replicas, *means) == (Replicas::Required, Means::Plain) {
+        let problem = " = \"required\" needs means = \"all\": only PostgreSQL itself says which standbys confirm commits";
+        return Err(wrong("postgres.replicas", problem.to_owned()));
+    }
     let hidden =
         |problem: config::Problem| of_config(settings, format!("{} {}", problem.key, problem.text));
     let url = url.reveal().map_err(hidden)?;
@@ -59,7 +63,7 @@ pub(super) fn settings(settings: &Settings) -> Result<Option<PostgresSettings>, 
     Ok(Some(PostgresSettings {
         config,
         tls: Arc::new(tls),
-        schema: schema.clone(),
+        schema: Schema { name: schema.clone(), is_plain: *means == Means::Plain },
         replicas_required: *replicas == Replicas::Required,
         node: Arc::new(node),
         call_ms: millis(settings.servicenow.request_timeout),

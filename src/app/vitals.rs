@@ -173,14 +173,16 @@ fn shown(database: &DatabaseStanding, now: UnixMillis) -> Database {
         own: node.is_own,
         rows_up_to: node.rows_up_to,
     };
+    let known = !database.is_plain;
     #[expect(clippy::cast_precision_loss, reason = "no round trip comes near 2^52 us")]
     let round_trip_ms = database.round_trip_us as f64 / 1000.0;
     Database {
         nodes: database.nodes.iter().map(node).collect(),
         round_trip_ms,
         clock_ahead_ms: database.clock_ahead_ms,
-        synchronous_standbys: database.synchronous_standbys,
-        oldest_transaction_seconds: database.oldest_transaction_s,
+        means: if database.is_plain { "plain" } else { "all" }.to_owned(),
+        synchronous_standbys: known.then_some(database.synchronous_standbys),
+        oldest_transaction_seconds: known.then_some(database.oldest_transaction_s),
         rows_written: database.rows_written,
         newer_conversations: database.newer_lanes,
     }

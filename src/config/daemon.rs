@@ -120,6 +120,7 @@ pub struct Postgres {
     #[serde(deserialize_with = "schema")]
     pub schema: String,
     pub replicas: Replicas,
+    pub means: Means,
     /// Authorities in PEM to trust in place of the system's.
     #[serde(deserialize_with = "optional::<File, _, _>")]
     pub ca: Option<PathBuf>,
@@ -138,6 +139,16 @@ pub enum Replicas {
     Any,
     /// Nothing is taken while no synchronous standby confirms commits.
     Required,
+}
+
+/// What is used of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Means {
+    /// What PostgreSQL has.
+    All,
+    /// What databases that speak as it does have in common.
+    Plain,
 }
 
 /// Reads `[mappings]`: the folder with profiles and tables.

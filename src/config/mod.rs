@@ -42,7 +42,9 @@ use crate::clock::millis;
 use crate::routing::{Directory, MAX_AHEAD, OfferDefaults, Rules};
 
 pub use auth::Auth;
-pub(crate) use daemon::{Admin, Engine, Intake, IntakeTls, KeyPair, Postgres, Replicas, Store};
+pub(crate) use daemon::{
+    Admin, Engine, Intake, IntakeTls, KeyPair, Means, Postgres, Replicas, Store,
+};
 pub(crate) use keys::{Contents, KeyChange, Keys};
 pub(crate) use layers::{ENV_PREFIX, unread_variables};
 pub(crate) use notify::Notify;

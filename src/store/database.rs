@@ -12,6 +12,8 @@ pub(crate) struct DatabaseStanding {
     pub round_trip_us: u64,
     /// Its clock less this machine's, in milliseconds.
     pub clock_ahead_ms: i64,
+    /// Only what databases that speak as PostgreSQL does have in common is used: of standbys and transactions nothing is known.
+    pub is_plain: bool,
     /// How many standbys confirm a commit before it is answered.
     pub synchronous_standbys: u32,
     /// The version of rows that all living nodes read, in which this one writes.

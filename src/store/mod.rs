@@ -1,8 +1,7 @@
 //! The durable store: what was accepted is on disk before it is answered, and what is to be sent is on disk before it is sent.
 //!
-//! Its interface is events and entries; keys, rows and sled stay inside, so that another engine could implement the
-//! same. One thread owns all writes (`writer`): it decides what has queued up (`group`), has an engine write what that changes
-//! (`embedded`), and answers; everyone else asks it through a bounded queue, or reads. It never calls ServiceNow, never reads the wall clock but through the function it is given, and never starts afresh over a store that it cannot read.
+//! Its interface is events and entries; keys, rows and engines stay inside. One thread owns all writes (`writer`): it decides
+//! what has queued up (`group`), has an engine write what that changes (`embedded`, `postgres`), and answers; everyone else asks it through a bounded queue, or reads. It never calls ServiceNow, never reads the wall clock but through the function it is given, and never starts afresh over a store that it cannot read.
 
 mod agenda;
 mod changes;
@@ -49,6 +48,7 @@ use self::engine::Reader;
 pub(crate) use self::index::Owed;
 pub(crate) use self::open_error::OpenError;
 use self::postgres::Postgres;
+pub(crate) use self::postgres::Schema;
 pub use self::postgres::{Node, PostgresSettings};
 pub(crate) use self::record::Filter;
 pub(crate) use self::refusal::Limit;
@@ -122,8 +122,7 @@ impl Store {
         let commits = Arc::default();
         let shared = Arc::new(Shared::new(Arc::clone(&commits), settings.limits));
         let outside = Outside { rules, now, tell: Arc::clone(&settings.tell) };
-        let path = settings.path.clone();
-        let has_nodes = settings.postgres.is_some();
+        let (path, has_nodes) = (settings.path.clone(), settings.postgres.is_some());
         let space = SpaceWatch::new(&path, settings.free_space_floor);
         let commit_timeout = settings.commit_timeout;
         if let Some(postgres) = settings.postgres {

@@ -53,7 +53,7 @@ async fn a_database_that_refuses_is_told_with_what_to_do() {
     server.sql("GRANT USAGE ON SCHEMA awa_bridge TO weak");
     server.sql("GRANT SELECT ON ALL TABLES IN SCHEMA awa_bridge TO weak");
     let log = refused(&as_weak("right", "postgres")).await;
-    assert!(log.contains("\\\"awa_bridge.settled\\\" does not exist"), "{log}");
+    assert!(log.contains("\"awa_bridge.settled\" does not exist"), "{log}");
     assert!(log.contains("awa-bridge migrate") && log.contains("older dump"), "{log}");
     server.sql("ALTER TABLE awa_bridge.later RENAME TO settled");
 

@@ -27,7 +27,7 @@ const OTHERS: [(&str, &str); 17] = [
     ("notify.sources", "[\"native\"]"),
     ("log.filter", "\"warn,awa_bridge=info\""),
     ("store.engine", "\"postgres\""),
-    ("store.postgres", "{ schema = \"another\", replicas = \"required\" }"),
+    ("store.postgres", "{ schema = \"another\", replicas = \"required\", means = \"plain\" }"),
 ];
 
 /// Keys without a default.

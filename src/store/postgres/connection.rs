@@ -1,5 +1,6 @@
 //! Connections to the database: which host, TLS, how long anything may take.
 
+use std::fmt;
 use std::fs::File;
 use std::future::{Future, poll_fn};
 use std::net::IpAddr;
@@ -34,8 +35,8 @@ pub struct PostgresSettings {
     pub config: Config,
     /// For hosts beyond loopback, always verified; none: certificates of the system's own store.
     pub tls: Arc<rustls::ClientConfig>,
-    /// The schema of the tables: lower-case letters, digits and `_`.
-    pub schema: String,
+    /// The schema of the tables.
+    pub schema: Schema,
     /// Nothing is taken while no synchronous standby confirms commits.
     pub replicas_required: bool,
     /// Which node this is.
@@ -44,6 +45,35 @@ pub struct PostgresSettings {
     pub call_ms: u64,
     /// The newest version of rows that is read and written.
     pub(crate) rows_up_to: i16,
+}
+
+/// Where the tables are, and what is used of the database.
+#[derive(Debug, Clone)]
+pub struct Schema {
+    /// Lower-case letters, digits and `_`.
+    pub name: String,
+    /// Only what databases that speak as PostgreSQL does have in common: no row is locked by a question, none that is locked is
+    /// passed over, and nothing is asked of PostgreSQL's own catalogs. What others have changed meanwhile is found by the
+    /// versions of rows and by the database's serializing.
+    pub is_plain: bool,
+}
+
+impl fmt::Display for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+impl Schema {
+    /// A statement with the schema's name in place of `@`.
+    pub(super) fn named(&self, sql: &str) -> String {
+        let sql = sql.replace('@', &self.name);
+        if self.is_plain {
+            sql.replace(" FOR UPDATE SKIP LOCKED", "").replace(" FOR UPDATE", "")
+        } else {
+            sql
+        }
+    }
 }
 
 impl PostgresSettings {
@@ -150,7 +180,7 @@ impl Link {
         let (client, driver) = connect(&self.settings, Arc::clone(&warnings)).await?;
         let driver = self.runtime.spawn(driver);
         let connected = Connected { client, warnings, driver };
-        let checked = schema::check(&connected.client, &self.settings.schema);
+        let checked = schema::check(&connected.client, &self.settings);
         if let Err(trouble) = within(CHECK, checked).await {
             connected.driver.abort();
             return Err(trouble);

@@ -29,6 +29,7 @@ use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
+pub(crate) use self::connection::Schema;
 use self::connection::{Link, within};
 pub use self::connection::{Node, PostgresSettings};
 use self::known::Known;
@@ -44,6 +45,7 @@ use super::engine::{Decide, Engine, Upkeep};
 use super::group::{Group, Outcomes, Terms};
 use super::request::Failed;
 use crate::clock;
+use crate::metrics as names;
 use crate::routing::{LaneKey, UnixMillis};
 
 /// How often a group is decided again because others were in the way.
@@ -199,6 +201,7 @@ impl Engine for Postgres {
                 }
                 Err(Trouble::Again(why)) => {
                     tracing::debug!(why, attempt, "a group is decided again");
+                    metrics::counter!(names::DATABASE_CONFLICTS).increment(1);
                     trouble = Some(Trouble::Again(why));
                     // Those in the way go on at the same time: not both at the same moment again.
                     let pause = rand::random_range(0..=1 << attempt.min(6));

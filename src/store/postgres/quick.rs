@@ -7,7 +7,7 @@ use serde_json::Value;
 use tokio::sync::Mutex;
 use tokio_postgres::types::Type;
 
-use super::connection::{Link, within};
+use super::connection::{Link, Schema, within};
 use super::rows::{NOW, Rows, json, signed, text_of, unsigned};
 use super::trouble::Trouble;
 use crate::routing::UnixMillis;
@@ -26,14 +26,14 @@ impl Quick {
     }
 
     /// Reads a register, and when that was on the database's clock.
-    pub(super) async fn read(&self, schema: &str, name: &str) -> Result<Reading, Trouble> {
+    pub(super) async fn read(&self, schema: &Schema, name: &str) -> Result<Reading, Trouble> {
         self.ask(schema, async |rows| read(rows, name).await).await
     }
 
     /// Writes a register of that version; false where it has another.
     pub(super) async fn swap(
         &self,
-        schema: &str,
+        schema: &Schema,
         name: &str,
         seen: u64,
         value: &Value,
@@ -43,7 +43,7 @@ impl Quick {
 
     async fn ask<T>(
         &self,
-        schema: &str,
+        schema: &Schema,
         question: impl AsyncFnOnce(Rows<'_>) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
         let mut link = self.0.lock().await;
@@ -76,7 +76,8 @@ async fn swap(rows: Rows<'_>, name: &str, seen: u64, value: &Value) -> Result<bo
     let (version, text) = (signed(seen), text_of(value));
     let values = [(&name as _, Type::TEXT), (&version as _, Type::INT8), (&text as _, Type::TEXT)];
     let sql = match seen {
-        0 => "INSERT INTO @.register VALUES ($1, $2 + 1, $3) ON CONFLICT (name) DO NOTHING".to_owned(),
+        0 => "INSERT INTO @.register VALUES ($1, $2 + 1, $3) ON CONFLICT (name) DO NOTHING"
+            .to_owned(),
         // Not one that a newer program has written.
         _ => format!(
             "UPDATE @.register SET version = version + 1, value = $3

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio_postgres::types::Type;
 
-use super::connection::{Link, PostgresSettings, within};
+use super::connection::{Link, PostgresSettings, Schema, within};
 use super::quick::Quick;
 use super::rows::{Rows, json, read_row, shown, signed, unsigned};
 use super::threads::Threads;
@@ -45,7 +45,7 @@ pub(in crate::store) struct DatabaseReader {
     link: tokio::sync::Mutex<Link>,
     quick: Quick,
     known: Arc<Known>,
-    schema: String,
+    schema: Schema,
 }
 
 impl DatabaseReader {

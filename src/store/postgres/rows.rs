@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
+use super::connection::Schema;
 use super::trouble::Trouble;
 use super::view::{Read, ReadLane, Wanted};
 use crate::routing::UnixMillis;
@@ -27,25 +28,20 @@ pub(super) type Values<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
 #[derive(Clone, Copy)]
 pub(super) struct Rows<'a> {
     pub(super) client: &'a Client,
-    pub(super) schema: &'a str,
+    pub(super) schema: &'a Schema,
 }
 
 impl Rows<'_> {
     pub(super) async fn read(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>, Trouble> {
-        Ok(self.client.query_typed(&self.named(sql), values).await?)
+        Ok(self.client.query_typed(&self.schema.named(sql), values).await?)
     }
 
     pub(super) async fn write(&self, sql: &str, values: Values<'_>) -> Result<u64, Trouble> {
-        Ok(self.client.execute_typed(&self.named(sql), values).await?)
+        Ok(self.client.execute_typed(&self.schema.named(sql), values).await?)
     }
 
     pub(super) async fn run(&self, statements: &str) -> Result<(), Trouble> {
         Ok(self.client.batch_execute(statements).await?)
-    }
-
-    /// A statement with the schema's name in place of `@`.
-    fn named(&self, sql: &str) -> String {
-        sql.replace('@', self.schema)
     }
 
     /// Reads what is wanted: lanes are locked, in the order of their hashes, before anything of them is read.

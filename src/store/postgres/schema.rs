@@ -6,8 +6,10 @@ use tokio_postgres::Client;
 use tokio_postgres::error::{DbError, SqlState};
 use tokio_postgres::types::FromSql;
 
-use super::rows::Values;
+use super::connection::{PostgresSettings, Schema};
+use super::rows::{Rows, Values};
 use super::trouble::Trouble;
+use super::upkeep::{missing_replica, required};
 
 /// The schema that this program reads and writes. Whatever an older program can do without (a table, a column with a default, an
 /// index) is added under a higher number, and `oldest` in `meta` stays. What it cannot do without goes in a later release: that sets
@@ -24,16 +26,19 @@ const PAUSE: Duration = Duration::from_millis(100);
 const TABLES: &str = include_str!("schema.sql");
 
 /// The statements that make the tables, in their order.
-pub(in crate::store) fn statements(schema: &str) -> impl Iterator<Item = String> {
+pub(in crate::store) fn statements(schema: &Schema) -> impl Iterator<Item = String> {
     let is_text = |line: &&str| !line.trim_start().starts_with("--");
     let text: Vec<_> = TABLES.lines().filter(is_text).collect();
-    let text = text.join("\n").replace("awa_bridge", schema);
+    let mut text = text.join("\n").replace("awa_bridge", &schema.name);
+    if schema.is_plain {
+        text = text.replace(" WITH (fillfactor = 70)", "");
+    }
     let statements: Vec<_> = text.split(';').map(|text| text.trim().to_owned()).collect();
     statements.into_iter().filter(|text| !text.is_empty())
 }
 
 /// Makes what is missing of the tables.
-pub(super) async fn migrate(client: &Client, schema: &str) -> Result<(), Trouble> {
+pub(super) async fn migrate(client: &Client, schema: &Schema) -> Result<(), Trouble> {
     for statement in statements(schema) {
         client.batch_execute(&statement).await?;
     }
@@ -45,7 +50,18 @@ pub(super) async fn migrate(client: &Client, schema: &str) -> Result<(), Trouble
 }
 
 /// Makes the tables, also where another node is about to make them.
-async fn made(client: &Client, schema: &str) -> Result<(), Trouble> {
+async fn made(client: &Client, settings: &PostgresSettings) -> Result<(), Trouble> {
+    let schema = &settings.schema;
+    if settings.replicas_required {
+        // Whether the user may, and then whether a standby is there: without it a COMMIT waits, and does not say why.
+        client.batch_execute("BEGIN").await?;
+        let may = migrate(client, schema).await;
+        client.batch_execute("ROLLBACK").await?;
+        may?;
+        missing_replica(Rows { client, schema })
+            .await?
+            .map_or(Ok(()), |why| Err(required(&why)))?;
+    }
     for _ in 0..TRIES {
         match migrate(client, schema).await {
             Err(Trouble::Again(_)) => tokio::time::sleep(PAUSE).await,
@@ -56,18 +72,25 @@ async fn made(client: &Client, schema: &str) -> Result<(), Trouble> {
 }
 
 /// Whether the tables are there, made if they are not and the user may; refuses a server or tables that this program does not know.
-pub(super) async fn check(client: &Client, schema: &str) -> Result<(), Trouble> {
+pub(super) async fn check(client: &Client, settings: &PostgresSettings) -> Result<(), Trouble> {
+    let schema = &settings.schema;
     // Never a named statement: a pooler may give the next one to another server.
-    let server: String = value(client, "SHOW server_version_num", &[]).await?.unwrap_or_default();
-    let fsync: String = value(client, "SHOW fsync", &[]).await?.unwrap_or_default();
-    suits(&server, &fsync)?;
-    match client.query_typed(&LOOK.replace('@', schema), &[]).await {
+    if !schema.is_plain {
+        let server: Option<String> = value(client, "SHOW server_version_num", &[]).await?;
+        let fsync: Option<String> = value(client, "SHOW fsync", &[]).await?;
+        suits(&server.unwrap_or_default(), &fsync.unwrap_or_default())?;
+    }
+    match client.query_typed(&schema.named(LOOK), &[]).await {
         Ok(rows) => match rows.first() {
             Some(row) => {
                 is_allowed(schema, row.try_get(1)?)?;
-                if row.try_get::<_, i32>(0)? < SCHEMA { made(client, schema).await } else { Ok(()) }
+                if row.try_get::<_, i32>(0)? < SCHEMA {
+                    made(client, settings).await
+                } else {
+                    Ok(())
+                }
             }
-            None => made(client, schema).await,
+            None => made(client, settings).await,
         },
         Err(error) => match error.code() {
             Some(
@@ -76,7 +99,7 @@ pub(super) async fn check(client: &Client, schema: &str) -> Result<(), Trouble> 
                 | SqlState::INVALID_SCHEMA_NAME),
             ) => {
                 let missing = error.as_db_error().map(DbError::message).unwrap_or_default();
-                made(client, schema).await.map_err(|trouble| lacks(missing, trouble))
+                made(client, settings).await.map_err(|trouble| lacks(missing, trouble))
             }
             _ => Err(error.into()),
         },
@@ -101,7 +124,7 @@ fn lacks(missing: &str, trouble: Trouble) -> Trouble {
 
 /// # Errors
 /// Tables that only newer programs may write.
-pub(super) fn is_allowed(schema: &str, oldest: Option<i32>) -> Result<(), Trouble> {
+pub(super) fn is_allowed(schema: &Schema, oldest: Option<i32>) -> Result<(), Trouble> {
     match oldest {
         Some(oldest) if oldest <= SCHEMA => Ok(()),
         Some(oldest) => Err(Trouble::refused(format!(

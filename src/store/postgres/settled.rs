@@ -10,11 +10,14 @@
 //! The second number is what puts it behind: what settles after another settling was committed has a position that is as high,
 //! and of the same position the number decides, which is drawn when the lanes are locked already.
 //!
+//! Where the database has no such numbers (`means = "plain"`), a row is written without a position, 0, and is not told; now and then
+//! all that are there get the next one. That serializes, so a position that can be read has all lower ones before it.
+//!
 //! A transaction that lasts long, whosever it is and in whatever database of the server, delays what is told while it lasts.
 
 use tokio_postgres::types::Type;
 
-use super::rows::{NUMBERS, Rows, json, read_row, shown, signed, unsigned};
+use super::rows::{NUMBERS, Rows, json, read_row, shown, signed, text_of, unsigned};
 use super::trouble::Trouble;
 use crate::store::record;
 use crate::store::records::{EventRow, RegisterRow};
@@ -36,6 +39,21 @@ const CHANGES: &str =
 const END: &str = "SELECT position, number FROM @.settled
     WHERE position < txid_snapshot_xmin(txid_current_snapshot()) ORDER BY position DESC, number DESC LIMIT 1";
 
+const INSERT_UNPLACED: &str = "INSERT INTO @.settled (position, event) SELECT 0, event FROM unnest($1::int8[]) AS these (event)";
+
+const PLACED: &str =
+    "SELECT settled.position, settled.number, event.content, event.row_version FROM @.settled
+    LEFT JOIN @.event ON event.number = settled.event
+    WHERE settled.position > 0 AND (settled.position, settled.number) > ($1, $2)
+    ORDER BY settled.position, settled.number LIMIT $3";
+
+const LAST_PLACED: &str = "SELECT position, number FROM @.settled
+    WHERE position > 0 ORDER BY position DESC, number DESC LIMIT 1";
+
+const OLDEST_PLACED: &str = "SELECT position, number,
+    EXISTS (SELECT FROM @.event WHERE event.number = settled.event) FROM @.settled
+    WHERE position > 0 ORDER BY position, number LIMIT $1";
+
 /// From the first place on, up to the first whose event is kept: so one cursor says what is gone.
 const FORGET_SETTLED: &str =
     "WITH oldest AS (SELECT position, number, EXISTS (SELECT FROM @.event WHERE event.number = settled.event) AS kept
@@ -54,16 +72,59 @@ impl Rows<'_> {
             return Ok(());
         }
         let events: Vec<i64> = settled.iter().map(|event| signed(*event)).collect();
-        self.write(INSERT, &[(&events as _, NUMBERS)]).await?;
+        let sql = if self.schema.is_plain { INSERT_UNPLACED } else { INSERT };
+        self.write(sql, &[(&events as _, NUMBERS)]).await?;
         Ok(())
     }
 
     /// Forgets places whose events are forgotten; whether there may be more.
     pub(super) async fn forget_settled(&self) -> Result<bool, Trouble> {
+        if self.schema.is_plain {
+            return self.forget_placed().await;
+        }
         let values = [(&FORGET as _, Type::INT8), (&FORGOTTEN as _, Type::TEXT)];
         let gone = self.read(FORGET_SETTLED, &values).await?;
         let gone = gone.first().map(|row| row.try_get::<_, i64>(0)).transpose()?;
         Ok(gone == Some(FORGET))
+    }
+
+    /// Gives what has settled without a place the next position.
+    pub(super) async fn place_settled(&self) -> Result<(), Trouble> {
+        let waiting = "SELECT FROM @.settled WHERE position = 0 LIMIT 1";
+        if self.read(waiting, &[]).await?.is_empty() {
+            return Ok(());
+        }
+        self.run("BEGIN ISOLATION LEVEL SERIALIZABLE").await?;
+        let (forgotten, last) = self.bounds().await?;
+        let next = signed(last.max(forgotten.place()) + 1);
+        let sql = "UPDATE @.settled SET position = $1 WHERE position = 0";
+        self.write(sql, &[(&next as _, Type::INT8)]).await?;
+        self.run("COMMIT").await
+    }
+
+    /// [`Rows::forget_settled`] in statements that change one table each.
+    async fn forget_placed(&self) -> Result<bool, Trouble> {
+        self.run("BEGIN ISOLATION LEVEL SERIALIZABLE").await?;
+        let oldest = self.read(OLDEST_PLACED, &[(&FORGET as _, Type::INT8)]).await?;
+        let (mut gone, mut last) = (0, None);
+        for row in &oldest {
+            if row.try_get(2)? {
+                break;
+            }
+            (gone, last) = (gone + 1, Some(place_of(row)?));
+        }
+        if let Some(last) = last {
+            let (position, number) = (signed(last.place()), signed(last.number()));
+            let place = [(&position as _, Type::INT8), (&number as _, Type::INT8)];
+            let sql = "DELETE FROM @.settled WHERE position > 0 AND (position, number) <= ($1, $2)";
+            self.write(sql, &place).await?;
+            let value = text_of(&format!("{position}-{number}"));
+            let sql = "INSERT INTO @.register (name, version, value) VALUES ($1, 1, $2)
+                       ON CONFLICT (name) DO UPDATE SET value = EXCLUDED.value";
+            self.write(sql, &[(&FORGOTTEN as _, Type::TEXT), (&value as _, Type::TEXT)]).await?;
+        }
+        self.run("COMMIT").await?;
+        Ok(gone == FORGET)
     }
 
     /// What settled after a place.
@@ -73,7 +134,8 @@ impl Rows<'_> {
         limit: usize,
     ) -> Result<Changes, Trouble> {
         let Some(after) = after else {
-            let found = self.read(END, &[]).await?;
+            let end = if self.schema.is_plain { LAST_PLACED } else { END };
+            let found = self.read(end, &[]).await?;
             let last = found.first().map(place_of).transpose()?;
             let (forgotten, _) = self.bounds().await?;
             return Ok(Changes::none(last.unwrap_or_default().max(forgotten)));
@@ -81,12 +143,13 @@ impl Rows<'_> {
         let (mut events, mut cursor, mut read) = (Vec::new(), after, 0);
         // The last place whose event is forgotten before it.
         let mut gone = None;
+        let changes = if self.schema.is_plain { PLACED } else { CHANGES };
         let wanted = limit.min(AT_ONCE);
         let many = i64::try_from(wanted).unwrap_or(i64::MAX);
         let (position, number) = (signed(after.place()), signed(after.number()));
         let values =
             [(&position as _, Type::INT8), (&number as _, Type::INT8), (&many as _, Type::INT8)];
-        for row in self.read(CHANGES, &values).await? {
+        for row in self.read(changes, &values).await? {
             if read >= READ {
                 break;
             }
@@ -126,13 +189,20 @@ impl Rows<'_> {
 
     /// The last place that is forgotten, and a position that none can have passed.
     async fn bounds(&self) -> Result<(Cursor, u64), Trouble> {
-        let sql = "SELECT txid_snapshot_xmax(txid_current_snapshot()), (SELECT value FROM @.register WHERE name = $1)";
+        let sql = if self.schema.is_plain {
+            "SELECT (SELECT coalesce(max(position), 0) FROM @.settled), (SELECT value FROM @.register WHERE name = $1)"
+        } else {
+            "SELECT txid_snapshot_xmax(txid_current_snapshot()), (SELECT value FROM @.register WHERE name = $1)"
+        };
         let found = self.read(sql, &[(&FORGOTTEN as _, Type::TEXT)]).await?;
         let Some(row) = found.first() else { return Ok((Cursor::default(), u64::MAX)) };
         let value: Option<&str> = row.try_get(1)?;
         let value = value.map(|value| json(value.as_bytes())).transpose()?.unwrap_or_default();
         let forgotten = Cursor::of_register(&RegisterRow { version: 1, value });
-        Ok((forgotten, unsigned(row.try_get(0)?)))
+        // Where all places are forgotten, the last of them is the end.
+        let end = unsigned(row.try_get(0)?);
+        let end = if self.schema.is_plain { end.max(forgotten.place()) } else { end };
+        Ok((forgotten, end))
     }
 }
 

@@ -36,7 +36,10 @@ pub(super) async fn standing(
     let sql = "SELECT (SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')),
                (SELECT coalesce(floor(extract(epoch FROM now() - min(xact_start))), 0)::bigint FROM pg_stat_activity
                 WHERE state <> 'idle' AND pid <> pg_backend_pid())";
-    if let Some(row) = rows.read(sql, &[]).await?.first() {
+    standing.is_plain = rows.schema.is_plain;
+    if !standing.is_plain
+        && let Some(row) = rows.read(sql, &[]).await?.first()
+    {
         standing.synchronous_standbys =
             u32::try_from(row.try_get::<_, i64>(0)?).unwrap_or_default();
         standing.oldest_transaction_s =

@@ -104,8 +104,7 @@ impl Postgres {
     /// # Errors
     /// A commit would be on one server only, and that is not enough.
     pub(super) fn with_replica(&self) -> Result<(), Trouble> {
-        let away = |why| Trouble::Away(format!("replicas = \"required\", and {why}"));
-        self.without_replica.as_ref().map_or(Ok(()), |why| Err(away(why)))
+        self.without_replica.as_ref().map_or(Ok(()), |why| Err(required(why)))
     }
 
     async fn round(
@@ -133,7 +132,7 @@ impl Postgres {
                  WHERE incarnation = '\\x{}'; COMMIT",
                 hex::encode(incarnation)
             );
-            rows.client.batch_execute(&beat).await?;
+            rows.run(&beat).await?;
             self.written = written(rows).await?;
             upkeep.lapsed = lapsed(rows, known.moment(now), rows_up_to).await?;
         }
@@ -142,6 +141,9 @@ impl Postgres {
         } else {
             UnixMillis::MAX
         };
+        if schema.is_plain {
+            rows.place_settled().await?;
+        }
         upkeep.due = left_due(rows, left, rows_up_to).await?;
         if counts {
             *known.counts() = counted(rows).await?;
@@ -207,8 +209,13 @@ impl Postgres {
     }
 }
 
+/// Nothing is taken for that reason.
+pub(super) fn required(why: &str) -> Trouble {
+    Trouble::Away(format!("replicas = \"required\", and {why}"))
+}
+
 /// Why a commit would be on one server only.
-async fn missing_replica(rows: Rows<'_>) -> Result<Option<String>, Trouble> {
+pub(super) async fn missing_replica(rows: Rows<'_>) -> Result<Option<String>, Trouble> {
     let sql = "SELECT current_setting('synchronous_commit'), current_setting('synchronous_standby_names'),
                (SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum'))";
     let found = rows.read(sql, &[]).await?;
@@ -297,9 +304,12 @@ pub(super) async fn counted(rows: Rows<'_>) -> Result<(Counts, HashMap<Arc<str>,
         counts.oldest_received_at =
             Some(counts.oldest_received_at.map_or(oldest, |before| before.min(oldest)));
     }
+    // How many are known beyond 10,000 only PostgreSQL itself can say at once.
+    let known = "SELECT count(*) FROM (SELECT FROM @.known LIMIT 10000) AS first";
     let sql = "SELECT CASE WHEN few < 10000 THEN few ELSE greatest(few, reltuples::bigint) END FROM
                (SELECT count(*) AS few FROM (SELECT FROM @.known LIMIT 10000) AS first) AS known,
                pg_class WHERE oid = to_regclass('@.known')";
+    let sql = if rows.schema.is_plain { known } else { sql };
     if let Some(row) = rows.read(sql, &[]).await?.first() {
         counts.remembered = usize::try_from(row.try_get::<_, i64>(0)?).unwrap_or_default();
     }
@@ -327,7 +337,22 @@ async fn forget(
         conversations
             .extend([row.try_get::<_, Option<i64>>(0)?, row.try_get(1)?].into_iter().flatten());
     }
-    rows.write(FORGET_LANES, &[(&conversations as _, Type::INT8_ARRAY)]).await?;
+    let of_conversations = [(&conversations as _, Type::INT8_ARRAY)];
+    if rows.schema.is_plain {
+        rows.run("BEGIN").await?;
+        let mut gone = Vec::<Vec<u8>>::new();
+        for row in rows.read(&format!("{FORGET_LANE} RETURNING hash"), &of_conversations).await? {
+            gone.push(row.try_get(0)?);
+        }
+        let sql = "DELETE FROM @.document WHERE lane = ANY($1)";
+        rows.write(sql, &[(&gone as _, Type::BYTEA_ARRAY)]).await?;
+        rows.run("COMMIT").await?;
+    } else {
+        let sql = format!(
+            "WITH gone AS ({FORGET_LANE} RETURNING hash) DELETE FROM @.document USING gone WHERE document.lane = gone.hash"
+        );
+        rows.write(&sql, &of_conversations).await?;
+    }
     rows.write("DELETE FROM @.commit_mark WHERE abs(at) < $1", &[(&marks as _, Type::INT8)])
         .await?;
     let gone = "DELETE FROM @.node WHERE alive_until < $1 AND NOT EXISTS (SELECT FROM @.call WHERE node = incarnation)";
@@ -350,9 +375,7 @@ const FORGET_IDS: &str =
     AND NOT EXISTS (SELECT FROM @.event WHERE event.number = known.number)
     ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
 
-const FORGET_LANES: &str =
-    "WITH gone AS (DELETE FROM @.lane WHERE conversation = ANY($1) AND due_at IS NULL
+const FORGET_LANE: &str = "DELETE FROM @.lane WHERE conversation = ANY($1) AND due_at IS NULL
     AND NOT EXISTS (SELECT FROM @.event WHERE event.conversation = lane.conversation)
     AND NOT EXISTS (SELECT FROM @.event WHERE event.lane_conversation = lane.conversation)
-    AND NOT EXISTS (SELECT FROM @.call WHERE call.lane = lane.hash) RETURNING hash)
-    DELETE FROM @.document USING gone WHERE document.lane = gone.hash";
+    AND NOT EXISTS (SELECT FROM @.call WHERE call.lane = lane.hash)";

@@ -34,7 +34,7 @@ impl Nodes {
     fn sql(&self, statement: &str) -> String {
         let path = self.directory.path().join("state.sled");
         let schema = postgres::over(&self.server.url(), &path).schema;
-        self.server.sql(&statement.replace('@', &schema))
+        self.server.sql(&statement.replace('@', &schema.name))
     }
 
     /// All that the tables of events, lanes and calls hold.
