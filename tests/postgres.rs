@@ -148,6 +148,24 @@ impl Server {
         String::from_utf8_lossy(&done.stdout).trim().to_owned()
     }
 
+    /// A dump of the bridge's tables, as the documents say.
+    #[allow(dead_code, reason = "one of the two programs of tests uses it")]
+    pub(crate) fn dumped(&self) -> String {
+        let file = format!("{}/bridge.dump", self.data());
+        let url = self.url();
+        let schema = ["--schema", "awa_bridge", "--format", "custom", "--file", &file, &url];
+        let dumped = self.run("pg_dump", &schema);
+        assert!(dumped.status.success(), "{}", String::from_utf8_lossy(&dumped.stderr));
+        file
+    }
+
+    /// Takes in a dump, as the documents say.
+    #[allow(dead_code, reason = "one of the two programs of tests uses it")]
+    pub(crate) fn restore(&self, dump: &str) {
+        let restored = self.run("pg_restore", &["--dbname", &self.url(), dump]);
+        assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
+    }
+
     /// The folder of its files.
     pub(crate) fn data(&self) -> String {
         format!("{}/data", self.folder.path().display())

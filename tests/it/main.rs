@@ -75,6 +75,7 @@ mod reloading;
 mod replays;
 mod reported;
 mod restart;
+mod restored;
 mod row_versions;
 mod shared_documents;
 mod signals;

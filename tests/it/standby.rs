@@ -104,6 +104,30 @@ async fn without_a_standby_that_is_required_nothing_is_taken() {
     carried_out_once(&daemon, &sandbox, 4).await;
 }
 
+#[tokio::test]
+async fn a_fresh_database_without_the_standby_that_is_required_says_what_is_missing() {
+    let Some((primary, standby)) = pair() else { return };
+    primary.sql("CREATE ROLE weak LOGIN IN ROLE pg_monitor");
+    standby.down();
+    let required = |url: &str| format!("{url}\"\nreplicas = \"required");
+    let weak = required(&primary.url().replace("bridge@", "weak@"));
+    let (_sandbox, [home]) = sandbox_and_homes([&weak]).await;
+    let Err((code, log)) = home.tried(home.command(&["run"])).await else { panic!("it runs") };
+    assert_eq!(code, Some(64), "{log}");
+    assert!(log.contains("permission denied") && log.contains("awa-bridge migrate"), "{log}");
+
+    let (sandbox, [home]) = sandbox_and_homes([&required(&primary.url())]).await;
+    let daemon = home.start().await;
+    readiness(&daemon, "the reason to be told", |ready| {
+        ready.contains("no synchronous standby is attached")
+    })
+    .await;
+    standby.up();
+    readiness(&daemon, "the daemon to be ready", |ready| !ready.contains("store")).await;
+    insist(&[&daemon], 0..2).await;
+    carried_out_once(&daemon, &sandbox, 2).await;
+}
+
 /// Where replicas are not required, commits wait for a standby that is not there: each node leaves the server few connections
 /// that wait, however long it takes.
 #[tokio::test]

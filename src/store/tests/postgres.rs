@@ -151,7 +151,7 @@ async fn nodes_in_each_others_way_go_on_over_postgresql_by_plain_means() {
     for _ in 0..100 {
         let changes = nodes[0].changes(Some(cursor), 2).await.unwrap();
         let Changes::Told { events, cursor: next } = changes else { panic!("{changes:?}") };
-        told.extend(events.into_iter().map(|event| event.id));
+        told.extend(events.into_iter().map(|(_, event)| event.id));
         cursor = next;
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

@@ -173,7 +173,7 @@ async fn a_newer_row_that_cannot_be_read_is_no_damage_over_postgresql() {
     assert_eq!(nodes.rows(), before);
     let told = node.store.changes(Some(cursor), 10).await.unwrap();
     let Changes::Told { events, cursor } = told else { panic!("{told:?}") };
-    assert_eq!(events.iter().map(|event| event.id.as_str()).collect::<Vec<_>>(), ["before"]);
+    assert_eq!(events.iter().map(|(_, event)| event.id.as_str()).collect::<Vec<_>>(), ["before"]);
     let told = node.store.changes(Some(cursor), 10).await;
     assert!(matches!(told, Err(Failed::Newer)), "it is not passed over: {told:?}");
     assert_eq!(node.store.counts().dead, 0);
