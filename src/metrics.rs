@@ -133,6 +133,7 @@ const TASK: Label = Label::of(
         "issuer's keys",
         "changes",
         "notify",
+        "activity",
         "store round trip",
         "store watch",
         "shared pace",

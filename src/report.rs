@@ -1,7 +1,9 @@
 //! One log line and one count per state that an event reaches, in the order of the commits; and the cap on lines that an outage would
 //! repeat without end.
 
+mod histogram;
 mod last_hour;
+pub(crate) mod nodes;
 mod repeats;
 
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use crate::metrics as names;
 use crate::routing::{Outcome, UnixMillis};
 use crate::store::{EventMeta, Settled, Transition};
 
-pub(crate) use last_hour::{Happening, SourceActivity, last_hour};
+pub(crate) use last_hour::{Activity, Happening, SourceActivity, last_hour};
 pub(crate) use repeats::Repeats;
 
 /// Reasons of a dead letter that a person has to act on: nothing heals them by itself.

@@ -10,7 +10,8 @@ use serde_json::json;
 use super::answer::{self, Body};
 use super::{Admin, SourceInForce};
 use crate::clock;
-use crate::report::{SourceActivity, last_hour};
+use crate::report::nodes::{self, Nodes};
+use crate::report::{Activity, SourceActivity, last_hour};
 use crate::store::Owed;
 
 /// One source of `GET /v1/sources`.
@@ -26,19 +27,35 @@ struct SourceJson {
     activity: SourceActivity,
 }
 
-/// The last sixty minutes, minute by minute.
-pub(super) fn activity() -> Response<Body> {
-    let now = clock::now();
-    answer::json(200, &last_hour().activity(now))
+/// The answer to `GET /v1/activity`.
+#[derive(Serialize)]
+struct ActivityJson {
+    /// Where there may be several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nodes: Option<Nodes>,
+    #[serde(flatten)]
+    activity: Activity,
+}
+
+/// The last sixty minutes, minute by minute, of all nodes.
+pub(super) async fn activity(admin: &Arc<Admin>) -> Response<Body> {
+    let (store, now) = (admin.store.clone(), clock::now());
+    let read = admin.reads.store.look_up(async move { nodes::others(&store, now).await }).await;
+    let (others, nodes) = match read {
+        Ok(read) => read,
+        Err(busy) => return busy,
+    };
+    answer::json(200, &ActivityJson { nodes, activity: last_hour().activity(now, &others) })
 }
 
 /// Every source of the configuration with what it owes and what happened to it.
 pub(super) async fn sources(admin: &Arc<Admin>) -> Response<Body> {
     let store = admin.store.clone();
-    let todo = admin.reads.store.look_up(async move { store.todo().await }).await;
-    let todo = match todo {
-        Ok(Ok(todo)) => todo,
-        Ok(Err(error)) => return answer::problem(503, &error.to_string()),
+    let now = clock::now();
+    let read = async move { (store.todo().await, nodes::others(&store, now).await) };
+    let (todo, (others, nodes)) = match admin.reads.store.look_up(read).await {
+        Ok((Ok(todo), others)) => (todo, others),
+        Ok((Err(error), _)) => return answer::problem(503, &error.to_string()),
         Err(refused) => return refused,
     };
     let mut dead: BTreeMap<&str, usize> = BTreeMap::new();
@@ -46,14 +63,17 @@ pub(super) async fn sources(admin: &Arc<Admin>) -> Response<Body> {
         *dead.entry(&group.group.source).or_default() += group.events;
     }
     let counted: usize = dead.values().sum();
-    let now = clock::now();
     let sources = (admin.sources)().into_iter().map(|source| {
         let Owed { pending, parked } = admin.store.owed_to(&source.source);
         let dead = dead.get(source.source.as_str()).copied().unwrap_or_default();
-        let activity = last_hour().of(&source.source, now);
+        let activity = last_hour().of(&source.source, now, &others);
         SourceJson { source, pending, parked, dead, activity }
     });
     let sources: Vec<_> = sources.collect();
     let dead = json!({ "all": todo.all_dead, "counted": counted });
-    answer::json(200, &json!({ "sources": sources, "dead": dead }))
+    let mut answer = json!({ "sources": sources, "dead": dead });
+    if let (Some(nodes), Some(members)) = (nodes, answer.as_object_mut()) {
+        members.insert("nodes".to_owned(), json!(nodes));
+    }
+    answer::json(200, &answer)
 }

@@ -93,7 +93,7 @@ pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts) -> Response<Bod
         }
         ["v1", "changes"] if get => changes::told(admin, &query).await,
         ["v1", "search"] if get => search::search(admin, &query).await,
-        ["v1", "activity"] if get => overview::activity(),
+        ["v1", "activity"] if get => overview::activity(admin).await,
         ["v1", "sources"] if get => overview::sources(admin).await,
         ["v1", "todo"] if get => todo::groups(admin, &query).await,
         ["v1", "todo", "events"] if get => todo::events(admin, &query).await,

@@ -29,7 +29,7 @@ use crate::http::{self, Limits, LimitsInForce, Listener, Tls};
 use crate::intake::{self, Sources, Webhooks};
 use crate::metrics::Metrics;
 use crate::notify::{Pusher, Pushing};
-use crate::report::Repeats;
+use crate::report::{self, Repeats};
 use crate::shutdown::{Hangups, Shutdown};
 use crate::store::Store;
 use crate::systemd::watchdog::Beat;
@@ -301,12 +301,13 @@ fn background<F: Future<Output = ()> + Send + 'static>(
     mut hang_ups: Option<Hangups>,
     writer: Beat,
     watch: impl FnMut() -> F + Send + 'static,
-) -> [JoinHandle<()>; 6] {
+) -> [JoinHandle<()>; 7] {
     let (client, in_doubt) = (Arc::clone(&vitals.client), settings.servicenow.in_doubt);
     let (reloader, shutdown) = (Arc::clone(&vitals.reloader), shutdown.clone());
     let (store, writer) = (vitals.store.clone(), Arc::new(writer));
-    let (hold, watched) = (vitals.hold.clone(), store.clone());
+    let (hold, watched, counted) = (vitals.hold.clone(), store.clone(), store.clone());
     [
+        tokio::spawn(supervised("activity", move || report::nodes::share(counted.clone()))),
         tokio::spawn(supervised("changes", move || watched.clone().watch_settlings())),
         tokio::spawn(supervised("hold", move || hold.clone().watch())),
         tokio::spawn(supervised("look-up rights", move || {

@@ -4,18 +4,16 @@
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+pub(crate) use super::histogram::Calls;
+use super::histogram::Histogram;
+use super::nodes::{Minute, Others, Sums, minute_of};
 use crate::routing::{UnixMillis, rfc3339};
 
 const MINUTES: usize = 60;
 /// One minute, in milliseconds.
 const MINUTE: i64 = 60_000;
-
-/// Each power of two has so many buckets: a duration is known to an eighth.
-const FINE: usize = 8;
-/// Durations up to 2^22 ms, which is more than an hour; longer ones count as that.
-const BUCKETS: usize = FINE * 20;
 
 /// The one of this process, like its metrics.
 pub(crate) fn last_hour() -> &'static LastHour {
@@ -59,7 +57,8 @@ pub(crate) enum Happening {
 }
 
 /// How often each happened.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub(crate) struct Counts {
     /// Events stored.
     pub events: u64,
@@ -102,14 +101,6 @@ pub(crate) struct MinuteActivity {
     pub calls: Calls,
 }
 
-/// How many events were carried to ServiceNow, and how long that took from the webhook on: at most so many milliseconds.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Calls {
-    pub calls: u64,
-    pub p50_ms: Option<u64>,
-    pub p99_ms: Option<u64>,
-}
-
 impl LastHour {
     /// Counts what happened to a source.
     pub(crate) fn count(&self, source: &str, what: Happening, now: UnixMillis) {
@@ -131,38 +122,71 @@ impl LastHour {
         self.state().calls.at(now).record(ms);
     }
 
-    /// What is known of a source.
-    pub(crate) fn of(&self, source: &str, now: UnixMillis) -> SourceActivity {
+    /// What is known of a source, here and on other nodes.
+    pub(crate) fn of(&self, name: &str, now: UnixMillis, others: &Others) -> SourceActivity {
         let state = self.state();
-        let Some(source) = state.sources.get(source) else { return SourceActivity::default() };
-        let last_hour = source.minutes.of_hour(now).fold(Counts::default(), |mut sum, (_, one)| {
-            if let Some(one) = one {
-                sum.add_all(one);
-            }
-            sum
-        });
-        let (last_event_at, since_start) = (source.last_event_at, source.since_start);
-        SourceActivity { last_event_at, last_hour, since_start }
+        let mut known = SourceActivity::default();
+        if let Some(source) = state.sources.get(name) {
+            let own = source.minutes.of_hour(now).filter_map(|(_, one)| one);
+            own.for_each(|one| known.last_hour.add_all(one));
+            (known.last_event_at, known.since_start) = (source.last_event_at, source.since_start);
+        }
+        let others_of_hour = others.minutes.iter().filter(|(minute, _)| is_of_hour(*minute, now));
+        let theirs = others_of_hour.filter_map(|(_, counts)| counts.sources.get(name));
+        theirs.for_each(|one| known.last_hour.add_all(one));
+        if let Some(sums) = others.sums.get(name) {
+            known.since_start.add_all(&sums.counts);
+            known.last_event_at = known.last_event_at.max(sums.last_event_at);
+        }
+        known
     }
 
-    /// The last sixty minutes of all sources.
-    pub(crate) fn activity(&self, now: UnixMillis) -> Activity {
+    /// The last sixty minutes of all sources, here and on other nodes.
+    pub(crate) fn activity(&self, now: UnixMillis, others: &Others) -> Activity {
         let state = self.state();
         let mut all = Histogram::default();
-        let minutes = state.calls.of_hour(now).map(|(at, calls)| {
+        let minutes = state.calls.of_hour(now).map(|(at, own)| {
             let stored = state.sources.values().filter_map(|source| source.minutes.known(at));
-            if let Some(calls) = calls {
-                all.add_all(calls);
+            let mut events = stored.map(|counts| counts.events).sum::<u64>();
+            let mut calls = Histogram::default();
+            own.into_iter().for_each(|own| calls.add_all(own));
+            for (_, counts) in others.minutes.iter().filter(|(minute, _)| *minute == minute_of(at))
+            {
+                events += counts.sources.values().map(|counts| counts.events).sum::<u64>();
+                calls.add_counted(&counts.calls);
             }
-            MinuteActivity {
-                at,
-                events: stored.map(|counts| counts.events).sum(),
-                calls: calls.map(Histogram::summary).unwrap_or_default(),
-            }
+            all.add_all(&calls);
+            MinuteActivity { at, events, calls: calls.summary() }
         });
         let minutes: Vec<_> = minutes.collect();
         let events = minutes.iter().map(|minute| minute.events).sum();
         Activity { events, calls: all.summary(), minutes }
+    }
+
+    /// The minutes of the last hour in which something was counted, from one on, and the sums of each source.
+    pub(super) fn counted(
+        &self,
+        since: i64,
+        now: UnixMillis,
+    ) -> (Vec<(i64, Minute)>, BTreeMap<String, Sums>) {
+        let state = self.state();
+        let minutes = state.calls.of_hour(now).filter(|(at, _)| minute_of(*at) >= since);
+        let minutes = minutes.map(|(at, calls)| {
+            let calls = calls.map(Histogram::counted).unwrap_or_default();
+            let of = |(name, source): (&String, &Source)| {
+                Some((name.clone(), *source.minutes.known(at)?))
+            };
+            (
+                minute_of(at),
+                Minute { calls, sources: state.sources.iter().filter_map(of).collect() },
+            )
+        });
+        let minutes = minutes.filter(|(_, counts)| *counts != Minute::default()).collect();
+        let sums = state.sources.iter().map(|(name, source)| {
+            let (last_event_at, counts) = (source.last_event_at, source.since_start);
+            (name.clone(), Sums { last_event_at, counts })
+        });
+        (minutes, sums.collect())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -214,6 +238,11 @@ impl<T: Default> Ring<T> {
     }
 }
 
+const fn is_of_hour(minute: i64, now: UnixMillis) -> bool {
+    let last = minute_of(now);
+    minute <= last && minute > last - MINUTES as i64
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "below sixty")]
 const fn place(minute: i64) -> usize {
     minute.rem_euclid(MINUTES as i64) as usize
@@ -231,7 +260,7 @@ impl Counts {
         } += 1;
     }
 
-    fn add_all(&mut self, other: &Self) {
+    pub(super) fn add_all(&mut self, other: &Self) {
         let Self { events, refused_signatures, unknown, unreadable, expired, dead } = other;
         self.events += events;
         self.refused_signatures += refused_signatures;
@@ -242,74 +271,11 @@ impl Counts {
     }
 }
 
-/// Durations in buckets that grow with them.
-struct Histogram(Box<[u32; BUCKETS]>);
-
-impl Default for Histogram {
-    fn default() -> Self {
-        Self(Box::new([0; BUCKETS]))
-    }
-}
-
-impl Histogram {
-    fn record(&mut self, ms: u64) {
-        let bucket = &mut self.0[bucket_of(ms)];
-        *bucket = bucket.saturating_add(1);
-    }
-
-    fn add_all(&mut self, other: &Self) {
-        for (bucket, more) in self.0.iter_mut().zip(other.0.iter()) {
-            *bucket = bucket.saturating_add(*more);
-        }
-    }
-
-    fn summary(&self) -> Calls {
-        let calls = self.0.iter().map(|bucket| u64::from(*bucket)).sum();
-        Calls { calls, p50_ms: self.quantile(calls, 50), p99_ms: self.quantile(calls, 99) }
-    }
-
-    /// What so many of a hundred did not exceed.
-    fn quantile(&self, calls: u64, of_hundred: u64) -> Option<u64> {
-        let wanted = (calls * of_hundred).div_ceil(100);
-        let mut seen = 0;
-        let within = self.0.iter().position(|bucket| {
-            seen += u64::from(*bucket);
-            seen >= wanted
-        });
-        within.filter(|_| calls > 0).map(longest_in)
-    }
-}
-
-/// Up to 15 ms each has its own bucket.
-fn bucket_of(ms: u64) -> usize {
-    let Some(octave) = ms.checked_ilog2().and_then(|log| log.checked_sub(FINE.ilog2())) else {
-        return usize::try_from(ms).unwrap_or_default();
-    };
-    let fine = usize::try_from(ms >> octave).unwrap_or_default();
-    (octave as usize * FINE + fine).min(BUCKETS - 1)
-}
-
-/// The longest duration of a bucket, in milliseconds.
-fn longest_in(bucket: usize) -> u64 {
-    let octave = (bucket / FINE).saturating_sub(1);
-    let fine = (bucket - octave * FINE) as u64;
-    ((fine + 1) << octave) - 1
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const NOON: UnixMillis = UnixMillis(1_000_000 * MINUTE);
-
-    #[test]
-    fn a_duration_is_known_to_an_eighth() {
-        for ms in (0..5_000).chain([60_000, 599_999, 3_600_000]) {
-            let shown = longest_in(bucket_of(ms));
-            assert!(shown >= ms && shown <= ms + ms / 8, "{ms}: {shown}");
-        }
-        assert_eq!(bucket_of(u64::MAX), BUCKETS - 1);
-    }
 
     #[test]
     fn the_hour_has_its_quantiles_and_each_minute_its_own() {
@@ -318,7 +284,7 @@ mod tests {
             hour.call(ms, NOON);
         }
         hour.call(10_000, NOON.plus(MINUTE as u64));
-        let activity = hour.activity(NOON.plus(MINUTE as u64));
+        let activity = hour.activity(NOON.plus(MINUTE as u64), &Others::default());
         assert_eq!(activity.minutes.len(), 60);
         let [.., before, last] = activity.minutes.as_slice() else { panic!("sixty minutes") };
         let calls = Calls { calls: 100, p50_ms: Some(51), p99_ms: Some(103) };
@@ -333,13 +299,14 @@ mod tests {
         hour.count("phone", Happening::Stored, NOON);
         hour.count("phone", Happening::Unverified, NOON);
         hour.heard("phone", NOON);
-        let of = |after: u64| hour.of("phone", NOON.plus(after * MINUTE as u64));
+        let of =
+            |after: u64| hour.of("phone", NOON.plus(after * MINUTE as u64), &Others::default());
         assert_eq!((of(59).last_hour.events, of(60).last_hour.events), (1, 0));
         hour.count("phone", Happening::Stored, NOON.plus(60 * MINUTE as u64));
         assert_eq!((of(60).last_hour.events, of(60).last_hour.refused_signatures), (1, 0));
         assert_eq!((of(60).since_start.events, of(60).since_start.refused_signatures), (2, 1));
         assert_eq!(of(60).last_event_at, Some(NOON));
-        assert_eq!(hour.of("other", NOON), SourceActivity::default());
+        assert_eq!(hour.of("other", NOON, &Others::default()), SourceActivity::default());
     }
 
     #[test]
@@ -347,7 +314,7 @@ mod tests {
         let hour = LastHour::default();
         hour.count("phone", Happening::Stored, NOON.plus(30 * MINUTE as u64));
         hour.count("phone", Happening::Stored, NOON);
-        assert_eq!(hour.activity(NOON).events, 1);
-        assert_eq!(hour.activity(NOON.plus(30 * MINUTE as u64)).events, 2);
+        assert_eq!(hour.activity(NOON, &Others::default()).events, 1);
+        assert_eq!(hour.activity(NOON.plus(30 * MINUTE as u64), &Others::default()).events, 2);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::counted::CountedRow;
 use super::database::DatabaseStanding;
 use super::group::{self, Outcomes, Terms};
 use super::index::Owed;
@@ -96,6 +97,14 @@ pub(super) trait Reader: Send + Sync {
     /// Writes a register of that version beside the writer, where nodes share it; false where it was not written.
     fn swap_now(&self, _name: &str, _seen: u64, _value: &Value) -> Result<bool, Failed> {
         Ok(false)
+    }
+    /// Writes what a node has counted, where others read it.
+    fn write_counted(&self, _node: &str, _rows: &[(i64, String)]) -> Result<(), Failed> {
+        Ok(())
+    }
+    /// What the other nodes have counted since a minute.
+    fn counted_by_others(&self, _node: &str, _since: i64) -> Result<Vec<CountedRow>, Failed> {
+        Ok(Vec::new())
     }
     /// How much there is; from memory.
     fn counts(&self) -> Counts;

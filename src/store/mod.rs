@@ -5,6 +5,7 @@
 
 mod agenda;
 mod changes;
+mod counted;
 mod database;
 mod direct;
 mod embedded;
@@ -40,7 +41,6 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
-pub(crate) use self::agenda::Agenda;
 pub(crate) use self::database::{DatabaseStanding, NodeStanding};
 pub(crate) use self::direct::{DirectDispatch, SendSlot};
 use self::embedded::open::Opened;
@@ -67,6 +67,7 @@ pub(crate) use self::space::Space;
 use self::space::SpaceWatch;
 pub(crate) use self::todo::{DeadGroup, Group, Grouped, Member, ParkedGroup, Todo};
 use self::writer::{Outside, Queued, Writer};
+pub(crate) use self::{agenda::Agenda, counted::CountedRow};
 use crate::routing::{
     Answered, ClaimId, ClockOffset, ContactCenter, EntryId, LaneKey, Rules, UnixMillis, Waited,
 };

@@ -22,6 +22,7 @@ mod chat_signature;
 mod clocks;
 mod command_line;
 mod connections;
+mod counted_by_nodes;
 mod database_faults;
 mod database_refuses;
 mod dead_letters;

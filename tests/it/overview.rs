@@ -74,6 +74,7 @@ async fn each_source_says_what_it_owes_and_what_came() {
     let activity = daemon.get("/v1/activity").await;
     assert_eq!((&activity["events"], &activity["calls"]), (&json!(3), &json!(1)), "{activity}");
     assert_eq!(activity["minutes"].as_array().map(Vec::len), Some(60));
+    assert!(activity.get("nodes").is_none() && answer.get("nodes").is_none());
     assert!(activity["p99_ms"].as_u64().expect("a time") < 60_000);
     let status = daemon.get("/v1/status").await["servicenow"].clone();
     assert_eq!((&status["calls_per_second"], &status["burst"]), (&json!(500), &json!(100)));

@@ -187,29 +187,40 @@ async function status() {
   wasReady = text;
   return status;
 }
+/// Whose counts are shown, where several nodes share a database.
+function whose(nodes) {
+  if (!nodes) return "";
+  if (!nodes.complete) return "of this node alone: what the others counted cannot be read now";
+  return nodes.counted > 1 ? `of all ${number(nodes.counted)} nodes` : "of this node, the only one that runs";
+}
 async function now() {
   const [state, activity, sources] = await Promise.all([status(), get("v1/activity"), get("v1/sources")]);
-  const { held, servicenow: calls, events } = state;
+  const { held, servicenow: calls, events, notify } = state;
+  const several = Boolean(state.database);
+  const here = (name) => several ? `${name}, this node` : name;
+  $("bridge-title").textContent = several ? "Bridge, all nodes" : "Bridge";
+  $("servicenow-title").textContent = several ? "ServiceNow, all nodes" : "ServiceNow";
   facts($("bridge"), [
-    ["State", state.ready ? "ready" : "not ready", state.ready ? "good" : "bad"],
+    [here("State"), state.ready ? "ready" : "not ready", state.ready ? "good" : "bad"],
     ["Sending", held ? ["held since ", time(held.since), ` by ${held.by}`, ...(held.until ? [", until ", time(held.until)] : [])] : "on", held ? "warn" : ""],
     ["Pending", number(events.pending)],
     ["Oldest", events.oldest_received_at && ago(events.oldest_received_at)],
     ["Parked", number(events.parked)],
     ["Dead", number(events.dead), events.dead ? "bad" : ""],
     ["Ids remembered", number(events.remembered)],
+    ["Settled events", notify && pushed(notify, several), notify && notify.refused ? "bad" : ""],
   ].map(spread));
   show($("reasons"), (state.reasons || []).map((reason) => el("li", {}, reason)));
   $("hold").disabled = Boolean(held);
   $("resume").disabled = !held;
   facts($("servicenow"), [
-    ["Breaker", calls.breaker_open_until ? ["open, next try ", time(calls.breaker_open_until)] : "closed", calls.breaker_open_until ? "bad" : "good"],
+    [here("Breaker"), calls.breaker_open_until ? ["open, next try ", time(calls.breaker_open_until)] : "closed", calls.breaker_open_until ? "bad" : "good"],
     ["Credentials", calls.unauthorised_until ? ["refused, next try ", time(calls.unauthorised_until)] : "accepted", calls.unauthorised_until ? "bad" : ""],
     ["Retry-After", calls.retry_after_until && ["until ", time(calls.retry_after_until)], "warn"],
-    ["In flight", `${number(calls.calls_in_flight)} of ${number(calls.calls_allowed)} calls`],
+    [here("In flight"), `${number(calls.calls_in_flight)} of ${number(calls.calls_allowed)} calls`],
     ["Pace", `${number(calls.calls_per_second)} calls a second, ${number(calls.burst)} at once`],
     ["Hourly budget", calls.requests_per_hour ? `${number(calls.requests_last_hour)} of ${number(calls.requests_per_hour)} requests used` : "none"],
-    ["Clock offset", calls.clock_offset_ms === null ? "not known yet" : `${number(calls.clock_offset_ms)} ms`, Math.abs(calls.clock_offset_ms) > 5000 ? "bad" : ""],
+    [here("Clock offset"), calls.clock_offset_ms === null ? "not known yet" : `${number(calls.clock_offset_ms)} ms`, Math.abs(calls.clock_offset_ms) > 5000 ? "bad" : ""],
   ].map(spread));
   pictures(activity);
   const all = (name) => (row) => `${number(row.last_hour[name])} / ${number(row.since_start[name])}`;
@@ -218,7 +229,7 @@ async function now() {
     ["Pending", (row) => number(row.pending), "number"],
     ["Parked", (row) => number(row.parked), "number"],
     ["Dead", (row) => number(row.dead), "number"],
-    ["Expired: last hour / since start", all("expired"), "number"],
+    [several ? "Expired, all nodes: last hour / since their start" : "Expired: last hour / since start", all("expired"), "number"],
   ], sources.sources, "No source is configured."));
   if (sources.dead.counted < sources.dead.all) {
     $("owed").append(el("p", { class: "soft" }, `Dead letters by source: ${number(sources.dead.counted)} of ${number(sources.dead.all)} are counted so far.`));
@@ -231,10 +242,18 @@ async function now() {
     ["Since", (node) => time(node.started_at)],
   ], nodes));
 }
+/// How pushing settled events stands.
+function pushed(notify, several) {
+  if (several && !notify.own) return [`another node pushes them to ${notify.receiver}, or is about to`];
+  if (notify.refused) return [`${notify.receiver} has taken none since `, time(notify.refused_since), `: ${notify.refused}`];
+  return [`${several ? "this node pushes them" : "pushed"} to ${notify.receiver}`,
+    ...(notify.oldest_settled_at ? [", the oldest of ", time(notify.oldest_settled_at)] : [])];
+}
 const spread = ([name, value, kind]) => [name, Array.isArray(value) ? el("span", {}, ...value) : value, kind];
 
 function pictures(activity) {
   const { minutes } = activity;
+  const of = whose(activity.nodes) && `, ${whose(activity.nodes)}`;
   const width = 600, height = 130, top = 18, bottom = 112, step = width / minutes.length;
   const most = Math.max(1, ...minutes.map((minute) => minute.events));
   const frame = (label, ...inside) => svg("svg", { viewBox: `0 0 ${width} ${height}`, class: "picture", role: "img", "aria-label": label },
@@ -250,7 +269,7 @@ function pictures(activity) {
     return svg("rect", { class: "bar", x: minutes.indexOf(minute) * step + 1, y: bottom - tall, width: step - 2, height: tall });
   });
   const busiest = minutes.find((minute) => minute.events === most);
-  $("events-caption").textContent = `Events a minute: ${number(activity.events)} in the last hour`;
+  $("events-caption").textContent = `Events a minute: ${number(activity.events)} in the last hour${of}`;
   show($("events-picture"), frame(`Events a minute in the last hour: ${number(activity.events)} in all`
     + (busiest ? `, at most ${number(most)}, at ${busiest.at.slice(11, 16)}` : "")
     + `; ${number(minutes.at(-1).events)} in this minute`, text(0, 12, number(most)), ...bars));
@@ -264,7 +283,7 @@ function pictures(activity) {
   });
   const worst = minutes.find((minute) => minute.p99_ms === longest);
   const hour = activity.calls ? `p50 ${number(activity.p50_ms)} ms, p99 ${number(activity.p99_ms)} ms of ${many(activity.calls, "event")}` : "no calls";
-  show($("calls-caption"), `From webhook to call in the last hour: ${hour}. `,
+  show($("calls-caption"), `From webhook to call in the last hour${of}: ${hour}. `,
     el("span", { class: "key-50" }, "▬ p50 "), el("span", { class: "key-99" }, "▬ p99"));
   show($("calls-picture"), frame(`From webhook to call in the last hour: ${hour}`
     + (worst ? `; the slowest minute was ${worst.at.slice(11, 16)} with a p99 of ${number(longest)} ms` : ""),
@@ -288,7 +307,9 @@ async function sources() {
   const counts = (name, alarming) => (row) => el("span", { class: alarming && row.last_hour[name] ? "bad" : "" },
     `${number(row.last_hour[name])} / ${number(row.since_start[name])}`);
   show($("sources-table"),
-    el("p", { class: "soft" }, "Counts: in the last hour / since the daemon started."),
+    el("p", { class: "soft" }, answer.nodes
+      ? `Counts ${whose(answer.nodes)}: in the last hour / since the start of each node that runs.`
+      : "Counts: in the last hour / since the daemon started."),
     table("Sources", [
       ["Source", (row) => row.source],
       ["Vendor", (row) => row.vendor],

@@ -6,6 +6,7 @@
 
 mod commit;
 mod connection;
+mod counted;
 mod import;
 mod known;
 mod lanes;

@@ -15,6 +15,7 @@ use super::threads::Threads;
 use super::trouble::Trouble;
 use super::{Known, operators};
 use crate::routing::{ConversationId, ConversationRecord, EventRecord, LaneKey, Page, State};
+use crate::store::counted::CountedRow;
 use crate::store::database::DatabaseStanding;
 use crate::store::engine::Reader;
 use crate::store::hashes;
@@ -224,6 +225,14 @@ impl Reader for DatabaseReader {
 
     fn changes(&self, after: Option<Cursor>, limit: usize) -> Result<Changes, Failed> {
         self.ask(async |rows| rows.changes(after, limit).await)
+    }
+
+    fn write_counted(&self, node: &str, rows: &[(i64, String)]) -> Result<(), Failed> {
+        self.ask(async |client| client.write_counted(node, rows).await)
+    }
+
+    fn counted_by_others(&self, node: &str, since: i64) -> Result<Vec<CountedRow>, Failed> {
+        self.ask(async |rows| rows.counted_by_others(node, since).await)
     }
 
     fn counts(&self) -> Counts {

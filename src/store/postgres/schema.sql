@@ -107,3 +107,11 @@ ALTER TABLE awa_bridge.node ADD COLUMN IF NOT EXISTS rows_up_to smallint NOT NUL
 CREATE INDEX IF NOT EXISTS lane_row_version ON awa_bridge.lane (row_version);
 -- The oldest schema whose programs may still write.
 ALTER TABLE awa_bridge.meta ADD COLUMN IF NOT EXISTS oldest integer NOT NULL DEFAULT 1;
+-- What each node has counted, for the others to show: a row for each minute, and one (minute 0) for its sums. Nothing depends on it.
+CREATE TABLE IF NOT EXISTS awa_bridge.counted (
+    node text NOT NULL,
+    minute bigint NOT NULL,
+    content text NOT NULL,
+    written_at bigint NOT NULL,
+    PRIMARY KEY (node, minute)
+);

@@ -245,10 +245,20 @@ impl Daemon {
 
     /// Posts an event to a source with the secret of `native`; none if no answer came.
     pub(crate) async fn post_to(&self, source: &str, body: &Value) -> Option<u16> {
+        self.post_signed(source, body, NATIVE_SECRET).await
+    }
+
+    /// Posts an event to a source with any secret; none if no answer came.
+    pub(crate) async fn post_signed(
+        &self,
+        source: &str,
+        body: &Value,
+        secret: &str,
+    ) -> Option<u16> {
         let id = fresh_id();
         let timestamp = awa_bridge::testing::clock::now().0 / 1000;
         let body = body.to_string();
-        let signature = standard_webhooks(NATIVE_SECRET, &id, timestamp, body.as_bytes());
+        let signature = standard_webhooks(secret, &id, timestamp, body.as_bytes());
         let response = self
             .http
             .post(format!("{}/webhooks/{source}", self.intake))
