@@ -51,7 +51,8 @@ pub(super) struct Transport {
 pub(super) struct Allowance {
     started: Instant,
     ends: Instant,
-    leave_by: UnixMillis,
+    /// The same moment by both clocks: neither a wall clock that is set nor a monotonic one that stood still may prolong it.
+    leave_by: (UnixMillis, Instant),
     requests: AtomicU32,
 }
 
@@ -64,8 +65,11 @@ impl Allowance {
         request_timeout: Duration,
     ) -> Self {
         let started = clock::instant();
-        let left = Duration::from_millis(deadline.since(clock::now()));
+        let now = clock::now();
+        let left = Duration::from_millis(deadline.since(now));
         let ends = clock::after(started, left.min(request_timeout));
+        let leave_by =
+            (leave_by, clock::after(started, Duration::from_millis(leave_by.since(now))));
         Self { started, ends, leave_by, requests: AtomicU32::new(0) }
     }
 
@@ -77,7 +81,9 @@ impl Allowance {
 
     /// What is left for a request that leaves now; none where it may not leave any more.
     fn left_to_leave(&self) -> Option<Duration> {
-        (clock::now() < self.leave_by).then(|| self.left()).flatten()
+        let (wall, monotonic) = self.leave_by;
+        let in_time = clock::now() < wall && clock::instant() < monotonic;
+        in_time.then(|| self.left()).flatten()
     }
 
     pub(super) fn elapsed_ms(&self) -> u64 {

@@ -337,7 +337,6 @@ impl Settings {
             hold: millis(self.retry.hold),
             repeat_window: millis(DUPLICATE_WINDOW),
             unavailable_pauses: self.retry.agent_unavailable.iter().copied().map(millis).collect(),
-            request_timeout: millis(self.servicenow.request_timeout),
             doubt: self.servicenow.in_doubt,
             withdraw: self.withdraw.action,
             withdraw_ends_consult: self.withdraw.end_consult,

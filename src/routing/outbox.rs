@@ -127,6 +127,9 @@ pub(crate) struct Story {
     /// The call or look-up of that claim must not leave after this moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leave_by: Option<UnixMillis>,
+    /// Until then the call that is in doubt may still land, so that not to find it proves nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt_until: Option<UnixMillis>,
     /// The `offered_on` of its offer: a repeat must not prolong the ring.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub offered_on: Option<UnixMillis>,

@@ -22,8 +22,6 @@ pub struct Rules {
     pub repeat_window: u64,
     /// Pauses after "agent is not available", in milliseconds; when they are used up the offer is given up.
     pub unavailable_pauses: Vec<u64>,
-    /// How long a call may take, in milliseconds; it must not leave later than so long after its claim.
-    pub request_timeout: u64,
     /// What to do with a call in doubt that may not be looked up.
     pub doubt: Doubt,
     /// What takes a card back when the call has gone.
@@ -134,7 +132,6 @@ impl Default for Rules {
             hold: 2_000,
             repeat_window: 2_000,
             unavailable_pauses: vec![500, 1_000, 2_000, 4_000],
-            request_timeout: 10_000,
             doubt: Doubt::Repeat,
             withdraw: WithdrawAction::default(),
             withdraw_ends_consult: false,

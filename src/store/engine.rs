@@ -60,13 +60,17 @@ pub(super) struct Upkeep {
     pub(super) more: bool,
     /// Lanes that others have left with something due.
     pub(super) due: Vec<(Arc<LaneKey>, Option<Due>)>,
-    /// Calls whose answer nobody has brought, and that cannot land any more.
+    /// Calls that their nodes do not answer for any more.
     pub(super) lapsed: Vec<Lapsed>,
+    /// How far the moments of `due` are ahead of this machine's own clock, in milliseconds.
+    pub(super) ahead_ms: i64,
 }
 
-/// A call that was in flight for too long.
+/// A call in flight whose node is gone, or that was in flight for too long.
 #[derive(Debug)]
 pub(super) struct Lapsed {
+    /// Until then it may still land.
+    pub(super) doubt_until: Option<UnixMillis>,
     pub(super) lane: Arc<LaneKey>,
     pub(super) entry: EntryId,
     pub(super) claim: ClaimId,

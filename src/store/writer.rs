@@ -27,7 +27,7 @@ use super::settings::Tell;
 use super::shared::{Shared, watch_commits};
 use super::space::SpaceWatch;
 use crate::contained::{panic_message, supervised_thread};
-use crate::routing::{LaneKey, UnixMillis};
+use crate::routing::{Due, LaneKey, UnixMillis};
 
 /// How much one commit takes in: questions, bytes of bodies, rows.
 const MAX_QUESTIONS: usize = 256;
@@ -175,9 +175,9 @@ impl Writer {
     }
 
     fn keep_up(&mut self) -> Result<(), Failed> {
-        let Upkeep { more, due, lapsed } = self.engine.upkeep((self.outside.now)())?;
+        let Upkeep { more, due, lapsed, ahead_ms } = self.engine.upkeep((self.outside.now)())?;
         self.has_upkeep = more;
-        self.shared.agenda.publish(due);
+        self.publish(due, ahead_ms);
         for some in lapsed.chunks(LANES_AT_ONCE) {
             let mut left = Left::default();
             self.group(|group| {
@@ -243,9 +243,9 @@ impl Writer {
             decided = Some(decide(group)?);
             Ok(())
         })?;
-        let Outcomes { changes, lanes, transitions, leaving, .. } = outcomes;
+        let Outcomes { changes, lanes, transitions, leaving, ahead_ms, .. } = outcomes;
         let due = |(key, lane): (_, Arc<Lane>)| (key, lane.conversation.next_due());
-        self.shared.agenda.publish(lanes.into_iter().map(due).collect());
+        self.publish(lanes.into_iter().map(due).collect(), ahead_ms);
         // First what others are to do, then what is told of it.
         leaving.into_iter().for_each(super::direct::PendingSend::leave);
         transitions.iter().for_each(&*self.outside.tell);
@@ -253,6 +253,15 @@ impl Writer {
             self.shared.settlings.send_modify(|count| *count += 1);
         }
         Ok(decided.expect("an engine has its groups decided"))
+    }
+
+    /// Puts on the agenda, which goes by this machine's own clock, what is due by one that is so far ahead.
+    fn publish(&self, due: Vec<(Arc<LaneKey>, Option<Due>)>, ahead_ms: i64) {
+        let own = due.into_iter().map(|(lane, due)| {
+            let due = due.map(|due| due.by_a_clock_behind(ahead_ms));
+            (lane, due)
+        });
+        self.shared.agenda.publish(own.collect());
     }
 
     fn look_at_space(&mut self) {

@@ -4,6 +4,7 @@
 use std::process::Command;
 use std::time::Duration;
 
+use awa_bridge::testing::clock;
 use awa_bridge::testing::sandbox::{Endpoint, Fault, Misbehaviour, Sandbox, Switches};
 use serde_json::{Value, json};
 
@@ -163,6 +164,47 @@ async fn a_call_of_a_killed_node_is_looked_up_and_not_repeated() {
     assert_eq!(event["reason"], "found_by_look_up", "{event:#}");
     assert_eq!(two.settled("e-1").await["state"], "delivered");
     pair.offered_once(1);
+}
+
+#[tokio::test]
+async fn a_call_of_a_node_that_is_gone_is_looked_up_by_another_as_soon_as_it_is_missed() {
+    let Some(pair) = Pair::new().await else { return };
+    for home in &pair.homes {
+        let config = std::fs::read_to_string(home.config()).expect("the configuration");
+        std::fs::write(home.config(), config.replace("\"1s\"", "\"10s\"")).expect("a file");
+    }
+    pair.sandbox.inject(Fault::on(Endpoint::Offer, Misbehaviour::HangAfterEffect));
+    let [one, two] = pair.start().await;
+    let offer = with(an_offer("e-1", "c-1"), json!({ "timeout_seconds": 120 }));
+    assert_eq!(one.post(&offer).await, Some(202));
+    eventually("the offer to be done", async || (pair.offers().len() == 1).then_some(())).await;
+    one.kill();
+    let killed = clock::instant();
+    let event = two.settled("e-1").await;
+    // It could still land for 19 s.
+    assert!(killed.elapsed() < Duration::from_secs(14), "{:?}", killed.elapsed());
+    assert_eq!(event["reason"], "found_by_look_up", "{event:#}");
+    pair.offered_once(1);
+}
+
+#[tokio::test]
+async fn a_call_that_is_not_found_is_repeated_only_when_it_cannot_land_any_more() {
+    let Some(pair) = Pair::new().await else { return };
+    pair.sandbox.inject(Fault::on(Endpoint::Offer, Misbehaviour::Hang));
+    let [one, two] = pair.start().await;
+    let offer = with(an_offer("e-1", "c-1"), json!({ "timeout_seconds": 120 }));
+    assert_eq!(one.post(&offer).await, Some(202));
+    let calls = || pair.sandbox.calls_to(Endpoint::Offer);
+    eventually("the offer to be sent", async || (calls().len() == 1).then_some(())).await;
+    one.kill();
+    let event = two.settled("e-1").await;
+    assert_eq!(event["reason"], "confirmed", "{event:#}");
+    let story = event["calls"].as_array().cloned().unwrap_or_default();
+    let story: Vec<_> = story.iter().map(|call| call["call"].clone()).collect();
+    assert_eq!(story, ["offer", "look_up", "look_up", "offer"], "{event:#}");
+    let sent: Vec<_> = calls().iter().map(|call| call.at.0).collect();
+    // 5 s to leave, 1 s to be answered, 4 s for the last bytes.
+    assert!(sent[1] - sent[0] > 8_500, "{sent:?}");
 }
 
 #[tokio::test]

@@ -210,7 +210,7 @@ impl Bridge for Pure {
             }
         }
         for (lane, entry) in in_flight {
-            self.decide(&lane, Input::Recovered { entry, at: now });
+            self.decide(&lane, Input::Recovered { entry, doubt_until: None, at: now });
         }
     }
 
@@ -224,7 +224,10 @@ impl Bridge for Pure {
         self.ends.remove(&entry)?;
         let event = self.rows.get(&entry)?.clone();
         let lane = self.lane(&event.conversation);
-        Some(self.decide(&lane, Input::Replay { entry, event, at: now }).ended)
+        Some(
+            self.decide(&lane, Input::Replay { entry, event, claim: ClaimId::default(), at: now })
+                .ended,
+        )
     }
 
     fn next_at(&self) -> Option<UnixMillis> {

@@ -34,12 +34,14 @@ pub(crate) enum Input {
     /// ServiceNow answered the call or the look-up that was made under the entry's claim; an answer to another claim than
     /// the last one changes nothing. `retry_in` is the back-off's next delay in milliseconds, should one be needed.
     Reply { entry: EntryId, claim: ClaimId, answered: Answered, retry_in: u64, at: UnixMillis },
-    /// The process came up again and found the entry's call or look-up in flight: nobody knows how it ended.
-    Recovered { entry: EntryId, at: UnixMillis },
+    /// The process came up again, or another one has taken over, and found the entry's call or look-up in flight: nobody knows
+    /// how it ended. Where the call may still land, until when.
+    Recovered { entry: EntryId, doubt_until: Option<UnixMillis>, at: UnixMillis },
     /// The tables changed: what is parked may go on.
     Reloaded { at: UnixMillis },
-    /// A person wants a settled event done again; it goes to the end of the lane under its old id.
-    Replay { entry: EntryId, event: RoutingEvent, at: UnixMillis },
+    /// A person wants a settled event done again; it goes to the end of the lane under its old id. `claim` is the last claim that
+    /// it had: an answer to that one may still come.
+    Replay { entry: EntryId, event: RoutingEvent, claim: ClaimId, at: UnixMillis },
     /// A person gives an entry up; without effect while its call or look-up is in flight.
     Discard { entry: EntryId, at: UnixMillis },
 }
@@ -79,7 +81,9 @@ pub(crate) fn decide(conversation: Option<Conversation>, input: Input, rules: &R
     let mut lane = Lane { conversation: conversation.unwrap_or_default(), effects: Vec::new() };
     match input {
         Input::Event { entry, event, at } => on_event::event(&mut lane, entry, event, at, rules),
-        Input::Replay { entry, event, at } => on_event::replay(&mut lane, entry, event, at, rules),
+        Input::Replay { entry, event, claim, at } => {
+            on_event::replay(&mut lane, (entry, claim), event, at, rules);
+        }
         Input::Due { entry, waited, clock, at } => {
             on_due::due(&mut lane, entry, waited, clock, at, rules);
         }
@@ -88,7 +92,9 @@ pub(crate) fn decide(conversation: Option<Conversation>, input: Input, rules: &R
                 on_reply::reply(&mut lane, entry, answered, retry_in, at, rules);
             }
         }
-        Input::Recovered { entry, at } => on_reply::recovered(&mut lane, entry, at),
+        Input::Recovered { entry, doubt_until, at } => {
+            on_reply::recovered(&mut lane, entry, doubt_until, at);
+        }
         Input::Reloaded { at } => on_due::reloaded(&mut lane, at, rules),
         Input::Discard { entry, at } => discard(&mut lane, entry, at),
     }
@@ -199,11 +205,17 @@ impl Lane {
     /// Lets go of entries whose card is not pending any more.
     fn stop_watching(&mut self) {
         let Conversation { entries, work_items, .. } = &mut self.conversation;
-        entries.retain(|entry| {
+        let let_go = entries.extract_if(.., |entry| {
             let watches = entry.ended.is_some() && entry.stage == Stage::Held;
             let pending = || work_items.iter().any(|item| item.is_pending_by(entry.id));
-            !watches || entry.story.step.is_some() || pending()
+            watches && entry.story.step.is_none() && !pending()
         });
+        for entry in let_go {
+            let mut entry = Box::new(Arc::unwrap_or_clone(entry));
+            if let Some(ended) = entry.ended.take() {
+                self.effects.push(Effect::Amend { entry, ended });
+            }
+        }
     }
 }
 

@@ -12,8 +12,8 @@ use crate::routing::{
 /// How long a look-up waits for a mapping that was taken away under it, in milliseconds.
 const LOST_MAPPING_PAUSE: u64 = 1_000;
 
-/// However short a call may be, its claim has so long to be written before the call leaves, in milliseconds.
-const SLOWEST_COMMIT: u64 = 5_000;
+/// So long after its claim a call may leave, in milliseconds: the claim is written first, and a token may have to be fetched.
+const LEAVE_WITHIN: u64 = 5_000;
 
 pub(super) fn due(
     lane: &mut Lane,
@@ -60,7 +60,7 @@ fn doubted(lane: &mut Lane, position: usize, at: UnixMillis, rules: &Rules) {
             if let (Some(window), Some(sent)) = (call.window_mut(), entry.story.offered_on) {
                 window.offered_on = sent;
             }
-            look_up(lane, position, call, at, rules);
+            look_up(lane, position, call, at);
         }
         Err(Stop::Done(outcome, reason)) => lane.settle(entry.id, outcome, reason, at),
         Err(_) => {
@@ -101,7 +101,7 @@ fn proceed(
             let entry = lane.entry_at(position);
             entry.story.brought = Some(brought);
             entry.story.step = Some(step);
-            let effect = entry.send(call, clock, at, rules);
+            let effect = entry.send(call, clock, at);
             lane.effects.push(effect);
         }
         Err(Stop::Missing(missing)) if entry.ended.is_some() => {
@@ -164,12 +164,12 @@ pub(super) fn reloaded(lane: &mut Lane, at: UnixMillis, rules: &Rules) {
     lane.wake_held(at);
 }
 
-fn look_up(lane: &mut Lane, position: usize, call: AwaCall, at: UnixMillis, rules: &Rules) {
+fn look_up(lane: &mut Lane, position: usize, call: AwaCall, at: UnixMillis) {
     let entry = lane.entry_at(position);
     entry.stage = Stage::LookingUp;
     entry.story.record(attempt(CallKind::LookUp, at));
     let first_sent = entry.story.first_sent.unwrap_or(at);
-    let options = entry.claim(at, rules);
+    let options = entry.claim(at);
     let question = LookUp { call, first_sent };
     let effect = Effect::LookUp { entry: entry.id, question, options };
     lane.effects.push(effect);
@@ -242,16 +242,11 @@ fn expiry(stage: &Stage, waited: Waited) -> Reason {
 }
 
 impl Entry {
-    fn send(
-        &mut self,
-        mut call: AwaCall,
-        clock: Option<ClockOffset>,
-        at: UnixMillis,
-        rules: &Rules,
-    ) -> Effect {
+    fn send(&mut self, mut call: AwaCall, clock: Option<ClockOffset>, at: UnixMillis) -> Effect {
         self.stage = Stage::Sending;
         let story = &mut self.story;
         story.attempts += 1;
+        story.doubt_until = None;
         story.first_sent.get_or_insert(at);
         if let AwaCall::Assign { work_item, .. }
         | AwaCall::Accept { work_item, .. }
@@ -268,15 +263,15 @@ impl Entry {
         }
         let after_doubt = story.calls.last().is_some_and(|last| last.call == CallKind::LookUp);
         story.record(attempt(call.kind(), at));
-        let options = CallOptions { after_doubt, ..self.claim(at, rules) };
+        let options = CallOptions { after_doubt, ..self.claim(at) };
         Effect::Call { entry: self.id, call, options }
     }
 
     /// The next claim: whatever is made under an earlier one counts no more.
-    fn claim(&mut self, at: UnixMillis, rules: &Rules) -> CallOptions {
+    fn claim(&mut self, at: UnixMillis) -> CallOptions {
         let story = &mut self.story;
         story.claim = ClaimId(story.claim.0.saturating_add(1));
-        let leave_by = self.deadline.min(at.plus(rules.request_timeout.max(SLOWEST_COMMIT)));
+        let leave_by = self.deadline.min(at.plus(LEAVE_WITHIN));
         story.leave_by = Some(leave_by);
         CallOptions {
             claim: story.claim,

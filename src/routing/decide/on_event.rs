@@ -4,8 +4,8 @@ use super::build::{not_allowed, window};
 use super::on_end;
 use super::{Lane, MAX_AHEAD};
 use crate::routing::{
-    Action, Conversation, Entry, EntryId, Outcome, Reason, RoutingEvent, Rules, Stage, Story,
-    TransferKind, UnixMillis, VendorTarget,
+    Action, ClaimId, Conversation, Entry, EntryId, Outcome, Reason, RoutingEvent, Rules, Stage,
+    Story, TransferKind, UnixMillis, VendorTarget,
 };
 
 pub(super) fn event(
@@ -143,18 +143,23 @@ fn note_leg(lane: &mut Lane, event: &RoutingEvent, at: UnixMillis, rules: &Rules
 
 pub(super) fn replay(
     lane: &mut Lane,
-    id: EntryId,
+    (id, mut claim): (EntryId, ClaimId),
     event: RoutingEvent,
     at: UnixMillis,
     rules: &Rules,
 ) {
     match lane.conversation.entry(id) {
         Some(entry) if entry.ended.is_none() || entry.stage.is_in_flight() => return,
-        Some(_) => lane.conversation.entries.retain(|entry| entry.id != id),
+        Some(entry) => {
+            claim = claim.max(entry.story.claim);
+            lane.conversation.entries.retain(|entry| entry.id != id);
+        }
         None => {}
     }
     lane.conversation.fails(&event, None);
-    enqueue_or_expire(lane, entry(id, event, at, rules), at);
+    let mut again = entry(id, event, at, rules);
+    again.story.claim = claim;
+    enqueue_or_expire(lane, again, at);
 }
 
 fn enqueue_or_expire(lane: &mut Lane, entry: Entry, at: UnixMillis) {

@@ -41,6 +41,13 @@ pub(super) fn reply(
         call.message = Some(answer.message.clone());
     }
     entry.story.last_answer = Some(answer);
+    if looked_up
+        && let Some(until) = entry.may_still_land()
+        && reply.shows_no_trace()
+    {
+        let pause = Pause { cause: PauseCause::BackOff, ms: until.since(at) };
+        return put_back(lane, id, &Again::LookUp, pause, at);
+    }
     let doubtful = if looked_up { Again::LookUp } else { Again::Call };
     let back_off = Pause { cause: PauseCause::BackOff, ms: retry_in };
     let at_once = Pause { cause: PauseCause::BackOff, ms: 0 };
@@ -163,10 +170,18 @@ pub(super) fn reply(
     lane.settle(id, end.0, end.1, at);
 }
 
-/// The process stopped while a call or look-up was in flight.
-pub(super) fn recovered(lane: &mut Lane, id: EntryId, at: UnixMillis) {
+/// The process stopped while a call or look-up was in flight. A call may still land until then; a look-up does nothing.
+pub(super) fn recovered(
+    lane: &mut Lane,
+    id: EntryId,
+    doubt_until: Option<UnixMillis>,
+    at: UnixMillis,
+) {
     let Some(entry) = lane.entry_mut(id) else { return };
-    if matches!(entry.stage, Stage::Sending | Stage::LookingUp) {
+    if entry.stage.is_in_flight() {
+        if entry.stage == Stage::Sending {
+            entry.story.doubt_until = doubt_until;
+        }
         entry.stage = Stage::InDoubt;
         entry.due = at;
         let why = Reason::plain("recovered_in_doubt");
@@ -272,6 +287,33 @@ impl Lane {
     }
 }
 
+impl AwaReply {
+    /// Whether a look-up has found nothing of the call, which may therefore be on its way.
+    const fn shows_no_trace(&self) -> bool {
+        match self {
+            Self::NotLanded
+            | Self::LookUpForbidden
+            | Self::TakenBy { .. }
+            | Self::NoConsult
+            | Self::DocumentClosed
+            | Self::TooLate
+            | Self::Misconfigured { .. } => true,
+            Self::Landed { .. }
+            | Self::AlreadyOurs { .. }
+            | Self::AgentUnavailable
+            | Self::ClockSkew
+            | Self::Conflict { .. }
+            | Self::Unexplained { .. }
+            | Self::NotThere { .. }
+            | Self::Busy { .. }
+            | Self::NotSent { .. }
+            | Self::InDoubt { .. }
+            | Self::NotServiceNow { .. }
+            | Self::Unauthorised { .. } => false,
+        }
+    }
+}
+
 impl Step {
     /// Whether it takes away what another step has brought, so that there is nothing to do where it is gone already.
     pub(super) const fn tidies(&self) -> bool {
@@ -287,6 +329,12 @@ impl Entry {
     /// there is no time left for it.
     pub(super) fn is_in_place(&self) -> bool {
         self.story.last_call_meaning() == Some(ALREADY_OURS)
+    }
+
+    /// Until when the call may still land that was not found by the look-up which was answered last: it had begun before.
+    fn may_still_land(&self) -> Option<UnixMillis> {
+        let began = self.story.calls.last().map(|look_up| look_up.at);
+        self.story.doubt_until.filter(|until| began.is_none_or(|began| began < *until))
     }
 
     /// Whether its answer is to bring a work item that is not known yet.

@@ -204,14 +204,13 @@ fn an_answer_to_another_claim_changes_nothing() {
 #[test]
 fn a_call_leaves_before_its_answer_could_come_too_late_for_its_claim() {
     let mut scene = Scene::new();
-    scene.rules.request_timeout = 6_000;
     scene.arrives(0, an_offer("e1")).due(100, 1);
     let options = scene.effects.iter().find_map(|effect| match effect {
         Effect::Call { options, .. } => Some(*options),
         _ => None,
     });
     let options = options.expect("a call");
-    assert_eq!((options.claim, options.leave_by), (ClaimId(1), at(6_100)));
+    assert_eq!((options.claim, options.leave_by), (ClaimId(1), at(5_100)));
     assert!(options.leave_by <= options.deadline);
 }
 
@@ -231,4 +230,49 @@ fn a_repeat_says_when_the_offer_was_first_made() {
     scene.answers(10, 1, busy).so_far();
     scene.due(800, 1);
     assert_eq!(window(&mut scene), first);
+}
+
+#[test]
+fn not_to_find_a_call_proves_nothing_while_it_may_still_land() {
+    let mut scene = Scene::new();
+    scene.arrives(0, an_offer("e1")).due(100, 1);
+    scene.is_taken_over(6_000, 1, 19_000).due(6_100, 1).answers(6_200, 1, AwaReply::NotLanded);
+    scene.effects.clear();
+    assert_eq!(scene.conversation.next_due().map(|due| due.at), Some(at(19_000)));
+    scene.due(19_000, 1).said(["look up 1 offer since +100 until +30000"]);
+    scene.answers(19_100, 1, AwaReply::NotLanded).due(19_400, 1);
+    assert!(scene.effects.iter().any(|effect| matches!(effect, Effect::Call { .. })));
+}
+
+#[test]
+fn a_look_up_that_began_while_the_call_could_still_land_proves_nothing_when_it_is_answered_later() {
+    let mut scene = Scene::new();
+    scene.arrives(0, an_offer("e1")).due(100, 1);
+    scene.is_taken_over(6_000, 1, 8_000).due(7_900, 1).answers(8_100, 1, AwaReply::NotLanded);
+    scene.effects.clear();
+    scene.due(8_100, 1).said(["look up 1 offer since +100 until +30000"]);
+    scene
+        .answers(8_200, 1, AwaReply::Landed { work_item: None })
+        .said(["settle 1 delivered found_by_look_up"]);
+}
+
+#[test]
+fn a_look_up_that_is_taken_over_leaves_the_call_in_doubt_as_long_as_it_was() {
+    let mut scene = Scene::new();
+    scene.arrives(0, an_offer("e1")).due(100, 1);
+    scene.is_taken_over(6_000, 1, 19_000).due(6_100, 1);
+    scene.is_taken_over(12_000, 1, 25_000).due(12_100, 1).answers(12_200, 1, AwaReply::NotLanded);
+    assert_eq!(scene.conversation.next_due().map(|due| due.at), Some(at(19_000)));
+}
+
+#[test]
+fn an_answer_from_before_a_replay_does_not_count_for_the_call_after_it() {
+    let mut scene = Scene::new();
+    scene.arrives(0, an_offer("e1")).due(100, 1);
+    let before = scene.conversation.entries[0].story.claim;
+    scene.recovers(200, 1).discards(300, 1);
+    let (entry, event, at) = (EntryId(1), an_offer("e1"), at(400));
+    scene.decide(Input::Replay { entry, event, claim: before, at }).due(500, 1);
+    let claim = scene.conversation.entries[0].story.claim;
+    assert!(claim > before, "{claim:?}");
 }

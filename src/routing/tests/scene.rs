@@ -71,7 +71,22 @@ impl Scene {
     }
 
     pub(in crate::routing) fn recovers(&mut self, ms: u64, entry: u64) -> &mut Self {
-        self.decide(Input::Recovered { entry: EntryId(entry), at: START.plus(ms) })
+        self.decide(Input::Recovered {
+            entry: EntryId(entry),
+            doubt_until: None,
+            at: START.plus(ms),
+        })
+    }
+
+    /// Another node takes the entry's call over, which may still land until then.
+    pub(in crate::routing) fn is_taken_over(
+        &mut self,
+        ms: u64,
+        entry: u64,
+        until: u64,
+    ) -> &mut Self {
+        let doubt_until = Some(START.plus(until));
+        self.decide(Input::Recovered { entry: EntryId(entry), doubt_until, at: START.plus(ms) })
     }
 
     pub(in crate::routing) fn reloads(&mut self, ms: u64, tables: Directory) -> &mut Self {
@@ -89,7 +104,8 @@ impl Scene {
         entry: u64,
         event: RoutingEvent,
     ) -> &mut Self {
-        self.decide(Input::Replay { entry: EntryId(entry), event, at: START.plus(ms) })
+        let (entry, claim) = (EntryId(entry), ClaimId::default());
+        self.decide(Input::Replay { entry, event, claim, at: START.plus(ms) })
     }
 
     /// Exactly these effects since the last look.

@@ -8,8 +8,8 @@ use super::{
     meta_of,
 };
 use crate::routing::{
-    ConversationId, EntryId, Input, LaneKey, Outcome, Reason, RoutingEvent, Story, Unreadable,
-    Waited,
+    ConversationId, EntryId, Input, LaneKey, Outcome, Reason, RoutingEvent, Story, UnixMillis,
+    Unreadable, Waited,
 };
 use crate::store::hashes;
 use crate::store::records::{BodyRow, Content, Hash};
@@ -21,7 +21,8 @@ impl Group<'_> {
         &mut self,
         delivery: &Delivery,
     ) -> Result<Result<Vec<Acceptance>, Refusal>, Failed> {
-        let Delivery { source, received_at, body, items, fingerprint, .. } = delivery;
+        let Delivery { source, body, items, fingerprint, .. } = delivery;
+        let received_at = &self.received_at(delivery);
         let request = fingerprint.map(|found| hashes::of_request(source, &found));
         if request.is_some_and(|request| self.number_of(&request).is_some()) {
             let known = items.iter().filter_map(|item| duplicate(delivery, item));
@@ -60,6 +61,11 @@ impl Group<'_> {
         Ok(Ok(accepted))
     }
 
+    /// When a delivery came in, by the clock of the rows.
+    const fn received_at(&self, delivery: &Delivery) -> UnixMillis {
+        UnixMillis(delivery.received_at.0.saturating_add(self.terms.ahead_ms))
+    }
+
     /// The places of the ids that are new, each once.
     fn fresh(&self, ids: &[Hash]) -> Vec<usize> {
         let mut seen = HashSet::new();
@@ -82,7 +88,7 @@ impl Group<'_> {
         let source = Arc::clone(&delivery.source);
         let origin = Origin {
             source,
-            received_at: delivery.received_at,
+            received_at: self.received_at(delivery),
             body,
             order: number,
             ..Origin::default()
@@ -123,7 +129,7 @@ impl Group<'_> {
         };
         let entry = EntryId(number);
         self.lane(&lane)?.origins.insert(entry, Arc::new(origin));
-        let input = Input::Event { entry, event, at: delivery.received_at };
+        let input = Input::Event { entry, event, at: self.received_at(delivery) };
         self.decide(&lane, input)?;
         Ok(())
     }
@@ -136,7 +142,7 @@ impl Group<'_> {
         origin: Origin,
     ) -> Result<(), Failed> {
         let reason = Reason::with("unreadable", &unreadable.problem);
-        let received_at = delivery.received_at;
+        let received_at = self.received_at(delivery);
         let end = End {
             outcome: Outcome::Dead,
             reason: reason.clone(),

@@ -39,19 +39,22 @@ impl Group<'_> {
             return Ok(());
         }
         let now = self.terms.now;
+        // The agenda and the pace go by this machine's own clock.
+        let ahead_ms = self.terms.ahead_ms;
+        let own = behind(now, ahead_ms);
         let mut ready = Vec::new();
         for (key, lane) in &self.lanes {
             let due = lane.now.conversation.next_due();
             let due = due.filter(|due| due.calls && due.at <= now && due.expires.1 > now);
-            ready.extend(due.map(|due| (due, Arc::clone(key))));
+            ready.extend(due.map(|due| (due.by_a_clock_behind(ahead_ms), Arc::clone(key))));
         }
         let rank = |due: &Due| (due.urgency, due.at, due.entry);
         ready.sort_unstable_by_key(|(due, _)| rank(due));
         for (due, lane) in ready {
-            if agenda.most_urgent(now).is_some_and(|first| rank(&first) < rank(&due)) {
+            if agenda.most_urgent(own).is_some_and(|first| rank(&first) < rank(&due)) {
                 break;
             }
-            let Some(slot) = direct.open(due.urgency, now) else { break };
+            let Some(slot) = direct.open(due.urgency, own) else { break };
             let claim = self.claim(&lane, due.entry, Waited::default())?;
             let (lane, entry) = (LaneKey::clone(&lane), due.entry);
             self.leaving.push(PendingSend { slot, lane, entry, claim });
@@ -77,13 +80,26 @@ impl Group<'_> {
     }
 }
 
+/// The same moment by a clock that is so many milliseconds behind.
+const fn behind(moment: UnixMillis, ms: i64) -> UnixMillis {
+    UnixMillis(moment.0.saturating_sub(ms))
+}
+
+impl Due {
+    /// The same, with its moments on a clock that is so many milliseconds behind.
+    pub(in crate::store) fn by_a_clock_behind(self, ms: i64) -> Self {
+        let (entry, deadline) = self.expires;
+        Self { at: behind(self.at, ms), expires: (entry, behind(deadline, ms)), ..self }
+    }
+}
+
 impl Claim {
     /// The same, with its moments on a clock that is so many milliseconds behind.
     fn by_a_clock_behind(mut self, ms: i64) -> Self {
         match &mut self {
             Self::Call { options, .. } | Self::LookUp { options, .. } => {
-                options.deadline = UnixMillis(options.deadline.0.saturating_sub(ms));
-                options.leave_by = UnixMillis(options.leave_by.0.saturating_sub(ms));
+                options.deadline = behind(options.deadline, ms);
+                options.leave_by = behind(options.leave_by, ms);
             }
             Self::Nothing => {}
         }

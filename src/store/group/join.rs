@@ -82,6 +82,8 @@ impl Group<'_> {
 
     /// Makes a lane the one of a document.
     fn take_on(&mut self, lane: &Arc<LaneKey>, document: DocumentRef) -> Result<(), Failed> {
+        // Looked at, so that it is not written over what another node has made of it.
+        self.lane_of_document(&lane.contact_center, &document)?;
         let given_up = self.lane(lane)?.add_document(document.clone());
         let contact_center = || lane.contact_center.clone();
         self.documents.insert((contact_center(), document), Some(Arc::clone(lane)));

@@ -82,6 +82,8 @@ pub(super) struct Outcomes {
     /// Its new numbers: from the first to before the next.
     pub(super) first_number: u64,
     pub(super) next_number: u64,
+    /// How far its moments are ahead of this machine's own clock, in milliseconds.
+    pub(super) ahead_ms: i64,
 }
 
 /// What a decision has brought, beside rows.
@@ -145,12 +147,12 @@ impl<'a> Group<'a> {
         let in_flight: Vec<_> = in_flight.map(|entry| entry.id).collect();
         for entry in &in_flight {
             let at = self.terms.now;
-            self.decide(key, Input::Recovered { entry: *entry, at })?;
+            self.decide(key, Input::Recovered { entry: *entry, doubt_until: None, at })?;
         }
         Ok(in_flight.len())
     }
 
-    /// Puts a call in doubt that has lapsed, unless its answer has come meanwhile.
+    /// Puts a call in doubt that its node does not answer for any more, unless its answer has come meanwhile.
     pub(super) fn lapse(&mut self, lapsed: &Lapsed) -> Result<(), Failed> {
         let lane = self.root(&lapsed.lane)?;
         let entry = self.lane(&lane)?.conversation.entry(lapsed.entry);
@@ -158,7 +160,8 @@ impl<'a> Group<'a> {
             |entry: &Entry| entry.stage.is_in_flight() && entry.story.claim == lapsed.claim;
         if entry.is_some_and(is_same) {
             let at = self.terms.now;
-            self.decide(&lane, Input::Recovered { entry: lapsed.entry, at })?;
+            let (entry, doubt_until) = (lapsed.entry, lapsed.doubt_until);
+            self.decide(&lane, Input::Recovered { entry, doubt_until, at })?;
         }
         Ok(())
     }
@@ -190,8 +193,9 @@ impl<'a> Group<'a> {
             let place = self.take_number();
             self.changes.push(Change::Settled(place, Some(event)));
         }
+        let ahead_ms = self.terms.ahead_ms;
         let Self { changes, transitions, leaving, first_number, next_number, .. } = self;
-        Outcomes { changes, lanes, transitions, leaving, first_number, next_number }
+        Outcomes { changes, lanes, transitions, leaving, first_number, next_number, ahead_ms }
     }
 
     fn take_number(&mut self) -> u64 {

@@ -34,7 +34,8 @@ impl Group<'_> {
             return Ok(ReplayAnswer::NotSettled);
         }
         let document = event.document.clone();
-        let input = Input::Replay { entry, event, at };
+        let claim = end.story.claim;
+        let input = Input::Replay { entry, event, claim, at };
         if !force && self.would_expire(&lane, entry, input.clone())? {
             return Ok(ReplayAnswer::NeedsForce("its time is over".to_owned()));
         }

@@ -183,7 +183,10 @@ async fn decided(
     let drawn = drawn.first().ok_or_else(|| Trouble::refused("no number was drawn".to_owned()))?;
     schema::is_allowed(rows.schema, drawn.try_get(2)?)?;
     let first = unsigned(drawn.try_get(0)?);
-    let ahead_ms = known.measure(drawn.try_get(1)?, began, clock::now());
+    let ended = clock::now();
+    let ahead_ms = known.measure(drawn.try_get(1)?, began, ended);
+    // So far the clocks may be apart otherwise than measured: its calls may leave so much later than their rows say.
+    let owner = CallOwner { flight_ms: owner.flight_ms + ended.since(began), ..*owner };
     let now = known.moment(terms.now);
     let terms = Terms { rules: Arc::clone(&terms.rules), ahead_ms, now, ..*terms };
     let mut reads = 0;
@@ -205,7 +208,7 @@ async fn decided(
         if outcomes.next_number - first > NUMBERS {
             return Err(Trouble::refused("a group has more events than numbers".to_owned()));
         }
-        rows.keep(read, &outcomes, owner, now).await?;
+        rows.keep(read, &outcomes, &owner, now).await?;
         return Ok(outcomes);
     }
     Err(Trouble::refused("a group goes on asking for more".to_owned()))

@@ -87,6 +87,7 @@ impl PostgresSettings {
                 leaving: Vec::new(),
                 first_number: 0,
                 next_number,
+                ahead_ms: 0,
             };
             rows.keep(&read, &outcomes, &owner, now).await?;
             let next = signed(next_number);

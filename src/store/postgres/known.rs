@@ -37,6 +37,11 @@ impl Known {
         *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = Some(standing);
     }
 
+    /// How far the database's clock is ahead of ours, in milliseconds.
+    pub(super) fn ahead_ms(&self) -> i64 {
+        self.ahead_ms.load(Ordering::Relaxed)
+    }
+
     /// A moment of ours on the database's clock.
     pub(super) fn moment(&self, ours: UnixMillis) -> UnixMillis {
         UnixMillis(ours.0.saturating_add(self.ahead_ms.load(Ordering::Relaxed)))

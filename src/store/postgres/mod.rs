@@ -68,6 +68,8 @@ pub(super) struct Postgres {
     retention_ms: u64,
     body_retention_ms: u64,
     schedule: Schedule,
+    /// Since when every round of upkeep was done.
+    alive_since: Option<Instant>,
     /// When a connection could not be made, and why.
     away: Option<(Instant, String)>,
     introduced: bool,
@@ -105,6 +107,7 @@ impl Postgres {
             retention_ms,
             body_retention_ms,
             schedule: Schedule::default(),
+            alive_since: None,
             away: None,
             introduced: false,
             written: 1,

@@ -7,8 +7,10 @@ use tokio_postgres::types::{ToSql, Type};
 use tokio_postgres::{Client, Row};
 
 use super::connection::Schema;
+use super::known::Known;
 use super::trouble::Trouble;
 use super::view::{Read, ReadLane, Wanted};
+use crate::clock;
 use crate::routing::UnixMillis;
 use crate::store::group::Lost;
 use crate::store::hashes;
@@ -38,6 +40,16 @@ impl Rows<'_> {
 
     pub(super) async fn write(&self, sql: &str, values: Values<'_>) -> Result<u64, Trouble> {
         Ok(self.client.execute_typed(&self.schema.named(sql), values).await?)
+    }
+
+    /// Looks at the database's clock.
+    pub(super) async fn measure(&self, known: &Known) -> Result<(), Trouble> {
+        let began = clock::now();
+        let found = self.read(&format!("SELECT {NOW}"), &[]).await?;
+        if let Some(row) = found.first() {
+            known.measure(row.try_get(0)?, began, clock::now());
+        }
+        Ok(())
     }
 
     pub(super) async fn run(&self, statements: &str) -> Result<(), Trouble> {

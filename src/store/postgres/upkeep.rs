@@ -25,6 +25,9 @@ const LOOK: Duration = Duration::from_millis(250);
 /// How often it says that it is alive, and for how long that holds.
 const BEAT: Duration = Duration::from_secs(1);
 const LEASE_MS: i64 = 5_000;
+const LEASE: Duration = Duration::from_secs(5);
+/// A process that has ended leaves bytes behind that may arrive for so long, in milliseconds.
+const AFTER_END_MS: i64 = super::LAST_BYTES_MS.cast_signed();
 /// How often it counts.
 const COUNT: Duration = Duration::from_secs(2);
 /// How often it forgets, in milliseconds, and how much in one statement.
@@ -85,7 +88,10 @@ impl Postgres {
         }
         match &done {
             Ok(()) => self.trouble = None,
-            Err(_) => self.link.drop_client(),
+            Err(_) => {
+                self.link.drop_client();
+                self.alive_since = None;
+            }
         }
         done.map(|()| upkeep)
     }
@@ -124,9 +130,14 @@ impl Postgres {
         }
         self.with_replica()?;
         let rows = Rows { client: self.link.client().await?, schema: &schema };
+        if beats || forgets {
+            rows.measure(&known).await?;
+        }
+        upkeep.ahead_ms = known.ahead_ms();
         if beats {
             is_allowed(rows).await?;
             // Nothing is lost with it, so it waits for no standby.
+            self.alive_since.get_or_insert_with(clock::instant);
             let beat = format!(
                 "BEGIN; SET LOCAL synchronous_commit = off; UPDATE {schema}.node SET alive_until = {NOW} + {LEASE_MS}
                  WHERE incarnation = '\\x{}'; COMMIT",
@@ -134,7 +145,9 @@ impl Postgres {
             );
             rows.run(&beat).await?;
             self.written = written(rows).await?;
-            upkeep.lapsed = lapsed(rows, known.moment(now), rows_up_to).await?;
+            // A database that was away has ended all leases; who comes back first does not take up the calls of the others.
+            let judges = self.alive_since.is_some_and(|since| since.elapsed() >= LEASE);
+            upkeep.lapsed = lapsed(rows, judges, rows_up_to).await?;
         }
         let left = if std::mem::replace(&mut self.schedule.began, true) {
             known.moment(now).minus(LEFT_MS)
@@ -162,7 +175,7 @@ impl Postgres {
         Ok(())
     }
 
-    /// Makes this run known. The calls of earlier runs of this node are nobody's: they have lapsed.
+    /// Makes this run known. Earlier runs of this node are over: nothing more leaves for their calls, which are nobody's.
     pub(super) async fn introduce(&mut self) -> Result<(), Trouble> {
         let (schema, incarnation) = (self.link.settings.schema.clone(), self.incarnation);
         let node = Arc::clone(&self.link.settings.node);
@@ -181,10 +194,17 @@ impl Postgres {
             (&rows_up_to as _, Type::INT2),
         ];
         rows.write(&sql, &values).await?;
+        let values = [
+            (&incarnation.as_slice() as _, Type::BYTEA),
+            (&name as _, Type::TEXT),
+            (&AFTER_END_MS as _, Type::INT8),
+        ];
+        let sql = format!(
+            "UPDATE @.call SET lapses_at = least(lapses_at, {NOW} + $3) WHERE node IN
+             (SELECT incarnation FROM @.node WHERE name = $2 AND incarnation <> $1)"
+        );
+        rows.write(&sql, &values).await?;
         let values = [(&incarnation.as_slice() as _, Type::BYTEA), (&name as _, Type::TEXT)];
-        let sql = "UPDATE @.call SET lapses_at = 0 WHERE node IN
-                   (SELECT incarnation FROM @.node WHERE name = $2 AND incarnation <> $1)";
-        rows.write(sql, &values).await?;
         let sql = "DELETE FROM @.node WHERE name = $2 AND incarnation <> $1";
         rows.write(sql, &values).await?;
         *self.known.counts() = counted(rows).await?;
@@ -248,19 +268,24 @@ async fn written(rows: Rows<'_>) -> Result<i16, Trouble> {
     Ok(found.first().map(|row| row.try_get(0)).transpose()?.unwrap_or(1))
 }
 
-/// Calls that cannot land any more and whose answer nobody has brought, of lanes that this node may touch.
-async fn lapsed(rows: Rows<'_>, now: UnixMillis, rows_up_to: i16) -> Result<Vec<Lapsed>, Trouble> {
-    let sql =
-        "SELECT lane.name, call.entry, call.claim FROM @.call JOIN @.lane ON lane.hash = call.lane
-         WHERE lapses_at < $2 AND row_version <= $3 ORDER BY lapses_at LIMIT $1";
+/// Calls that their nodes do not answer for any more: that cannot land any more, or whose node is gone; of lanes that this node
+/// may touch. By the database's clock: a node that has its own set must not take others' calls up too soon. `judges` is
+/// whether the leases of others count.
+async fn lapsed(rows: Rows<'_>, judges: bool, rows_up_to: i16) -> Result<Vec<Lapsed>, Trouble> {
+    let sql = format!(
+        "SELECT lane.name, call.entry, call.claim, call.lapses_at FROM @.call JOIN @.lane ON lane.hash = call.lane
+         LEFT JOIN @.node ON node.incarnation = call.node WHERE lane.row_version <= $3 AND (call.lapses_at < {NOW}
+         OR node.incarnation IS NULL OR ($2 AND node.alive_until < {NOW})) ORDER BY call.lapses_at LIMIT $1"
+    );
     let mut lapsed = Vec::new();
     let values =
-        [(&LANES as _, Type::INT8), (&now.0 as _, Type::INT8), (&rows_up_to as _, Type::INT2)];
-    for row in rows.read(sql, &values).await? {
+        [(&LANES as _, Type::INT8), (&judges as _, Type::BOOL), (&rows_up_to as _, Type::INT2)];
+    for row in rows.read(&sql, &values).await? {
         let name: &str = row.try_get(0)?;
         let (entry, claim) = (unsigned(row.try_get(1)?), unsigned(row.try_get(2)?));
-        let lane = Arc::new(json(name.as_bytes())?);
-        lapsed.push(Lapsed { lane, entry: EntryId(entry), claim: ClaimId(claim) });
+        let (lane, doubt_until) = (Arc::new(json(name.as_bytes())?), UnixMillis(row.try_get(3)?));
+        let (entry, claim, doubt_until) = (EntryId(entry), ClaimId(claim), Some(doubt_until));
+        lapsed.push(Lapsed { doubt_until, lane, entry, claim });
     }
     Ok(lapsed)
 }

@@ -34,7 +34,7 @@ impl Rows<'_> {
             self.insert_bodies(&bodies),
             self.put_lanes(read, &outcomes.lanes, call.written, now),
             self.put_calls(&outcomes.lanes, call),
-            self.put_documents(&documents),
+            self.put_documents(read, &documents),
             self.put_registers(read, &registers, call.written),
             self.insert_settled(&settled),
         )?;
@@ -156,12 +156,20 @@ impl Rows<'_> {
         Ok(())
     }
 
-    async fn put_documents(&self, documents: &[(Hash, Option<&LaneKey>)]) -> Result<(), Trouble> {
+    /// A document whose lane was not the one that the group has read is in the way: two lanes would each take it for theirs.
+    async fn put_documents(
+        &self,
+        read: &Read,
+        documents: &[(Hash, Option<&LaneKey>)],
+    ) -> Result<(), Trouble> {
         let (mut hashes, mut lanes, mut names, mut gone) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::<&[u8]>::new());
+        let mut before = Vec::new();
         for (hash, lane) in documents {
             match lane {
                 Some(lane) => {
+                    let was = read.documents.get(hash).and_then(Option::as_ref);
+                    before.push(was.map(|lane| hashes::of_lane(lane).to_vec()));
                     hashes.push(hash.as_slice());
                     lanes.push(hashes::of_lane(lane).to_vec());
                     names.push(text_of(lane));
@@ -170,13 +178,31 @@ impl Rows<'_> {
             }
         }
         if !hashes.is_empty() {
-            let values = [(&hashes as _, BYTES), (&lanes as _, BYTES), (&names as _, TEXTS)];
-            self.write(
-                "INSERT INTO @.document SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::text[])
-                 ON CONFLICT (hash) DO UPDATE SET lane = EXCLUDED.lane, name = EXCLUDED.name",
-                &values,
-            )
-            .await?;
+            let values = [
+                (&hashes as _, BYTES),
+                (&lanes as _, BYTES),
+                (&names as _, TEXTS),
+                (&before as _, BYTES),
+            ];
+            let changed = self
+                .write(
+                    "UPDATE @.document SET lane = new.lane, name = new.name
+                     FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::bytea[]) AS new (hash, lane, name, before)
+                     WHERE document.hash = new.hash AND document.lane = new.before",
+                    &values,
+                )
+                .await?;
+            let new = self
+                .write(
+                    "INSERT INTO @.document SELECT hash, lane, name
+                     FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::bytea[]) AS new (hash, lane, name, before)
+                     WHERE before IS NULL ORDER BY hash ON CONFLICT DO NOTHING",
+                    &values,
+                )
+                .await?;
+            if changed + new != hashes.len() as u64 {
+                return Err(Trouble::Again("a document was taken by another node".to_owned()));
+            }
         }
         if !gone.is_empty() {
             self.write("DELETE FROM @.document WHERE hash = ANY($1)", &[(&gone, BYTES)]).await?;

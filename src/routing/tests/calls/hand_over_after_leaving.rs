@@ -10,7 +10,7 @@ fn is_a_blind_transfer_whose_accept_accepts_it() {
         call.ring(21_000, "ben", "s2").says(["4: blind transfer from x-sales to ben"]);
         call.landed('2').says(["4 delivered: confirmed"]);
         call.accept(22_000, "ben", "s2").says(["5: accept of 2 by ben"]);
-        call.landed('2').says(["5 delivered: confirmed"]);
+        call.landed('2').says(["5 delivered: confirmed", "4 amended"]);
     }
 }
 

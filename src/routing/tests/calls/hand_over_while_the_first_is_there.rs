@@ -9,7 +9,8 @@ fn is_a_consult_that_the_accept_ends_with_the_hand_over() {
     call.landed('2').says(["3 delivered: confirmed"]);
     call.accept(22_000, "ben", "s2").says(["4: accept of 2 by ben"]);
     call.landed('2').says(["4: consult end, handed over"]);
-    call.answered(AwaReply::Landed { work_item: None }).says(["4 delivered: confirmed"]);
+    call.answered(AwaReply::Landed { work_item: None })
+        .says(["4 delivered: confirmed", "3 amended"]);
     call.leave(23_000, "anna", "s1").says(["5 delivered: noted"]);
 }
 
@@ -17,7 +18,7 @@ fn is_a_consult_that_the_accept_ends_with_the_hand_over() {
 fn waits_for_the_first_to_leave_where_the_profile_says_so() {
     let mut call = anna_talks(HandOver::Leave);
     call.ring(20_000, "ben", "s2").landed('2').accept(22_000, "ben", "s2").so_far();
-    call.landed('2').says(["4 delivered: confirmed"]);
+    call.landed('2').says(["4 delivered: confirmed", "3 amended"]);
     call.leave(23_000, "anna", "s1").says(["5 waits until +23500: card_of_another"]);
     call.passes(23_500).says(["5: consult end, handed over"]);
     call.answered(AwaReply::Landed { work_item: None }).says(["5 delivered: confirmed"]);
@@ -37,7 +38,7 @@ fn shows_nothing_before_the_accept_where_the_profile_says_so() {
     call.ring(20_000, "ben", "s2").says(["3 waits until +50000: card_of_another"]);
     call.accept(22_000, "ben", "s2").says(["3: blind transfer from x-sales to ben"]);
     call.landed('2').says(["3 delivered: confirmed", "4: accept of 2 by ben"]);
-    call.landed('2').says(["4 delivered: confirmed"]);
+    call.landed('2').says(["4 delivered: confirmed", "3 amended"]);
 }
 
 #[test]
@@ -60,7 +61,8 @@ fn fails_by_a_decline_and_the_first_keeps_the_card() {
         let mut call = anna_talks(hand_over);
         call.ring(20_000, "ben", "s2").landed('2').so_far();
         call.reject(25_000, "ben", "s2").says(["4: consult end"]);
-        call.answered(AwaReply::Landed { work_item: None }).says(["4 delivered: confirmed"]);
+        call.answered(AwaReply::Landed { work_item: None })
+            .says(["4 delivered: confirmed", "3 amended"]);
         let items = &call.scene.conversation.work_items;
         assert_eq!(items[0].state, ItemState::Accepted, "{items:?}");
         assert_eq!(items.len(), 1, "{items:?}");
@@ -87,7 +89,8 @@ fn fails_by_the_callers_hanging_up() {
     let mut call = anna_talks(HandOver::Consult);
     call.ring(20_000, "ben", "s2").landed('2').so_far();
     call.caller_hangs_up(25_000).says(["4: consult end"]);
-    call.answered(AwaReply::Landed { work_item: None }).says(["4 delivered: confirmed"]);
+    call.answered(AwaReply::Landed { work_item: None })
+        .says(["4 delivered: confirmed", "3 amended"]);
 }
 
 #[test]

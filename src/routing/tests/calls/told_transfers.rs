@@ -19,7 +19,8 @@ fn a_consult_is_ended_by_its_consult_end() {
 fn a_consult_that_was_rung_just_before_is_one_all_the_same() {
     let mut call = anna_talks(HandOver::Consult);
     call.ring(20_000, "ben", "s2").landed('2').so_far();
-    call.transfer(20_001, Consult, to_agent("ben"), "s2").says(["4 delivered: already_in_place"]);
+    call.transfer(20_001, Consult, to_agent("ben"), "s2")
+        .says(["4 delivered: already_in_place", "3 amended"]);
     call.accept(21_000, "ben", "s2").landed('2');
     call.says(["5: accept of 2 by ben", "5 delivered: confirmed"]);
 }

@@ -120,3 +120,17 @@ async fn an_event_whose_card_is_watched_is_not_forgotten() {
     eventually(&bench.store, async || bench.store.counts().remembered == 0).await;
     nothing_is_left(&bench);
 }
+
+#[tokio::test]
+async fn an_event_whose_card_is_accepted_has_no_entry_any_more() {
+    let bench = watched(|| NOON, |_| {}).await;
+    bench.accept(vec![an_answer("accept", "accept-b", "d", "b")]).await;
+    while !bench.store.agenda().is_empty() {
+        let (lane, entry, claim) = bench.claim_next().await;
+        if claim != Claim::Nothing {
+            bench.reply(lane, entry, landed()).await;
+        }
+    }
+    assert_eq!(bench.event("accept-b").await.state, State::Delivered);
+    assert_eq!(bench.store.inner.reader.open_in(&lane("c")), 0);
+}
