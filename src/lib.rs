@@ -49,6 +49,10 @@ mod fuzzing;
 mod seed;
 
 #[cfg(test)]
+#[path = "../tests/explore.rs"]
+mod explore;
+
+#[cfg(test)]
 #[path = "../tests/postgres.rs"]
 mod postgres_server;
 

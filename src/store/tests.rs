@@ -1,6 +1,7 @@
 //! The store from the outside: deliveries in, calls out, and everything again after a restart.
 
 mod accepting;
+mod cluster;
 mod compatibility;
 mod damage;
 mod direct;

@@ -382,3 +382,6 @@ fn wait_for_crowd(first: &Queued, before: usize) {
         thread::sleep(GATHER);
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

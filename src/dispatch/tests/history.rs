@@ -6,8 +6,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use super::explore::Played;
 use super::servicenow::Behaviour;
+use crate::explore::Played;
 use crate::routing::*;
 
 /// Noon, when every history begins.

@@ -7,7 +7,6 @@ mod defects;
 mod departures;
 mod dispatched;
 mod endings;
-mod explore;
 mod fate;
 mod history;
 mod kept;
@@ -23,9 +22,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use crate::explore::{Share, Told, explore};
 use calls::{CALLS, STORED_CALLS};
 use dispatched::{Dispatched, Line};
-use explore::{Share, Told, explore};
 use history::{NAMES, Step, any_history};
 use kept::{Clock, Kept};
 use play::play;

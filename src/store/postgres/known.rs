@@ -17,7 +17,7 @@ use crate::store::request::Counts;
 
 /// What the writer, the readers and the counters share.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(in crate::store) struct Known {
     counts: Mutex<(Counts, HashMap<Arc<str>, Owed>)>,
     standing: Mutex<Option<DatabaseStanding>>,
     /// The database's clock less ours, in milliseconds.
@@ -43,13 +43,18 @@ impl Known {
     }
 
     /// A moment of ours on the database's clock.
-    pub(super) fn moment(&self, ours: UnixMillis) -> UnixMillis {
+    pub(in crate::store) fn moment(&self, ours: UnixMillis) -> UnixMillis {
         UnixMillis(ours.0.saturating_add(self.ahead_ms.load(Ordering::Relaxed)))
     }
 
     /// Takes in what the database's clock said between two moments of ours; returns how far it is ahead. What is known
     /// already stays as long as it may be true: an exchange tells no more than its own length.
-    pub(super) fn measure(&self, theirs: i64, began: UnixMillis, ended: UnixMillis) -> i64 {
+    pub(in crate::store) fn measure(
+        &self,
+        theirs: i64,
+        began: UnixMillis,
+        ended: UnixMillis,
+    ) -> i64 {
         let (low, high) = (theirs - ended.0.max(began.0), theirs - began.0);
         let ahead_ms = self.ahead_ms.load(Ordering::Relaxed).clamp(low, high);
         self.ahead_ms.store(ahead_ms, Ordering::Relaxed);

@@ -33,7 +33,7 @@ use tokio_postgres::types::Type;
 pub(crate) use self::connection::Schema;
 use self::connection::{Link, within};
 pub use self::connection::{Node, PostgresSettings};
-use self::known::Known;
+pub(super) use self::known::Known;
 pub(super) use self::read::DatabaseReader;
 use self::rows::Rows;
 #[cfg(test)]
@@ -41,7 +41,9 @@ pub(super) use self::schema::statements;
 use self::threads::Threads;
 use self::trouble::Trouble;
 use self::upkeep::Schedule;
-use self::view::Read;
+pub(super) use self::view::Read;
+#[cfg(test)]
+pub(super) use self::view::{ReadLane, Wanted};
 use super::engine::{Decide, Engine, Upkeep};
 use super::group::{Group, Outcomes, Terms};
 use super::request::Failed;

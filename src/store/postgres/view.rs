@@ -14,17 +14,17 @@ use crate::store::request::{Counts, Failed};
 
 /// What was asked for and is not read yet.
 #[derive(Debug, Default)]
-pub(super) struct Wanted {
-    pub(super) ids: BTreeSet<Hash>,
-    pub(super) lanes: BTreeMap<Hash, Arc<LaneKey>>,
-    pub(super) documents: BTreeSet<Hash>,
-    pub(super) events: BTreeSet<u64>,
-    pub(super) latest: BTreeSet<u64>,
-    pub(super) registers: BTreeSet<String>,
+pub(in crate::store) struct Wanted {
+    pub(in crate::store) ids: BTreeSet<Hash>,
+    pub(in crate::store) lanes: BTreeMap<Hash, Arc<LaneKey>>,
+    pub(in crate::store) documents: BTreeSet<Hash>,
+    pub(in crate::store) events: BTreeSet<u64>,
+    pub(in crate::store) latest: BTreeSet<u64>,
+    pub(in crate::store) registers: BTreeSet<String>,
 }
 
 impl Wanted {
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::store) fn is_empty(&self) -> bool {
         let Self { ids, lanes, documents, events, latest, registers } = self;
         ids.is_empty()
             && lanes.is_empty()
@@ -36,43 +36,43 @@ impl Wanted {
 }
 
 /// A lane as it was read.
-pub(super) struct ReadLane {
+pub(in crate::store) struct ReadLane {
     /// In which version its row is written.
-    pub(super) row_version: i16,
+    pub(in crate::store) row_version: i16,
     /// A newer program has written something of it: it stays as it is.
-    pub(super) is_newer: bool,
-    pub(super) lane: Arc<Lane>,
+    pub(in crate::store) is_newer: bool,
+    pub(in crate::store) lane: Arc<Lane>,
     /// None where it has no row.
-    pub(super) version: Option<i64>,
+    pub(in crate::store) version: Option<i64>,
     /// Its events that cannot be read.
-    pub(super) lost: Vec<Lost>,
+    pub(in crate::store) lost: Vec<Lost>,
     /// Its own row cannot be read.
-    pub(super) damaged: bool,
+    pub(in crate::store) damaged: bool,
 }
 
 /// What was read for a group.
 #[derive(Default)]
-pub(super) struct Read {
+pub(in crate::store) struct Read {
     /// The newest version of rows that is read.
-    pub(super) rows_up_to: i16,
+    pub(in crate::store) rows_up_to: i16,
     /// In which versions events were written.
-    pub(super) row_versions: HashMap<u64, i16>,
-    pub(super) ids: HashMap<Hash, Option<u64>>,
-    pub(super) lanes: HashMap<Hash, ReadLane>,
-    pub(super) documents: HashMap<Hash, Option<LaneKey>>,
+    pub(in crate::store) row_versions: HashMap<u64, i16>,
+    pub(in crate::store) ids: HashMap<Hash, Option<u64>>,
+    pub(in crate::store) lanes: HashMap<Hash, ReadLane>,
+    pub(in crate::store) documents: HashMap<Hash, Option<LaneKey>>,
     /// None of one that a newer program has written, too: see `row_versions`.
-    pub(super) events: HashMap<u64, Option<EventRow>>,
-    pub(super) latest: HashMap<u64, Vec<(u64, IndexRow)>>,
-    pub(super) registers: HashMap<String, Option<(RegisterRow, i16)>>,
-    pub(super) counts: Counts,
-    pub(super) owed: HashMap<Arc<str>, Owed>,
-    pub(super) wanted: RefCell<Wanted>,
-    pub(super) incomplete: Cell<bool>,
+    pub(in crate::store) events: HashMap<u64, Option<EventRow>>,
+    pub(in crate::store) latest: HashMap<u64, Vec<(u64, IndexRow)>>,
+    pub(in crate::store) registers: HashMap<String, Option<(RegisterRow, i16)>>,
+    pub(in crate::store) counts: Counts,
+    pub(in crate::store) owed: HashMap<Arc<str>, Owed>,
+    pub(in crate::store) wanted: RefCell<Wanted>,
+    pub(in crate::store) incomplete: Cell<bool>,
 }
 
 impl Read {
     /// Takes what has to be read before the group is decided again.
-    pub(super) fn take_wanted(&mut self) -> Wanted {
+    pub(in crate::store) fn take_wanted(&mut self) -> Wanted {
         self.incomplete.set(false);
         self.wanted.take()
     }

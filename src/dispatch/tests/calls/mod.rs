@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use super::a_runtime;
-use super::explore::{Share, explore};
 use super::kept::{Clock, Kept};
 use super::pure::Pure;
 use super::stored::Stored;
+use crate::explore::{Share, explore};
 use crate::routing::{OfferDefaults, Rules, UnixMillis};
 use play::play;
 use story::{Manner, any_story};

@@ -3,13 +3,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::super::explore::Told;
 use super::super::history::NOON;
 use super::super::play::Bridge;
 use super::instance::document;
 use super::stage::Stage;
 use super::story::{Act, Delivery, Does, End, Legs, Manner, Post, Rung, Story, What};
 use super::truth::{By, Line, Truth};
+use crate::explore::Told;
 use crate::routing::*;
 
 /// For how long a bridge may take an agent for rung whose ring's end nobody has reported, and for how long it waits for the accept

@@ -7,8 +7,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::super::explore::Played;
 use super::super::servicenow::Behaviour;
+use crate::explore::Played;
 use crate::routing::{HandOver, Replace, Rings, Style};
 
 /// One story.

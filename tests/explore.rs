@@ -9,7 +9,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use crate::seed::test_seed;
 
 /// What a property plays: a history of steps, of which any part is one, too.
-pub(super) trait Played: Clone {
+pub(crate) trait Played: Clone {
     /// How many steps it has.
     fn len(&self) -> usize;
 
@@ -21,17 +21,17 @@ pub(super) trait Played: Clone {
 }
 
 /// What a history came to.
-pub(super) struct Told {
-    pub(super) breach: Option<String>,
-    pub(super) story: Vec<String>,
+pub(crate) struct Told {
+    pub(crate) breach: Option<String>,
+    pub(crate) story: Vec<String>,
 }
 
 /// How many of a million steps each property plays.
-pub(super) struct Share {
-    pub(super) property: &'static str,
-    pub(super) of_a_million: u64,
+pub(crate) struct Share {
+    pub(crate) property: &'static str,
+    pub(crate) of_a_million: u64,
     /// How often a broken history is played again to make it shorter.
-    pub(super) shortenings: usize,
+    pub(crate) shortenings: usize,
 }
 
 impl Share {
@@ -47,7 +47,7 @@ impl Share {
 /// # Panics
 /// With the story of the first history that breaks a promise.
 #[expect(clippy::print_stdout, reason = "a test says how much it played")]
-pub(super) fn explore<S: Strategy<Value: Played>>(
+pub(crate) fn explore<S: Strategy<Value: Played>>(
     share: &Share,
     any: impl Fn() -> S,
     mut play: impl FnMut(&S::Value, bool) -> Told,
