@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::connection::within;
@@ -15,6 +16,7 @@ use super::view::Read;
 use super::{PAUSE, Postgres};
 use crate::clock;
 use crate::metrics as names;
+use crate::routing::UnixMillis;
 use crate::store::engine::Decide;
 use crate::store::group::{Group, Outcomes, Terms};
 use crate::store::request::Failed;
@@ -51,13 +53,12 @@ impl Postgres {
         let mark: [u8; 16] = rand::random();
         let (known, incarnation) = (Arc::clone(&self.known), self.incarnation);
         let (written, flight_ms) = (self.written, self.flight_ms());
-        let owner = CallOwner { written, incarnation: &incarnation, flight_ms };
         let schema = self.link.settings.schema.clone();
         let client = self.link.client().await?;
         let rows = Rows { client, schema: &schema };
-        let decided = decided(rows, &known, &mark, terms, decide, &mut read, &owner);
-        let outcomes = match within(DECIDE, decided).await {
-            Ok(outcomes) => outcomes,
+        let decided = decided(rows, &known, &mark, terms, decide, &mut read);
+        let Decided { outcomes, now, exchange_ms } = match within(DECIDE, decided).await {
+            Ok(decided) => decided,
             Err(trouble) => {
                 let rolled_back = match &trouble {
                     Trouble::Away(_) => false,
@@ -71,14 +72,20 @@ impl Postgres {
                 return Err(trouble);
             }
         };
+        // So far the clocks may be apart otherwise than measured: its calls may leave so much later than their rows say.
+        let owner =
+            CallOwner { flight_ms: flight_ms + exchange_ms, written, incarnation: &incarnation };
         let (started, warned) = (clock::instant(), self.link.warnings());
         let rows = Rows { client: self.link.same()?, schema: &schema };
-        let committed = within(COMMIT, rows.run("COMMIT")).await;
+        let committed = within(COMMIT, rows.commit(&read, &outcomes, &owner, now)).await;
         metrics::histogram!(names::STORE_COMMIT_DURATION).record(started.elapsed().as_secs_f64());
         match committed {
             Ok(()) if self.link.warnings() == warned => {}
-            Err(Trouble::Again(why)) => return Err(Trouble::Again(why)),
-            Ok(()) | Err(_) => {
+            // A statement before the COMMIT was refused, or the COMMIT itself.
+            Err(trouble @ (Trouble::Again(_) | Trouble::Refused(_) | Trouble::Newer(_))) => {
+                return Err(trouble);
+            }
+            Ok(()) | Err(Trouble::Away(_)) => {
                 if !self.came_about(&mark).await? {
                     return Err(Trouble::Again("a COMMIT did not come about".to_owned()));
                 }
@@ -152,13 +159,25 @@ impl Postgres {
     }
 }
 
-/// Sets the group's commit mark, which nobody can set a second time.
-async fn set_mark(rows: Rows<'_>, mark: &[u8; 16]) -> Result<u64, Trouble> {
-    let sql = format!("INSERT INTO @.commit_mark VALUES ($1, {NOW})");
-    rows.write(&sql, &[(&mark.as_slice() as _, Type::BYTEA)]).await
+/// Sets the group's commit mark, which nobody can set a second time, and draws its first number: behind the locks, so that
+/// numbers rise within a lane.
+async fn begun(rows: Rows<'_>, mark: &[u8; 16]) -> Result<Row, Trouble> {
+    let sql = format!(
+        "INSERT INTO @.commit_mark VALUES ($1, {NOW})
+         RETURNING nextval('@.number'), at, (SELECT oldest FROM @.meta)"
+    );
+    let mut drawn = rows.read(&sql, &[(&mark.as_slice() as _, Type::BYTEA)]).await?;
+    drawn.pop().ok_or_else(|| Trouble::refused("no number was drawn".to_owned()))
 }
 
-/// Begins a transaction, decides the group on what it wants read, and writes what it has come to; all but the COMMIT.
+/// What a group has come to, the moment of it on the database's clock, and how long the exchange took that told it.
+struct Decided {
+    outcomes: Outcomes,
+    now: UnixMillis,
+    exchange_ms: u64,
+}
+
+/// Begins a transaction and decides the group on what it wants read.
 async fn decided(
     rows: Rows<'_>,
     known: &Known,
@@ -166,27 +185,17 @@ async fn decided(
     terms: &Terms,
     decide: &mut Decide<'_>,
     read: &mut Read,
-    owner: &CallOwner<'_>,
-) -> Result<Outcomes, Trouble> {
+) -> Result<Decided, Trouble> {
     let wanted = read.take_wanted();
     let began = clock::now();
     let begin = if rows.schema.is_plain { format!("{BEGIN}; {PLAIN}") } else { BEGIN.to_owned() };
     let begin = async { rows.client.batch_execute(&begin).await.map_err(Trouble::from) };
-    let next = format!("SELECT nextval('@.number'), {NOW}, (SELECT oldest FROM @.meta)");
-    let ((), _, (), drawn) = tokio::try_join!(
-        biased;
-        begin,
-        set_mark(rows, mark),
-        rows.load(&wanted, read),
-        rows.read(&next, &[]),
-    )?;
-    let drawn = drawn.first().ok_or_else(|| Trouble::refused("no number was drawn".to_owned()))?;
+    let ((), (), drawn) =
+        tokio::try_join!(biased; begin, rows.load(&wanted, read), begun(rows, mark))?;
     schema::is_allowed(rows.schema, drawn.try_get(2)?)?;
     let first = unsigned(drawn.try_get(0)?);
     let ended = clock::now();
     let ahead_ms = known.measure(drawn.try_get(1)?, began, ended);
-    // So far the clocks may be apart otherwise than measured: its calls may leave so much later than their rows say.
-    let owner = CallOwner { flight_ms: owner.flight_ms + ended.since(began), ..*owner };
     let now = known.moment(terms.now);
     let terms = Terms { rules: Arc::clone(&terms.rules), ahead_ms, now, ..*terms };
     let mut reads = 0;
@@ -208,8 +217,7 @@ async fn decided(
         if outcomes.next_number - first > NUMBERS {
             return Err(Trouble::refused("a group has more events than numbers".to_owned()));
         }
-        rows.keep(read, &outcomes, &owner, now).await?;
-        return Ok(outcomes);
+        return Ok(Decided { outcomes, now, exchange_ms: ended.since(began) });
     }
     Err(Trouble::refused("a group goes on asking for more".to_owned()))
 }

@@ -43,19 +43,17 @@ impl Rows<'_> {
             columns.push(key, lane, version);
             columns.row_versions.push(read.version_of_lane(&hash, lane, written));
         }
-        let written = news.write(self, INSERT_LANES, now).await?;
-        if written != news.len() as u64 {
-            return Err(Trouble::Again("a lane was begun by another node".to_owned()));
-        }
-        let written = known.write(self, UPDATE_LANES, now).await?;
-        if written != known.len() as u64 {
-            return Err(Trouble::Again("a lane was changed by another node".to_owned()));
-        }
+        tokio::try_join!(
+            biased;
+            news.write(self, INSERT_LANES, now),
+            known.write(self, UPDATE_LANES, now),
+        )?;
         Ok(())
     }
 
     pub(super) async fn put_calls(
         &self,
+        read: &Read,
         lanes: &[(Arc<LaneKey>, Arc<Lane>)],
         owner: &CallOwner<'_>,
     ) -> Result<(), Trouble> {
@@ -63,33 +61,34 @@ impl Rows<'_> {
         let (mut entries, mut claims, mut leave, mut lapse) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (key, lane) in lanes {
-            let hash = hashes::of_lane(key).to_vec();
+            let hash = hashes::of_lane(key);
             for entry in lane.conversation.entries().filter(|entry| entry.stage.is_in_flight()) {
                 let leave_by = entry.story.leave_by.unwrap_or_default();
-                calling.push(hash.clone());
+                calling.push(hash.to_vec());
                 entries.push(signed(entry.id.0));
                 claims.push(signed(entry.story.claim.0));
                 leave.push(leave_by.0);
                 lapse.push(leave_by.plus(owner.flight_ms).0);
             }
-            touched.push(hash);
+            // A lane that begins here has had no call.
+            if read.lanes.get(&hash).is_none_or(|before| before.version.is_some()) {
+                touched.push(hash.to_vec());
+            }
         }
-        if !calling.is_empty() {
-            let values = [
-                (&calling as _, BYTES),
-                (&entries as _, NUMBERS),
-                (&claims as _, NUMBERS),
-                (&owner.incarnation as _, Type::BYTEA),
-                (&leave as _, NUMBERS),
-                (&lapse as _, NUMBERS),
-            ];
-            self.write(PUT_CALLS, &values).await?;
-        }
-        if !touched.is_empty() {
-            let values = [(&touched as _, BYTES), (&entries as _, NUMBERS)];
-            let ended = "DELETE FROM @.call WHERE lane = ANY($1) AND entry <> ALL($2)";
-            self.write(ended, &values).await?;
-        }
+        let put = [
+            (&calling as _, BYTES),
+            (&entries as _, NUMBERS),
+            (&claims as _, NUMBERS),
+            (&owner.incarnation as _, Type::BYTEA),
+            (&leave as _, NUMBERS),
+            (&lapse as _, NUMBERS),
+        ];
+        let left = [(&touched as _, BYTES), (&entries as _, NUMBERS)];
+        tokio::try_join!(
+            biased;
+            self.write_if(!calling.is_empty(), PUT_CALLS, &put),
+            self.write_if(!touched.is_empty(), END_CALLS, &left),
+        )?;
         Ok(())
     }
 }
@@ -101,6 +100,8 @@ const PUT_CALLS: &str = "INSERT INTO @.call SELECT entry, lane, claim, $4, leave
     ON CONFLICT (entry) DO UPDATE SET lane = EXCLUDED.lane, claim = EXCLUDED.claim,
     node = CASE WHEN call.claim = EXCLUDED.claim THEN call.node ELSE EXCLUDED.node END,
     leave_by = EXCLUDED.leave_by, lapses_at = EXCLUDED.lapses_at";
+
+const END_CALLS: &str = "DELETE FROM @.call WHERE lane = ANY($1) AND entry <> ALL($2)";
 
 const INSERT_LANES: &str = "INSERT INTO @.lane SELECT hash, name, 1, conversation, content, $13, due_at, live, urgent_at, entry,
     expires_at, expires_entry, calls, row_version FROM unnest($1::bytea[], $2::text[], $3::int8[], $4::int8[], $5::bytea[],
@@ -133,10 +134,6 @@ struct LaneColumns {
 }
 
 impl LaneColumns {
-    const fn len(&self) -> usize {
-        self.hashes.len()
-    }
-
     fn push(&mut self, key: &LaneKey, lane: &Lane, version: Option<i64>) {
         let due = lane.conversation.next_due();
         let urgency = due.map(|due| match due.urgency {
@@ -157,10 +154,7 @@ impl LaneColumns {
         self.calls.push(due.map(|due| due.calls));
     }
 
-    async fn write(&self, rows: &Rows<'_>, sql: &str, now: UnixMillis) -> Result<u64, Trouble> {
-        if self.hashes.is_empty() {
-            return Ok(0);
-        }
+    async fn write(&self, rows: &Rows<'_>, sql: &str, now: UnixMillis) -> Result<(), Trouble> {
         let values = [
             (&self.hashes as _, BYTES),
             (&self.names as _, TEXTS),
@@ -177,7 +171,7 @@ impl LaneColumns {
             (&now.0 as _, Type::INT8),
             (&self.row_versions as _, Type::INT2_ARRAY),
         ];
-        rows.write(sql, &values).await
+        rows.write_all(sql, &values, self.hashes.len()).await
     }
 }
 

@@ -13,6 +13,7 @@ mod lanes;
 mod operators;
 mod quick;
 mod read;
+mod retention;
 mod rows;
 mod schema;
 mod settled;

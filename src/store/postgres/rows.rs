@@ -107,6 +107,15 @@ impl Rows<'_> {
         Ok(())
     }
 
+    pub(super) async fn write_if(
+        &self,
+        needed: bool,
+        sql: &str,
+        values: Values<'_>,
+    ) -> Result<(), Trouble> {
+        if needed { self.write(sql, values).await.map(drop) } else { Ok(()) }
+    }
+
     async fn read_if(
         &self,
         needed: bool,

@@ -46,6 +46,7 @@ impl From<tokio_postgres::Error> for Trouble {
             | &SqlState::T_R_DEADLOCK_DETECTED
             | &SqlState::LOCK_NOT_AVAILABLE
             | &SqlState::UNIQUE_VIOLATION
+            | &SqlState::DIVISION_BY_ZERO
             | &SqlState::DUPLICATE_TABLE
             | &SqlState::DUPLICATE_SCHEMA
             | &SqlState::DUPLICATE_OBJECT => Self::Again(why),

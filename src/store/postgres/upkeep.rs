@@ -9,6 +9,7 @@ use tokio_postgres::types::Type;
 
 use super::connection::within;
 use super::lanes::due_at;
+use super::retention::forget;
 use super::rows::{NOW, Rows, json, unsigned};
 use super::schema;
 use super::standing::standing;
@@ -30,15 +31,12 @@ const LEASE: Duration = Duration::from_secs(5);
 const AFTER_END_MS: i64 = super::LAST_BYTES_MS.cast_signed();
 /// How often it counts.
 const COUNT: Duration = Duration::from_secs(2);
-/// How often it forgets, in milliseconds, and how much in one statement.
+/// How often it forgets, in milliseconds.
 const FORGET_MS: u64 = 5_000;
-const AT_ONCE: i64 = 500;
 /// What is due for so long has been left by the node that made it due: anybody's.
 const LEFT_MS: u64 = 300;
 /// How many lanes are looked at for one round.
 const LANES: i64 = 1_000;
-/// How long a commit mark is kept, and a node that is gone is shown.
-const MARKS_MS: i64 = 3_600_000;
 
 /// When what was done last; what is forgotten goes by the clock of its retention.
 #[derive(Debug, Default)]
@@ -340,67 +338,3 @@ pub(super) async fn counted(rows: Rows<'_>) -> Result<(Counts, HashMap<Arc<str>,
     }
     Ok((counts, owed))
 }
-
-/// Forgets some of what is over; whether there may be more.
-async fn forget(
-    rows: Rows<'_>,
-    now: UnixMillis,
-    retention_ms: u64,
-    body_retention_ms: u64,
-) -> Result<bool, Trouble> {
-    let before =
-        [now.minus(retention_ms).0, now.minus(body_retention_ms).0, now.0.saturating_sub(MARKS_MS)];
-    let [events, bodies, marks] = before;
-    let of_bodies = [(&bodies as _, Type::INT8), (&AT_ONCE as _, Type::INT8)];
-    let of_events = [(&events as _, Type::INT8), (&AT_ONCE as _, Type::INT8)];
-    let mut most = rows.write(FORGET_BODIES, &of_bodies).await?;
-    let gone = rows.read(FORGET_EVENTS, &of_events).await?;
-    most = most.max(gone.len() as u64);
-    most = most.max(rows.write(FORGET_IDS, &of_events).await?);
-    let mut conversations = Vec::with_capacity(2 * gone.len());
-    for row in gone {
-        conversations
-            .extend([row.try_get::<_, Option<i64>>(0)?, row.try_get(1)?].into_iter().flatten());
-    }
-    let of_conversations = [(&conversations as _, Type::INT8_ARRAY)];
-    if rows.schema.is_plain {
-        rows.run("BEGIN").await?;
-        let mut gone = Vec::<Vec<u8>>::new();
-        for row in rows.read(&format!("{FORGET_LANE} RETURNING hash"), &of_conversations).await? {
-            gone.push(row.try_get(0)?);
-        }
-        let sql = "DELETE FROM @.document WHERE lane = ANY($1)";
-        rows.write(sql, &[(&gone as _, Type::BYTEA_ARRAY)]).await?;
-        rows.run("COMMIT").await?;
-    } else {
-        let sql = format!(
-            "WITH gone AS ({FORGET_LANE} RETURNING hash) DELETE FROM @.document USING gone WHERE document.lane = gone.hash"
-        );
-        rows.write(&sql, &of_conversations).await?;
-    }
-    rows.write("DELETE FROM @.commit_mark WHERE abs(at) < $1", &[(&marks as _, Type::INT8)])
-        .await?;
-    let gone = "DELETE FROM @.node WHERE alive_until < $1 AND NOT EXISTS (SELECT FROM @.call WHERE node = incarnation)";
-    rows.write(gone, &[(&marks as _, Type::INT8)]).await?;
-    let more = rows.forget_settled().await?;
-    Ok(more || most == AT_ONCE.cast_unsigned())
-}
-
-const FORGET_BODIES: &str = "DELETE FROM @.body WHERE number IN (SELECT number FROM @.body AS old WHERE received_at < $1
-    AND NOT EXISTS (SELECT FROM @.event WHERE event.number >= old.number AND event.number < old.number + old.events
-    AND state IN (0, 1, 3)) ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
-
-const FORGET_EVENTS: &str =
-    "DELETE FROM @.event WHERE number IN (SELECT number FROM @.event WHERE received_at < $1
-    AND lane IS NULL ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED)
-    RETURNING conversation, lane_conversation";
-
-const FORGET_IDS: &str =
-    "DELETE FROM @.known WHERE hash IN (SELECT hash FROM @.known WHERE received_at < $1
-    AND NOT EXISTS (SELECT FROM @.event WHERE event.number = known.number)
-    ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
-
-const FORGET_LANE: &str = "DELETE FROM @.lane WHERE conversation = ANY($1) AND due_at IS NULL
-    AND NOT EXISTS (SELECT FROM @.event WHERE event.conversation = lane.conversation)
-    AND NOT EXISTS (SELECT FROM @.event WHERE event.lane_conversation = lane.conversation)
-    AND NOT EXISTS (SELECT FROM @.call WHERE call.lane = lane.hash)";

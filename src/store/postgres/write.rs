@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tokio_postgres::types::Type;
 
 use super::lanes::CallOwner;
-use super::rows::{BYTES, NUMBERS, Rows, TEXTS, bytes_of, index_of, signed, text_of};
+use super::rows::{BYTES, NUMBERS, Rows, TEXTS, Values, bytes_of, index_of, signed, text_of};
 use super::trouble::Trouble;
 use super::view::Read;
 use crate::routing::{LaneKey, Stage, UnixMillis};
@@ -15,6 +15,38 @@ use crate::store::hashes;
 use crate::store::records::{BodyRow, Class, EntryRow, EventRow, Hash, IndexRow, RegisterRow};
 
 impl Rows<'_> {
+    /// Writes what a group has come to, and commits it: all in one round trip. A statement that fails ends the transaction, so
+    /// that the COMMIT behind it commits nothing.
+    pub(super) async fn commit(
+        &self,
+        read: &Read,
+        outcomes: &Outcomes,
+        call: &CallOwner<'_>,
+        now: UnixMillis,
+    ) -> Result<(), Trouble> {
+        let commit = self.run("COMMIT");
+        tokio::try_join!(biased; self.keep(read, outcomes, call, now), commit).map(|_| ())
+    }
+
+    /// Writes so many rows: if another transaction is in the way of one of them, all that is written with it fails.
+    pub(super) async fn write_all(
+        &self,
+        sql: &str,
+        values: Values<'_>,
+        count: usize,
+    ) -> Result<(), Trouble> {
+        if count == 0 {
+            return Ok(());
+        }
+        // What divides by nought here is `Trouble::Again`.
+        let (count, number) = (signed(count as u64), values.len() + 1);
+        let sql = format!(
+            "WITH written AS ({sql} RETURNING 1) SELECT 1 / (count(*) = ${number})::int4 FROM written"
+        );
+        let values = [values, &[(&count as _, Type::INT8)]].concat();
+        self.read(&sql, &values).await.map(drop)
+    }
+
     /// Writes what a group has come to.
     pub(super) async fn keep(
         &self,
@@ -26,38 +58,32 @@ impl Rows<'_> {
         let Sorted { known, events, moved, bodies, documents, registers, settled } =
             Sorted::of(&outcomes.changes, outcomes.first_number);
         // Sent one after the other without waiting for answers, which come in the same order.
-        let (inserted, (), (), (), (), (), (), (), ()) = tokio::try_join!(
+        tokio::try_join!(
             biased;
             self.insert_known(&known),
             self.put_events(read, &events, call.written),
             self.move_events(&moved),
             self.insert_bodies(&bodies),
             self.put_lanes(read, &outcomes.lanes, call.written, now),
-            self.put_calls(&outcomes.lanes, call),
+            self.put_calls(read, &outcomes.lanes, call),
             self.put_documents(read, &documents),
             self.put_registers(read, &registers, call.written),
             self.insert_settled(&settled),
         )?;
-        if inserted == known.len() as u64 {
-            Ok(())
-        } else {
-            Err(Trouble::Again("an id was taken by another node".to_owned()))
-        }
+        Ok(())
     }
 
-    async fn insert_known(&self, known: &[(u64, &IndexRow)]) -> Result<u64, Trouble> {
-        if known.is_empty() {
-            return Ok(0);
-        }
+    async fn insert_known(&self, known: &[(u64, &IndexRow)]) -> Result<(), Trouble> {
         let mut known = known.to_vec();
         known.sort_unstable_by_key(|(_, row)| row.id);
         let hashes: Vec<&[u8]> = known.iter().map(|(_, row)| row.id.as_slice()).collect();
         let numbers: Vec<i64> = known.iter().map(|(number, _)| signed(*number)).collect();
         let received: Vec<i64> = known.iter().map(|(_, row)| row.received_at.0).collect();
         let values = [(&hashes as _, BYTES), (&numbers as _, NUMBERS), (&received as _, NUMBERS)];
-        self.write(
+        self.write_all(
             "INSERT INTO @.known SELECT * FROM unnest($1::bytea[], $2::int8[], $3::int8[]) ON CONFLICT DO NOTHING",
             &values,
+            known.len(),
         )
         .await
     }
@@ -162,51 +188,25 @@ impl Rows<'_> {
         read: &Read,
         documents: &[(Hash, Option<&LaneKey>)],
     ) -> Result<(), Trouble> {
-        let (mut hashes, mut lanes, mut names, mut gone) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::<&[u8]>::new());
-        let mut before = Vec::new();
-        for (hash, lane) in documents {
+        // Each as the group has left it.
+        let documents: BTreeMap<Hash, Option<&LaneKey>> = documents.iter().copied().collect();
+        let (mut new, mut moved) = (DocumentColumns::default(), DocumentColumns::default());
+        let mut gone = Vec::new();
+        for (hash, lane) in &documents {
+            let before = read.documents.get(hash).and_then(Option::as_ref);
             match lane {
-                Some(lane) => {
-                    let was = read.documents.get(hash).and_then(Option::as_ref);
-                    before.push(was.map(|lane| hashes::of_lane(lane).to_vec()));
-                    hashes.push(hash.as_slice());
-                    lanes.push(hashes::of_lane(lane).to_vec());
-                    names.push(text_of(lane));
-                }
-                None => gone.push(hash),
+                Some(lane) if before.is_some() => moved.push(hash, lane, before),
+                Some(lane) => new.push(hash, lane, None),
+                None => gone.push(hash.as_slice()),
             }
         }
-        if !hashes.is_empty() {
-            let values = [
-                (&hashes as _, BYTES),
-                (&lanes as _, BYTES),
-                (&names as _, TEXTS),
-                (&before as _, BYTES),
-            ];
-            let changed = self
-                .write(
-                    "UPDATE @.document SET lane = new.lane, name = new.name
-                     FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::bytea[]) AS new (hash, lane, name, before)
-                     WHERE document.hash = new.hash AND document.lane = new.before",
-                    &values,
-                )
-                .await?;
-            let new = self
-                .write(
-                    "INSERT INTO @.document SELECT hash, lane, name
-                     FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::bytea[]) AS new (hash, lane, name, before)
-                     WHERE before IS NULL ORDER BY hash ON CONFLICT DO NOTHING",
-                    &values,
-                )
-                .await?;
-            if changed + new != hashes.len() as u64 {
-                return Err(Trouble::Again("a document was taken by another node".to_owned()));
-            }
-        }
-        if !gone.is_empty() {
-            self.write("DELETE FROM @.document WHERE hash = ANY($1)", &[(&gone, BYTES)]).await?;
-        }
+        let ended = [(&gone as _, BYTES)];
+        tokio::try_join!(
+            biased;
+            moved.write(self, MOVE_DOCUMENTS),
+            new.write(self, INSERT_DOCUMENTS),
+            self.write_if(!gone.is_empty(), "DELETE FROM @.document WHERE hash = ANY($1)", &ended),
+        )?;
         Ok(())
     }
 
@@ -216,30 +216,68 @@ impl Rows<'_> {
         registers: &[(&str, &RegisterRow)],
         written: i16,
     ) -> Result<(), Trouble> {
+        // Each as the group has left it, over what it was read as.
+        let registers: BTreeMap<&str, &RegisterRow> = registers.iter().copied().collect();
+        let (mut names, mut versions, mut texts) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut row_versions, mut seen) = (Vec::new(), Vec::new());
         for (name, row) in registers {
-            let (version, value) = (signed(row.version), text_of(&row.value));
-            let before = read.registers.get(*name).and_then(Option::as_ref);
-            let row_version = before.map_or(written, |(_, before)| written.max(*before));
-            let values = [
-                (name as _, Type::TEXT),
-                (&version as _, Type::INT8),
-                (&value as _, Type::TEXT),
-                (&row_version as _, Type::INT2),
-            ];
-            let written = self
-                .write(
-                    "INSERT INTO @.register VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO UPDATE SET
-                     version = EXCLUDED.version, value = EXCLUDED.value, row_version = EXCLUDED.row_version WHERE register.version = EXCLUDED.version - 1",
-                    &values,
-                )
-                .await?;
-            if written == 0 {
-                return Err(Trouble::Again("a register was written by another node".to_owned()));
-            }
+            let before = read.registers.get(name).and_then(Option::as_ref);
+            names.push(name);
+            versions.push(signed(row.version));
+            texts.push(text_of(&row.value));
+            row_versions.push(before.map_or(written, |(_, before)| written.max(*before)));
+            seen.push(before.map(|(before, _)| signed(before.version)));
         }
-        Ok(())
+        let values = [
+            (&names as _, TEXTS),
+            (&versions as _, NUMBERS),
+            (&texts as _, TEXTS),
+            (&row_versions as _, Type::INT2_ARRAY),
+            (&seen as _, NUMBERS),
+        ];
+        self.write_all(PUT_REGISTERS, &values, names.len()).await
     }
 }
+
+const MOVE_DOCUMENTS: &str = "UPDATE @.document SET lane = new.lane, name = new.name
+    FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::bytea[]) AS new (hash, lane, name, before)
+    WHERE document.hash = new.hash AND document.lane = new.before";
+
+const INSERT_DOCUMENTS: &str = "INSERT INTO @.document SELECT hash, lane, name
+    FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::bytea[]) AS new (hash, lane, name, before)
+    ON CONFLICT DO NOTHING";
+
+#[derive(Default)]
+struct DocumentColumns<'a> {
+    hashes: Vec<&'a [u8]>,
+    lanes: Vec<Vec<u8>>,
+    names: Vec<String>,
+    before: Vec<Option<Vec<u8>>>,
+}
+
+impl<'a> DocumentColumns<'a> {
+    fn push(&mut self, hash: &'a Hash, lane: &LaneKey, before: Option<&LaneKey>) {
+        self.hashes.push(hash);
+        self.lanes.push(hashes::of_lane(lane).to_vec());
+        self.names.push(text_of(lane));
+        self.before.push(before.map(|lane| hashes::of_lane(lane).to_vec()));
+    }
+
+    async fn write(&self, rows: &Rows<'_>, sql: &str) -> Result<(), Trouble> {
+        let values = [
+            (&self.hashes as _, BYTES),
+            (&self.lanes as _, BYTES),
+            (&self.names as _, TEXTS),
+            (&self.before as _, BYTES),
+        ];
+        rows.write_all(sql, &values, self.hashes.len()).await
+    }
+}
+
+const PUT_REGISTERS: &str = "INSERT INTO @.register AS before SELECT name, version, value, row_version
+    FROM unnest($1::text[], $2::int8[], $3::text[], $4::int2[]) AS new (name, version, value, row_version)
+    ON CONFLICT (name) DO UPDATE SET version = EXCLUDED.version, value = EXCLUDED.value, row_version = EXCLUDED.row_version
+    WHERE before.version = ($5::int8[])[array_position($1::text[], before.name)]";
 
 struct PutEvent<'a> {
     row: &'a EventRow,
