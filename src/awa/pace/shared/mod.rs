@@ -31,7 +31,7 @@ const BEAT: Duration = Duration::from_secs(1);
 /// How often a node says again that it waits.
 const WAITS: Duration = Duration::from_millis(100);
 /// How often the register is read where nothing is wanted, and at most.
-const LOOK: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(100));
+const LOOK: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(100));
 
 /// What several nodes share, as one of them sees it.
 #[derive(Debug)]
@@ -111,14 +111,19 @@ impl Shared {
             held.permits.clear();
         }
         (held.read, held.version) = (Some(read), version);
-        held.permits.give_back(self.expected.load(Ordering::Relaxed), read.ended);
+        let expected = self.expected.load(Ordering::Relaxed);
+        let spare = state.spare(&self.node, read.at);
+        held.permits.give_back(expected.saturating_add(spare), read.ended);
         let sure = held.unsure_until.is_none_or(|until| until <= read.ended);
-        let wanted = if sure { self.wanting(&held) } else { 0 };
+        let live = held.permits.live();
+        let wanted = if sure { expected.saturating_sub(live) } else { 0 };
+        let spare = if sure { spare.saturating_sub(live.saturating_sub(expected)) } else { 0 };
         let told = held.news.iter().map(|(since, news)| news.older(read.ended, *since)).collect();
         let request = Request {
             node: self.node.clone(),
             limits: held.limits,
             wanted,
+            spare,
             fates: held.permits.fates.clone(),
             news: told,
             reaches: held.reaches,

@@ -108,6 +108,8 @@ pub(crate) struct Request {
     pub(crate) limits: SharedLimits,
     /// Requests that wait to be sent.
     pub(crate) wanted: u32,
+    /// Permits that it would hold for requests to come, see [`State::spare`].
+    pub(crate) spare: u32,
     /// What has become of permits since it asked last.
     pub(crate) fates: Vec<Fate>,
     pub(crate) news: Vec<News>,
@@ -141,7 +143,8 @@ impl State {
         };
         next.nodes.insert(request.node.clone(), node);
         next.choose_prober(request);
-        let granted = next.room(&request.node, now).min(request.wanted);
+        let asked = request.wanted.saturating_add(request.spare);
+        let granted = next.room(&request.node, now).min(asked);
         next.charge(granted, now);
         if let Some(node) = next.nodes.get_mut(&request.node) {
             node.waiting = request.wanted.saturating_sub(granted);
@@ -217,6 +220,18 @@ impl State {
             .iter()
             .filter(|(name, other)| name.as_str() != node && now.since(other.seen) < WAITING_MS);
         others.map(|(_, other)| other.waiting).fold(0, u32::saturating_add)
+    }
+
+    /// How many permits a node may hold for requests to come, so that those need not wait for the register: few, and none
+    /// where they could be missed elsewhere.
+    pub(super) fn spare(&self, node: &str, now: UnixMillis) -> u32 {
+        let Some(limits) = self.limits().filter(|limits| limits.per_hour == 0) else { return 0 };
+        let used = self.used(now);
+        let is_scarce = used.saturating_add(1).saturating_mul(4) > limits.per_second
+            || self.waiting_beside(node, now) > 0
+            || self.paused_until(now).is_some()
+            || self.trouble.is_some();
+        if is_scarce { 0 } else { used.div_euclid(64).saturating_add(1) }
     }
 
     /// In how many milliseconds so many further requests can have been granted.

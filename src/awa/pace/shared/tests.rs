@@ -14,6 +14,7 @@ fn wants(node: &str, limits: SharedLimits, wanted: u32) -> Request {
         node: node.to_owned(),
         limits,
         wanted,
+        spare: 0,
         fates: Vec::new(),
         news: Vec::new(),
         reaches: true,
@@ -64,6 +65,29 @@ fn what_was_not_used_goes_back_once() {
         (2_030, back(2, 5)),
     ];
     assert_eq!(granted(&mut State::default(), &asked), [2, 0, 0, 1, 0, 1]);
+}
+
+#[test]
+fn permits_for_requests_to_come_are_few_and_none_where_they_could_be_missed() {
+    let spare = |asked: &[(u64, Request)]| {
+        let mut state = State::default();
+        drop(granted(&mut state, asked));
+        state.spare("a", T.plus(10))
+    };
+    let idle = |of| [(0, wants("a", of, 0))];
+    assert_eq!(spare(&idle(limits(20, 5))), 1);
+    assert_eq!(spare(&idle(limits(3, 3))), 0, "of so few none");
+    assert_eq!(spare(&idle(SharedLimits { per_hour: 9_000, ..limits(20, 5) })), 0);
+    assert_eq!(spare(&[(0, wants("a", limits(20, 5), 5))]), 0, "a quarter is used");
+    assert_eq!(spare(&[(0, wants("a", limits(900, 90), 64))]), 2);
+    assert_eq!(spare(&[(0, wants("b", limits(100, 5), 9))]), 0, "another waits");
+    for news in [News::RetryAfter { ms: 100 }, News::Trouble(Kind::Hibernating)] {
+        assert_eq!(spare(&[(0, tells("b", news))]), 0);
+    }
+    let of = limits(20, 5);
+    let request = Request { spare: 1, ..wants("a", of, 0) };
+    let (state, granted) = State::default().step(&request, T);
+    assert_eq!((granted, state.waiting_beside("b", T)), (1, 0));
 }
 
 #[test]
