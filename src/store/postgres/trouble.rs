@@ -46,6 +46,8 @@ impl From<tokio_postgres::Error> for Trouble {
             | &SqlState::T_R_DEADLOCK_DETECTED
             | &SqlState::LOCK_NOT_AVAILABLE
             | &SqlState::UNIQUE_VIOLATION
+            // Another statement of the same pipeline has failed, and its answer is yet to be read.
+            | &SqlState::IN_FAILED_SQL_TRANSACTION
             | &SqlState::DIVISION_BY_ZERO
             | &SqlState::DUPLICATE_TABLE
             | &SqlState::DUPLICATE_SCHEMA
