@@ -12,8 +12,9 @@ const URL: &str = "STORE_TESTS_OVER";
 /// Set where only the plain means are used.
 const PLAIN: &str = "STORE_TESTS_PLAIN";
 
-/// Tests of what the embedded engine does with its files.
-const EMBEDDED: [&str; 12] = [
+/// Tests of what the embedded engine does with its files, and of the model, which has an engine of its own.
+const EMBEDDED: [&str; 13] = [
+    "store::tests::cluster",
     "below_the_floor_of_free_space",
     "a_store_of_this_schema_stays_readable",
     "damage",
