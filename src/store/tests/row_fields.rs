@@ -181,7 +181,7 @@ const FIELDS: [&str; 39] = [
     "Reject: agent reason work_item",
     "RejectReasons: reason",
     "RoutingEvent: action channel conversation document id occurred_at queue segment style",
-    "Story: attempts behind brought calls claim corrections first_sent last_answer leave_by moves no_room offered_on pause step tries unavailable waited withdrawn work_item",
+    "Story: attempts behind brought calls claim corrections doubt_until first_sent last_answer leave_by moves no_room offered_on pause step tries unavailable waited withdrawn work_item",
     "Style: hand_over rings",
     "TakeBack: agent work_item",
     "Transfer: kind source_queue target",

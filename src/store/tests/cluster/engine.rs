@@ -179,7 +179,6 @@ impl Memory {
         if let Some(lost) = lost {
             match self.database().fault {
                 Some(Fault::TrustsCommits) => {}
-                Some(Fault::DistrustsCommits) => return Err(Trouble::Again),
                 _ if !lost.seen => return Err(Trouble::Away),
                 _ if !written => return Err(Trouble::Again),
                 _ => {}

@@ -19,14 +19,12 @@ pub(super) enum Fault {
     NoGate,
     /// A COMMIT that was not answered is taken to have come about.
     TrustsCommits,
-    /// A COMMIT that was not answered is taken not to have come about.
-    DistrustsCommits,
     /// Nobody takes up the calls of a node that is gone.
     NobodyTakesUp,
 }
 
 impl Fault {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::NoVersions,
         Self::NoGuardOfDocuments,
         Self::NoDoubt,
@@ -35,7 +33,6 @@ impl Fault {
         Self::AnyClaim,
         Self::NoGate,
         Self::TrustsCommits,
-        Self::DistrustsCommits,
         Self::NobodyTakesUp,
     ];
 }
