@@ -2,7 +2,7 @@
 
 use tokio_postgres::types::Type;
 
-use super::rows::Rows;
+use super::rows::{NOW, Rows};
 use super::trouble::Trouble;
 use crate::routing::UnixMillis;
 
@@ -18,9 +18,7 @@ pub(super) async fn forget(
     retention_ms: u64,
     body_retention_ms: u64,
 ) -> Result<bool, Trouble> {
-    let before =
-        [now.minus(retention_ms).0, now.minus(body_retention_ms).0, now.0.saturating_sub(MARKS_MS)];
-    let [events, bodies, marks] = before;
+    let [events, bodies] = [now.minus(retention_ms).0, now.minus(body_retention_ms).0];
     let of_bodies = [(&bodies as _, Type::INT8), (&AT_ONCE as _, Type::INT8)];
     let of_events = [(&events as _, Type::INT8), (&AT_ONCE as _, Type::INT8)];
     let mut most = rows.write(FORGET_BODIES, &of_bodies).await?;
@@ -48,10 +46,12 @@ pub(super) async fn forget(
         );
         rows.write(&sql, &of_conversations).await?;
     }
-    rows.write("DELETE FROM @.commit_mark WHERE abs(at) < $1", &[(&marks as _, Type::INT8)])
-        .await?;
-    let gone = "DELETE FROM @.node WHERE alive_until < $1 AND NOT EXISTS (SELECT FROM @.call WHERE node = incarnation)";
-    rows.write(gone, &[(&marks as _, Type::INT8)]).await?;
+    let of_marks = [(&MARKS_MS as _, Type::INT8)];
+    rows.write(&format!("DELETE FROM @.commit_mark WHERE abs(at) < {NOW} - $1"), &of_marks).await?;
+    let gone = format!(
+        "DELETE FROM @.node WHERE alive_until < {NOW} - $1 AND NOT EXISTS (SELECT FROM @.call WHERE node = incarnation)"
+    );
+    rows.write(&gone, &of_marks).await?;
     let more = rows.forget_settled().await?;
     Ok(more || most == AT_ONCE.cast_unsigned())
 }

@@ -145,7 +145,7 @@ impl Postgres {
             self.written = written(rows).await?;
             // A database that was away has ended all leases; who comes back first does not take up the calls of the others.
             let judges = self.alive_since.is_some_and(|since| since.elapsed() >= LEASE);
-            upkeep.lapsed = lapsed(rows, judges, rows_up_to).await?;
+            upkeep.lapsed = lapsed(rows, known.moment(now), judges, rows_up_to).await?;
         }
         let left = if std::mem::replace(&mut self.schedule.began, true) {
             known.moment(now).minus(LEFT_MS)
@@ -267,17 +267,27 @@ async fn written(rows: Rows<'_>) -> Result<i16, Trouble> {
 }
 
 /// Calls that their nodes do not answer for any more: that cannot land any more, or whose node is gone; of lanes that this node
-/// may touch. By the database's clock: a node that has its own set must not take others' calls up too soon. `judges` is
-/// whether the leases of others count.
-async fn lapsed(rows: Rows<'_>, judges: bool, rows_up_to: i16) -> Result<Vec<Lapsed>, Trouble> {
+/// may touch. `now` is a moment on the database's clock as it was just measured: a node that has its own set must not take
+/// others' calls up too soon. `judges` is whether the leases of others count.
+async fn lapsed(
+    rows: Rows<'_>,
+    now: UnixMillis,
+    judges: bool,
+    rows_up_to: i16,
+) -> Result<Vec<Lapsed>, Trouble> {
     let sql = format!(
         "SELECT lane.name, call.entry, call.claim, call.lapses_at FROM @.call JOIN @.lane ON lane.hash = call.lane
-         LEFT JOIN @.node ON node.incarnation = call.node WHERE lane.row_version <= $3 AND (call.lapses_at < {NOW}
-         OR node.incarnation IS NULL OR ($2 AND node.alive_until < {NOW})) ORDER BY call.lapses_at LIMIT $1"
+         LEFT JOIN @.node ON node.incarnation = call.node WHERE lane.row_version <= $4
+         AND (call.lapses_at < $3 OR node.incarnation IS NULL OR ($2 AND node.alive_until < {NOW}))
+         ORDER BY call.lapses_at LIMIT $1"
     );
     let mut lapsed = Vec::new();
-    let values =
-        [(&LANES as _, Type::INT8), (&judges as _, Type::BOOL), (&rows_up_to as _, Type::INT2)];
+    let values = [
+        (&LANES as _, Type::INT8),
+        (&judges as _, Type::BOOL),
+        (&now.0 as _, Type::INT8),
+        (&rows_up_to as _, Type::INT2),
+    ];
     for row in rows.read(&sql, &values).await? {
         let name: &str = row.try_get(0)?;
         let (entry, claim) = (unsigned(row.try_get(1)?), unsigned(row.try_get(2)?));
