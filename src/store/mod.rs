@@ -31,6 +31,7 @@ mod settled;
 mod shared;
 mod space;
 mod todo;
+mod turned_away;
 mod writer;
 
 use std::fmt;

@@ -244,6 +244,8 @@ pub enum Failed {
     Write(String),
     /// The database is away or refuses; it is tried again.
     Unreachable(String),
+    /// The database refuses what was to be written; with other requests it may do.
+    Rejected(String),
     /// A write took longer than the limit, in milliseconds.
     TimedOut(u64),
     /// The writer panicked.
@@ -267,6 +269,9 @@ impl fmt::Display for Failed {
                     f,
                     "the database of [store.postgres] cannot be used: {why}; it is tried again"
                 )
+            }
+            Self::Rejected(why) => {
+                write!(f, "the database of [store.postgres] refuses what this would write: {why}")
             }
             Self::TimedOut(ms) => write!(
                 f,

@@ -12,6 +12,7 @@ mod limits;
 mod operators;
 mod postgres;
 mod registers;
+mod rejected;
 mod reopening;
 mod row_fields;
 mod row_versions;

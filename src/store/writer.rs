@@ -17,15 +17,15 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use super::RulesFor;
 use super::changes::Change;
 use super::embedded::open::OwedLane;
-use super::engine::{Engine, Upkeep};
+use super::engine::{Engine, Lapsed, Upkeep};
 use super::group::{Group, Outcomes, Terms};
 use super::lane::Lane;
 use super::left::Left;
-use super::refusal::Refusal;
 use super::request::{Answer, Failed, Question};
 use super::settings::Tell;
 use super::shared::{Shared, watch_commits};
 use super::space::SpaceWatch;
+use super::turned_away::{give_up, turn_away};
 use crate::contained::{panic_message, supervised_thread};
 use crate::routing::{Due, LaneKey, UnixMillis};
 
@@ -41,9 +41,6 @@ const GATHER: Duration = Duration::from_micros(100);
 
 /// How often the writer looks at its housekeeping while nothing comes in.
 const TICK: Duration = Duration::from_millis(250);
-
-/// How long answers that cannot be recorded wait until they are tried again.
-const AWAY: Duration = Duration::from_millis(50);
 
 /// How many lanes a reload, or a start, decides in one commit.
 const LANES_AT_ONCE: usize = 64;
@@ -78,6 +75,8 @@ pub(super) struct Writer {
     space: SpaceWatch,
     reload: Reload,
     has_upkeep: bool,
+    /// How many of those that wait are served one by one, since together they were refused.
+    singly: usize,
 }
 
 /// A reload in progress.
@@ -96,7 +95,7 @@ impl Writer {
         space: SpaceWatch,
     ) -> Self {
         let reload = Reload::default();
-        Self { engine, shared, outside, space, reload, has_upkeep: false }
+        Self { engine, shared, outside, space, reload, has_upkeep: false, singly: 0 }
     }
 
     /// Takes up the lanes that owe something; returns how many calls were in flight when the process stopped.
@@ -146,6 +145,13 @@ impl Writer {
                         crowd = asked.count;
                         closing |= asked.closing;
                     }
+                    Err(Failed::Rejected(_)) if self.singly == 0 && waiting.len() > 1 => {
+                        self.singly = waiting.len();
+                    }
+                    Err(Failed::Rejected(why)) => {
+                        self.singly = self.singly.saturating_sub(1);
+                        waiting.pop_front().into_iter().for_each(|first| give_up(first, &why));
+                    }
                     Err(failed @ Failed::Unreachable(_)) => {
                         self.shared.set_away(Some(failed));
                         closing |= turn_away(&mut waiting);
@@ -164,10 +170,20 @@ impl Writer {
     }
 
     /// Does something that may fail because the engine is away: then it is done another time.
-    fn survive(&mut self, work: fn(&mut Self) -> Result<(), Failed>) -> Result<(), Failed> {
+    fn survive(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<(), Failed>,
+    ) -> Result<(), Failed> {
         match work(self) {
             Err(failed @ Failed::Unreachable(_)) => {
                 self.shared.set_away(Some(failed));
+                Ok(())
+            }
+            Err(Failed::Rejected(why)) => {
+                tracing::error!(
+                    error = why,
+                    "the database refuses what was to be written; it is left for now"
+                );
                 Ok(())
             }
             done => done,
@@ -179,14 +195,25 @@ impl Writer {
         self.has_upkeep = more;
         self.publish(due, ahead_ms);
         for some in lapsed.chunks(LANES_AT_ONCE) {
-            let mut left = Left::default();
-            self.group(|group| {
-                some.iter().enumerate().try_for_each(|(place, lapsed)| {
-                    left.ask(place, || group.lapse(lapsed)).map(drop)
-                })
-            })?;
+            match self.lapse(some) {
+                // One of them is; the others are not to wait for it.
+                Err(Failed::Rejected(_)) if some.len() > 1 => {
+                    for one in some.chunks(1) {
+                        self.survive(|writer| writer.lapse(one))?;
+                    }
+                }
+                lapsed => lapsed?,
+            }
         }
         Ok(())
+    }
+
+    fn lapse(&mut self, some: &[Lapsed]) -> Result<(), Failed> {
+        let mut left = Left::default();
+        self.group(|group| {
+            let mut some = some.iter().enumerate();
+            some.try_for_each(|(place, lapsed)| left.ask(place, || group.lapse(lapsed)).map(drop))
+        })
     }
 
     /// Decides what has queued up, commits it, and answers. What is left for the next commit stays in `waiting`.
@@ -197,11 +224,11 @@ impl Writer {
     ) -> Result<Asked, Failed> {
         gather(waiting, queue);
         let (mut answers, mut left) = (Vec::new(), Left::default());
-        let shared = Arc::clone(&self.shared);
+        let (shared, singly) = (Arc::clone(&self.shared), self.singly > 0);
         self.group(|group| {
             answers.clear();
             for (place, Queued { question, .. }) in waiting.iter().enumerate() {
-                let alone = question.is_alone();
+                let alone = singly || question.is_alone();
                 if alone && !answers.is_empty() {
                     break;
                 }
@@ -214,6 +241,7 @@ impl Writer {
             shared.direct().map_or(Ok(()), |direct| group.send_at_once(&**direct, &shared.agenda))
         })?;
         let asked = Asked { count: answers.len(), closing: false };
+        self.singly = self.singly.saturating_sub(asked.count);
         let (mut closing, mut reloads) = (false, Vec::new());
         for (Queued { question, answer: to, .. }, answer) in
             waiting.drain(..asked.count).zip(answers)
@@ -336,32 +364,6 @@ pub(super) fn start(
 struct Asked {
     count: usize,
     closing: bool,
-}
-
-/// While the engine is away: deliveries are refused and claims are dropped, since what is due comes up again. The answers of
-/// calls stay until they can be recorded. Whether the store is to be closed.
-fn turn_away(waiting: &mut VecDeque<Queued>) -> bool {
-    let mut closing = false;
-    for queued in std::mem::take(waiting) {
-        match &queued.question {
-            Question::Reply { .. } => waiting.push_back(queued),
-            Question::Accept(_) => {
-                drop(queued.answer.send(Answer::Accepted(Err(Refusal::Unavailable))));
-            }
-            Question::Close => closing = true,
-            // The writer works, whatever the engine does.
-            Question::RoundTrip => drop(queued.answer.send(Answer::Done)),
-            Question::Claim { .. }
-            | Question::Reloaded
-            | Question::Swap { .. }
-            | Question::Replay { .. }
-            | Question::Discard(_) => {}
-        }
-    }
-    if !waiting.is_empty() {
-        thread::sleep(AWAY);
-    }
-    closing
 }
 
 /// Takes what has queued up, as much as one commit takes in.

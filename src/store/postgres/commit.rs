@@ -62,9 +62,10 @@ impl Postgres {
             Err(trouble) => {
                 let rolled_back = match &trouble {
                     Trouble::Away(_) => false,
-                    Trouble::Again(_) | Trouble::Refused(_) | Trouble::Newer(_) => {
-                        within(COMMIT, rows.run("ROLLBACK")).await.is_ok()
-                    }
+                    Trouble::Again(_)
+                    | Trouble::Refused(_)
+                    | Trouble::Newer(_)
+                    | Trouble::Rejected(_) => within(COMMIT, rows.run("ROLLBACK")).await.is_ok(),
                 };
                 if !rolled_back {
                     self.link.drop_client();
@@ -81,15 +82,13 @@ impl Postgres {
         metrics::histogram!(names::STORE_COMMIT_DURATION).record(started.elapsed().as_secs_f64());
         match committed {
             Ok(()) if self.link.warnings() == warned => {}
-            // A statement before the COMMIT was refused, or the COMMIT itself.
-            Err(trouble @ (Trouble::Again(_) | Trouble::Refused(_) | Trouble::Newer(_))) => {
-                return Err(trouble);
-            }
             Ok(()) | Err(Trouble::Away(_)) => {
                 if !self.came_about(&mark).await? {
                     return Err(Trouble::Again("a COMMIT did not come about".to_owned()));
                 }
             }
+            // A statement before the COMMIT was refused, or the COMMIT itself.
+            Err(trouble) => return Err(trouble),
         }
         known.count(&read, &outcomes);
         Ok(outcomes)

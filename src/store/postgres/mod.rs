@@ -123,7 +123,12 @@ impl Postgres {
         match ready {
             Ok(()) => {}
             Err(Trouble::Refused(why)) => return Err(why),
-            Err(Trouble::Again(why) | Trouble::Away(why) | Trouble::Newer(why)) => {
+            Err(
+                Trouble::Again(why)
+                | Trouble::Away(why)
+                | Trouble::Newer(why)
+                | Trouble::Rejected(why),
+            ) => {
                 tracing::warn!(
                     error = why,
                     "the database of the store is away; it is tried again until it is there"
@@ -215,6 +220,7 @@ impl Engine for Postgres {
                     let pause = Duration::from_millis(pause);
                     runtime.block_on(async { tokio::time::sleep(pause).await });
                 }
+                Err(Trouble::Rejected(why)) => return Err(Failed::Rejected(why)),
                 Err(other) => {
                     trouble = Some(other);
                     break;

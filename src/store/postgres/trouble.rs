@@ -17,6 +17,8 @@ pub(super) enum Trouble {
     Refused(String),
     /// A newer program has written a row that this one cannot read.
     Newer(String),
+    /// It refuses what was to be written, but not all else.
+    Rejected(String),
 }
 
 impl Trouble {
@@ -25,14 +27,22 @@ impl Trouble {
     }
 
     pub(super) fn into_why(self) -> String {
-        let (Self::Again(why) | Self::Away(why) | Self::Refused(why) | Self::Newer(why)) = self;
+        let (Self::Again(why)
+        | Self::Away(why)
+        | Self::Refused(why)
+        | Self::Newer(why)
+        | Self::Rejected(why)) = self;
         why
     }
 }
 
 impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (Self::Again(why) | Self::Away(why) | Self::Refused(why) | Self::Newer(why)) = self;
+        let (Self::Again(why)
+        | Self::Away(why)
+        | Self::Refused(why)
+        | Self::Newer(why)
+        | Self::Rejected(why)) = self;
         f.write_str(why)
     }
 }
@@ -61,6 +71,10 @@ impl From<tokio_postgres::Error> for Trouble {
             | &SqlState::INVALID_CATALOG_NAME
             | &SqlState::SYNTAX_ERROR
             | &SqlState::DATATYPE_MISMATCH => Self::Refused(why),
+            // Data, constraints, limits of the program: of what is written, not of the database.
+            code if ["22", "23", "54"].iter().any(|class| code.code().starts_with(class)) => {
+                Self::Rejected(why)
+            }
             _ => Self::Away(why),
         }
     }
@@ -70,6 +84,7 @@ impl From<Trouble> for Failed {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             Trouble::Newer(_) => Self::Newer,
+            Trouble::Rejected(why) => Self::Rejected(why),
             other => Self::Unreachable(other.into_why()),
         }
     }

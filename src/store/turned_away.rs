@@ -1,0 +1,59 @@
+//! What is not done, because the engine is away or refuses it.
+
+use std::collections::VecDeque;
+use std::thread;
+use std::time::Duration;
+
+use super::refusal::Refusal;
+use super::request::{Answer, Question};
+use super::writer::Queued;
+
+/// How long answers that cannot be recorded wait until they are tried again.
+const AWAY: Duration = Duration::from_millis(50);
+
+/// While the engine is away: deliveries are refused and claims are dropped, since what is due comes up again. The answers of
+/// calls stay until they can be recorded. Whether the store is to be closed.
+pub(super) fn turn_away(waiting: &mut VecDeque<Queued>) -> bool {
+    let mut closing = false;
+    for queued in std::mem::take(waiting) {
+        match &queued.question {
+            Question::Reply { .. } => waiting.push_back(queued),
+            Question::Accept(_) => {
+                drop(queued.answer.send(Answer::Accepted(Err(Refusal::Unavailable))));
+            }
+            Question::Close => closing = true,
+            // The writer works, whatever the engine does.
+            Question::RoundTrip => drop(queued.answer.send(Answer::Done)),
+            Question::Claim { .. }
+            | Question::Reloaded
+            | Question::Swap { .. }
+            | Question::Replay { .. }
+            | Question::Discard(_) => {}
+        }
+    }
+    if !waiting.is_empty() {
+        thread::sleep(AWAY);
+    }
+    closing
+}
+
+/// Gives up what the database refuses to have written, whatever it is committed with.
+pub(super) fn give_up(queued: Queued, why: &str) {
+    let Queued { question, answer, .. } = queued;
+    tracing::error!(
+        error = why,
+        "the database refuses what one request would write: it alone is given up"
+    );
+    match question {
+        Question::Accept(_) => drop(answer.send(Answer::Accepted(Err(Refusal::Unavailable)))),
+        // Its call lapses, and is looked up.
+        Question::Reply { .. } => drop(answer.send(Answer::Replied)),
+        Question::RoundTrip => drop(answer.send(Answer::Done)),
+        Question::Claim { .. }
+        | Question::Reloaded
+        | Question::Swap { .. }
+        | Question::Replay { .. }
+        | Question::Discard(_)
+        | Question::Close => {}
+    }
+}
