@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use hyper::Uri;
+use hyper::http::uri::Authority;
 use serde::Deserialize;
 
 /// An http or https URL without credentials, query or fragment, and without a slash at its end.
@@ -22,17 +23,8 @@ impl BaseUrl {
     /// # Errors
     /// Says what is wrong, without repeating what may be a password.
     pub fn parse(text: &str) -> Result<Self, String> {
-        const WANTED: &str = "write a URL such as \"https://example.service-now.com\"";
-        let uri: Uri = text.parse().map_err(|_| format!("is not a URL; {WANTED}"))?;
-        let https = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
-            Some(_) | None => return Err(format!("does not start with https://; {WANTED}")),
-        };
-        let authority = uri.authority().ok_or_else(|| format!("names no host; {WANTED}"))?;
-        if authority.as_str().contains('@') {
-            return Err("holds a user name or password; those go into `auth`".to_owned());
-        }
+        let wanted = "write a URL such as \"https://example.service-now.com\"";
+        let (uri, authority, https) = parts(text, wanted, "those go into `auth`")?;
         if uri.query().is_some() || text.contains('#') {
             return Err("has a query or fragment; leave it out".to_owned());
         }
@@ -102,17 +94,8 @@ impl TryFrom<String> for ReceiverUrl {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        const WANTED: &str = "write a URL such as \"https://router.example.com/awa\"";
-        let uri: Uri = text.parse().map_err(|_| format!("is not a URL; {WANTED}"))?;
-        let https = match uri.scheme_str() {
-            Some("https") => true,
-            Some("http") => false,
-            Some(_) | None => return Err(format!("does not start with https://; {WANTED}")),
-        };
-        let authority = uri.authority().ok_or_else(|| format!("names no host; {WANTED}"))?;
-        if authority.as_str().contains('@') {
-            return Err(format!("holds a user name or password; {WANTED}"));
-        }
+        let wanted = "write a URL such as \"https://router.example.com/awa\"";
+        let (_, authority, https) = parts(&text, wanted, wanted)?;
         if text.contains('#') {
             return Err("has a fragment; leave it out".to_owned());
         }
@@ -122,6 +105,24 @@ impl TryFrom<String> for ReceiverUrl {
         let host = authority.host().to_owned();
         Ok(Self { text, host, https })
     }
+}
+
+/// A URL with its authority, which has no user in it, and whether it is https.
+///
+/// # Errors
+/// The end of a sentence, with `wanted` in it, or with where else a user name or password goes.
+fn parts(text: &str, wanted: &str, elsewhere: &str) -> Result<(Uri, Authority, bool), String> {
+    let uri: Uri = text.parse().map_err(|_| format!("is not a URL; {wanted}"))?;
+    let https = match uri.scheme_str() {
+        Some("https") => true,
+        Some("http") => false,
+        Some(_) | None => return Err(format!("does not start with https://; {wanted}")),
+    };
+    let authority = uri.authority().cloned().ok_or_else(|| format!("names no host; {wanted}"))?;
+    if authority.as_str().contains('@') {
+        return Err(format!("holds a user name or password; {elsewhere}"));
+    }
+    Ok((uri, authority, https))
 }
 
 impl fmt::Debug for ReceiverUrl {

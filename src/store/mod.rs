@@ -48,7 +48,6 @@ use self::embedded::open::Opened;
 use self::engine::Reader;
 pub(crate) use self::index::Owed;
 pub(crate) use self::open_error::OpenError;
-use self::postgres::Postgres;
 pub(crate) use self::postgres::Schema;
 pub use self::postgres::{Node, PostgresSettings};
 pub(crate) use self::record::Filter;
@@ -129,8 +128,8 @@ impl Store {
         let commit_timeout = settings.commit_timeout;
         if let Some(postgres) = settings.postgres {
             let (retention, bodies) = (settings.retention_ms, settings.body_retention_ms);
-            let (engine, reader) =
-                Postgres::open(postgres, retention, bodies).map_err(OpenError::Refused)?;
+            let (engine, reader) = postgres::Postgres::open(postgres, retention, bodies)
+                .map_err(OpenError::Refused)?;
             let reader: Arc<dyn Reader> = Arc::new(reader);
             let mut writer = Writer::new(Box::new(engine), Arc::clone(&shared), outside, space);
             postgres::apart(|| writer.begin());

@@ -1,5 +1,7 @@
 //! What is not done, because the engine is away or refuses it.
 
+#![expect(clippy::disallowed_methods, reason = "the store's own threads")]
+
 use std::collections::VecDeque;
 use std::thread;
 use std::time::Duration;
