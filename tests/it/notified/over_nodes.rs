@@ -5,6 +5,7 @@ use std::time::Duration;
 use awa_bridge::testing::clock;
 
 use super::super::nodes::Pair;
+use super::super::support::eventually;
 use super::super::support::receiver::Receiver;
 use super::{post, pushes, started};
 
@@ -66,8 +67,15 @@ async fn over_postgresql_a_node_that_stands_still_pushes_nothing_when_it_goes_on
     let Some(pair) = pair_to(&receiver).await else { return };
     let one = started(&pair.homes[0]).await;
     let two = pair.homes[1].start().await;
+    let place = "SELECT value::json ->> 'cursor' FROM awa_bridge.register WHERE name = 'notify'";
+    let before = pair.server.sql(place);
     post(&one, &["e-1"]).await;
     receiver.takes(1).await;
+    // What is not recorded may be pushed again.
+    eventually("what was taken to be recorded", async || {
+        (pair.server.sql(place) != before).then_some(())
+    })
+    .await;
     one.signal("STOP");
     post(&two, &["e-2"]).await;
     assert_eq!(receiver.takes(2).await, ["e-1", "e-2"]);
