@@ -238,11 +238,11 @@ metrics! {
         Kind::Gauge(Unit::Seconds), [RULE],
         "When the hour of that rule ends, in Unix time";
     NOTIFY_LAG = "awa_bridge_notify_lag_seconds", Kind::Gauge(Unit::Seconds), [],
-        "How long ago the oldest event settled that the receiver of [notify] has not taken";
+        "How long ago the oldest event settled that the receiver of pushed events has not taken";
     NOTIFY = "awa_bridge_notify_total", Kind::Counter, [RESULT_OF_PUSH],
-        "Pushes of settled events to the receiver of [notify], by result";
+        "Pushes of settled events to the receiver of pushed events, by result";
     NOTIFY_GAPS = "awa_bridge_notify_gaps_total", Kind::Counter, [],
-        "How often settled events were forgotten before the receiver of [notify] took them";
+        "How often settled events were forgotten before the receiver of pushed events took them";
     INTAKE_CONNECTIONS = "awa_bridge_intake_connections", Kind::Gauge(Unit::Count), [],
         "Open connections of the intake";
     ADMIN_CONNECTIONS = "awa_bridge_admin_connections", Kind::Gauge(Unit::Count), [],
