@@ -167,7 +167,7 @@ impl Shared {
         (held.news, held.permits.fates) = (proposal.news, proposal.fates);
     }
 
-    /// Whether it is written is not known: its permits are not used, and what it told of others is not told twice.
+    /// Whether it is written is not known: its permits are not used, and what it has reported of others is not reported again.
     pub(crate) fn in_doubt(&self, mut proposal: Proposal) {
         let mut held = self.held();
         proposal.news.append(&mut held.news);
