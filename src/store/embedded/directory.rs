@@ -7,6 +7,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use super::locked;
 use super::own_file::{self, NotOwn, Refused};
 use crate::store::open_error::OpenError;
 
@@ -49,11 +50,12 @@ impl Directory {
             .write(true)
             .open(path.join(LOCK))
             .map_err(failed)?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(OpenError::Locked(path.to_owned())),
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
-        }
+        locked::take(|| {
+            lock.try_lock().map_err(|error| match error {
+                TryLockError::WouldBlock => OpenError::Locked(path.to_owned()),
+                TryLockError::Error(error) => failed(error),
+            })
+        })?;
         let mut is_older = false;
         let state = match own_file::read(&path.join(MARKER)) {
             Ok(text) if text == CLOSED.as_bytes() => Before::Closed,

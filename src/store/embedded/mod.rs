@@ -10,6 +10,7 @@ mod durable;
 pub(super) mod export;
 mod kept;
 mod layout;
+mod locked;
 pub(super) mod open;
 mod own_file;
 mod parallel;

@@ -6,14 +6,13 @@ use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
-
-use backoff::ExponentialBackoff;
 
 use super::directory::{Before, Directory};
 use super::view::{ReadEvent, read_events, restore_lane};
 use super::watermark::{self, Watermark};
-use super::{Database, Embedded, Kept, Retention, RowError, Rows, durable, layout, parallel};
+use super::{
+    Database, Embedded, Kept, Retention, RowError, Rows, durable, layout, locked, parallel,
+};
 use crate::routing::{Due, LaneKey};
 use crate::store::changes::Change;
 use crate::store::group::{Found, Lost};
@@ -31,9 +30,6 @@ pub(in crate::store) const SCHEMA: u32 = 2;
 
 // A program that does not know a version of rows must not open a store of it: it would write them anew without what it does not know.
 const _: () = assert!(SCHEMA == ROWS.cast_unsigned() as u32 + 1, "a version of rows is a schema");
-
-/// How long sled may take to release its lock after a store of this process was closed.
-const LOCK_PATIENCE: Duration = Duration::from_secs(3);
 
 /// An open database with what was found in it.
 pub(in crate::store) struct Opened {
@@ -103,29 +99,17 @@ fn open_sled(path: &Path, cache_bytes: u64) -> Result<sled::Db, OpenError> {
     let unreadable = |why: String| OpenError::Unreadable { path: path.to_owned(), why };
     let config =
         sled::Config::new().path(path).cache_capacity(cache_bytes).flush_every_ms(Some(500));
-    let attempt = || {
+    locked::take(|| {
         let error = match catch_unwind(AssertUnwindSafe(|| config.open())) {
             Ok(Ok(db)) => return Ok(db),
             Ok(Err(error)) => error.to_string(),
-            Err(_) => {
-                let why = "sled panicked over its files".to_owned();
-                return Err(backoff::Error::permanent(unreadable(why)));
-            }
+            Err(_) => return Err(unreadable("sled panicked over its files".to_owned())),
         };
         Err(if error.contains("could not acquire lock") {
-            backoff::Error::transient(OpenError::Locked(path.to_owned()))
+            OpenError::Locked(path.to_owned())
         } else {
-            backoff::Error::permanent(unreadable(error))
+            unreadable(error)
         })
-    };
-    let patience = ExponentialBackoff {
-        initial_interval: Duration::from_millis(10),
-        max_interval: Duration::from_millis(200),
-        max_elapsed_time: Some(LOCK_PATIENCE),
-        ..ExponentialBackoff::default()
-    };
-    backoff::retry(patience, attempt).map_err(|error| match error {
-        backoff::Error::Permanent(error) | backoff::Error::Transient { err: error, .. } => error,
     })
 }
 

@@ -1,3 +1,4 @@
+use std::fs::File;
 use std::thread;
 use std::time::Duration;
 
@@ -96,6 +97,21 @@ async fn a_store_is_opened_by_one_at_a_time() {
     let bench = Bench::new();
     let second = Store::open(settings(&bench.path()), mapped(), || NOON);
     assert!(matches!(second, Err(OpenError::Locked(path)) if path == bench.path()));
+}
+
+#[tokio::test]
+async fn a_lock_that_is_held_for_a_moment_longer_is_waited_for() {
+    let bench = Bench::new();
+    bench.store.close().await;
+    // As a child process holds it between fork and exec: a copy of the file that the lock is on.
+    let copy = File::open(bench.path().join("awa-bridge.lock")).unwrap();
+    copy.lock_shared().unwrap();
+    let path = bench.path();
+    let opening = thread::spawn(move || Store::open(settings(&path), mapped(), || NOON));
+    thread::sleep(Duration::from_millis(300));
+    assert!(!opening.is_finished(), "the lock is held");
+    copy.unlock().unwrap();
+    opening.join().unwrap().unwrap();
 }
 
 #[tokio::test]
