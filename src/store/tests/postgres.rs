@@ -13,7 +13,7 @@ const URL: &str = "STORE_TESTS_OVER";
 const PLAIN: &str = "STORE_TESTS_PLAIN";
 
 /// Tests of what the embedded engine does with its files, and of the model, which has an engine of its own.
-const EMBEDDED: [&str; 13] = [
+const EMBEDDED: [&str; 14] = [
     "store::tests::cluster",
     "below_the_floor_of_free_space",
     "a_store_of_this_schema_stays_readable",
@@ -23,6 +23,7 @@ const EMBEDDED: [&str; 13] = [
     "a_half_written_snapshot",
     "from_before_the_first_release",
     "opened_by_one_at_a_time",
+    "a_lock_that_is_held",
     "of_a_newer_program",
     "that_lost_its_records",
     "under_a_marker",
