@@ -101,6 +101,13 @@ impl Daemon {
         delivered
     }
 
+    /// How many events wait for a table, as the page of metrics tells.
+    pub(super) fn parked(&self) -> u64 {
+        let page = get(self.admin, "/metrics").unwrap();
+        let line = page.lines().find_map(|line| line.strip_prefix("awa_bridge_parked_events "));
+        line.map_or(0, |count| count.parse().unwrap())
+    }
+
     pub(super) fn disk_mib(&self) -> u64 {
         let files = std::fs::read_dir(self.directory.path().join("state.sled")).unwrap();
         let bytes: u64 = files.map(|file| file.unwrap().metadata().unwrap().len()).sum();

@@ -97,15 +97,21 @@ fn live(bounds: &[Figures]) {
 fn conversation(bounds: &[Figures]) {
     for waiting in WAITING {
         let awa = Awa::start();
-        let daemon = Server::Daemon(Daemon::start(&Pace::Fast(awa.address), None));
+        let daemon = Daemon::start(&Pace::Fast(awa.address), None);
         let mut sender = Sender::native_of("s", "assign");
         let mut name = "own conversation".to_owned();
         if waiting > 0 {
             let parked = Sender::native("p").for_agent("nobody").in_conversation("one");
-            load::all(daemon.address(), &parked, CONNECTIONS, waiting);
+            load::all(daemon.intake, &parked, CONNECTIONS, waiting);
+            let began = micros();
+            while daemon.parked() < waiting {
+                assert!(micros() - began < 120_000_000, "the events of nobody are not parked");
+                std::thread::sleep(Duration::from_millis(10));
+            }
             sender = sender.in_conversation("one");
             name = format!("one with {waiting}");
         }
+        let daemon = Server::Daemon(daemon);
         let mut events = 0;
         for (load, bound) in SHORT.into_iter().zip(bounds) {
             let figures = daemon.under(load, &awa, &sender.clone().from(events));

@@ -1,6 +1,6 @@
 //! A lane as a group holds it, its conversion from and to rows, and the bounded cache of lanes.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::records::{LaneRow, Origin};
@@ -14,7 +14,7 @@ const DOCUMENTS: usize = 16;
 pub(super) struct Lane {
     pub(super) conversation: Conversation,
     /// One for each entry.
-    pub(super) origins: HashMap<EntryId, Arc<Origin>>,
+    pub(super) origins: BTreeMap<EntryId, Arc<Origin>>,
     /// The document that the conversation which gave the lane its key has named last.
     pub(super) named: Option<DocumentRef>,
     /// The documents whose events are carried out here; newest last.
@@ -56,7 +56,7 @@ impl Lane {
                 recent: row.recent,
                 entries: Vec::new(),
             },
-            origins: HashMap::new(),
+            origins: BTreeMap::new(),
         }
     }
 
