@@ -13,7 +13,7 @@ use super::todo::{self, Act};
 use super::{Admin, HoldAnswer, HoldWish, Status, access, changes, overview, page, reads, search};
 use crate::clock;
 use crate::routing::{ForeignText, State, UnixMillis, duration};
-use crate::store::{DiscardAnswer, Failed, Filter, ReplayAnswer};
+use crate::store::{DiscardAnswer, Failed, Filter, ReplayAnswer, Store};
 
 /// How many events one page has where the request does not say.
 const PAGE: usize = 100;
@@ -102,7 +102,9 @@ pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts) -> Response<Bod
         ["v1", "status"] if get => answer::json(200, &(admin.status)()),
         ["v1", what @ ("hold" | "resume")] if post => {
             let (held, by) = (*what == "hold", who(&query));
-            let Ok(until) = query.get("for").map(|text| moment_after(text)).transpose() else {
+            let Ok(until) =
+                query.get("for").map(|text| moment_after(&admin.store, text)).transpose()
+            else {
                 let why =
                     "`for` has to be a whole number with a unit, such as 30m or 2h, and not 0";
                 return answer::problem(400, why);
@@ -133,10 +135,10 @@ pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts) -> Response<Bod
     }
 }
 
-/// The moment that is a duration of the configuration's grammar away.
-fn moment_after(text: &str) -> Result<UnixMillis, ()> {
+/// The moment, on the store's clock, that is a duration of the configuration's grammar away.
+fn moment_after(store: &Store, text: &str) -> Result<UnixMillis, ()> {
     let duration = duration::parse(text).filter(|duration| !duration.is_zero()).ok_or(())?;
-    Ok(clock::now().plus(u64::try_from(duration.as_millis()).map_err(|_| ())?))
+    Ok(store.now().plus(u64::try_from(duration.as_millis()).map_err(|_| ())?))
 }
 
 fn query(request: &Parts) -> HashMap<String, String> {

@@ -47,7 +47,8 @@ async fn last_event(store: &Store, source: &str, now: UnixMillis) {
     let newest = store.events(filter).await.ok().and_then(|page| page.events.first().cloned());
     let newest = newest.map(|event| event.received_at);
     if let Some(at) = newest {
-        last_hour().heard(source, at);
+        let ours = UnixMillis(at.0.saturating_sub(store.clock_ahead_ms()));
+        last_hour().heard(source, ours);
     }
     let at = newest.unwrap_or(now);
     let seconds = clock::seconds(at.since(UnixMillis(0)));

@@ -1,5 +1,5 @@
 //! An operator's hold: while it lasts, events are taken in and kept, nothing is sent, and what is over still expires.
-//! It is a register of the store: it survives a restart, and ends with `resume` or with its own time.
+//! It is a register of the store: it survives a restart, and ends with `resume` or with its own time, on the store's clock.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,7 +8,6 @@ use serde_json::Value;
 
 use super::Failure;
 use crate::admin::Held;
-use crate::clock;
 use crate::routing::UnixMillis;
 use crate::store::{Failed, Store, Swapped};
 
@@ -55,7 +54,7 @@ impl Hold {
         let wish = |held: Option<Held>| match held {
             Some(held) if held.until == until => None,
             held => {
-                let since = held.map_or_else(clock::now, |held| held.since);
+                let since = held.map_or_else(|| self.store.now(), |held| held.since);
                 Some(Some(Held { since, by: by.to_owned(), until }))
             }
         };
@@ -73,10 +72,10 @@ impl Hold {
 
     /// Allows calls again; false if nothing was held.
     pub(super) async fn end(&self, by: &str) -> Result<bool, Failed> {
-        let lasts = |held: &Held| held.until.is_none_or(|until| until > clock::now());
+        let lasts = |held: &Held| held.until.is_none_or(|until| until > self.store.now());
         let ended = self.change(|held| held.filter(lasts).map(|_| None)).await?;
         let Some(held) = ended else { return Ok(false) };
-        let held_ms = held.map_or(0, |held| clock::now().since(held.since));
+        let held_ms = held.map_or(0, |held| self.store.now().since(held.since));
         tracing::info!(by, held_ms, "Resumed: sending pending events, the most urgent first");
         Ok(true)
     }
@@ -89,7 +88,7 @@ impl Hold {
             if self.store.has_nodes() {
                 self.look().await;
             }
-            let now = clock::now();
+            let now = self.store.now();
             let over = |held: &Held| held.until.is_some_and(|until| until <= now);
             if !self.known().held.as_ref().is_some_and(over) {
                 continue;
@@ -123,7 +122,7 @@ impl Hold {
 
     /// The hold, while it lasts.
     pub(super) fn held(&self) -> Option<Held> {
-        let now = clock::now();
+        let now = self.store.now();
         let lasts = |held: &Held| held.until.is_none_or(|until| until > now);
         self.known().held.clone().filter(lasts)
     }

@@ -53,7 +53,7 @@ impl Vitals {
     /// What `systemctl status` shows.
     pub(super) fn condition(&self) -> Condition {
         let (now, counts) = (clock::now(), self.store.counts());
-        let age = |at| Duration::from_millis(now.since(at));
+        let age = |at| Duration::from_millis(self.store.now().since(at));
         Condition {
             pending: counts.pending as u64,
             oldest: counts.oldest_received_at.map(age),
@@ -103,7 +103,7 @@ impl Vitals {
                 requests_last_hour: standing.used,
                 shared_by_nodes: nodes,
             },
-            database: self.store.database().map(|database| shown(&database, now)),
+            database: self.store.database().map(|database| shown(&database, self.store.now())),
             notify: notify(self.pushing.standing()),
         }
     }
@@ -111,7 +111,8 @@ impl Vitals {
     /// Sets every gauge that is not set where its value changes.
     pub(super) fn set_gauges(&self) {
         let (now, counts) = (clock::now(), self.store.counts());
-        let oldest = counts.oldest_received_at.map_or(0, |at| now.since(at));
+        let of_store = self.store.now();
+        let oldest = counts.oldest_received_at.map_or(0, |at| of_store.since(at));
         gauge!(names::PENDING_EVENTS).set(number(counts.pending));
         gauge!(names::PARKED_EVENTS).set(number(counts.parked));
         gauge!(names::DEAD_EVENTS).set(number(counts.dead));
@@ -135,7 +136,7 @@ impl Vitals {
         gauge!(names::DATABASE_CLOCK_OFFSET).set(ahead);
         gauge!(names::DATABASE_OLDEST_TRANSACTION).set(oldest);
         gauge!(names::DATABASE_STANDBYS).set(f64::from(database.synchronous_standbys));
-        let oldest = self.pushing.standing().oldest.map_or(0, |at| now.since(at));
+        let oldest = self.pushing.standing().oldest.map_or(0, |at| of_store.since(at));
         gauge!(names::NOTIFY_LAG).set(clock::seconds(oldest));
         gauge!(names::RELOAD_FAILED).set(flag(self.reloader.problem().is_some()));
         let standing = self.pace.standing(now);
@@ -162,14 +163,14 @@ impl Vitals {
 /// A node says every second that it is alive, for so long.
 const LEASE_MS: u64 = 5_000;
 
+/// As it is at a moment on its own clock.
 fn shown(database: &DatabaseStanding, now: UnixMillis) -> Database {
-    let theirs = UnixMillis(now.0.saturating_add(database.clock_ahead_ms));
     let node = |node: &NodeStanding| Node {
         name: node.name.clone(),
         version: node.version.clone(),
         started_at: node.started_at,
         alive: node.is_alive,
-        lag_ms: (theirs.plus(LEASE_MS)).since(node.alive_until),
+        lag_ms: now.plus(LEASE_MS).since(node.alive_until),
         own: node.is_own,
         rows_up_to: node.rows_up_to,
     };

@@ -1,5 +1,6 @@
 //! What the nodes of one database have counted: each writes its minutes and its sums into rows of its own, every few seconds, and
-//! whoever is asked adds those of the others to its own. Minutes are those of each node's clock.
+//! whoever is asked adds those of the others to its own. Minutes in rows are on the store's clock, which all nodes share; each node
+//! counts and shows by its own.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -67,12 +68,16 @@ pub(crate) async fn share(store: Store) {
     if !store.has_nodes() {
         return std::future::pending().await;
     }
-    let mut since = i64::MIN;
+    let (mut since, mut minutes_ahead) = (i64::MIN, 0);
     loop {
         tokio::time::sleep(WRITE).await;
-        let now = clock::now();
-        let (minutes, sums) = last_hour().counted(since, now);
-        let minutes = minutes.into_iter().map(|(minute, counts)| (minute, text(&counts)));
+        let (now, ahead_ms) = (clock::now(), store.clock_ahead_ms());
+        minutes_ahead = kept(minutes_ahead, ahead_ms);
+        // A clock that was set back counts its minutes anew.
+        let (minutes, mut sums) = last_hour().counted(since.min(minute_of(now) - 1), now);
+        let minutes =
+            minutes.into_iter().map(|(minute, counts)| (minute + minutes_ahead, text(&counts)));
+        sums.values_mut().for_each(|sums| sums.moved(ahead_ms));
         let rows = minutes.chain([(SUMS, text(&sums))]).collect();
         match store.write_counted(own_name(), rows).await {
             // The minute that goes on, and the one before it, may have changed since.
@@ -88,9 +93,14 @@ pub(crate) async fn others(store: &Store, now: UnixMillis) -> (Others, Option<No
     if !store.has_nodes() {
         return (Others::default(), None);
     }
-    match store.counted_by_others(own_name(), minute_of(now) - MINUTES).await {
+    let ahead_ms = store.clock_ahead_ms();
+    let minutes_ahead = kept(0, ahead_ms);
+    let since = minute_of(now) + minutes_ahead - MINUTES;
+    match store.counted_by_others(own_name(), since).await {
         Ok(rows) => {
-            let others = Others::of(rows);
+            let mut others = Others::of(rows);
+            others.minutes.iter_mut().for_each(|(minute, _)| *minute -= minutes_ahead);
+            others.sums.values_mut().for_each(|sums| sums.moved(ahead_ms.saturating_neg()));
             let nodes = Nodes { counted: others.running + 1, complete: true };
             (others, Some(nodes))
         }
@@ -121,6 +131,23 @@ impl Others {
         }
         others
     }
+}
+
+impl Sums {
+    /// With its moment on a clock that is so many milliseconds ahead.
+    fn moved(&mut self, ms: i64) {
+        self.last_event_at = self.last_event_at.map(|at| UnixMillis(at.0.saturating_add(ms)));
+    }
+}
+
+/// How many minutes the store's clock is ahead: as many as were taken to be, unless it is clearly otherwise. A minute that is
+/// written as now this and now that would count twice.
+fn kept(minutes: i64, ahead_ms: i64) -> i64 {
+    const MINUTE: i64 = 60_000;
+    if ahead_ms.saturating_sub(minutes * MINUTE).saturating_abs() <= MINUTE * 3 / 4 {
+        return minutes;
+    }
+    ahead_ms.saturating_add(MINUTE / 2).div_euclid(MINUTE)
 }
 
 pub(super) const fn minute_of(at: UnixMillis) -> i64 {
@@ -180,6 +207,25 @@ mod tests {
             let of = own.of("phone", NOON, &others);
             assert_eq!(of.last_hour.refused_signatures, 2);
             assert_eq!((of.since_start.refused_signatures, of.last_event_at), (sum, Some(NOON)));
+        }
+    }
+
+    #[test]
+    fn clocks_that_are_apart_by_minutes_are_brought_together_and_small_steps_change_nothing() {
+        for (before, ahead_ms, after) in [
+            (0, 0, 0),
+            (0, 44_000, 0),
+            (0, 46_000, 1),
+            (1, 46_000, 1),
+            (1, 20_000, 1),
+            (1, 14_000, 0),
+            (0, 3_600_000, 60),
+            (0, -3_600_100, -60),
+            (-60, 0, 0),
+            (0, -44_000, 0),
+            (0, -46_000, -1),
+        ] {
+            assert_eq!(kept(before, ahead_ms), after, "{before} minutes, {ahead_ms} ms");
         }
     }
 

@@ -1,6 +1,7 @@
 //! How the database stands that several nodes share: from memory, some seconds old at most.
 
 use super::Store;
+use crate::clock;
 use crate::routing::UnixMillis;
 
 /// The database and its nodes.
@@ -22,6 +23,8 @@ pub(crate) struct DatabaseStanding {
     pub newer_lanes: u32,
     /// How long the oldest transaction of any user has been open, in seconds; without the role `pg_monitor` only this user's.
     pub oldest_transaction_s: u64,
+    /// Its server process, 0 where there is none.
+    pub oldest_transaction_pid: i32,
 }
 
 /// One node.
@@ -45,6 +48,18 @@ impl Store {
     #[must_use]
     pub(crate) fn has_nodes(&self) -> bool {
         self.inner.has_nodes
+    }
+
+    /// The moment on the clock that the store's own moments are on: the database's, as far as it is known; over files ours.
+    #[must_use]
+    pub(crate) fn now(&self) -> UnixMillis {
+        UnixMillis(clock::now().0.saturating_add(self.clock_ahead_ms()))
+    }
+
+    /// That clock less ours, in milliseconds.
+    #[must_use]
+    pub(crate) fn clock_ahead_ms(&self) -> i64 {
+        self.inner.reader.clock_ahead_ms()
     }
 
     /// How the shared database stands; none over files.

@@ -124,6 +124,10 @@ pub(super) trait Reader: Send + Sync {
     fn database(&self) -> Option<DatabaseStanding> {
         None
     }
+    /// The clock of the store's moments less ours, in milliseconds; from memory.
+    fn clock_ahead_ms(&self) -> i64 {
+        0
+    }
     /// The last claim of an entry.
     #[cfg(test)]
     fn claim_of(&self, number: u64) -> Option<ClaimId>;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Claim, Failed, Group, Input, Lane};
-use crate::routing::{Due, Effect, EntryId, LaneKey, UnixMillis, Waited};
+use crate::routing::{ClockOffset, Due, Effect, EntryId, LaneKey, UnixMillis, Waited};
 use crate::store::agenda::Agenda;
 use crate::store::direct::{DirectDispatch, PendingSend};
 use crate::store::request::Replied;
@@ -22,10 +22,15 @@ impl Group<'_> {
             return Ok(Claim::Nothing);
         }
         let at = self.terms.now;
-        let clock = self.terms.rules.clock_offset();
+        // Measured from this machine's own clock; moments here are on another.
+        let ahead_ms = self.terms.ahead_ms;
+        let clock = self.terms.rules.clock_offset().map(|ClockOffset { low, high }| ClockOffset {
+            low: low.saturating_sub(ahead_ms),
+            high: high.saturating_sub(ahead_ms),
+        });
         let done = self.decide(&lane, Input::Due { entry, waited, clock, at })?;
         let claim = done.claim.unwrap_or(Claim::Nothing);
-        Ok(claim.by_a_clock_behind(self.terms.ahead_ms))
+        Ok(claim.by_a_clock_behind(ahead_ms))
     }
 
     /// Claims, in the commit that makes it due, what may leave at once. What is on the agenda already goes first if it is
@@ -96,13 +101,19 @@ impl Due {
 impl Claim {
     /// The same, with its moments on a clock that is so many milliseconds behind.
     fn by_a_clock_behind(mut self, ms: i64) -> Self {
-        match &mut self {
-            Self::Call { options, .. } | Self::LookUp { options, .. } => {
-                options.deadline = behind(options.deadline, ms);
-                options.leave_by = behind(options.leave_by, ms);
+        let options = match &mut self {
+            Self::Call { options, received_at, .. } => {
+                *received_at = behind(*received_at, ms);
+                options
             }
-            Self::Nothing => {}
-        }
+            Self::LookUp { options, question, .. } => {
+                question.first_sent = behind(question.first_sent, ms);
+                options
+            }
+            Self::Nothing => return self,
+        };
+        options.deadline = behind(options.deadline, ms);
+        options.leave_by = behind(options.leave_by, ms);
         self
     }
 }

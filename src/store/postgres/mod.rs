@@ -22,6 +22,7 @@ mod threads;
 mod trouble;
 mod upkeep;
 mod view;
+mod warnings;
 mod write;
 
 use std::sync::Arc;
@@ -43,6 +44,7 @@ use self::threads::Threads;
 use self::trouble::Trouble;
 use self::upkeep::Schedule;
 pub(super) use self::view::Read;
+use self::warnings::Warnings;
 #[cfg(test)]
 pub(super) use self::view::{ReadLane, Wanted};
 use super::engine::{Decide, Engine, Upkeep};
@@ -71,6 +73,7 @@ pub(super) struct Postgres {
     retention_ms: u64,
     body_retention_ms: u64,
     schedule: Schedule,
+    warnings: Warnings,
     /// Since when every round of upkeep was done.
     alive_since: Option<Instant>,
     /// When a connection could not be made, and why.
@@ -110,6 +113,7 @@ impl Postgres {
             retention_ms,
             body_retention_ms,
             schedule: Schedule::default(),
+            warnings: Warnings::default(),
             alive_since: None,
             away: None,
             introduced: false,

@@ -247,6 +247,10 @@ impl Reader for DatabaseReader {
         self.known.standing()
     }
 
+    fn clock_ahead_ms(&self) -> i64 {
+        self.known.ahead_ms()
+    }
+
     fn todo(&self) -> Result<Todo, Failed> {
         self.ask(operators::todo)
     }

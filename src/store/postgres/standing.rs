@@ -34,8 +34,10 @@ pub(super) async fn standing(
         });
     }
     let sql = "SELECT (SELECT count(*) FROM pg_stat_replication WHERE sync_state IN ('sync', 'quorum')),
-               (SELECT coalesce(floor(extract(epoch FROM now() - min(xact_start))), 0)::bigint FROM pg_stat_activity
-                WHERE state <> 'idle' AND pid <> pg_backend_pid())";
+               coalesce(floor(extract(epoch FROM now() - xact_start)), 0)::bigint, coalesce(pid, 0)
+               FROM (SELECT) AS once LEFT JOIN
+               (SELECT xact_start, pid FROM pg_stat_activity WHERE xact_start IS NOT NULL AND state <> 'idle'
+                AND pid <> pg_backend_pid() ORDER BY xact_start LIMIT 1) AS oldest ON true";
     standing.is_plain = rows.schema.is_plain;
     if !standing.is_plain
         && let Some(row) = rows.read(sql, &[]).await?.first()
@@ -44,6 +46,7 @@ pub(super) async fn standing(
             u32::try_from(row.try_get::<_, i64>(0)?).unwrap_or_default();
         standing.oldest_transaction_s =
             u64::try_from(row.try_get::<_, i64>(1)?).unwrap_or_default();
+        standing.oldest_transaction_pid = row.try_get(2)?;
     }
     let sql =
         "SELECT count(*) FROM (SELECT FROM @.lane WHERE row_version > $1 LIMIT 10000) AS newer";

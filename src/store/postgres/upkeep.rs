@@ -160,6 +160,7 @@ impl Postgres {
             *known.counts() = counted(rows).await?;
             let mut standing = standing(rows, &incarnation, rows_up_to).await?;
             standing.rows_written = self.written;
+            self.warnings.look(&standing, upkeep.ahead_ms);
             known.set_standing(standing);
         }
         if forgets {
@@ -205,6 +206,7 @@ impl Postgres {
         let values = [(&incarnation.as_slice() as _, Type::BYTEA), (&name as _, Type::TEXT)];
         let sql = "DELETE FROM @.node WHERE name = $2 AND incarnation <> $1";
         rows.write(sql, &values).await?;
+        rows.measure(&self.known).await?;
         *self.known.counts() = counted(rows).await?;
         self.written = written(rows).await?;
         self.introduced = true;
