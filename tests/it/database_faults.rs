@@ -96,6 +96,60 @@ async fn a_commit_that_is_cut_off_leaves_each_event_once() {
     assert_eq!(server.sql("SELECT count(*) FROM awa_bridge.event"), count.to_string());
 }
 
+/// 40003, which says that nobody knows: the mark of the COMMIT decides, whatever had become of it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_of_which_the_database_says_that_it_does_not_know_leaves_each_event_once() {
+    let Some(server) = Server::start(&[]) else { return };
+    let proxies = [
+        DatabaseProxy::before(&server.address()).await,
+        DatabaseProxy::before(&server.address()).await,
+    ];
+    let (sandbox, homes) = sandbox_and_homes([&proxies[0].url(), &proxies[1].url()]).await;
+    let (mut one, mut two) = (homes[0].start().await, homes[1].start().await);
+    let mut count = 0;
+    for cut in [Cut::Unknown(3), Cut::Unknown(2), Cut::Any(3)] {
+        proxies.iter().for_each(|proxy| proxy.cut(Some(cut)));
+        insist(&[&one, &two], count..count + 40).await;
+        count += 40;
+    }
+    proxies.iter().for_each(|proxy| proxy.cut(None));
+    for proxy in &proxies {
+        let [done, undone] = proxy.unknown();
+        assert!(done >= 5 && undone >= 5, "{done} carried out, {undone} rolled back");
+    }
+    assert!(one.is_running() && two.is_running());
+    for number in 0..count {
+        assert_eq!(one.post(&long_offer(number)).await, Some(200), "it is known");
+    }
+    carried_out_once(&two, &sandbox, count).await;
+    assert_eq!(server.sql("SELECT count(*) FROM awa_bridge.event"), count.to_string());
+}
+
+/// What settles is told in one order by plain means, too, where COMMITs are in doubt.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_in_doubt_leaves_each_event_once_by_plain_means() {
+    let Some(server) = Server::start(&["default_transaction_isolation = 'serializable'"]) else {
+        return;
+    };
+    let proxy = DatabaseProxy::before(&server.address()).await;
+    let plain = |url: &str| format!("{url}\"\nmeans = \"plain");
+    let (through, around) = (plain(&proxy.url()), plain(&server.url()));
+    let (sandbox, homes) = sandbox_and_homes([&through, &around]).await;
+    let (one, two) = (homes[0].start().await, homes[1].start().await);
+    proxy.cut(Some(Cut::Any(3)));
+    insist(&[&one, &two], 0..60).await;
+    proxy.cut(None);
+    carried_out_once(&one, &sandbox, 60).await;
+    assert_eq!(server.sql("SELECT count(*) FROM awa_bridge.event"), "60");
+    let told = eventually("all to be told", async || {
+        let changes = two.get("/v1/changes?after=0&limit=1000").await;
+        let told = changes["events"].as_array().map_or(0, Vec::len);
+        (told >= 60).then_some(told)
+    })
+    .await;
+    assert_eq!(told, 60);
+}
+
 #[tokio::test]
 async fn a_database_that_falls_silent_is_answered_503_in_time_and_found_again() {
     let Some(server) = Server::start(&[]) else { return };

@@ -1,8 +1,8 @@
 //! What stands between a daemon and its database: it reads the messages of the daemon and cuts connections around a COMMIT,
-//! delays, falls silent or refuses.
+//! answers in the database's place that nobody knows what became of it, delays, falls silent or refuses.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(crate) enum Mode {
     Refuse,
 }
 
-/// Where one of so many COMMITs is cut off.
+/// What is done with one of so many COMMITs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cut {
     /// The server never gets it.
@@ -31,6 +31,32 @@ pub(crate) enum Cut {
     AfterCommit(u32),
     /// Now the one, now the other.
     Either(u32),
+    /// It is answered by 40003 (statement_completion_unknown), now after the server has carried it out, now after it was rolled
+    /// back; the connection goes on.
+    Unknown(u32),
+    /// Each of these in turn.
+    Any(u32),
+}
+
+/// What becomes of one COMMIT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fate {
+    Passes,
+    NeverSent,
+    NeverAnswered,
+    UnknownDone,
+    UnknownUndone,
+}
+
+impl Fate {
+    /// What the server gets in its place.
+    const fn sent(self, message: &[u8]) -> Option<&[u8]> {
+        match self {
+            Self::Passes | Self::NeverAnswered | Self::UnknownDone => Some(message),
+            Self::UnknownUndone => Some(ROLLBACK),
+            Self::NeverSent => None,
+        }
+    }
 }
 
 /// A running proxy; gone with its owner.
@@ -46,10 +72,17 @@ struct State {
     cut: Mutex<Option<Cut>>,
     commits: AtomicU32,
     cuts: AtomicU32,
+    /// How many COMMITs were carried out, and how many rolled back, and answered by neither.
+    unknown: [AtomicU32; 2],
 }
 
 /// A COMMIT as the daemon sends it.
 const COMMIT: &[u8] = b"Q\0\0\0\x0bCOMMIT\0";
+const ROLLBACK: &[u8] = b"Q\0\0\0\x0dROLLBACK\0";
+/// How the server says that the one or the other is done.
+const DONE: [&[u8]; 2] = [b"C\0\0\0\x0bCOMMIT\0", b"C\0\0\0\x0dROLLBACK\0"];
+/// An ErrorResponse: severity, code, text.
+const UNKNOWN: &[u8] = b"E\0\0\0\x2fSERROR\0VERROR\0C40003\0Mresult is ambiguous\0\0";
 /// The questions before the first message: TLS, GSSAPI.
 const QUESTIONS: [u32; 2] = [80_877_103, 80_877_104];
 
@@ -63,6 +96,7 @@ impl DatabaseProxy {
             cut: Mutex::default(),
             commits: AtomicU32::new(0),
             cuts: AtomicU32::new(0),
+            unknown: Default::default(),
         });
         let accepting = Arc::clone(&state);
         let task = tokio::spawn(async move {
@@ -90,6 +124,11 @@ impl DatabaseProxy {
     pub(crate) fn cuts(&self) -> u32 {
         self.state.cuts.load(Ordering::Relaxed)
     }
+
+    /// How many COMMITs were carried out and how many rolled back, all of them answered by 40003.
+    pub(crate) fn unknown(&self) -> [u32; 2] {
+        [0, 1].map(|at| self.state.unknown[at].load(Ordering::Relaxed))
+    }
 }
 
 impl Drop for DatabaseProxy {
@@ -103,21 +142,33 @@ impl State {
         *self.mode.lock().expect("no panic")
     }
 
-    /// What is done with the next COMMIT: whether it is forwarded before the connection is cut; none: nothing.
-    fn next_cut(&self) -> Option<bool> {
-        let cut = (*self.cut.lock().expect("no panic"))?;
+    fn next_fate(&self) -> Fate {
+        let Some(cut) = *self.cut.lock().expect("no panic") else { return Fate::Passes };
         let number = self.commits.fetch_add(1, Ordering::Relaxed) + 1;
-        let (Cut::BeforeCommit(every) | Cut::AfterCommit(every) | Cut::Either(every)) = cut;
+        let (Cut::BeforeCommit(every)
+        | Cut::AfterCommit(every)
+        | Cut::Either(every)
+        | Cut::Unknown(every)
+        | Cut::Any(every)) = cut;
         // Spread, so that the look at what became of a COMMIT is cut off too.
         if !(number.wrapping_mul(2_654_435_761) >> 16).is_multiple_of(every) {
-            return None;
+            return Fate::Passes;
         }
-        let cuts = self.cuts.fetch_add(1, Ordering::Relaxed);
-        Some(match cut {
-            Cut::BeforeCommit(_) => false,
-            Cut::AfterCommit(_) => true,
-            Cut::Either(_) => cuts.is_multiple_of(2),
-        })
+        let count = self.cuts.fetch_add(1, Ordering::Relaxed);
+        let of = |fates: &[Fate]| fates[count as usize % fates.len()];
+        let fate = match cut {
+            Cut::BeforeCommit(_) => Fate::NeverSent,
+            Cut::AfterCommit(_) => Fate::NeverAnswered,
+            Cut::Either(_) => of(&[Fate::NeverAnswered, Fate::NeverSent]),
+            Cut::Unknown(_) => of(&[Fate::UnknownDone, Fate::UnknownUndone]),
+            Cut::Any(_) => {
+                of(&[Fate::UnknownDone, Fate::NeverSent, Fate::UnknownUndone, Fate::NeverAnswered])
+            }
+        };
+        for (at, unknown) in [Fate::UnknownDone, Fate::UnknownUndone].into_iter().enumerate() {
+            self.unknown[at].fetch_add(u32::from(fate == unknown), Ordering::Relaxed);
+        }
+        fate
     }
 
     /// Waits as the mode says; false where the connection ends.
@@ -141,29 +192,41 @@ async fn carry(client: TcpStream, state: Arc<State>) {
     let Ok(server) = TcpStream::connect(state.server).await else { return };
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
+    let hides = AtomicBool::new(false);
     let asks = async {
         let mut messages = Messages::default();
         while let Some(message) = messages.next(&mut from_client).await {
             if !state.passes().await {
                 return false;
             }
-            let cut = if message == COMMIT { state.next_cut() } else { None };
-            if cut != Some(false) && to_server.write_all(&message).await.is_err() {
+            let fate = if message == COMMIT { state.next_fate() } else { Fate::Passes };
+            hides.store(matches!(fate, Fate::UnknownDone | Fate::UnknownUndone), Ordering::Release);
+            if let Some(message) = fate.sent(&message)
+                && to_server.write_all(message).await.is_err()
+            {
                 return false;
             }
-            if let Some(forwarded) = cut {
-                return forwarded;
+            if matches!(fate, Fate::NeverSent | Fate::NeverAnswered) {
+                return fate == Fate::NeverAnswered;
             }
         }
         false
     };
     let answers = async {
-        let mut buffer = vec![0; 64 * 1024];
+        let mut buffer = Vec::with_capacity(64 * 1024);
         loop {
-            let Ok(count @ 1..) = from_server.read(&mut buffer).await else { return };
-            if !state.passes().await || to_client.write_all(&buffer[..count]).await.is_err() {
+            let Ok(1..) = from_server.read_buf(&mut buffer).await else { return };
+            if hides.load(Ordering::Acquire) {
+                // What comes before it waits for it, too.
+                if !hide(&mut buffer) {
+                    continue;
+                }
+                hides.store(false, Ordering::Release);
+            }
+            if !state.passes().await || to_client.write_all(&buffer).await.is_err() {
                 return;
             }
+            buffer.clear();
         }
     };
     let refused = async {
@@ -182,6 +245,15 @@ async fn carry(client: TcpStream, state: Arc<State>) {
         let mut answer = [0; 64];
         drop(tokio::time::timeout(Duration::from_secs(5), from_server.read(&mut answer)).await);
     }
+}
+
+/// Puts the answer that says nothing in the place of the one that says what became of a COMMIT, once that has come.
+fn hide(answers: &mut Vec<u8>) -> bool {
+    let found = DONE.iter().find_map(|done| {
+        let at = answers.windows(done.len()).position(|part| part == *done)?;
+        Some(at..at + done.len())
+    });
+    found.map(|place| drop(answers.splice(place, UNKNOWN.iter().copied()))).is_some()
 }
 
 /// The messages of the daemon, one by one.
