@@ -68,6 +68,7 @@ mod package;
 mod package_rpm;
 mod page;
 mod personal_data;
+mod plain_means;
 mod refusals;
 mod refused_alike;
 mod rehearse;
