@@ -262,7 +262,9 @@ fn announce(settings: &Settings, files: &Files, intake: SocketAddr, admin: Socke
 async fn open_store(settings: &Settings, rules: Arc<RulesInForce>) -> Result<Store, Failure> {
     let of_config = |text: String| Failure::Configuration(vec![files::of_config(settings, text)]);
     let refused = |error: OpenError| match error {
-        OpenError::NotOwn { .. } | OpenError::Refused(_) => of_config(error.to_string()),
+        OpenError::NotOwn { .. } | OpenError::Refused(_) | OpenError::OtherMeans(_) => {
+            of_config(error.to_string())
+        }
         other => Failure::Broken(other.to_string()),
     };
     let postgres =

@@ -128,8 +128,7 @@ impl Store {
         let commit_timeout = settings.commit_timeout;
         if let Some(postgres) = settings.postgres {
             let (retention, bodies) = (settings.retention_ms, settings.body_retention_ms);
-            let (engine, reader) = postgres::Postgres::open(postgres, retention, bodies)
-                .map_err(OpenError::Refused)?;
+            let (engine, reader) = postgres::Postgres::open(postgres, retention, bodies)?;
             let reader: Arc<dyn Reader> = Arc::new(reader);
             let mut writer = Writer::new(Box::new(engine), Arc::clone(&shared), outside, space);
             postgres::apart(|| writer.begin());

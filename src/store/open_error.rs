@@ -32,6 +32,8 @@ pub enum OpenError {
     Older { path: PathBuf, schema: u32 },
     /// The database refuses: what, and why.
     Refused(String),
+    /// Another node uses something else of the database.
+    OtherMeans(String),
     /// A row that nothing can go on without is damaged.
     Damaged { path: PathBuf, why: String },
 }
@@ -99,6 +101,7 @@ impl fmt::Display for OpenError {
                 f,
                 "the database of [store.postgres] refuses: {why}; check url, password and rights; tables that the user may not make are made by `awa-bridge migrate`"
             ),
+            Self::OtherMeans(why) => f.write_str(why),
             Self::Damaged { path, why } => write!(
                 f,
                 "the store {} ([store] path) is damaged: {why}; keep a copy of the directory, then restore it from a \

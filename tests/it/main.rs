@@ -49,6 +49,7 @@ mod limits;
 mod log_readers;
 mod lost_answers;
 mod made_up_vendor;
+mod means;
 mod misplaced_secrets;
 mod monitoring;
 mod native_bodies;

@@ -50,6 +50,7 @@ impl Postgres {
     ) -> Result<Outcomes, Trouble> {
         self.ready().await?;
         self.with_replica()?;
+        self.with_same_means()?;
         let mark: [u8; 16] = rand::random();
         let (known, incarnation) = (Arc::clone(&self.known), self.incarnation);
         let (written, flight_ms) = (self.written, self.flight_ms());

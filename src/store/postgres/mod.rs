@@ -10,6 +10,7 @@ mod counted;
 mod import;
 mod known;
 mod lanes;
+mod means;
 mod operators;
 mod quick;
 mod read;
@@ -42,13 +43,14 @@ use self::rows::Rows;
 pub(super) use self::schema::statements;
 use self::threads::Threads;
 use self::trouble::Trouble;
-use self::upkeep::Schedule;
+use self::upkeep::{LEASE, Schedule};
 pub(super) use self::view::Read;
-use self::warnings::Warnings;
 #[cfg(test)]
 pub(super) use self::view::{ReadLane, Wanted};
+use self::warnings::Warnings;
 use super::engine::{Decide, Engine, Upkeep};
 use super::group::{Group, Outcomes, Terms};
+use super::open_error::OpenError;
 use super::request::Failed;
 use crate::clock;
 use crate::metrics as names;
@@ -83,6 +85,8 @@ pub(super) struct Postgres {
     written: i16,
     /// Why a commit would be on one server only, where that is not enough.
     without_replica: Option<String>,
+    /// Why another node must be gone before this one may work.
+    other_means: Option<String>,
     /// A COMMIT was not answered: another waits until none waits for a standby any more.
     stalled: bool,
     /// Why the last group was not kept, or the last round of upkeep not done.
@@ -93,14 +97,14 @@ impl Postgres {
     /// Tries to reach the database. One that is away is tried again later.
     ///
     /// # Errors
-    /// The database refuses for good.
+    /// The database refuses for good, or another node uses something else of it.
     pub(super) fn open(
         settings: PostgresSettings,
         retention_ms: u64,
         body_retention_ms: u64,
-    ) -> Result<(Self, DatabaseReader), String> {
-        let runtime =
-            Threads::start().map_err(|error| format!("no thread for the database: {error}"))?;
+    ) -> Result<(Self, DatabaseReader), OpenError> {
+        let runtime = Threads::start()
+            .map_err(|error| OpenError::Refused(format!("no thread for the database: {error}")))?;
         let (runtime, known) = (Arc::new(runtime), Arc::<Known>::default());
         let reader =
             DatabaseReader::new(settings.clone(), Arc::clone(&runtime), Arc::clone(&known));
@@ -119,14 +123,18 @@ impl Postgres {
             introduced: false,
             written: 1,
             without_replica: None,
+            other_means: None,
             stalled: false,
             trouble: None,
         };
         let runtime = Arc::clone(&engine.runtime);
-        let ready = apart(|| runtime.block_on(engine.ready()));
+        let ready = apart(|| runtime.block_on(engine.ready_at_start()));
         match ready {
             Ok(()) => {}
-            Err(Trouble::Refused(why)) => return Err(why),
+            Err(Trouble::Refused(why)) if engine.other_means.is_some() => {
+                return Err(OpenError::OtherMeans(why));
+            }
+            Err(Trouble::Refused(why)) => return Err(OpenError::Refused(why)),
             Err(
                 Trouble::Again(why)
                 | Trouble::Away(why)
@@ -140,6 +148,18 @@ impl Postgres {
             }
         }
         Ok((engine, reader))
+    }
+
+    /// The same at the start, when a node that uses other means may have been killed a moment ago.
+    async fn ready_at_start(&mut self) -> Result<(), Trouble> {
+        let began = clock::instant();
+        loop {
+            let ready = self.ready().await;
+            if self.other_means.is_none() || began.elapsed() > LEASE + PAUSE {
+                return ready;
+            }
+            tokio::time::sleep(2 * PAUSE).await;
+        }
     }
 
     /// A connection on which this node is known.

@@ -108,7 +108,7 @@ pub(super) async fn check(client: &Client, settings: &PostgresSettings) -> Resul
 
 /// Fails where something that this program uses is not there; gives the schema and the oldest that may write.
 const LOOK: &str = "SELECT meta.schema, meta.oldest, (SELECT count(*) FROM (SELECT event.row_version, lane.row_version,
-    register.row_version, node.rows_up_to, settled.number FROM @.event, @.lane, @.register, @.node, @.settled, @.call, @.body,
+    register.row_version, node.rows_up_to, node.means, settled.number FROM @.event, @.lane, @.register, @.node, @.settled, @.call, @.body,
     @.known, @.document, @.commit_mark, @.counted WHERE false) AS used) FROM @.meta";
 
 /// Says what is missing, where it cannot be made: all, or what a newer program needs, or an older dump did not have.

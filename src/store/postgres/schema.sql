@@ -104,6 +104,8 @@ ALTER TABLE awa_bridge.event ADD COLUMN IF NOT EXISTS row_version smallint NOT N
 ALTER TABLE awa_bridge.lane ADD COLUMN IF NOT EXISTS row_version smallint NOT NULL DEFAULT 1;
 ALTER TABLE awa_bridge.register ADD COLUMN IF NOT EXISTS row_version smallint NOT NULL DEFAULT 1;
 ALTER TABLE awa_bridge.node ADD COLUMN IF NOT EXISTS rows_up_to smallint NOT NULL DEFAULT 1;
+-- What a node uses of the database: `[store.postgres] means`.
+ALTER TABLE awa_bridge.node ADD COLUMN IF NOT EXISTS means text NOT NULL DEFAULT 'all';
 CREATE INDEX IF NOT EXISTS lane_row_version ON awa_bridge.lane (row_version);
 -- The oldest schema whose programs may still write.
 ALTER TABLE awa_bridge.meta ADD COLUMN IF NOT EXISTS oldest integer NOT NULL DEFAULT 1;

@@ -9,6 +9,7 @@ use tokio_postgres::types::Type;
 
 use super::connection::within;
 use super::lanes::due_at;
+use super::means::other_means;
 use super::retention::forget;
 use super::rows::{NOW, Rows, json, unsigned};
 use super::schema;
@@ -25,8 +26,8 @@ use crate::store::request::Counts;
 const LOOK: Duration = Duration::from_millis(250);
 /// How often it says that it is alive, and for how long that holds.
 const BEAT: Duration = Duration::from_secs(1);
-const LEASE_MS: i64 = 5_000;
-const LEASE: Duration = Duration::from_secs(5);
+pub(super) const LEASE_MS: i64 = 5_000;
+pub(super) const LEASE: Duration = Duration::from_secs(5);
 /// A process that has ended leaves bytes behind that may arrive for so long, in milliseconds.
 const AFTER_END_MS: i64 = super::LAST_BYTES_MS.cast_signed();
 /// How often it counts.
@@ -127,6 +128,10 @@ impl Postgres {
             self.look_for_replica().await?;
         }
         self.with_replica()?;
+        if beats {
+            self.look_for_other_means().await?;
+        }
+        self.with_same_means()?;
         let rows = Rows { client: self.link.client().await?, schema: &schema };
         if beats || forgets {
             rows.measure(&known).await?;
@@ -183,16 +188,25 @@ impl Postgres {
         let rows = Rows { client: self.link.client().await?, schema: &schema };
         let version = env!("CARGO_PKG_VERSION");
         let sql = format!(
-            "INSERT INTO @.node VALUES ($1, $2, $3, {NOW}, {NOW} + $4, $5) ON CONFLICT (incarnation) DO NOTHING"
+            "INSERT INTO @.node (incarnation, name, program, started_at, alive_until, rows_up_to, means)
+             VALUES ($1, $2, $3, {NOW}, {NOW} + $4, $5, $6) ON CONFLICT (incarnation) DO NOTHING"
         );
+        let means = schema.means();
         let values = [
             (&incarnation.as_slice() as _, Type::BYTEA),
             (&name as _, Type::TEXT),
             (&version as _, Type::TEXT),
             (&LEASE_MS as _, Type::INT8),
             (&rows_up_to as _, Type::INT2),
+            (&means as _, Type::TEXT),
         ];
         rows.write(&sql, &values).await?;
+        self.other_means = other_means(rows, &incarnation, name).await?;
+        if let Some(why) = &self.other_means {
+            let sql = "DELETE FROM @.node WHERE incarnation = $1";
+            rows.write(sql, &[(&incarnation.as_slice() as _, Type::BYTEA)]).await?;
+            return Err(Trouble::Refused(why.clone()));
+        }
         let values = [
             (&incarnation.as_slice() as _, Type::BYTEA),
             (&name as _, Type::TEXT),
