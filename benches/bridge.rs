@@ -1,7 +1,8 @@
 //! The daemon, a load and a bound side by side in one go: `cargo bench --bench bridge` prints how much of what the machine
 //! can do the daemon reaches; `cargo bench --bench bridge -- memory` what a full store costs at start;
 //! `-- life` what an event costs from its webhook to its recorded answer, also among many live offers and in a long
-//! conversation; `-- nodes` one node and two over a PostgreSQL of the bench's own, `-- nodes memory` what a node needs that owes much;
+//! conversation; `-- nodes` one node and two over a PostgreSQL of the bench's own, `-- nodes memory` what a node needs that owes much,
+//! `-- nodes bloat [EVENTS]` what a transaction that stays open in the server costs, in four minutes with the default;
 //! `-- soak [EVENTS [offer]]` whether memory and disk stay flat under ten million events that are remembered for a minute.
 //!
 //! The bound is the least that a durable intake can be: hyper, JSON, HMAC, and one append-only file with one fdatasync for
@@ -13,6 +14,8 @@
 
 #[path = "bridge/awa.rs"]
 mod awa;
+#[path = "bridge/bloat.rs"]
+mod bloat;
 #[path = "bridge/bound.rs"]
 mod bound;
 #[path = "bridge/daemon.rs"]
@@ -57,6 +60,8 @@ fn main() {
         ["latency"] => latency(),
         ["nodes"] => nodes::nodes(),
         ["nodes", "memory"] => nodes::memory(1_000_000, 100_000),
+        ["nodes", "bloat"] => bloat::bloat(120_000),
+        ["nodes", "bloat", events] => bloat::bloat(events.parse().unwrap()),
         ["intake"] => intake(),
         ["soak"] => soak::soak(10_000_000, "bind"),
         ["soak", events] => soak::soak(events.parse().unwrap(), "bind"),
@@ -68,7 +73,8 @@ fn main() {
         }
         other => {
             println!(
-                "intake, latency, remembered, life [base | live | conversation], memory or soak [EVENTS [offer]], not {other:?}"
+                "intake, latency, remembered, life [base | live | conversation], memory, nodes [memory | bloat [EVENTS]] or \
+                 soak [EVENTS [offer]], not {other:?}"
             )
         }
     }

@@ -122,7 +122,7 @@ fn node_at(url: &str, pace: &Pace, group: usize) -> Daemon {
     Daemon::remembering(pace, &store_at(url, group))
 }
 
-fn store_at(url: &str, group: usize) -> String {
+pub(super) fn store_at(url: &str, group: usize) -> String {
     format!("engine = \"postgres\"\n[store.postgres]\nurl = \"{url}\"\nschema = \"bench_{group}\"")
 }
 
