@@ -9,6 +9,7 @@ mod failing;
 mod forgetting;
 mod lanes;
 mod limits;
+mod model;
 mod operators;
 mod postgres;
 mod registers;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 
+use self::model::opened;
 use super::*;
 use crate::routing::{
     AwaReply, ContactCenter, ConversationId, Directory, DocumentJson, EventJson, EventRecord,
@@ -50,7 +52,7 @@ impl Bench {
         let directory = tempfile::tempdir().unwrap();
         let mut settings = settings(&directory.path().join("state.sled"));
         change(&mut settings);
-        let store = Store::open(settings, mapped(), || NOON).unwrap();
+        let store = opened(settings, mapped(), || NOON).unwrap();
         Self { store, directory }
     }
 
@@ -60,7 +62,7 @@ impl Bench {
 
     async fn reopened(self) -> Self {
         self.store.close().await;
-        let store = Store::open(settings(&self.path()), mapped(), || NOON).unwrap();
+        let store = opened(settings(&self.path()), mapped(), || NOON).unwrap();
         Self { store, directory: self.directory }
     }
 
@@ -73,10 +75,10 @@ impl Bench {
     fn after_a_kill_at(&self, now: fn() -> UnixMillis) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("state.sled");
-        if !postgres::copied(&self.path(), &path) {
+        if !postgres::copied(&self.path(), &path) && !model::copied(&self.path(), &path) {
             copy(&self.path(), &path);
         }
-        let store = Store::open(settings(&path), mapped(), now).unwrap();
+        let store = opened(settings(&path), mapped(), now).unwrap();
         Self { store, directory }
     }
 

@@ -136,7 +136,7 @@ async fn nothing_new_is_taken_below_the_floor_of_free_space_but_what_was_taken_i
     bench.accept(vec![an_offer("e1", "c")]).await;
     bench.store.close().await;
     let settings = Settings { free_space_floor: u64::MAX, ..settings(&bench.path()) };
-    let short = Store::open(settings, mapped(), || NOON).unwrap();
+    let short = opened(settings, mapped(), || NOON).unwrap();
     let bench = Bench { store: short, directory: bench.directory };
     let refusal = bench.store.accept(delivery(vec![an_offer("e2", "c")])).await;
     assert_eq!(refusal, Err(Refusal::NoSpace));

@@ -47,7 +47,7 @@ async fn a_store_of_this_schema_stays_readable() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state.sled");
     copy(Path::new(FIXTURE), &path);
-    let store = Store::open(settings(&path), mapped(), || NOON).unwrap();
+    let store = opened(settings(&path), mapped(), || NOON).unwrap();
     let old = Bench { store, directory };
     assert_eq!(old.store.counts(), fresh.store.counts());
     for id in EVENTS {

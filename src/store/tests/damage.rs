@@ -8,7 +8,7 @@ async fn a_damaged_event_becomes_a_dead_letter_and_the_others_of_its_lane_go_on(
     bench.accept(vec![an_offer("e2", "c")]).await;
     bench.store.close().await;
     damage(&bench.path(), b"e", 0);
-    let store = Store::open(settings(&bench.path()), mapped(), || NOON).unwrap();
+    let store = opened(settings(&bench.path()), mapped(), || NOON).unwrap();
     let bench = Bench { store, directory: bench.directory };
     let counts = bench.store.counts();
     assert_eq!((counts.pending, counts.dead, counts.damaged_rows), (1, 1, 1));
@@ -30,7 +30,7 @@ async fn the_events_of_a_damaged_conversation_become_dead_letters_that_can_be_re
     }
     bench.store.close().await;
     damage_lane(&bench.path(), "c");
-    let store = Store::open(settings(&bench.path()), mapped(), || NOON).unwrap();
+    let store = opened(settings(&bench.path()), mapped(), || NOON).unwrap();
     let bench = Bench { store, directory: bench.directory };
     assert_eq!((bench.store.counts().pending, bench.store.counts().dead), (1, 1));
     let record = bench.event("e1").await;
@@ -49,8 +49,7 @@ async fn a_database_that_lost_its_newest_records_is_refused_by_every_start_until
 {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state.sled");
-    let bench =
-        Bench { store: Store::open(settings(&path), mapped(), || NOON).unwrap(), directory };
+    let bench = Bench { store: opened(settings(&path), mapped(), || NOON).unwrap(), directory };
     for number in 0..200 {
         bench.accept(vec![an_offer(&format!("e{number}"), &format!("c{number}"))]).await;
     }
@@ -58,13 +57,13 @@ async fn a_database_that_lost_its_newest_records_is_refused_by_every_start_until
     let db = std::fs::File::options().write(true).open(bench.path().join("db")).unwrap();
     db.set_len(db.metadata().unwrap().len() / 2).unwrap();
     for _ in 0..2 {
-        let error = Store::open(settings(&bench.path()), mapped(), || NOON).unwrap_err();
+        let error = opened(settings(&bench.path()), mapped(), || NOON).unwrap_err();
         let OpenError::Shortened { commits, .. } = &error else { panic!("{error}") };
         assert!((1..200).contains(commits), "{error}");
         assert!(error.to_string().contains(embedded::watermark::FILE), "{error}");
     }
     std::fs::remove_file(bench.path().join(embedded::watermark::FILE)).unwrap();
-    let store = Store::open(settings(&bench.path()), mapped(), || NOON).unwrap();
+    let store = opened(settings(&bench.path()), mapped(), || NOON).unwrap();
     let left = store.counts().pending;
     assert!((1..200).contains(&left), "{left}");
     assert!(store.event("demo", "e0").await.unwrap().is_some());

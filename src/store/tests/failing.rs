@@ -15,7 +15,7 @@ impl RulesFor for Defect {
 async fn a_defect_in_the_writer_fails_the_store_and_nothing_waits_for_ever() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("state.sled");
-    let store = Store::open(settings(&path), Arc::new(Defect), || NOON).unwrap();
+    let store = opened(settings(&path), Arc::new(Defect), || NOON).unwrap();
     let refusal = store.accept(delivery(vec![an_offer("e1", "c")])).await;
     assert_eq!(refusal, Err(Refusal::Unavailable));
     assert_eq!(store.failed().await, Failed::Panicked("a defect".to_owned()));

@@ -77,7 +77,7 @@ async fn a_retention_of_a_minute_is_kept_to_the_minute() {
         ..settings(&directory.path().join("state.sled"))
     };
     let now = || UnixMillis(CLOCK.load(Ordering::SeqCst));
-    let bench = Bench { store: Store::open(settings, mapped(), now).unwrap(), directory };
+    let bench = Bench { store: opened(settings, mapped(), now).unwrap(), directory };
     let mut wave = 0;
     let mut next_wave = async || {
         let ids = (0..64).map(|number| format!("e{wave}-{number}"));
@@ -107,7 +107,7 @@ async fn a_store_that_forgets_stops_growing() {
     let path = directory.path().join("state.sled");
     let settings = Settings { retention_ms: 60_000, body_retention_ms: 60_000, ..settings(&path) };
     let now = || UnixMillis(CLOCK.load(Ordering::SeqCst));
-    let store = Store::open(settings, mapped(), now).unwrap();
+    let store = opened(settings, mapped(), now).unwrap();
     let (mut remembered, mut disk) = (Vec::new(), Vec::<u64>::new());
     for wave in 0..WAVES {
         for part in 0..WAVE / 50 {
@@ -134,5 +134,5 @@ fn bench_at(now: fn() -> UnixMillis) -> Bench {
         body_retention_ms: HOUR / 2,
         ..settings(&directory.path().join("state.sled"))
     };
-    Bench { store: Store::open(settings, mapped(), now).unwrap(), directory }
+    Bench { store: opened(settings, mapped(), now).unwrap(), directory }
 }

@@ -370,7 +370,7 @@ async fn what_is_parked_in_a_lane_that_moved_goes_on_after_a_reload() {
     let mut tables = Directory::default().passing_queues_through();
     assert!(tables.add_agent(VendorAgentId::parse("a").unwrap(), SysId::parse(AGENT).unwrap()));
     let passing = Rules { directory: Arc::new(tables), ..Rules::default() };
-    let store = Store::open(settings(&path), Arc::new(Fixed(Arc::new(passing))), || NOON).unwrap();
+    let store = opened(settings(&path), Arc::new(Fixed(Arc::new(passing))), || NOON).unwrap();
     assert_eq!(store.counts().parked, 1);
     assert_eq!(store.reloaded().await.unwrap(), 1);
     assert_eq!(store.counts().pending, 1);

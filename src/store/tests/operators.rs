@@ -53,7 +53,7 @@ async fn an_offer_whose_ring_time_is_over_is_replayed_only_by_force() {
     let directory = tempfile::tempdir().unwrap();
     let settings = settings(&directory.path().join("state.sled"));
     let now = || UnixMillis(CLOCK.load(Ordering::SeqCst));
-    let bench = Bench { store: Store::open(settings, mapped(), now).unwrap(), directory };
+    let bench = Bench { store: opened(settings, mapped(), now).unwrap(), directory };
     bench.accept(vec![an_offer("e1", "c")]).await;
     let (key, entry, _) = bench.claim_next().await;
     bench.reply(key, entry, AwaReply::Misconfigured { what: "a role".to_owned() }).await;

@@ -12,8 +12,8 @@ const URL: &str = "STORE_TESTS_OVER";
 /// Set where only the plain means are used.
 const PLAIN: &str = "STORE_TESTS_PLAIN";
 
-/// Tests of what the embedded engine does with its files, and of the model, which has an engine of its own.
-const EMBEDDED: [&str; 14] = [
+/// Tests of what the embedded engine does with its files, and of the model, which has engines of its own.
+pub(super) const EMBEDDED: [&str; 14] = [
     "store::tests::cluster",
     "below_the_floor_of_free_space",
     "a_store_of_this_schema_stays_readable",
@@ -174,7 +174,8 @@ fn run_over(url: &str, server: &Server) {
 fn run_with(url: &str, server: &Server, environment: &[(&str, &str)]) {
     let program = std::env::current_exe().expect("the test's own program");
     let tests = Command::new(program)
-        .args(["store::tests::", "--skip", "over_postgresql", "--test-threads", "4"])
+        .args(["store::tests::", "--skip", "over_postgresql", "--skip", "over_the_model"])
+        .args(["--test-threads", "4"])
         .args(EMBEDDED.iter().flat_map(|name| ["--skip", name]))
         .env(URL, url)
         .envs(environment.iter().copied())

@@ -95,7 +95,7 @@ async fn what_was_sent_is_looked_up_after_a_kill_with_all_that_its_conversation_
 #[tokio::test]
 async fn a_store_is_opened_by_one_at_a_time() {
     let bench = Bench::new();
-    let second = Store::open(settings(&bench.path()), mapped(), || NOON);
+    let second = opened(settings(&bench.path()), mapped(), || NOON);
     assert!(matches!(second, Err(OpenError::Locked(path)) if path == bench.path()));
 }
 
@@ -107,7 +107,7 @@ async fn a_lock_that_is_held_for_a_moment_longer_is_waited_for() {
     let copy = File::open(bench.path().join("awa-bridge.lock")).unwrap();
     copy.lock_shared().unwrap();
     let path = bench.path();
-    let opening = thread::spawn(move || Store::open(settings(&path), mapped(), || NOON));
+    let opening = thread::spawn(move || opened(settings(&path), mapped(), || NOON));
     thread::sleep(Duration::from_millis(300));
     assert!(!opening.is_finished(), "the lock is held");
     copy.unlock().unwrap();
@@ -132,7 +132,7 @@ async fn a_store_that_lost_its_records_is_refused_and_put_aside() {
     bench.accept(vec![an_offer("e1", "c")]).await;
     bench.store.close().await;
     std::fs::write(bench.path().join("db"), b"").unwrap();
-    let error = Store::open(settings(&bench.path()), mapped(), || NOON).unwrap_err();
+    let error = opened(settings(&bench.path()), mapped(), || NOON).unwrap_err();
     let OpenError::Emptied { copy, .. } = &error else { panic!("{error}") };
     assert!(copy.join("conf").exists());
     assert!(error.to_string().contains("restore it from a backup"));
@@ -147,7 +147,7 @@ async fn an_empty_tree_under_a_marker_is_refused_and_put_aside() {
     std::fs::remove_dir_all(bench.path()).unwrap();
     drop(sled::open(bench.path()).unwrap());
     std::fs::write(bench.path().join("awa-bridge.marker"), marker).unwrap();
-    let error = Store::open(settings(&bench.path()), mapped(), || NOON).unwrap_err();
+    let error = opened(settings(&bench.path()), mapped(), || NOON).unwrap_err();
     assert!(
         matches!(&error, OpenError::Emptied { copy, .. } if copy.join("db").exists()),
         "{error}"
@@ -161,7 +161,7 @@ async fn a_half_written_snapshot_does_not_keep_the_store_shut() {
     bench.store.close().await;
     let partial = bench.path().join("snap.00000000000FFFFF.generating");
     std::fs::write(&partial, b"").unwrap();
-    let store = Store::open(settings(&bench.path()), mapped(), || NOON).unwrap();
+    let store = opened(settings(&bench.path()), mapped(), || NOON).unwrap();
     assert!(!partial.exists());
     assert_eq!(store.counts().pending, 1);
 }
@@ -176,7 +176,7 @@ async fn a_store_of_a_newer_program_is_refused() {
     }
     db.flush().unwrap();
     drop(db);
-    let error = Store::open(settings(&bench.path()), mapped(), || NOON).unwrap_err();
+    let error = opened(settings(&bench.path()), mapped(), || NOON).unwrap_err();
     assert!(matches!(error, OpenError::Newer { schema: 3, .. }), "{error}");
 }
 
@@ -187,7 +187,7 @@ async fn a_database_of_another_program_is_refused() {
     db.insert(b"theirs", b"value").unwrap();
     db.flush().unwrap();
     drop(db);
-    let error = Store::open(settings(directory.path()), mapped(), || NOON).unwrap_err();
+    let error = opened(settings(directory.path()), mapped(), || NOON).unwrap_err();
     assert!(matches!(error, OpenError::Foreign(_)), "{error}");
 }
 
@@ -208,7 +208,7 @@ async fn a_store_from_before_the_first_release_is_refused_and_left_as_it_is() {
     bench.store.close().await;
     let marker = bench.path().join("awa-bridge.marker");
     std::fs::write(&marker, "awa-bridge store 1\nclosed\n").unwrap();
-    let error = Store::open(settings(&bench.path()), mapped(), || NOON).unwrap_err();
+    let error = opened(settings(&bench.path()), mapped(), || NOON).unwrap_err();
     assert!(matches!(error, OpenError::Older { .. }), "{error}");
     assert!(error.to_string().contains("move it away"), "{error}");
     assert_eq!(std::fs::read_to_string(marker).unwrap(), "awa-bridge store 1\nclosed\n");

@@ -97,7 +97,7 @@ async fn what_is_not_mapped_is_parked_and_goes_on_after_a_reload() {
         directory: Arc::new(Directory::default().passing_queues_through()),
         ..Rules::default()
     };
-    let store = Store::open(settings(&path), Arc::new(Fixed(Arc::new(passing))), || NOON).unwrap();
+    let store = opened(settings(&path), Arc::new(Fixed(Arc::new(passing))), || NOON).unwrap();
     assert_eq!(store.counts().parked, 1);
     let bench = Bench { store, directory };
     assert_eq!(bench.store.reloaded().await.unwrap(), 0, "the agent is missing now");

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::faults::Fault;
+use super::listed::Listed;
 use crate::routing::{
     ClaimId, Due, Entry, EntryId, Kind, LaneKey, RoutingEvent, Stage, UnixMillis,
 };
@@ -13,7 +14,7 @@ use crate::store::group::Outcomes;
 use crate::store::hashes;
 use crate::store::lane::Lane;
 use crate::store::postgres::{Read, ReadLane, Wanted};
-use crate::store::records::{Content, EntryRow, EventRow, Hash};
+use crate::store::records::{Content, EntryRow, EventRow, Hash, ROWS};
 
 /// A claim's calls land at most so long after they should have left: `request_timeout` and the last bytes.
 pub(super) const FLIGHT: u64 = 14_000;
@@ -27,6 +28,7 @@ pub(super) const IDLE: i64 = 2_000;
 /// Which run of which node.
 pub(super) type Incarnation = u32;
 
+#[derive(Clone)]
 pub(super) struct LaneRecord {
     pub(super) key: Arc<LaneKey>,
     pub(super) lane: Arc<Lane>,
@@ -43,6 +45,7 @@ pub(super) struct CallRecord {
     pub(super) lapses_at: i64,
 }
 
+#[derive(Clone)]
 pub(super) struct Database {
     /// The true time.
     pub(super) now: i64,
@@ -52,8 +55,10 @@ pub(super) struct Database {
     locked: HashMap<Hash, (Incarnation, i64)>,
     pub(super) lanes: BTreeMap<Hash, LaneRecord>,
     pub(super) events: BTreeMap<u64, EventRow>,
-    known: HashMap<Hash, u64>,
-    documents: HashMap<Hash, LaneKey>,
+    /// The ids that are remembered, each with its number and when it came in.
+    pub(super) known: HashMap<Hash, (u64, UnixMillis)>,
+    pub(super) documents: HashMap<Hash, LaneKey>,
+    pub(super) listed: Listed,
     pub(super) calls: BTreeMap<u64, CallRecord>,
     /// All calls that were ever claimed, by entry and claim.
     pub(super) claimed: HashMap<(u64, u64), CallRecord>,
@@ -82,6 +87,7 @@ impl Database {
             events: BTreeMap::new(),
             known: HashMap::new(),
             documents: HashMap::new(),
+            listed: Listed::default(),
             calls: BTreeMap::new(),
             claimed: HashMap::new(),
             nodes: BTreeMap::new(),
@@ -121,13 +127,17 @@ impl Database {
             read.documents.insert(*hash, self.documents.get(hash).cloned());
         }
         for id in &wanted.ids {
-            read.ids.insert(*id, self.known.get(id).copied());
+            read.ids.insert(*id, self.known.get(id).map(|(number, _)| *number));
         }
         for number in &wanted.events {
             read.events.insert(*number, self.events.get(number).cloned());
         }
         for conversation in &wanted.latest {
-            read.latest.insert(*conversation, Vec::new());
+            read.latest.insert(*conversation, self.latest_of(*conversation));
+        }
+        for name in &wanted.registers {
+            let row = self.listed.registers.get(name).cloned();
+            read.registers.insert(name.clone(), row.map(|row| (row, ROWS)));
         }
         true
     }
@@ -153,11 +163,13 @@ impl Database {
     ) -> bool {
         let mut ids = BTreeMap::new();
         let mut documents = BTreeMap::new();
+        let mut registers = BTreeSet::new();
         for change in &outcomes.changes {
             match change {
                 Change::Index(number, row) if *number >= outcomes.first_number => {
-                    ids.insert(row.id, *number);
+                    ids.insert(row.id, (*number, row.received_at));
                 }
+                Change::Register(name, _) => drop(registers.insert(*name)),
                 Change::Document(contact_center, document, lane) => {
                     documents.insert(hashes::of_document(contact_center, document), lane.clone());
                 }
@@ -176,13 +188,19 @@ impl Database {
         }
         let version = |hash| self.lanes.get(hash).map(|record| record.version);
         let lanes_stand = lanes.iter().all(|(hash, before, ..)| version(hash) == *before);
-        let documents_stand = documents.keys().all(|hash| {
-            let before = read.documents.get(hash).and_then(Option::as_ref);
-            self.documents.get(hash) == before
+        let documents_stand =
+            documents.iter().filter(|(_, lane)| lane.is_some()).all(|(hash, _)| {
+                let before = read.documents.get(hash).and_then(Option::as_ref);
+                self.documents.get(hash) == before
+            });
+        let registers_stand = registers.into_iter().all(|name| {
+            let before = read.registers.get(name).and_then(Option::as_ref).map(|(row, _)| row);
+            self.listed.registers.get(name) == before
         });
         if !lanes_stand && self.fault != Some(Fault::NoVersions)
             || !documents_stand && self.fault != Some(Fault::NoGuardOfDocuments)
             || ids.keys().any(|id| self.known.contains_key(id))
+            || !registers_stand
         {
             return false;
         }
@@ -209,6 +227,7 @@ impl Database {
                 _ => {}
             }
         }
+        self.listed.commit(outcomes);
         self.put_calls(outcomes, node, flight);
         self.rows_are_those_of_lanes();
         true

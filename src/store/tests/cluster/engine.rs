@@ -13,6 +13,7 @@ use crate::routing::{ClaimId, EntryId, LaneKey, UnixMillis};
 use crate::store::engine::{Decide, Engine, Lapsed, Upkeep};
 use crate::store::group::{Group, Outcomes, Terms, View};
 use crate::store::postgres::{Known, Read};
+use crate::store::records::ROWS;
 use crate::store::request::Failed;
 
 /// What is due for so long has been left by the node that made it due.
@@ -217,7 +218,8 @@ impl Memory {
 impl Engine for Memory {
     fn group(&mut self, terms: &Terms, decide: &mut Decide<'_>) -> Result<Outcomes, Failed> {
         for _ in 0..TRIES {
-            let mut read = Read::default();
+            let (counts, owed) = self.database().counted();
+            let mut read = Read { rows_up_to: ROWS, counts, owed, ..Read::default() };
             let mut group = Group::new(&mut read, terms, 0);
             decide(&mut group)?;
             let outcomes = group.finish();
@@ -234,7 +236,7 @@ impl Engine for Memory {
     }
 
     fn parked_lanes(&mut self) -> Result<Vec<Arc<LaneKey>>, Failed> {
-        Ok(Vec::new())
+        Ok(self.database().parked_lanes())
     }
 
     fn upkeep(&mut self, now: UnixMillis) -> Result<Upkeep, Failed> {
@@ -253,8 +255,8 @@ impl Engine for Memory {
         self.known.measure(time, own, own);
         let database = self.database.lock().unwrap();
         upkeep.ahead_ms = time - own.0;
-        let left = UnixMillis(time).minus(if self.began { LEFT } else { 0 });
-        self.began = true;
+        let began = std::mem::replace(&mut self.began, true);
+        let left = if began { UnixMillis(time).minus(LEFT) } else { UnixMillis::MAX };
         let due = database
             .lanes
             .values()

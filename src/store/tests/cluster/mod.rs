@@ -14,15 +14,19 @@ mod database;
 mod ends;
 mod engine;
 mod faults;
+mod listed;
 mod node;
+mod reader;
 mod servicenow;
 mod steps;
+mod suite;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use faults::Fault;
 use steps::any_history;
+pub(super) use suite::{Memories, over_memory};
 use world::{Allowed, DONE_TWICE, play};
 
 use crate::explore::{Share, Told, explore};

@@ -20,7 +20,7 @@ async fn lanes_that_moved_and_their_documents_are_forgotten_with_their_last_even
         body_retention_ms: HOUR,
         ..settings(&directory.path().join("state.sled"))
     };
-    let store = Store::open(settings.clone(), mapped(), now).unwrap();
+    let store = opened(settings.clone(), mapped(), now).unwrap();
     let mut bench = Bench { store, directory };
     let name = async |bench: &Bench, id: &str, conversation: &str, document: &str| {
         let events = vec![a_naming(id, conversation, document)];
@@ -33,7 +33,7 @@ async fn lanes_that_moved_and_their_documents_are_forgotten_with_their_last_even
     name(&bench, "3", "c", DOCUMENT).await;
     name(&bench, "4", "d", DOCUMENT).await;
     bench.store.close().await;
-    bench.store = Store::open(settings, mapped(), now).unwrap();
+    bench.store = opened(settings, mapped(), now).unwrap();
     let known = async |bench: &Bench| {
         let mut known = Vec::new();
         for name in ["c", "d", "e"] {
@@ -84,7 +84,7 @@ async fn what_moved_into_a_damaged_lane_begins_anew() {
     bench.accept(vec![a_naming("three", "e", ANOTHER)]).await;
     bench.store.close().await;
     damage_lane(&bench.path(), "c");
-    let store = Store::open(settings(&bench.path()), mapped(), || NOON).unwrap();
+    let store = opened(settings(&bench.path()), mapped(), || NOON).unwrap();
     let bench = Bench { store, directory: bench.directory };
     assert_eq!((bench.store.counts().pending, bench.store.counts().dead), (0, 1));
     assert_eq!(bench.event("two").await.reason.as_deref(), Some("damaged_row"));
@@ -110,7 +110,7 @@ async fn a_damaged_row_of_a_document_is_written_anew() {
     db.insert(key, value).unwrap();
     db.flush().unwrap();
     drop(db);
-    let store = Store::open(settings(&bench.path()), mapped(), || NOON).unwrap();
+    let store = opened(settings(&bench.path()), mapped(), || NOON).unwrap();
     let bench = Bench { store, directory: bench.directory };
     bench.accept(vec![a_ring("two", "d", "a", Some(DOCUMENT))]).await;
     bench.accept(vec![a_ring("three", "e", "b", Some(DOCUMENT))]).await;

@@ -8,7 +8,7 @@ async fn watched(now: fn() -> UnixMillis, change: impl FnOnce(&mut Settings)) ->
     let directory = tempfile::tempdir().unwrap();
     let mut settings = settings(&directory.path().join("state.sled"));
     change(&mut settings);
-    let bench = Bench { store: Store::open(settings, mapped(), now).unwrap(), directory };
+    let bench = Bench { store: opened(settings, mapped(), now).unwrap(), directory };
     let events = [
         a_ring("ring-a", "c", "a", Some(DOCUMENT)),
         an_answer("accept", "accept-a", "c", "a"),
@@ -91,7 +91,7 @@ async fn an_event_that_is_damaged_while_its_card_is_watched_becomes_a_dead_lette
     let bench = watched(|| NOON, |_| {}).await;
     bench.store.close().await;
     damage(&bench.path(), b"e", 2);
-    let store = Store::open(settings(&bench.path()), mapped(), || NOON).unwrap();
+    let store = opened(settings(&bench.path()), mapped(), || NOON).unwrap();
     let counts = store.counts();
     assert_eq!((counts.pending, counts.dead, counts.damaged_rows), (0, 1, 1));
     assert!(store.agenda().is_empty(), "nothing is watched any more");
