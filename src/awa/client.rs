@@ -7,6 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use super::classify::Verdict;
 use super::limiter::Limiter;
 use super::lookup::{self, Probed};
+use super::masked::Own;
 use super::pace::Signal;
 use super::settings::{Settings, SettingsError};
 #[cfg(test)]
@@ -14,7 +15,7 @@ use super::stand_in::Question;
 use super::transport::Allowance;
 use super::wired::Wired;
 use crate::clock;
-use crate::routing::{Answer, Answered, AwaCall, CallKind, CallOptions, ClockOffset, LookUp};
+use crate::routing::{Answer, Answered, AwaCall, CallOptions, ClockOffset, LookUp};
 
 /// The one client of an instance. Cheap to share behind an `Arc`.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ pub(crate) struct Reply {
     pub signal: Signal,
     /// How many requests of the hourly budget it took.
     pub requests: u32,
+    /// The words of the answer are none that ServiceNow documents.
+    pub undocumented: bool,
 }
 
 impl Client {
@@ -77,7 +80,7 @@ impl Client {
         let wired = self.in_force();
         let allowance = wired.transport.allowance(options.deadline, options.leave_by);
         let verdict = wired.caller.send(&wired.network(&allowance), call, options).await;
-        reply(call.kind(), options.attempt, verdict, &allowance)
+        reply(verdict, &allowance, &wired.transport.own)
     }
 
     /// Asks what became of a call in doubt.
@@ -89,7 +92,7 @@ impl Client {
         let wired = self.in_force();
         let allowance = wired.transport.allowance(options.deadline, options.leave_by);
         let verdict = wired.caller.look_up(&wired.network(&allowance), question).await;
-        reply(CallKind::LookUp, 1, verdict, &allowance)
+        reply(verdict, &allowance, &wired.transport.own)
     }
 
     /// Asks one harmless question: whether the instance is there, and whether calls in doubt could be looked up.
@@ -122,16 +125,12 @@ impl Client {
     }
 }
 
-fn reply(call: CallKind, attempt: u32, verdict: Verdict, allowance: &Allowance) -> Reply {
-    let elapsed_ms = allowance.elapsed_ms();
+fn reply(verdict: Verdict, allowance: &Allowance, own: &Own) -> Reply {
     let Verdict { reply, message, signal, unknown, status } = verdict;
-    let outcome = reply.name();
-    tracing::debug!(%call, attempt, status, outcome, elapsed_ms, "call answered");
-    if unknown {
-        tracing::warn!(%call, attempt, status, outcome, text = message, "undocumented answer");
-    }
+    let (reply, message) = (own.blotted_in(reply), own.blotted(message));
+    let elapsed_ms = allowance.elapsed_ms();
     let answered = Answered { reply, answer: Answer { status, message }, elapsed_ms };
-    Reply { answered, signal, requests: allowance.requests() }
+    Reply { answered, signal, requests: allowance.requests(), undocumented: unknown }
 }
 
 #[cfg(test)]

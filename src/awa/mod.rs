@@ -19,6 +19,7 @@ mod fetch;
 pub(crate) mod fuzzing;
 mod limiter;
 mod lookup;
+mod masked;
 pub(crate) mod observe;
 pub(crate) mod offline;
 mod offset;

@@ -4,6 +4,7 @@ use reqwest::header::{self, HeaderMap};
 use serde_json::Value;
 
 use super::charset;
+use super::masked::masked;
 use crate::routing::{SysId, UnixMillis, is_hidden};
 
 /// The longest text of ServiceNow's that is kept, in characters.
@@ -103,7 +104,7 @@ impl Received {
         }
         // The query of a login redirect carries tokens: only what stands before it is shown.
         let shown = location.split(['?', '#']).next().unwrap_or_default();
-        Page::Redirect(tidy(shown))
+        Page::Redirect(masked(&tidy(shown)))
     }
 }
 
@@ -191,7 +192,7 @@ fn page(html: &str) -> Page {
     if login.iter().any(|word| title.contains(word)) || lower.contains("type=\"password\"") {
         return Page::Login;
     }
-    Page::Other(tidy(title))
+    Page::Other(masked(&tidy(title)))
 }
 
 fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
@@ -251,6 +252,11 @@ impl Words {
             (message, detail) if message == detail => message.to_owned(),
             (message, detail) => format!("{message}: {detail}"),
         }
+    }
+
+    /// The same as it may be repeated.
+    pub(super) fn shown(&self) -> String {
+        masked(&self.verbatim())
     }
 }
 

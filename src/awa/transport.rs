@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::classify::{Failure, Verdict};
 use super::connections::Connections;
 use super::limiter::Limiter;
+use super::masked::Own;
 use super::offset::Offset;
 use super::pace::Signal;
 use super::received::{RateRule, Received};
@@ -38,6 +39,8 @@ pub(super) struct Transport {
     pub(super) api_version: ApiVersion,
     request_timeout: Duration,
     identity: Identity,
+    /// What no answer is repeated with.
+    pub(super) own: Own,
     pub(super) limiter: Arc<Limiter>,
     offset: Mutex<Offset>,
     /// The rule that was shown last.
@@ -143,6 +146,7 @@ impl Transport {
         let wrong = |problem: String| SettingsError::new("instance", problem);
         let base = url("instance", &settings.base_url.clone().instance().map_err(wrong)?, "")?;
         let connections = Arc::new(Connections::new(&base, &settings)?);
+        let own = Own::of(&settings);
         let line = Line { connections: Arc::clone(&connections), limiter: Arc::clone(&limiter) };
         let identity = Identity::new(settings.auth, line, &settings.base_url)?;
         let transport = Self {
@@ -151,6 +155,7 @@ impl Transport {
             api_version: settings.api_version,
             request_timeout: settings.request_timeout,
             identity,
+            own,
             limiter,
             offset: Mutex::new(offset),
             rate_rules: names::BoundedLabel::default(),

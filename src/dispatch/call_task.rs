@@ -142,6 +142,9 @@ impl CallTask {
         dispatch.freed.notify_one();
         let mut answered = reply.answered;
         log(&asked, &answered, &dispatch.repeats);
+        if reply.undocumented {
+            log_undocumented(&asked, &answered, &dispatch.undocumented);
+        }
         tell(turn, why(&answered));
         let CallOptions { claim, tries, .. } = *asked.options;
         let delays = (dispatch.delays)();
@@ -195,7 +198,12 @@ async fn answer_of(asked: &Asked<'_>, call: impl Future<Output = Reply>) -> Repl
         "The task of the {call} panicked; what became of the call is looked up"
     );
     let elapsed_ms = clock::millis(began.elapsed());
-    Reply { answered: after_defect(elapsed_ms), signal: Signal::Nothing, requests: 1 }
+    Reply {
+        answered: after_defect(elapsed_ms),
+        signal: Signal::Nothing,
+        requests: 1,
+        undocumented: false,
+    }
 }
 
 /// The answer that is stored for a call whose task panicked.
@@ -273,6 +281,19 @@ fn log(asked: &Asked<'_>, answered: &Answered, repeats: &Repeats) {
     {
         info!(calls, "ServiceNow answers as it should again");
     }
+}
+
+/// The words themselves, so that what they mean can be found out; each answer once in a while.
+fn log_undocumented(asked: &Asked<'_>, answered: &Answered, repeats: &Repeats) {
+    let EventMeta { source, id: event_id, kind, conversation } = asked.event;
+    let (call, attempt) = (asked.call.as_str(), asked.options.attempt);
+    let Answered { reply, answer: Answer { status, message }, elapsed_ms } = answered;
+    let outcome = reply.name();
+    let Some(repeats) = repeats.may_say(message, clock::now()) else { return };
+    warn!(
+        %source, event_id, kind, conversation, call, attempt, status, outcome, elapsed_ms, text = message,
+        repeats, "undocumented answer"
+    );
 }
 
 /// What an answer means for the connection to ServiceNow.

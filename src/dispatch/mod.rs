@@ -58,6 +58,8 @@ pub(crate) struct Dispatch {
     pub held: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Caps what an outage would repeat in the log.
     pub repeats: Repeats,
+    /// Caps what an answer in words of nobody's would repeat in the log.
+    pub undocumented: Repeats,
     /// Called on every turn of the loop, for the watchdog.
     pub beat: Box<dyn Fn() + Send + Sync>,
 }

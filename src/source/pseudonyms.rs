@@ -236,7 +236,10 @@ fn inside(text: &str) -> Option<Value> {
     let decoded = shape::base64_inside(text)?;
     match shape::json_inside(&decoded) {
         Some(json) => Some(json),
-        None => (!shape::embedded(&decoded).is_empty()).then_some(Value::String(decoded)),
+        None => {
+            let has_any = shape::embedded(&decoded).next().is_some();
+            has_any.then_some(Value::String(decoded))
+        }
     }
 }
 

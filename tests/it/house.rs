@@ -5,20 +5,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms that anyone but `routing` may use: they name things, tell the time or serve tests, and know nobody.
-const COMMON: [&str; 9] = [
+const COMMON: [&str; 10] = [
     "base_url",
     "clock",
     "contained",
     "credentials",
     "fuzzing",
     "metrics",
+    "personal",
     "problem",
     "seed",
     "text_file",
 ];
 
 /// The table of who may use whom. `app` may use everything.
-pub(super) const MAY_USE: [(&str, &[&str]); 24] = [
+pub(super) const MAY_USE: [(&str, &[&str]); 25] = [
     ("routing", &[]),
     ("source", &["routing"]),
     ("mapping", &["routing"]),
@@ -40,6 +41,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 24] = [
     ("metrics", &[]),
     ("clock", &["routing"]),
     ("contained", &[]),
+    ("personal", &[]),
     ("text_file", &[]),
     ("base_url", &[]),
     ("credentials", &[]),

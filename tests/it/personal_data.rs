@@ -1,7 +1,7 @@
 //! Callers' numbers and names, and secrets, are planted everywhere; none of them may come out where people or machines
 //! read along. The only door is the explicit look at a vendor's body.
 
-use awa_bridge::testing::sandbox::{Fault, Misbehaviour};
+use awa_bridge::testing::sandbox::{Endpoint, Fault, Misbehaviour};
 use serde_json::{Value, json};
 
 use super::support::bridge::{Bridge, Setup, http_client, start_sandbox};
@@ -176,6 +176,59 @@ async fn nothing_of_a_caller_and_no_secret_comes_out() {
         list.contains("EV1") && list.contains("\"dead\""),
         "the listing is no empty one: {list}"
     );
+}
+
+/// A script on the instance may write into its answers whatever it knows.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_servicenow_writes_of_callers_and_of_our_credentials_is_not_repeated() {
+    let setup = setup();
+    let sandbox = start_sandbox(setup.switches.clone()).await;
+    let home = Home::new(&sandbox.url(), &setup);
+    let basic = base64::Engine::encode(
+        &base64::engine::general_purpose::STANDARD,
+        format!("bridge:{}", PLANTED[2]),
+    );
+    let said = format!("Caller {} {} is blocked; {} {basic}", PLANTED[5], PLANTED[7], PLANTED[2]);
+    for (status, body) in [
+        (409, json!({ "result": { "message": said } })),
+        (400, json!({ "error": { "message": "Invalid", "detail": said } })),
+        (200, json!({ "result": { "message": format!("Done. {said}") } })),
+    ] {
+        let what = Misbehaviour::Status { status, body, headers: Vec::new() };
+        sandbox.inject(Fault::on(Endpoint::Offer, what));
+    }
+    let daemon = home.start().await;
+    for number in 1..=3 {
+        let event = with(
+            an_offer(&format!("e-{number}"), &format!("c-{number}")),
+            json!({ "timeout_seconds": 5 }),
+        );
+        assert_eq!(daemon.post(&event).await, Some(202));
+    }
+    let log = eventually("each answer to be told of", async || {
+        let log = daemon.log();
+        (log.matches("undocumented answer").count() >= 3).then_some(log)
+    })
+    .await;
+    let mut shown = vec![("the log".to_owned(), log)];
+    for number in 1..=3 {
+        let path = format!("/v1/events/native/e-{number}");
+        shown.push((path.clone(), admin(&daemon, reqwest::Method::GET, &path).await));
+    }
+    for (place, text) in &shown {
+        for planted in PLANTED.iter().map(|planted| (*planted).to_owned()).chain([basic.clone()]) {
+            let line = text.lines().find(|line| line.contains(&planted));
+            assert!(line.is_none(), "{planted:?} in {place}: {}", line.unwrap_or_default());
+        }
+        assert!(text.contains("is blocked; […] […]"), "the rest is repeated in {place}: {text}");
+    }
+    let lines = shown[0].1.lines().filter(|line| line.contains("undocumented answer"));
+    for line in lines {
+        let line: Value = serde_json::from_str(line).expect("JSON");
+        for field in ["source", "event_id", "kind", "conversation", "call", "attempt", "outcome"] {
+            assert!(!line[field].is_null(), "{field}: {line}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -130,7 +130,7 @@ pub(super) fn json_of(received: &Received, now: UnixMillis) -> Result<Value, Ver
 
 fn busy(received: &Received, shape: &Shape, now: UnixMillis) -> Verdict {
     let words =
-        if let Shape::Json(value) = shape { Words::of(value).verbatim() } else { String::new() };
+        if let Shape::Json(value) = shape { Words::of(value).shown() } else { String::new() };
     let wait = retry_after(received, now);
     let message = if words.is_empty() { "too many requests".to_owned() } else { words };
     match wait {
@@ -233,7 +233,7 @@ fn landed(call: &AwaCall, value: &Value, words: &Words) -> Option<Verdict> {
         }
         AwaCall::CloseDocument { .. } => closed(result)?,
     };
-    Some(Verdict::new(reply, words.verbatim(), Signal::Answered))
+    Some(Verdict::new(reply, words.shown(), Signal::Answered))
 }
 
 /// A write that access rules drop is answered with the record as it was.
@@ -255,11 +255,12 @@ fn closed(result: &Value) -> Option<AwaReply> {
 }
 
 fn worded(asked: Option<(&AwaCall, bool)>, received: &Received, words: &Words) -> Verdict {
-    let text = words.verbatim();
-    if text.is_empty() {
+    let said = words.verbatim();
+    if said.is_empty() {
         return wordless_json(received);
     }
-    let Some(meaning) = message::meaning(&text) else {
+    let text = words.shown();
+    let Some(meaning) = message::meaning(&said) else {
         if received.is_success() && !words.failed {
             return Verdict { unknown: true, ..Verdict::doubt(&text, Signal::Answered) };
         }

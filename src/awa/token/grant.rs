@@ -150,7 +150,7 @@ impl Registered {
         {
             return Ok(granted);
         }
-        let words = Words::of(&value).verbatim();
+        let words = Words::of(&value).shown();
         let words = if words.is_empty() { format!("status {}", received.status) } else { words };
         match received.status {
             400..=499 => Err(unauthorised(format!("token refused: {words}"), self.cause(&value))),

@@ -190,7 +190,7 @@ impl Bridge for Dispatched<'_> {
         let signal = signal(&reply);
         let said = Answer::default();
         let answered = Answered { reply, answer: said, elapsed_ms: 1 };
-        let reply = Reply { answered, signal, requests: 1 };
+        let reply = Reply { answered, signal, requests: 1, undocumented: false };
         answer.send(reply).unwrap();
         self.comes_to_rest();
         Vec::new()
@@ -268,6 +268,7 @@ fn dispatch(
         freed: Notify::new(),
         held,
         repeats: Repeats::default(),
+        undocumented: Repeats::default(),
         beat: Box::new(|| {}),
     };
     (Arc::new(dispatch), claimed)
