@@ -12,6 +12,7 @@ mod limits;
 mod model;
 mod operators;
 mod postgres;
+mod prepared;
 mod registers;
 mod rejected;
 mod reopening;

@@ -36,6 +36,10 @@ const DOUBT: Duration = Duration::from_secs(3);
 const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '5s'; \
                      SET LOCAL idle_in_transaction_session_timeout = '2s'";
 const PLAIN: &str = "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE";
+/// And where statements are prepared: each is planned once, for any values, and by its index, however few rows its table has at
+/// that moment.
+const PREPARED: &str =
+    "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off";
 
 /// What a look at a COMMIT in doubt begins with: it ends at the server too, whoever waits for it.
 const LOOK: &str =
@@ -55,8 +59,8 @@ impl Postgres {
         let (known, incarnation) = (Arc::clone(&self.known), self.incarnation);
         let (written, flight_ms) = (self.written, self.flight_ms());
         let schema = self.link.settings.schema.clone();
-        let client = self.link.client().await?;
-        let rows = Rows { client, schema: &schema };
+        self.link.client().await?;
+        let rows = Rows::new(self.link.same()?, &schema).of_groups(self.link.prepared());
         let decided = decided(rows, &known, &mark, terms, decide, &mut read);
         let Decided { outcomes, now, exchange_ms } = match within(DECIDE, decided).await {
             Ok(decided) => decided,
@@ -78,7 +82,7 @@ impl Postgres {
         let owner =
             CallOwner { flight_ms: flight_ms + exchange_ms, written, incarnation: &incarnation };
         let (started, warned) = (clock::instant(), self.link.warnings());
-        let rows = Rows { client: self.link.same()?, schema: &schema };
+        let rows = Rows::new(self.link.same()?, &schema).of_groups(self.link.prepared());
         let committed = within(COMMIT, rows.commit(&read, &outcomes, &owner, now)).await;
         metrics::histogram!(names::STORE_COMMIT_DURATION).record(started.elapsed().as_secs_f64());
         match committed {
@@ -123,7 +127,7 @@ impl Postgres {
     pub(super) async fn settled(&mut self, mark: &[u8; 16]) -> Result<bool, Trouble> {
         let schema = self.link.settings.schema.clone();
         let client = self.link.client().await?;
-        let rows = Rows { client, schema: &schema };
+        let rows = Rows::new(client, &schema);
         // A moment below nought is a mark that was set by such a look: another look must not take it for the group's.
         let sql = format!(
             "INSERT INTO @.commit_mark AS mark VALUES ($1, -{NOW}) ON CONFLICT (id) DO UPDATE SET at = mark.at RETURNING at > 0"
@@ -147,7 +151,7 @@ impl Postgres {
             self.stalled = false;
             return Ok(());
         }
-        let rows = Rows { client: self.link.client().await?, schema: &schema };
+        let rows = Rows::new(self.link.client().await?, &schema);
         let sql =
             "SELECT FROM pg_stat_activity WHERE usename = current_user AND wait_event = 'SyncRep'
                    AND query_start < clock_timestamp() - interval '1 s' LIMIT 1";
@@ -162,13 +166,13 @@ impl Postgres {
 /// Sets the group's commit mark, which nobody can set a second time, and draws its first number: behind the locks, so that
 /// numbers rise within a lane.
 async fn begun(rows: Rows<'_>, mark: &[u8; 16]) -> Result<Row, Trouble> {
-    let sql = format!(
-        "INSERT INTO @.commit_mark VALUES ($1, {NOW})
-         RETURNING nextval('@.number'), at, (SELECT oldest FROM @.meta)"
-    );
-    let mut drawn = rows.read(&sql, &[(&mark.as_slice() as _, Type::BYTEA)]).await?;
+    let values = [(&mark.as_slice() as _, Type::BYTEA)];
+    let mut drawn = rows.read_again(BEGUN, |sql| sql.replace("{NOW}", NOW), &values).await?;
     drawn.pop().ok_or_else(|| Trouble::refused("no number was drawn".to_owned()))
 }
+
+const BEGUN: &str = "INSERT INTO @.commit_mark VALUES ($1, {NOW})
+    RETURNING nextval('@.number'), at, (SELECT oldest FROM @.meta WHERE one)";
 
 /// What a group has come to, the moment of it on the database's clock, and how long the exchange took that told it.
 struct Decided {
@@ -186,9 +190,14 @@ async fn decided(
     decide: &mut Decide<'_>,
     read: &mut Read,
 ) -> Result<Decided, Trouble> {
+    rows.prepare().await?;
     let wanted = read.take_wanted();
     let began = clock::now();
-    let begin = if rows.schema.is_plain { format!("{BEGIN}; {PLAIN}") } else { BEGIN.to_owned() };
+    let begin = match rows.schema.is_plain {
+        true => format!("{BEGIN}; {PLAIN}"),
+        false if rows.prepares() => format!("{BEGIN}; {PREPARED}"),
+        false => BEGIN.to_owned(),
+    };
     let begin = async { rows.client.batch_execute(&begin).await.map_err(Trouble::from) };
     let ((), (), drawn) =
         tokio::try_join!(biased; begin, rows.load(&wanted, read), begun(rows, mark))?;

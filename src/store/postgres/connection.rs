@@ -2,20 +2,19 @@
 
 use std::fmt;
 use std::fs::File;
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::AbortHandle;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
-use tokio_postgres::error::Severity;
-use tokio_postgres::{AsyncMessage, Client, Config, Connection};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::{Client, Config};
 
+use super::prepared::Prepared;
 use super::schema;
+use super::socket::{self, Opened};
 use super::threads::Threads;
 use super::trouble::Trouble;
 use crate::clock;
@@ -25,8 +24,6 @@ use crate::store::records::ROWS;
 const CONNECT: Duration = Duration::from_secs(2);
 /// How long the look at its tables may take, made if need be.
 const CHECK: Duration = Duration::from_secs(10);
-/// How long the network may leave bytes unconfirmed.
-const UNCONFIRMED: Duration = Duration::from_secs(3);
 
 /// How the database is reached.
 #[derive(Clone)]
@@ -86,8 +83,8 @@ impl PostgresSettings {
     /// Why the database refuses, or cannot be reached.
     pub(crate) async fn migrate(&self) -> Result<(), String> {
         let migrated = async {
-            let (client, connection) = connect(self, Arc::default()).await?;
-            tokio::spawn(connection);
+            let Opened { client, driver, .. } = connect(self, &Arc::default()).await?;
+            tokio::spawn(driver);
             schema::migrate(&client, &self.schema).await
         };
         migrated.await.map_err(|trouble: Trouble| trouble.to_string())
@@ -99,8 +96,8 @@ impl PostgresSettings {
     /// Why the database refuses, or cannot be reached.
     pub(crate) async fn forget_schema(&self) -> Result<(), String> {
         let forgotten = async {
-            let (client, connection) = connect(self, Arc::default()).await?;
-            tokio::spawn(connection);
+            let Opened { client, driver, .. } = connect(self, &Arc::default()).await?;
+            tokio::spawn(driver);
             let sql = format!("DROP SCHEMA IF EXISTS {} CASCADE", self.schema);
             Ok(client.batch_execute(&sql).await?)
         };
@@ -140,6 +137,8 @@ struct Connected {
     /// How many warnings the server has sent.
     warnings: Arc<AtomicU64>,
     driver: AbortHandle,
+    /// None where a pooler may stand in between.
+    prepared: Option<Prepared>,
 }
 
 impl Link {
@@ -175,31 +174,47 @@ impl Link {
         self.connected.as_ref().map_or(0, |connected| connected.warnings.load(Ordering::Acquire))
     }
 
+    /// What is prepared over this connection, if anything may be.
+    pub(super) fn prepared(&self) -> Option<&Prepared> {
+        self.connected.as_ref().and_then(|connected| connected.prepared.as_ref())
+    }
+
     async fn connect(&self) -> Result<Connected, Trouble> {
         let warnings = Arc::<AtomicU64>::default();
-        let (client, driver) = connect(&self.settings, Arc::clone(&warnings)).await?;
+        let Opened { client, driver, ends } = connect(&self.settings, &warnings).await?;
         let driver = self.runtime.spawn(driver);
-        let connected = Connected { client, warnings, driver };
-        let checked = schema::check(&connected.client, &self.settings);
-        if let Err(trouble) = within(CHECK, checked).await {
-            connected.driver.abort();
-            return Err(trouble);
+        let checked = async {
+            schema::check(&client, &self.settings).await?;
+            // Others that speak as PostgreSQL does have rules of their own for what is prepared.
+            let ends = ends.filter(|_| !self.settings.schema.is_plain);
+            Ok(match ends {
+                Some(ends) => ends.are_the_servers(&client).await,
+                None => false,
+            })
+        };
+        match within(CHECK, checked).await {
+            Ok(is_direct) => {
+                tracing::debug!(is_direct, "connected to the database");
+                let prepared = is_direct.then(Prepared::default);
+                Ok(Connected { client, warnings, driver, prepared })
+            }
+            Err(trouble) => {
+                driver.abort();
+                Err(trouble)
+            }
         }
-        Ok(connected)
     }
 }
 
-/// A connection, and what drives it: it counts warnings. Whoever uses the client hears of its end. One host is tried after the
-/// other, so that one which is silent does not keep from the next.
+/// A connection. One host is tried after the other, so that one which is silent does not keep from the next.
 pub(super) async fn connect(
     settings: &PostgresSettings,
-    warnings: Arc<AtomicU64>,
-) -> Result<(Client, impl Future<Output = ()> + Send + use<>), Trouble> {
+    warnings: &Arc<AtomicU64>,
+) -> Result<Opened, Trouble> {
     let mut troubles = Vec::new();
     for config in each_host(&settings.config) {
-        let tls = MakeRustlsConnect::new((*settings.tls).clone());
-        match within(CONNECT, async { Ok(config.connect(tls).await?) }).await {
-            Ok((client, connection)) => return Ok((client, driven(connection, warnings))),
+        match within(CONNECT, socket::open(&config, &settings.tls, warnings)).await {
+            Ok(opened) => return Ok(opened),
             Err(trouble) => troubles.push(trouble),
         }
     }
@@ -208,24 +223,6 @@ pub(super) async fn connect(
     whys.dedup();
     let why = whys.join("; ");
     Err(if refused { Trouble::Refused(why) } else { Trouble::Away(why) })
-}
-
-async fn driven<S, T>(mut connection: Connection<S, T>, warnings: Arc<AtomicU64>)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-    T: AsyncRead + AsyncWrite + Unpin,
-{
-    while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
-        let AsyncMessage::Notice(notice) = message else { continue };
-        if notice.parsed_severity() == Some(Severity::Warning) {
-            warnings.fetch_add(1, Ordering::AcqRel);
-            tracing::warn!(
-                code = notice.code().code(),
-                text = notice.message(),
-                "the database warns"
-            );
-        }
-    }
 }
 
 /// Does something that the other side may never answer.
@@ -262,8 +259,6 @@ fn each_host(config: &Config) -> impl Iterator<Item = Config> {
         ports.get(at).or_else(|| ports.first()).map(|port| one.port(*port));
         let mode = if is_local(&one) { SslMode::Prefer } else { SslMode::Require };
         one.connect_timeout(CONNECT)
-            .tcp_user_timeout(UNCONFIRMED)
-            .keepalives_idle(UNCONFIRMED)
             .ssl_negotiation(config.get_ssl_negotiation())
             .channel_binding(config.get_channel_binding())
             .target_session_attrs(TargetSessionAttrs::ReadWrite)

@@ -10,6 +10,7 @@ use super::connection::{PostgresSettings, connect};
 use super::lanes::CallOwner;
 use super::rows::{Rows, signed};
 use super::schema;
+use super::socket::Opened;
 use super::trouble::Trouble;
 use super::view::{Read, ReadLane};
 use crate::routing::UnixMillis;
@@ -53,10 +54,10 @@ impl PostgresSettings {
         pieces: &mut mpsc::Receiver<Piece>,
         now: UnixMillis,
     ) -> Result<Imported, Trouble> {
-        let (client, connection) = connect(self, Arc::default()).await?;
-        tokio::spawn(connection);
+        let Opened { client, driver, .. } = connect(self, &Arc::default()).await?;
+        tokio::spawn(driver);
         schema::migrate(&client, &self.schema).await?;
-        let rows = Rows { client: &client, schema: &self.schema };
+        let rows = Rows::new(&client, &self.schema);
         client.batch_execute("BEGIN").await?;
         if !rows.read("SELECT FROM @.known LIMIT 1", &[]).await?.is_empty() {
             let why = format!("the tables of schema {} hold events already", self.schema);

@@ -114,7 +114,7 @@ const UPDATE_LANES: &str = "UPDATE @.lane SET version = lane.version + 1, conten
     expires_entry = new.expires_entry, calls = new.calls, row_version = new.row_version FROM unnest($1::bytea[], $2::text[], $3::int8[], $4::int8[],
     $5::bytea[], $6::int8[], $7::bool[], $8::int8[], $9::int8[], $10::int8[], $11::int8[], $12::bool[], $14::int2[]) AS new
     (hash, name, version, conversation, content, due_at, live, urgent_at, entry, expires_at, expires_entry, calls, row_version)
-    WHERE lane.hash = new.hash AND lane.version = new.version";
+    WHERE lane.hash = ANY($1) AND lane.hash = new.hash AND lane.version = new.version";
 
 #[derive(Default)]
 struct LaneColumns {
@@ -154,7 +154,12 @@ impl LaneColumns {
         self.calls.push(due.map(|due| due.calls));
     }
 
-    async fn write(&self, rows: &Rows<'_>, sql: &str, now: UnixMillis) -> Result<(), Trouble> {
+    async fn write(
+        &self,
+        rows: &Rows<'_>,
+        sql: &'static str,
+        now: UnixMillis,
+    ) -> Result<(), Trouble> {
         let values = [
             (&self.hashes as _, BYTES),
             (&self.names as _, TEXTS),

@@ -23,7 +23,7 @@ impl Postgres {
     pub(super) async fn look_for_other_means(&mut self) -> Result<(), Trouble> {
         let (schema, incarnation) = (self.link.settings.schema.clone(), self.incarnation);
         let node = self.link.settings.node.name.clone();
-        let rows = Rows { client: self.link.client().await?, schema: &schema };
+        let rows = Rows::new(self.link.client().await?, &schema);
         self.other_means = other_means(rows, &incarnation, &node).await?;
         self.with_same_means()
     }

@@ -12,12 +12,14 @@ mod known;
 mod lanes;
 mod means;
 mod operators;
+mod prepared;
 mod quick;
 mod read;
 mod retention;
 mod rows;
 mod schema;
 mod settled;
+mod socket;
 mod standing;
 mod threads;
 mod trouble;
@@ -37,6 +39,7 @@ pub(crate) use self::connection::Schema;
 use self::connection::{Link, within};
 pub use self::connection::{Node, PostgresSettings};
 pub(super) use self::known::Known;
+use self::prepared::Prepared;
 pub(super) use self::read::DatabaseReader;
 use self::rows::Rows;
 #[cfg(test)]
@@ -237,6 +240,10 @@ impl Engine for Postgres {
                 }
                 Err(Trouble::Again(why)) => {
                     tracing::debug!(why, attempt, "a group is decided again");
+                    // The tables that a statement was prepared for may have changed, whichever answer was read first.
+                    if attempt > 0 {
+                        self.link.prepared().map(Prepared::forget);
+                    }
                     metrics::counter!(names::DATABASE_CONFLICTS).increment(1);
                     trouble = Some(Trouble::Again(why));
                     // Those in the way go on at the same time: not both at the same moment again.
@@ -282,7 +289,7 @@ impl Engine for Postgres {
             let client: &Client = link.client().await?;
             let sql = "DELETE FROM @.node WHERE incarnation = $1 AND NOT EXISTS (SELECT FROM @.call WHERE node = $1)";
             let values = [(&incarnation.as_slice() as _, Type::BYTEA)];
-            Rows { client, schema: &schema }.write(sql, &values).await
+            Rows::new(client, &schema).write(sql, &values).await
         }));
         if let Err(trouble) = left {
             tracing::warn!(error = %trouble, "the node could not take its leave of the database");

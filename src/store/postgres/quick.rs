@@ -47,7 +47,7 @@ impl Quick {
         question: impl AsyncFnOnce(Rows<'_>) -> Result<T, Trouble>,
     ) -> Result<T, Trouble> {
         let mut link = self.0.lock().await;
-        let rows = Rows { client: link.client().await?, schema };
+        let rows = Rows::new(link.client().await?, schema);
         let answered = within(ANSWER, question(rows)).await;
         if let Err(Trouble::Away(_)) = &answered {
             link.drop_client();

@@ -68,7 +68,7 @@ impl DatabaseReader {
         self.is_open()?;
         let answered: Result<T, Trouble> = self.runtime.block_on(async {
             let mut link = self.link.lock().await;
-            let rows = Rows { client: link.client().await?, schema: &self.schema };
+            let rows = Rows::new(link.client().await?, &self.schema);
             let answered = within(ANSWER, question(rows)).await;
             if let Err(Trouble::Away(_)) = &answered {
                 link.drop_client();

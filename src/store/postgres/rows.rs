@@ -8,6 +8,7 @@ use tokio_postgres::{Client, Row};
 
 use super::connection::Schema;
 use super::known::Known;
+use super::prepared::Prepared;
 use super::trouble::Trouble;
 use super::view::{Read, ReadLane, Wanted};
 use crate::clock;
@@ -31,9 +32,50 @@ pub(super) type Values<'a> = &'a [(&'a (dyn ToSql + Sync), Type)];
 pub(super) struct Rows<'a> {
     pub(super) client: &'a Client,
     pub(super) schema: &'a Schema,
+    /// Where statements that come again are prepared; none, where none may be.
+    prepared: Option<&'a Prepared>,
 }
 
-impl Rows<'_> {
+impl<'a> Rows<'a> {
+    pub(super) const fn new(client: &'a Client, schema: &'a Schema) -> Self {
+        Self { client, schema, prepared: None }
+    }
+
+    /// Those of groups, whose statements come again and again.
+    pub(super) const fn of_groups(self, prepared: Option<&'a Prepared>) -> Self {
+        Self { prepared, ..self }
+    }
+
+    pub(super) const fn prepares(&self) -> bool {
+        self.prepared.is_some()
+    }
+
+    /// Prepares what earlier groups have used.
+    pub(super) async fn prepare(&self) -> Result<(), Trouble> {
+        match self.prepared {
+            Some(prepared) => prepared.prepare(self.client).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Reads with a statement that comes again; `text` is what it is sent as, made of it. It is planned once: so it is one that
+    /// has only one good plan, whatever its values and however many rows there are.
+    pub(super) async fn read_again(
+        &self,
+        sql: &'static str,
+        text: impl FnOnce(&str) -> String,
+        values: Values<'_>,
+    ) -> Result<Vec<Row>, Trouble> {
+        if let Some(statement) = self.prepared.and_then(|prepared| prepared.get(sql)) {
+            let values: Vec<_> = values.iter().map(|(value, _)| *value).collect();
+            return Ok(self.client.query(&statement, &values).await?);
+        }
+        let text = self.schema.named(&text(sql));
+        if let Some(prepared) = self.prepared {
+            prepared.note(sql, &text, values.iter().map(|(_, of)| of.clone()));
+        }
+        Ok(self.client.query_typed(&text, values).await?)
+    }
     pub(super) async fn read(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>, Trouble> {
         Ok(self.client.query_typed(&self.schema.named(sql), values).await?)
     }
@@ -107,34 +149,38 @@ impl Rows<'_> {
         Ok(())
     }
 
+    /// Writes with a statement that comes again, planned once as in [`Rows::read_again`].
+    pub(super) async fn write_again(
+        &self,
+        sql: &'static str,
+        values: Values<'_>,
+    ) -> Result<(), Trouble> {
+        self.read_again(sql, str::to_owned, values).await.map(drop)
+    }
+
+    /// The same, if it is needed.
     pub(super) async fn write_if(
         &self,
         needed: bool,
-        sql: &str,
+        sql: &'static str,
         values: Values<'_>,
     ) -> Result<(), Trouble> {
-        if needed { self.write(sql, values).await.map(drop) } else { Ok(()) }
+        if needed { self.write_again(sql, values).await } else { Ok(()) }
     }
 
     async fn read_if(
         &self,
         needed: bool,
-        sql: &str,
+        sql: &'static str,
         values: Values<'_>,
     ) -> Result<Vec<Row>, Trouble> {
-        if needed { self.read(sql, values).await } else { Ok(Vec::new()) }
+        if needed { self.read_again(sql, str::to_owned, values).await } else { Ok(Vec::new()) }
     }
 
     async fn latest(&self, conversation: u64) -> Result<Vec<(u64, IndexRow)>, Trouble> {
         let conversation = conversation.cast_signed();
         let values = [(&conversation as _, Type::INT8), (&MOVED as _, Type::INT8)];
-        let found = self
-            .read(
-                "SELECT number, received_at, state, conversation, lane_conversation FROM @.event
-                 WHERE conversation = $1 OR lane_conversation = $1 ORDER BY number DESC LIMIT $2",
-                &values,
-            )
-            .await?;
+        let found = self.read(LATEST, &values).await?;
         let mut latest = Vec::with_capacity(found.len());
         for row in found {
             let class = match row.try_get::<_, i16>(2)? {
@@ -152,6 +198,10 @@ impl Rows<'_> {
         Ok(latest)
     }
 }
+
+const LATEST: &str =
+    "SELECT number, received_at, state, conversation, lane_conversation FROM @.event
+    WHERE conversation = $1 OR lane_conversation = $1 ORDER BY number DESC LIMIT $2";
 
 pub(super) const BYTES: Type = Type::BYTEA_ARRAY;
 pub(super) const NUMBERS: Type = Type::INT8_ARRAY;

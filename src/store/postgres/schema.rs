@@ -58,7 +58,7 @@ async fn made(client: &Client, settings: &PostgresSettings) -> Result<(), Troubl
         let may = migrate(client, schema).await;
         client.batch_execute("ROLLBACK").await?;
         may?;
-        missing_replica(Rows { client, schema })
+        missing_replica(Rows::new(client, schema))
             .await?
             .map_or(Ok(()), |why| Err(required(&why)))?;
     }

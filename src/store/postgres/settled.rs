@@ -73,8 +73,7 @@ impl Rows<'_> {
         }
         let events: Vec<i64> = settled.iter().map(|event| signed(*event)).collect();
         let sql = if self.schema.is_plain { INSERT_UNPLACED } else { INSERT };
-        self.write(sql, &[(&events as _, NUMBERS)]).await?;
-        Ok(())
+        self.write_again(sql, &[(&events as _, NUMBERS)]).await
     }
 
     /// Forgets places whose events are forgotten; whether there may be more.

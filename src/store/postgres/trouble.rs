@@ -51,7 +51,9 @@ impl From<tokio_postgres::Error> for Trouble {
     fn from(error: tokio_postgres::Error) -> Self {
         let Some(database) = error.as_db_error() else { return Self::Away(chain(&error)) };
         let why = format!("{} ({})", database.message(), database.code().code());
+        let is_outdated = database.routine() == Some("RevalidateCachedQuery");
         match database.code() {
+            &SqlState::FEATURE_NOT_SUPPORTED if is_outdated => Self::Again(why),
             &SqlState::T_R_SERIALIZATION_FAILURE
             | &SqlState::T_R_DEADLOCK_DETECTED
             | &SqlState::LOCK_NOT_AVAILABLE
@@ -59,6 +61,8 @@ impl From<tokio_postgres::Error> for Trouble {
             // Another statement of the same pipeline has failed, and its answer is yet to be read.
             | &SqlState::IN_FAILED_SQL_TRANSACTION
             | &SqlState::DIVISION_BY_ZERO
+            // What was prepared is not what it was: the next time all goes without a name.
+            | &SqlState::INVALID_SQL_STATEMENT_NAME
             | &SqlState::DUPLICATE_TABLE
             | &SqlState::DUPLICATE_SCHEMA
             | &SqlState::DUPLICATE_OBJECT => Self::Again(why),

@@ -101,7 +101,7 @@ impl Postgres {
     /// It would be.
     pub(super) async fn look_for_replica(&mut self) -> Result<(), Trouble> {
         let schema = self.link.settings.schema.clone();
-        let rows = Rows { client: self.link.client().await?, schema: &schema };
+        let rows = Rows::new(self.link.client().await?, &schema);
         self.without_replica = missing_replica(rows).await?;
         self.with_replica()
     }
@@ -132,7 +132,7 @@ impl Postgres {
             self.look_for_other_means().await?;
         }
         self.with_same_means()?;
-        let rows = Rows { client: self.link.client().await?, schema: &schema };
+        let rows = Rows::new(self.link.client().await?, &schema);
         if beats || forgets {
             rows.measure(&known).await?;
         }
@@ -185,7 +185,7 @@ impl Postgres {
         let node = Arc::clone(&self.link.settings.node);
         let rows_up_to = self.link.settings.rows_up_to;
         let name = node.name.as_str();
-        let rows = Rows { client: self.link.client().await?, schema: &schema };
+        let rows = Rows::new(self.link.client().await?, &schema);
         let version = env!("CARGO_PKG_VERSION");
         let sql = format!(
             "INSERT INTO @.node (incarnation, name, program, started_at, alive_until, rows_up_to, means)
@@ -231,7 +231,7 @@ impl Postgres {
         self.ready().await?;
         let rows_up_to = self.link.settings.rows_up_to;
         let schema = self.link.settings.schema.clone();
-        let rows = Rows { client: self.link.client().await?, schema: &schema };
+        let rows = Rows::new(self.link.client().await?, &schema);
         let sql = "SELECT name FROM @.lane WHERE hash IN (SELECT DISTINCT lane FROM @.event WHERE state = 1)
                    AND row_version <= $1";
         let mut lanes = Vec::new();

@@ -31,7 +31,7 @@ impl Rows<'_> {
     /// Writes so many rows: if another transaction is in the way of one of them, all that is written with it fails.
     pub(super) async fn write_all(
         &self,
-        sql: &str,
+        sql: &'static str,
         values: Values<'_>,
         count: usize,
     ) -> Result<(), Trouble> {
@@ -40,11 +40,13 @@ impl Rows<'_> {
         }
         // What divides by nought here is `Trouble::Again`.
         let (count, number) = (signed(count as u64), values.len() + 1);
-        let sql = format!(
-            "WITH written AS ({sql} RETURNING 1) SELECT 1 / (count(*) = ${number})::int4 FROM written"
-        );
+        let counted = |sql: &str| {
+            format!(
+                "WITH written AS ({sql} RETURNING 1) SELECT 1 / (count(*) = ${number})::int4 FROM written"
+            )
+        };
         let values = [values, &[(&count as _, Type::INT8)]].concat();
-        self.read(&sql, &values).await.map(drop)
+        self.read_again(sql, counted, &values).await.map(drop)
     }
 
     /// Writes what a group has come to.
@@ -130,15 +132,14 @@ impl Rows<'_> {
             (&contents as _, BYTES),
             (&versions as _, Type::INT2_ARRAY),
         ];
-        self.write(
+        self.write_again(
             "INSERT INTO @.event SELECT * FROM unnest($1::int8[], $2::text[], $3::int8[], $4::int2[], $5::int8[], $6::int8[],
              $7::bytea[], $8::text[], $9::bytea[], $10::int2[])
              ON CONFLICT (number) DO UPDATE SET state = EXCLUDED.state, lane = EXCLUDED.lane, why = EXCLUDED.why, content = EXCLUDED.content,
              row_version = EXCLUDED.row_version, lane_conversation = coalesce(EXCLUDED.lane_conversation, event.lane_conversation)",
             &values,
         )
-        .await?;
-        Ok(())
+        .await
     }
 
     /// Lists events with the lane that their conversation has moved into.
@@ -174,12 +175,11 @@ impl Rows<'_> {
             (&events as _, Type::INT4_ARRAY),
             (&contents as _, BYTES),
         ];
-        self.write(
+        self.write_again(
             "INSERT INTO @.body SELECT * FROM unnest($1::int8[], $2::int8[], $3::int4[], $4::bytea[])",
             &values,
         )
-        .await?;
-        Ok(())
+        .await
     }
 
     /// A document whose lane was not the one that the group has read is in the way: two lanes would each take it for theirs.
@@ -201,9 +201,11 @@ impl Rows<'_> {
             }
         }
         let ended = [(&gone as _, BYTES)];
+        // It is rare, and which plan of it is good depends on how many documents there are.
+        let planned_each_time = self.of_groups(None);
         tokio::try_join!(
             biased;
-            moved.write(self, MOVE_DOCUMENTS),
+            moved.write(&planned_each_time, MOVE_DOCUMENTS),
             new.write(self, INSERT_DOCUMENTS),
             self.write_if(!gone.is_empty(), "DELETE FROM @.document WHERE hash = ANY($1)", &ended),
         )?;
@@ -263,7 +265,7 @@ impl<'a> DocumentColumns<'a> {
         self.before.push(before.map(|lane| hashes::of_lane(lane).to_vec()));
     }
 
-    async fn write(&self, rows: &Rows<'_>, sql: &str) -> Result<(), Trouble> {
+    async fn write(&self, rows: &Rows<'_>, sql: &'static str) -> Result<(), Trouble> {
         let values = [
             (&self.hashes as _, BYTES),
             (&self.lanes as _, BYTES),
