@@ -7,6 +7,12 @@ use std::ops::Range;
 pub(crate) const LEAST_DIGITS: usize = 7;
 const MOST_DIGITS: usize = 15;
 
+/// What stands in the place of what is not repeated.
+pub(crate) const MASK: &str = "[…]";
+
+/// A word of so many characters, of small and capital letters and digits, is a token: no class and no sys_id is.
+const TOKEN: usize = 40;
+
 /// What a part of a text looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Look {
@@ -88,6 +94,62 @@ pub(crate) fn embedded(text: &str) -> Vec<(Range<usize>, Look)> {
     found
 }
 
+/// A text without telephone numbers, addresses of mail and tokens; sys_ids, dates and IP addresses stay.
+pub(crate) fn masked(text: &str) -> String {
+    let mut hidden: Vec<Range<usize>> = Vec::new();
+    for (span, look) in embedded(text) {
+        match look {
+            Look::Phone | Look::Email => hidden.push(span),
+            Look::Ip => {}
+        }
+    }
+    let mut after_scheme = false;
+    for word in text.split(' ') {
+        let from = word.as_ptr().addr() - text.as_ptr().addr();
+        if is_token(word) || after_scheme && word.len() >= 8 {
+            hidden.push(from..from + word.len());
+        }
+        after_scheme = ["basic", "bearer"].contains(&word.to_ascii_lowercase().as_str());
+        hidden.extend(numbers(word).map(|span| from + span.start..from + span.end));
+    }
+    hidden.sort_by_key(|span| span.start);
+    let (mut shown, mut copied) = (String::with_capacity(text.len()), 0);
+    for span in hidden {
+        if span.start >= copied {
+            shown.push_str(&text[copied..span.start]);
+            shown.push_str(MASK);
+        }
+        copied = copied.max(span.end);
+    }
+    shown.push_str(&text[copied..]);
+    shown
+}
+
+fn is_token(word: &str) -> bool {
+    let has = |is: fn(&u8) -> bool| word.bytes().any(|byte| is(&byte));
+    word.len() >= TOKEN
+        && !word.contains("://")
+        && has(u8::is_ascii_digit)
+        && has(u8::is_ascii_uppercase)
+        && has(u8::is_ascii_lowercase)
+}
+
+/// Runs of digits that may be somebody's number and are part of no longer id.
+fn numbers(word: &str) -> impl Iterator<Item = Range<usize>> {
+    let is_of_id = |c: char| c.is_alphanumeric() || "-_:.".contains(c);
+    let mut from = 0;
+    let parts = word.split(move |c| !is_of_id(c)).map(move |part| {
+        let span = from..from + part.len();
+        // What stands between two parts may be longer than a byte.
+        from = span.end + word[span.end..].chars().next().map_or(0, char::len_utf8);
+        span
+    });
+    parts.filter(move |span| {
+        let part = word[span.clone()].trim_matches(['.', ':']);
+        part.bytes().all(|byte| byte.is_ascii_digit()) && is_phone(part)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,5 +169,33 @@ mod tests {
             ]
         );
         assert_eq!(embedded("a+b, 1.2.3, @x, 1+1"), []);
+    }
+
+    #[test]
+    fn numbers_addresses_and_tokens_are_not_repeated() {
+        for (text, shown) in [
+            ("Caller +4915112345678 is blocked", "Caller […] is blocked"),
+            ("Caller (015112345678), max@example.com", "Caller ([…]), […]"),
+            ("sent with Basic YnJpZGdlOnNlY3JldA== to it", "sent with Basic […] to it"),
+            ("no token Bearer abcdefgh1234 here", "no token Bearer […] here"),
+            ("Basic auth is off", "Basic auth is off"),
+            ("got X9yPZtLfJpQmWcRb2kVsHn4uDgEa7TiOoS5wMxYzAbCdEfGh from you", "got […] from you"),
+            (
+                "Agent with sys_id 00000000000000000000000000000001 is not available",
+                "Agent with sys_id 00000000000000000000000000000001 is not available",
+            ),
+            (
+                "INT0012345 closed on 2026-11-30 12:00:00",
+                "INT0012345 closed on 2026-11-30 12:00:00",
+            ),
+            (
+                "com.glide.awa.offer.OfferWorkException at https://10.1.2.3/api/now/v1/awa/Offer1",
+                "com.glide.awa.offer.OfferWorkException at https://10.1.2.3/api/now/v1/awa/Offer1",
+            ),
+            ("ünïcode、4915112345678。", "ünïcode、[…]。"),
+            ("", ""),
+        ] {
+            assert_eq!(masked(text), shown);
+        }
     }
 }

@@ -4,7 +4,7 @@ use reqwest::header::{self, HeaderMap};
 use serde_json::Value;
 
 use super::charset;
-use super::masked::masked;
+use crate::personal::masked;
 use crate::routing::{SysId, UnixMillis, is_hidden};
 
 /// The longest text of ServiceNow's that is kept, in characters.
