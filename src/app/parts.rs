@@ -333,7 +333,7 @@ fn dispatch(vitals: &Arc<Vitals>, beat: Beat, jitter: fn() -> f64) -> Dispatch {
         jitter: Box::new(jitter),
         freed: tokio::sync::Notify::new(),
         repeats: Repeats::default(),
-        undocumented: Repeats::default(),
+        told: Repeats::default(),
         held: Arc::new(move || hold.is_held()),
         beat: Box::new(move || beat.beat()),
     }

@@ -16,15 +16,14 @@ pub(super) struct Blocked {
 }
 
 impl Blocked {
-    /// From now on nothing can be sent, for this cause.
-    pub(super) fn begins(&mut self, why: Why, now: UnixMillis) {
-        match self.current {
-            Some((_, current)) if current == why => {}
-            Some(_) | None => {
-                self.ends(now);
-                self.current = Some((now, why));
-            }
+    /// From now on nothing can be sent, for this cause; whether that is new.
+    pub(super) fn begins(&mut self, why: Why, now: UnixMillis) -> bool {
+        let new = self.current.is_none_or(|(_, current)| current != why);
+        if new {
+            self.ends(now);
+            self.current = Some((now, why));
         }
+        new
     }
 
     /// From now on it could.
@@ -65,11 +64,11 @@ mod tests {
     #[test]
     fn a_wait_is_split_over_the_stretches_that_it_crossed() {
         let mut blocked = Blocked::default();
-        blocked.begins(Why::RateLimit, UnixMillis(100));
-        blocked.begins(Why::RateLimit, UnixMillis(150));
-        blocked.begins(Why::Breaker, UnixMillis(200));
+        assert!(blocked.begins(Why::RateLimit, UnixMillis(100)));
+        assert!(!blocked.begins(Why::RateLimit, UnixMillis(150)));
+        assert!(blocked.begins(Why::Breaker, UnixMillis(200)));
         blocked.ends(UnixMillis(260));
-        blocked.begins(Why::RetryAfter, UnixMillis(300));
+        assert!(blocked.begins(Why::RetryAfter, UnixMillis(300)));
         let waited = blocked.during(UnixMillis(150), UnixMillis(320));
         let expected = Waited { rate_limit: 50, breaker: 60, retry_after: 20, ..Waited::default() };
         assert_eq!(waited, expected);
@@ -78,7 +77,7 @@ mod tests {
     #[test]
     fn time_before_an_entry_was_due_is_not_its_own() {
         let mut blocked = Blocked::default();
-        blocked.begins(Why::RateLimit, UnixMillis(0));
+        assert!(blocked.begins(Why::RateLimit, UnixMillis(0)));
         blocked.ends(UnixMillis(100));
         assert_eq!(blocked.during(UnixMillis(100), UnixMillis(200)), Waited::default());
     }

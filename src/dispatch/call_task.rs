@@ -143,7 +143,7 @@ impl CallTask {
         let mut answered = reply.answered;
         log(&asked, &answered, &dispatch.repeats);
         if reply.undocumented {
-            log_undocumented(&asked, &answered, &dispatch.undocumented);
+            log_undocumented(&asked, &answered, &dispatch.told);
         }
         tell(turn, why(&answered));
         let CallOptions { claim, tries, .. } = *asked.options;

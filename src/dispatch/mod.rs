@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use crate::awa::Client;
-use crate::awa::pace::{NotNow, Pace};
+use crate::awa::pace::{NotNow, Pace, Why};
 use crate::clock;
 use crate::report::Repeats;
 use crate::routing::UnixMillis;
@@ -35,6 +35,8 @@ const MAX_CALL_TASKS: usize = 256;
 const MAX_EXPIRING: usize = MAX_CALL_TASKS / 2;
 /// How long the loop sleeps at most, so that a watchdog sees it alive.
 const MAX_SLEEP_MS: u64 = 1_000;
+/// A pause of fewer milliseconds is not worth a line.
+const LONG_PAUSE_MS: u64 = 5_000;
 
 /// Delays between tries, in milliseconds.
 #[derive(Debug, Clone, Copy)]
@@ -58,8 +60,8 @@ pub(crate) struct Dispatch {
     pub held: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Caps what an outage would repeat in the log.
     pub repeats: Repeats,
-    /// Caps what an answer in words of nobody's would repeat in the log.
-    pub undocumented: Repeats,
+    /// Caps what else comes again and again: answers in unknown words, pauses.
+    pub told: Repeats,
     /// Called on every turn of the loop, for the watchdog.
     pub beat: Box<dyn Fn() + Send + Sync>,
 }
@@ -144,7 +146,9 @@ impl Dispatch {
                     tasks.spawn(task.run());
                 }
                 Err(NotNow { until, why }) => {
-                    blocked.begins(why, now);
+                    if blocked.begins(why, now) {
+                        self.tell_of_pause(why, until, now);
+                    }
                     if let Some(permit) = self.pace.probe_own_route(now) {
                         tasks.spawn(probe::probe(Arc::clone(self), permit));
                     }
@@ -154,6 +158,21 @@ impl Dispatch {
             }
         }
         now.plus(MAX_SLEEP_MS)
+    }
+
+    /// Says why calls wait, where that lasts: neither readiness nor the breaker tells of it.
+    fn tell_of_pause(&self, why: Why, until: UnixMillis, now: UnixMillis) {
+        let cause = match why {
+            Why::RetryAfter => "ServiceNow has asked for a pause (Retry-After)",
+            Why::Budget => "the requests of this hour are used up (rate_limit.per_hour)",
+            Why::RateLimit | Why::Breaker | Why::Unauthorised | Why::Concurrency => return,
+        };
+        if until.since(now) < LONG_PAUSE_MS {
+            return;
+        }
+        if let Some(repeats) = self.told.may_say(cause, now) {
+            tracing::warn!(%until, repeats, "Calls wait: {cause}");
+        }
     }
 }
 

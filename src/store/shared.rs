@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
@@ -18,7 +18,7 @@ pub(super) struct Shared {
     pub(super) agenda: Agenda,
     failure: watch::Sender<Option<Failed>>,
     /// Why the engine cannot work at the moment.
-    away: Mutex<Option<Failed>>,
+    away: Mutex<Option<Away>>,
     pub(super) commits: Arc<Pulse>,
     space: Mutex<Space>,
     limits: Mutex<Limits>,
@@ -90,18 +90,38 @@ impl Shared {
     /// Notes that the engine works, or why it does not at the moment; a change is logged.
     pub(super) fn set_away(&self, now: Option<Failed>) {
         let mut away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
-        match (&*away, &now) {
-            (None, Some(failed)) => {
-                tracing::error!(error = %failed, "the store is away: webhooks are answered 503")
+        let Some(why) = now else {
+            if let Some(Away { since, .. }) = away.take() {
+                let away_ms = clock::millis(since.elapsed());
+                tracing::info!(away_ms, "the store is there again");
             }
-            (Some(_), None) => tracing::info!("the store is there again"),
-            (Some(_), Some(_)) | (None, None) => {}
+            return;
+        };
+        match &mut *away {
+            None => {
+                tracing::warn!(error = %why, "the store is away: webhooks are answered 503");
+                *away = Some(Away { why, since: clock::instant(), lasts: false });
+            }
+            Some(away) => {
+                if !away.lasts && away.since.elapsed() >= LASTING {
+                    away.lasts = true;
+                    let away_ms = clock::millis(away.since.elapsed());
+                    tracing::error!(
+                        error = %why,
+                        away_ms,
+                        "the store is still away: webhooks are answered 503, and no calls are made"
+                    );
+                }
+                away.why = why;
+            }
         }
-        *away = now;
     }
 
     pub(super) fn health(&self) -> Health {
-        let away = || self.away.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let away = || {
+            let away = self.away.lock().unwrap_or_else(PoisonError::into_inner);
+            away.as_ref().map(|away| away.why.clone())
+        };
         self.failure.borrow().clone().or_else(away).map_or(Health::Working, Health::Failed)
     }
 
@@ -121,6 +141,17 @@ impl Shared {
         failed.ok().flatten().unwrap_or(Failed::Closed)
     }
 }
+
+/// The engine does not answer.
+struct Away {
+    why: Failed,
+    since: Instant,
+    /// So long that a person has to look.
+    lasts: bool,
+}
+
+/// An engine that is away for less heals by itself: a restart, or a standby that takes over.
+const LASTING: Duration = Duration::from_secs(30);
 
 /// Counts starts and ends of what may wait for the disk for ever: odd in between.
 #[derive(Debug, Default)]

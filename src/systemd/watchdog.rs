@@ -11,6 +11,9 @@ use crate::clock::{self, millis};
 /// How often the loops are looked at where systemd asks for no watchdog.
 const UNWATCHED_PERIOD: Duration = Duration::from_secs(10);
 
+/// A look that is later than this came so late because nothing could move: the process or its machine was stopped.
+const STOOD_STILL: Duration = Duration::from_secs(5);
+
 /// The loops that must keep moving. Clones watch the same loops.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Watchdog {
@@ -71,8 +74,17 @@ impl Watchdog {
     /// Without a period of systemd's it still looks, so that a stuck loop is in the log.
     pub(crate) async fn run(self, notifier: Notifier, period: Option<Duration>) {
         let pause = period.map_or(UNWATCHED_PERIOD, |period| period / 2);
-        let mut before = Pulse::Steady;
+        let (mut before, mut looked) = (Pulse::Steady, clock::monotonic());
         loop {
+            let now = clock::monotonic();
+            let stood_still = now.saturating_sub(looked).saturating_sub(pause);
+            if stood_still > STOOD_STILL {
+                // Nobody could move; all begin anew.
+                self.loops().iter().for_each(|heart| heart.beat(now));
+                let ms = millis(stood_still);
+                tracing::warn!(ms, "This process, or its machine, stood still");
+            }
+            looked = now;
             let pulse = self.pulse(clock::monotonic());
             if pulse == Pulse::Steady {
                 notifier.feed_watchdog();
@@ -131,6 +143,10 @@ impl Pulse {
 }
 
 impl Heart {
+    fn beat(&self, now: Duration) {
+        self.last.store(millis(now), Ordering::Relaxed);
+    }
+
     fn is_stuck(&self, now: Duration) -> bool {
         let last = Duration::from_millis(self.last.load(Ordering::Relaxed));
         now.saturating_sub(last) > self.allowance
@@ -144,7 +160,7 @@ impl Beat {
     }
 
     fn beat_at(&self, now: Duration) {
-        self.heart.last.store(millis(now), Ordering::Relaxed);
+        self.heart.beat(now);
     }
 
     /// The longest that the loop should sleep when it has nothing to do: a third of its allowance.

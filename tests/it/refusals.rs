@@ -3,7 +3,8 @@
 use awa_bridge::testing::sandbox::{Endpoint, Fault, Misbehaviour};
 use serde_json::{Value, json};
 
-use super::support::bridge::Bridge;
+use super::support::bridge::{Bridge, Setup, start_sandbox};
+use super::support::program::Home;
 use super::support::{an_offer, eventually, with};
 
 fn refusal(status: u16, message: &str, headers: &[(&str, &str)]) -> Misbehaviour {
@@ -82,5 +83,35 @@ async fn a_person_ends_the_pause_that_a_rate_limit_rule_asks_for() {
             bridge.get("/v1/status").await.1["servicenow"]["retry_after_until"],
             Value::Null
         );
+    }
+}
+
+#[tokio::test]
+async fn a_long_pause_is_told_of_with_its_end_and_a_short_one_is_not() {
+    for (seconds, told) in [("3600", true), ("2", false)] {
+        let setup = Setup::default();
+        let sandbox = start_sandbox(setup.switches.clone()).await;
+        let rule = [("retry-after", seconds), ("x-ratelimit-limit", "10")];
+        let refused = refusal(429, "Rate limit exceeded", &rule);
+        sandbox.inject(Fault::on(Endpoint::Offer, refused));
+        let home = Home::new(&sandbox.url(), &setup);
+        let daemon = home.start().await;
+        for number in 1..=2 {
+            let id = format!("e-{number}");
+            assert_eq!(daemon.post(&an_offer(&id, &id)).await, Some(202));
+        }
+        let log = eventually("the pause, or both offers where it was short", async || {
+            let log = daemon.log();
+            let delivered = log.matches("\"state\":\"delivered\"").count() == 2;
+            (delivered || told && log.contains("Calls wait")).then_some(log)
+        })
+        .await;
+        let line = log.lines().find(|line| line.contains("Calls wait"));
+        assert_eq!(line.is_some(), told, "{log}");
+        if let Some(line) = line {
+            let line: Value = serde_json::from_str(line).expect("JSON");
+            assert_eq!(line["level"], "WARN");
+            assert!(line["until"].is_string(), "{line}");
+        }
     }
 }

@@ -124,7 +124,7 @@ async fn events_end(
         freed: Notify::new(),
         held: Arc::new(held),
         repeats: Repeats::default(),
-        undocumented: Repeats::default(),
+        told: Repeats::default(),
         beat: Box::new(|| {}),
     };
     let shutdown = Shutdown::new();

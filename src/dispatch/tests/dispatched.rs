@@ -268,7 +268,7 @@ fn dispatch(
         freed: Notify::new(),
         held,
         repeats: Repeats::default(),
-        undocumented: Repeats::default(),
+        told: Repeats::default(),
         beat: Box::new(|| {}),
     };
     (Arc::new(dispatch), claimed)
