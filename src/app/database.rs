@@ -71,6 +71,17 @@ pub(super) fn settings(settings: &Settings) -> Result<Option<PostgresSettings>, 
     }))
 }
 
+/// Tries once whether the database can be used at all.
+///
+/// # Errors
+/// Why it cannot.
+pub(super) async fn reach(of: &Settings) -> Result<(), Failure> {
+    let postgres = settings(of).map_err(|problem| Failure::Configuration(vec![problem]))?;
+    let Some(postgres) = postgres else { return Ok(()) };
+    let reached = postgres.reach().await;
+    reached.map_err(|why| Failure::Broken(format!("the database cannot be used: {why}")))
+}
+
 /// Removes all tables, with what they hold.
 ///
 /// # Errors

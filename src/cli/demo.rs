@@ -1,12 +1,13 @@
 //! `demo`: the first thing that anybody sees. Every line says what came in, what was called, what came back.
 
 use secrecy::SecretString;
+use tokio::task::JoinHandle;
 
 use super::table::table;
 use super::{Exit, runtime, say};
 use crate::app::Failure;
 use crate::app::demo::{Demo, Shown};
-use crate::app::selftest::nodes;
+use crate::app::selftest::{interrupted, nodes};
 use crate::shutdown::Shutdown;
 
 /// Two daemons over one database, one of which is killed.
@@ -18,9 +19,7 @@ pub(super) fn nodes(url: Option<String>) -> Exit {
     let url = url.map(SecretString::from);
     let played = runtime.block_on(async {
         let stop = Shutdown::new();
-        let _signals = stop
-            .on_signals()
-            .map_err(|error| Failure::Broken(format!("signals cannot be caught: {error}")))?;
+        let _signals = caught(&stop)?;
         nodes::play(url.as_ref(), &stop, say).await
     });
     match played {
@@ -34,14 +33,30 @@ pub(super) fn nodes(url: Option<String>) -> Exit {
     }
 }
 
-pub(super) fn run() -> Exit {
-    match runtime() {
-        Ok(runtime) => runtime.block_on(play()),
-        Err(exit) => exit,
-    }
+/// Catches SIGTERM and SIGINT, so that what was started and made ends with the command.
+///
+/// # Errors
+/// The system does not let them be caught.
+pub(super) fn caught(stop: &Shutdown) -> Result<JoinHandle<()>, Failure> {
+    stop.on_signals().map_err(|error| Failure::Broken(format!("signals cannot be caught: {error}")))
 }
 
-async fn play() -> Exit {
+pub(super) fn run() -> Exit {
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(exit) => return exit,
+    };
+    runtime.block_on(async {
+        let stop = Shutdown::new();
+        let _signals = match caught(&stop) {
+            Ok(signals) => signals,
+            Err(failure) => return Exit::Failed(failure.to_string()),
+        };
+        play(&stop).await
+    })
+}
+
+async fn play(stop: &Shutdown) -> Exit {
     let demo = match Demo::start().await {
         Ok(demo) => demo,
         Err(failure) => return Exit::Failed(failure.to_string()),
@@ -50,7 +65,10 @@ async fn play() -> Exit {
     say(&format!(
         "A ServiceNow AWA sandbox on {sandbox} and a bridge in front of it: webhooks on {intake}, operators on {admin}.\n"
     ));
-    let played = demo.play(|shown| say(&told(shown))).await;
+    let played = tokio::select! {
+        played = demo.play(|shown| say(&told(shown))) => played,
+        () = stop.requested() => Err(interrupted()),
+    };
     let stopped = demo.stop().await;
     let shown = match played {
         Ok(shown) => shown,

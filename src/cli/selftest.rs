@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
+use super::demo::caught;
 use super::{Exit, runtime, say};
 use crate::app::{Failure, selftest};
+use crate::shutdown::Shutdown;
 
 pub(super) fn run(
     kills: u32,
@@ -21,7 +23,12 @@ pub(super) fn run(
     let seed = seed.unwrap_or_else(rand::random);
     let nodes = nodes.zip(postgres.map(SecretString::from));
     let plan = selftest::Plan { kills, seed, directory, nodes };
-    match runtime.block_on(selftest::kill(&plan, say)) {
+    let killed = runtime.block_on(async {
+        let stop = Shutdown::new();
+        let _signals = caught(&stop)?;
+        selftest::kill(&plan, &stop, say).await
+    });
+    match killed {
         Ok(verdict) => {
             say(&format!("\n{verdict}"));
             match verdict.breaches.len() {

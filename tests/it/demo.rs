@@ -92,3 +92,58 @@ fn an_interrupted_demonstration_of_two_nodes_leaves_nothing() {
     assert!(errors.contains("interrupted"), "{rest} lines, {errors}");
     is_left_clean(place.path());
 }
+
+/// Runs the program with these arguments in a place of its own; fails where it does not end within a minute.
+fn ends_soon(arguments: &[&str]) -> (i32, String) {
+    let place = temporary_place();
+    let mut command = Command::new("timeout");
+    command.arg("60").arg(program().get_program()).args(arguments);
+    let (code, shown, errors) = run(command.env("TMPDIR", place.path()));
+    is_left_clean(place.path());
+    (code, shown + &errors)
+}
+
+#[test]
+fn what_needs_a_database_says_at_once_why_it_cannot_be_used() {
+    let nobody = "postgres://bridge@127.0.0.1:1/postgres";
+    let Some(server) = Server::start(&[]) else { return };
+    let access = Path::new(&server.data()).join("pg_hba.conf");
+    std::fs::write(access, "host all all 127.0.0.1/32 scram-sha-256\nlocal all all trust\n")
+        .expect("who may come in");
+    server.sql("SELECT pg_reload_conf()");
+    let cases = [(nobody, "Connection refused"), (&server.url(), "store.postgres.password")];
+    for (url, why) in cases {
+        let selftest = ["selftest", "--kill", "2", "--nodes", "2", "--postgres", url];
+        for arguments in [&selftest[..], &["demo", "--nodes", "2", "--postgres", url]] {
+            let (code, said) = ends_soon(arguments);
+            assert_eq!(code, 1, "{arguments:?}: {said}");
+            assert!(said.contains(why), "{arguments:?}: {said}");
+            assert!(!said.contains("kill 1 of"), "{said}");
+        }
+    }
+}
+
+#[test]
+fn what_is_asked_to_stop_leaves_nothing() {
+    for (arguments, shown, signal) in [
+        (&["selftest", "--kill", "1000"][..], "kill 1 of", "TERM"),
+        (&["demo"], "1. an offer", "INT"),
+    ] {
+        let place = temporary_place();
+        let mut command = program();
+        command.args(arguments).env("TMPDIR", place.path()).stdout(Stdio::piped());
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the program starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        assert!(lines.any(|line| line.expect("a line").contains(shown)), "it runs");
+        let pid = child.id().to_string();
+        let asked = Command::new("kill").args(["-s", signal, &pid]).status().expect("kill runs");
+        assert!(asked.success());
+        // It must be able to write until it ends.
+        let rest = lines.map_while(Result::ok).count();
+        let ended = child.wait_with_output().expect("it ends");
+        let errors = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert_eq!(ended.status.code(), Some(1), "{rest} lines, {errors}");
+        assert!(errors.contains("interrupted"), "{errors}");
+        is_left_clean(place.path());
+    }
+}

@@ -13,6 +13,10 @@ use crate::clock;
 
 /// How long a start may take.
 const START: Duration = Duration::from_secs(60);
+/// How long an end may take before it is made.
+const END: Duration = Duration::from_secs(60);
+/// How many lines of the log are told.
+const LAST: usize = 5;
 
 /// The daemon over one home; killed when it is dropped.
 pub(super) struct Daemon {
@@ -52,10 +56,7 @@ impl Daemon {
         while !answers(&self.admin).await {
             let ended = child.try_wait().ok().flatten();
             if ended.is_some() || began.elapsed() > START {
-                return Err(Failure::Broken(format!(
-                    "the daemon did not come up; see {}",
-                    self.home.join("daemon.log").display()
-                )));
+                return Err(self.failed("the daemon did not come up"));
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -69,7 +70,16 @@ impl Daemon {
         ended(child).await
     }
 
-    /// SIGTERM, and waits for the end.
+    /// What is wrong, with the last lines of the log, which goes with its folder.
+    pub(super) fn failed(&self, what: &str) -> Failure {
+        let log = std::fs::read(self.home.join("daemon.log")).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let mut last: Vec<&str> = log.lines().rev().take(LAST).collect();
+        last.reverse();
+        Failure::Broken(format!("{what}; the last that it logged:\n{}", last.join("\n")))
+    }
+
+    /// SIGTERM, and waits for the end, which comes by SIGKILL if it does not come by itself.
     pub(super) async fn stop(&mut self) -> Result<(), Failure> {
         let Some(child) = self.child.take() else { return Ok(()) };
         let pid = child.id().to_string();
@@ -92,11 +102,16 @@ impl Drop for Daemon {
 }
 
 async fn ended(mut child: Child) -> Result<(), Failure> {
-    let waited = tokio::task::spawn_blocking(move || child.wait()).await;
-    waited
-        .map_err(|error| broken("the daemon was lost sight of", &error))?
-        .map(drop)
-        .map_err(|error| broken("the daemon was lost sight of", &error))
+    let lost = |error| broken("the daemon was lost sight of", &error);
+    let began = clock::instant();
+    while child.try_wait().map_err(lost)?.is_none() {
+        if began.elapsed() > END {
+            child.kill().map_err(lost)?;
+            return child.wait().map(drop).map_err(lost);
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    Ok(())
 }
 
 /// Whether the health check is answered there.

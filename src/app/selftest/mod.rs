@@ -21,11 +21,12 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 
 use super::files::Files;
-use super::shipped;
 use super::{Failure, sandbox_world};
+use super::{database as tables, shipped};
 use crate::clock;
 use crate::config::Settings;
 use crate::sandbox::{Fault, Match, Misbehaviour, Sandbox, Switches, World, stable_port};
+use crate::shutdown::Shutdown;
 pub(crate) use account::Verdict;
 use daemon::Daemon;
 use load::Load;
@@ -61,11 +62,13 @@ pub(crate) struct Plan {
 /// their own; both are removed if all was well. `show` is called with the progress.
 ///
 /// # Errors
-/// The test could not be carried out.
-pub(crate) async fn kill(plan: &Plan, mut show: impl FnMut(&str)) -> Result<Verdict, Failure> {
-    let Plan { kills, seed, directory, nodes } = plan;
-    let (kills, seed) = (*kills, *seed);
-    let began = clock::instant();
+/// The test could not be carried out, or `stop` was asked for.
+pub(crate) async fn kill(
+    plan: &Plan,
+    stop: &Shutdown,
+    show: impl FnMut(&str),
+) -> Result<Verdict, Failure> {
+    let Plan { seed, directory, nodes, .. } = plan;
     let mut folder = tempfile::Builder::new();
     let folder = folder.prefix("awa-bridge-selftest-");
     let home = match &directory {
@@ -76,21 +79,47 @@ pub(crate) async fn kill(plan: &Plan, mut show: impl FnMut(&str)) -> Result<Verd
     let (sandbox_at, instance) = surroundings(home.path())?;
     let schema = format!("selftest_{seed:016x}");
     let database = nodes.as_ref().map(|(_, url)| database(url, &schema)).unwrap_or_default();
-    let mut daemons = Vec::new();
-    let mut settings = Vec::new();
+    let (mut daemons, mut settings) = (Vec::new(), Vec::new());
     for number in 1..=nodes.as_ref().map_or(1, |(nodes, _)| *nodes) {
         let (daemon, of_daemon) = prepared(home.path(), number, &instance, &database)?;
         daemons.push(daemon);
         settings.push(of_daemon);
     }
+    tables::reach(&settings[0]).await?;
     let files = Files::load(&settings[0]).map_err(Failure::Configuration)?;
     let sandbox = Sandbox::start(sandbox_at, sandbox_world(World::demo(), &files))
         .map_err(|error| broken("the sandbox cannot start", &error))?;
     sandbox.set_switches(Switches::permissive());
-    misbehave(&sandbox, seed);
-    show(&format!("to choose the same moments and faults again: --seed {seed}"));
-
+    misbehave(&sandbox, *seed);
+    let killed = tokio::select! {
+        killed = killed(plan, files, &mut daemons, &settings[0], &sandbox, show) => killed,
+        () = stop.requested() => Err(interrupted()),
+    };
+    // With the daemons, also where it failed.
     for daemon in &mut daemons {
+        daemon.stop().await?;
+    }
+    sandbox.stop().await;
+    if killed.as_ref().is_ok_and(|verdict| !verdict.breaches.is_empty()) {
+        return killed.map(|verdict| Verdict { evidence: Some(home.keep()), ..verdict });
+    }
+    let forgotten = tables::forget_schema(&settings[0]).await;
+    killed.and_then(|verdict| forgotten.map(|()| verdict))
+}
+
+/// The test itself, over daemons that are not started yet.
+async fn killed(
+    plan: &Plan,
+    files: Files,
+    daemons: &mut [Daemon],
+    settings: &Settings,
+    sandbox: &Sandbox,
+    mut show: impl FnMut(&str),
+) -> Result<Verdict, Failure> {
+    let (kills, seed) = (plan.kills, plan.seed);
+    let began = clock::instant();
+    show(&format!("to choose the same moments and faults again: --seed {seed}"));
+    for daemon in &mut *daemons {
         daemon.start().await?;
     }
     let load = Arc::new(Load::new(files, daemons.iter().map(|daemon| daemon.intake.clone()))?);
@@ -114,23 +143,19 @@ pub(crate) async fn kill(plan: &Plan, mut show: impl FnMut(&str)) -> Result<Verd
         ));
     }
     load.stop();
-    senders.join_all().await;
+    if tokio::time::timeout(PATIENCE, senders.join_all()).await.is_err() {
+        let what = format!("node 1 has not taken its events within {} s", PATIENCE.as_secs());
+        return Err(daemons[0].failed(&what));
+    }
     sandbox.clear_faults();
-    let token_file = settings[0].admin_token_file();
-    let mut verdict = account::settle(&load, &sandbox, &daemons[0].admin, &token_file).await?;
-    for daemon in &mut daemons {
-        daemon.stop().await?;
-    }
-    sandbox.stop().await;
-    verdict.kills = kills;
-    verdict.slowest_start = slowest;
-    verdict.took = began.elapsed();
-    if !verdict.breaches.is_empty() {
-        verdict.evidence = Some(home.keep());
-    } else if nodes.is_some() {
-        super::database::forget_schema(&settings[0]).await?;
-    }
-    Ok(verdict)
+    let token_file = settings.admin_token_file();
+    let verdict = account::settle(&load, sandbox, &daemons[0].admin, &token_file).await?;
+    Ok(Verdict { kills, slowest_start: slowest, took: began.elapsed(), ..verdict })
+}
+
+/// What a command that was asked to stop ends with.
+pub(crate) fn interrupted() -> Failure {
+    Failure::Broken("interrupted; nothing of it is left".to_owned())
 }
 
 /// The profiles in a folder, and where the sandbox will listen, as a listener and a URL.

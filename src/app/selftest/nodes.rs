@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use super::daemon::Daemon;
 use super::load::{Load, document, event, id};
 use super::server::Server;
-use super::{Failure, broken, database, prepared, surroundings};
+use super::{Failure, broken, database, interrupted, prepared, surroundings};
 use crate::app::files::Files;
 use crate::app::{database as tables, sandbox_world};
 use crate::clock;
@@ -46,6 +46,7 @@ pub(crate) async fn play(
     let database = url.or(own.as_ref()).map(|url| database(url, &schema)).unwrap_or_default();
     let (one, of_one) = prepared(home.path(), 1, &instance, &database)?;
     let (two, of_two) = prepared(home.path(), 2, &instance, &database)?;
+    tables::reach(&of_one).await?;
     let mut nodes = [one, two];
     let files = Files::load(&of_one).map_err(Failure::Configuration)?;
     let sandbox = Sandbox::start(sandbox_at, sandbox_world(World::demo(), &files))
@@ -54,16 +55,17 @@ pub(crate) async fn play(
     let token_file = of_two.admin_token_file();
     let played = tokio::select! {
         played = calls(&mut nodes, files, &sandbox, &token_file, &mut show) => played,
-        () = stop.requested() => Err(Failure::Broken("interrupted; nothing of it is left".to_owned())),
+        () = stop.requested() => Err(interrupted()),
     };
     for node in &mut nodes {
         node.stop().await?;
     }
     sandbox.stop().await;
-    if server.is_none() {
-        tables::forget_schema(&of_one).await?;
-    }
-    played
+    let forgotten = match server {
+        None => tables::forget_schema(&of_one).await,
+        Some(_) => Ok(()),
+    };
+    played.and_then(|as_expected| forgotten.map(|()| as_expected))
 }
 
 /// Plays all calls.
@@ -110,27 +112,30 @@ async fn tell(
         let began = clock::instant();
         while !load.deliver_to(node, &event(kind, call)).await {
             if began.elapsed() > PATIENCE {
-                return Err(Failure::Broken(format!("node {} takes nothing", node + 1)));
+                return Err(node);
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         show(&format!("  call {call:>2}: node {} took {}", node + 1, id(kind, call)));
         Ok(())
     };
-    deliver("offer", ring_to).await?;
+    let stuck = |nodes: &[Daemon; 2], node: usize| {
+        nodes[node].failed(&format!("node {} takes nothing", node + 1))
+    };
+    deliver("offer", ring_to).await.map_err(|node| stuck(nodes, node))?;
     if call == MIDDLE {
         let began = clock::instant();
         while !offered(sandbox).contains(&document(call)) && began.elapsed() < PATIENCE {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         nodes[0].kill().await?;
-        deliver("accept", answer_to).await?;
+        deliver("accept", answer_to).await.map_err(|node| stuck(nodes, node))?;
         show(
             "           node 1 is killed (SIGKILL) while its offer is at ServiceNow and the answer has not come",
         );
         return Ok(());
     }
-    deliver("accept", answer_to).await
+    deliver("accept", answer_to).await.map_err(|node| stuck(nodes, node))
 }
 
 /// Waits until every event has ended, and says how.

@@ -69,6 +69,7 @@ impl Postgres {
                     Trouble::Away(_) => false,
                     Trouble::Again(_)
                     | Trouble::Refused(_)
+                    | Trouble::Untrusted(_)
                     | Trouble::Newer(_)
                     | Trouble::Rejected(_) => within(COMMIT, rows.run("ROLLBACK")).await.is_ok(),
                 };

@@ -90,6 +90,15 @@ impl PostgresSettings {
         migrated.await.map_err(|trouble: Trouble| trouble.to_string())
     }
 
+    /// Whether the database can be reached and lets this user in.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) async fn reach(&self) -> Result<(), String> {
+        let reached = connect(self, &Arc::default()).await;
+        reached.map(drop).map_err(|trouble| trouble.to_string())
+    }
+
     /// Removes the tables with all that they hold.
     ///
     /// # Errors
@@ -218,7 +227,10 @@ pub(super) async fn connect(
             Err(trouble) => troubles.push(trouble),
         }
     }
-    let refused = troubles.iter().any(|trouble| matches!(trouble, Trouble::Refused(_)));
+    // One host's certificate says nothing of another, which may only be away.
+    let untrusted = |trouble: &Trouble| matches!(trouble, Trouble::Untrusted(_));
+    let refused = troubles.iter().any(|trouble| matches!(trouble, Trouble::Refused(_)))
+        || troubles.iter().all(untrusted) && !troubles.is_empty();
     let mut whys: Vec<String> = troubles.into_iter().map(Trouble::into_why).collect();
     whys.dedup();
     let why = whys.join("; ");

@@ -141,6 +141,7 @@ impl Postgres {
             Err(
                 Trouble::Again(why)
                 | Trouble::Away(why)
+                | Trouble::Untrusted(why)
                 | Trouble::Newer(why)
                 | Trouble::Rejected(why),
             ) => {

@@ -1,7 +1,8 @@
 //! What stands against a transaction, and what to do about it.
 
-use std::fmt;
+use std::{fmt, io};
 
+use rustls::CertificateError;
 use tokio_postgres::error::SqlState;
 
 use crate::store::request::Failed;
@@ -15,6 +16,8 @@ pub(super) enum Trouble {
     Away(String),
     /// The database refuses, and will do so until a person has changed something.
     Refused(String),
+    /// The host shows a certificate that is not trusted, and will not be later either.
+    Untrusted(String),
     /// A newer program has written a row that this one cannot read.
     Newer(String),
     /// It refuses what was to be written, but not all else.
@@ -30,6 +33,7 @@ impl Trouble {
         let (Self::Again(why)
         | Self::Away(why)
         | Self::Refused(why)
+        | Self::Untrusted(why)
         | Self::Newer(why)
         | Self::Rejected(why)) = self;
         why
@@ -41,6 +45,7 @@ impl fmt::Display for Trouble {
         let (Self::Again(why)
         | Self::Away(why)
         | Self::Refused(why)
+        | Self::Untrusted(why)
         | Self::Newer(why)
         | Self::Rejected(why)) = self;
         f.write_str(why)
@@ -49,7 +54,7 @@ impl fmt::Display for Trouble {
 
 impl From<tokio_postgres::Error> for Trouble {
     fn from(error: tokio_postgres::Error) -> Self {
-        let Some(database) = error.as_db_error() else { return Self::Away(chain(&error)) };
+        let Some(database) = error.as_db_error() else { return of_this_side(&error) };
         let why = format!("{} ({})", database.message(), database.code().code());
         let is_outdated = database.routine() == Some("RevalidateCachedQuery");
         match database.code() {
@@ -82,6 +87,50 @@ impl From<tokio_postgres::Error> for Trouble {
             _ => Self::Away(why),
         }
     }
+}
+
+/// What this side says. For good is what only a person can change; a network, a name service, a server that starts and a
+/// certificate out of its time can come right by themselves. That a server has no TLS is no reason to end either: one that can
+/// start no process at the moment cannot be told from it.
+fn of_this_side(error: &tokio_postgres::Error) -> Trouble {
+    let why = chain(error);
+    // The kind is to be had as a text only.
+    match error.to_string().as_str() {
+        "invalid configuration" if why.ends_with("password missing") => Trouble::Refused(
+            "it asks for a password, and store.postgres.password is not set; set it, such as \
+             password = { credential = \"postgres-password\" }"
+                .to_owned(),
+        ),
+        "invalid configuration" | "authentication error" => {
+            Trouble::Refused(format!("{why}; change store.postgres.url or store.postgres.password"))
+        }
+        _ if is_untrusted(error) => Trouble::Untrusted(format!(
+            "{why}; name the authority of its certificate in store.postgres.ca, and in store.postgres.url the host as the \
+             certificate names it"
+        )),
+        _ if why.ends_with("does not support TLS") => Trouble::Away(format!(
+            "{why}; a host beyond loopback is reached over TLS only: set `ssl = on` there"
+        )),
+        _ => Trouble::Away(why),
+    }
+}
+
+/// Whether the host shows a certificate that is not trusted, and will not be later either.
+fn is_untrusted(error: &tokio_postgres::Error) -> bool {
+    let tls = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<io::Error>());
+    let tls = tls.and_then(io::Error::get_ref).and_then(|cause| cause.downcast_ref());
+    matches!(
+        tls,
+        Some(rustls::Error::InvalidCertificate(
+            why
+        )) if !matches!(
+            why,
+            CertificateError::Expired
+                | CertificateError::ExpiredContext { .. }
+                | CertificateError::NotValidYet
+                | CertificateError::NotValidYetContext { .. }
+        )
+    )
 }
 
 impl From<Trouble> for Failed {
