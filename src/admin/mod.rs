@@ -7,6 +7,7 @@ mod changes;
 pub(crate) mod missing;
 mod overview;
 mod page;
+mod posts;
 mod reads;
 mod routes;
 mod search;
@@ -34,6 +35,7 @@ use crate::store::{Failed, Store};
 pub(crate) use access::Token;
 use answer::Body;
 pub(crate) use changes::Waiters;
+pub(crate) use posts::hold_time;
 use reads::Reads;
 pub(crate) use status::{
     Database, EventCounts, Held, HoldAnswer, Node, Notify, ServiceNow, Status,
@@ -132,8 +134,9 @@ async fn respond(admin: Arc<Admin>, request: Request<TrackedBody>) -> Response<B
     let (parts, body) = request.into_parts();
     let body = http_body_util::BodyExt::collect(Limited::new(body, MAX_BODY));
     match tokio::time::timeout(HEAD_TIMEOUT, body).await {
-        Ok(Ok(_)) => {
-            let mut response = routes::respond(&admin, &parts).await;
+        Ok(Ok(body)) => {
+            let has_body = !body.to_bytes().is_empty();
+            let mut response = routes::respond(&admin, &parts, has_body).await;
             if access::authorised(&admin.token, &parts) {
                 response.extensions_mut().insert(Authentic);
             }

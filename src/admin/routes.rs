@@ -10,10 +10,12 @@ use serde_json::json;
 
 use super::answer::{self, Body};
 use super::todo::{self, Act};
-use super::{Admin, HoldAnswer, HoldWish, Status, access, changes, overview, page, reads, search};
+use super::{
+    Admin, HoldAnswer, HoldWish, Status, access, changes, overview, page, posts, reads, search,
+};
 use crate::clock;
-use crate::routing::{ForeignText, State, UnixMillis, duration};
-use crate::store::{DiscardAnswer, Failed, Filter, ReplayAnswer, Store};
+use crate::routing::{ForeignText, State};
+use crate::store::{DiscardAnswer, Failed, Filter, ReplayAnswer};
 
 /// How many events one page has where the request does not say.
 const PAGE: usize = 100;
@@ -26,7 +28,7 @@ const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// How many deeds of operators an event's record keeps.
 const ACTIONS_KEPT: usize = 8;
 
-pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts) -> Response<Body> {
+pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts, has_body: bool) -> Response<Body> {
     let segments: Vec<String> = request
         .uri
         .path()
@@ -55,6 +57,9 @@ pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts) -> Response<Bod
     }
     let post = request.method == Method::POST;
     let query = query(request);
+    if post && let Some(why) = posts::refusal(&path, &query, has_body) {
+        return answer::problem(400, &why);
+    }
     match path.as_slice() {
         ["livez"] if get => answer::text(200, "text/plain", "ok\n".to_owned()),
         ["readyz"] if get => readiness(admin, authorised),
@@ -102,13 +107,8 @@ pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts) -> Response<Bod
         ["v1", "status"] if get => answer::json(200, &(admin.status)()),
         ["v1", what @ ("hold" | "resume")] if post => {
             let (held, by) = (*what == "hold", who(&query));
-            let Ok(until) =
-                query.get("for").map(|text| moment_after(&admin.store, text)).transpose()
-            else {
-                let why =
-                    "`for` has to be a whole number with a unit, such as 30m or 2h, and not 0";
-                return answer::problem(400, why);
-            };
+            let until = query.get("for").and_then(|text| posts::hold_time(text).ok());
+            let until = until.map(|time| admin.store.now().plus(clock::millis(time)));
             match (admin.hold)(HoldWish { held, until, by }).await {
                 Ok(changed) => answer::json(200, &HoldAnswer { changed, status: (admin.status)() }),
                 Err(failed) => answer::problem(503, &failed.to_string()),
@@ -133,12 +133,6 @@ pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts) -> Response<Bod
         }
         _ => answer::problem(404, "No such path"),
     }
-}
-
-/// The moment, on the store's clock, that is a duration of the configuration's grammar away.
-fn moment_after(store: &Store, text: &str) -> Result<UnixMillis, ()> {
-    let duration = duration::parse(text).filter(|duration| !duration.is_zero()).ok_or(())?;
-    Ok(store.now().plus(u64::try_from(duration.as_millis()).map_err(|_| ())?))
 }
 
 fn query(request: &Parts) -> HashMap<String, String> {

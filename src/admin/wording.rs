@@ -26,6 +26,12 @@ pub(crate) fn full_time(at: UnixMillis) -> String {
     at.to_string().replace('T', " ").replace('Z', " UTC")
 }
 
+/// `2026-11-21 20:52:14 UTC`.
+pub(crate) fn full_second(at: UnixMillis) -> String {
+    let text = full_time(at);
+    text.split_once('.').map(|(second, _)| format!("{second} UTC")).unwrap_or(text)
+}
+
 /// At most `width` letters, with the middle left out.
 pub(crate) fn shortened(text: &str, width: usize) -> String {
     let letters: Vec<char> = text.chars().collect();
@@ -108,5 +114,6 @@ mod tests {
         assert_eq!(short_time(other), "02-03 04:05");
         assert_eq!(time_of_day(other), "04:05:06.789");
         assert_eq!(full_time(other), "2001-02-03 04:05:06.789 UTC");
+        assert_eq!(full_second(other), "2001-02-03 04:05:06 UTC");
     }
 }

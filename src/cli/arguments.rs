@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use super::certify::CertifyArguments;
+use crate::admin::hold_time;
 use crate::app::tables::Table;
 use crate::logging::LogFormat;
-use crate::routing::duration;
 
 /// Carries a contact centre's routing events to ServiceNow Advanced Work Assignment.
 #[derive(Debug, Parser)]
@@ -114,8 +114,8 @@ pub(super) enum Command {
     },
     /// Keep events and send nothing until `resume`, for a maintenance window; also after a restart
     Hold {
-        /// End it by itself after this time, such as 30m or 2h
-        #[arg(long = "for", value_name = "DURATION", value_parser = checked_duration)]
+        /// End it by itself after this time, such as 30m or 2h; at most 7d
+        #[arg(long = "for", value_name = "DURATION", value_parser = checked_hold_time)]
         for_: Option<String>,
         /// JSON for machines
         #[arg(long)]
@@ -281,9 +281,6 @@ pub(super) enum EventsCommand {
 }
 
 /// A duration of the configuration's grammar, as it was written.
-fn checked_duration(text: &str) -> Result<String, String> {
-    match duration::parse(text).filter(|duration| !duration.is_zero()) {
-        Some(_) => Ok(text.to_owned()),
-        None => Err("write a whole number and a unit, such as 30m or 2h".to_owned()),
-    }
+fn checked_hold_time(text: &str) -> Result<String, String> {
+    hold_time(text).map(|_| text.to_owned()).map_err(|why| format!("it {why}"))
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::admin_client::{AdminClient, operator, read, segment};
 use super::{Exit, runtime, say};
 use crate::admin::HoldAnswer;
-use crate::admin::wording::short_time;
+use crate::admin::wording::full_second;
 
 /// What is asked of the daemon.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ async fn ask(admin: &AdminClient, wish: Wish, json: bool) -> Result<Exit, Exit> 
 fn shown(wish: &Wish, answer: &HoldAnswer) -> String {
     let (waiting, held) = (answer.status.events.pending, answer.status.held.as_ref());
     let until = held.and_then(|held| held.until);
-    let until = until.map(|until| format!(" at {} UTC, or earlier", short_time(until)));
+    let until = until.map(|until| format!(" at {}, or earlier", full_second(until)));
     match (wish, answer.changed) {
         (Wish::Hold(_), true) => format!(
             "Held: events are accepted and nothing is sent; {waiting} wait now. Offers still expire with their ring time. \
@@ -47,7 +47,7 @@ fn shown(wish: &Wish, answer: &HoldAnswer) -> String {
         ),
         (Wish::Hold(_), false) => {
             let since =
-                held.map(|held| format!(", since {} UTC by {}", short_time(held.since), held.by));
+                held.map(|held| format!(", since {} by {}", full_second(held.since), held.by));
             format!("Held already{}; {waiting} events wait.", since.unwrap_or_default())
         }
         (Wish::Resume, true) => {

@@ -62,11 +62,12 @@ async fn a_hold_survives_a_restart() {
 #[tokio::test]
 async fn a_hold_with_a_time_ends_by_itself() {
     let bridge = Bridge::start().await;
-    for wrong in ["0s", "2", "-1s", "soon", "99999999999999999999d"] {
+    for wrong in ["0s", "2", "-1s", "soon", "8d", "169h", "99999999d", "99999999999999999999d"] {
         let (status, answer) = bridge.post_admin(&format!("/v1/hold?for={wrong}")).await;
         assert_eq!(status, 400, "{wrong}: {answer}");
     }
-    assert_eq!(bridge.post_admin("/v1/hold?for=1h&by=ada").await.1["changed"], true);
+    assert_eq!(bridge.get("/readyz").await.1["held"], Value::Null, "nothing is held by it");
+    assert_eq!(bridge.post_admin("/v1/hold?for=7d&by=ada").await.1["changed"], true);
     let (_, answer) = bridge.post_admin("/v1/hold?for=1500ms&by=bob").await;
     assert_eq!(answer["changed"], true, "another time is another hold");
     assert_eq!(answer["status"]["held"]["by"], "bob");
@@ -74,6 +75,38 @@ async fn a_hold_with_a_time_ends_by_itself() {
     bridge.ends("e-1", "delivered").await;
     assert_eq!(bridge.get("/readyz").await.1["held"], Value::Null);
     assert_eq!(bridge.post_admin("/v1/resume").await.1["changed"], false);
+}
+
+#[tokio::test]
+async fn a_post_that_is_not_understood_does_nothing() {
+    let bridge = Bridge::start().await;
+    bridge.accept(&an_offer("e-1", "c-1")).await;
+    bridge.ends("e-1", "delivered").await;
+    for wrong in [
+        "hold?fro=2h",
+        "hold?by=ada&until=2h",
+        "resume?for=2h",
+        "reload?dry_run=true",
+        "events/native/e-1/replay?force=yes",
+        "events/native/e-1/replay?forced=true",
+        "events/native/e-1/discard?force=true",
+        "todo/discard?source=native&reason=rejected&limit=1",
+    ] {
+        let (status, answer) = bridge.post_admin(&format!("/v1/{wrong}")).await;
+        let title = answer["title"].as_str().unwrap_or_default();
+        assert_eq!(status, 400, "{wrong}: {answer}");
+        assert!(title.contains("`by`") || title.contains("`force`"), "{wrong}: {title}");
+    }
+    for path in ["hold", "resume", "reload", "events/native/e-1/replay"] {
+        let url = format!("{}/v1/{path}", bridge.admin);
+        let request = bridge.http.post(url).bearer_auth(&bridge.token);
+        let answer = request.body(r#"{"for":"2h"}"#).send().await.expect("an answer");
+        assert_eq!(answer.status(), 400, "{path}");
+    }
+    assert_eq!(bridge.get("/readyz").await.1["held"], Value::Null, "nothing is held");
+    // What needs the token is not told to others.
+    let stranger = bridge.http.post(format!("{}/v1/hold?fro=2h", bridge.admin));
+    assert_eq!(stranger.send().await.expect("an answer").status(), 401);
 }
 
 /// The sys_id in `/api/now/awa/documents/interaction/<sys_id>/offer`.
