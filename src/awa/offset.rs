@@ -9,6 +9,8 @@ use crate::routing::{ClockOffset, UnixMillis};
 const DRIFT: u64 = 2_000;
 /// By less than this our clock is not said to have been set back, in milliseconds.
 const SET_BACK: u64 = 1_000;
+/// No clock that keeps time is further off than this, in milliseconds: such a header says nothing of ServiceNow's clock.
+const FARTHEST: i64 = 86_400_000;
 
 /// ServiceNow's clock less ours, as an interval in milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,6 +32,9 @@ impl Offset {
         }
         let low = date.0.saturating_sub(end.0);
         let high = date.0.saturating_add(999).saturating_sub(start.0);
+        if low > FARTHEST || high < -FARTHEST {
+            return;
+        }
         let known = self.known.map_or(ClockOffset { low, high }, |known| known.aged(end));
         let narrowed = ClockOffset { low: known.low.max(low), high: known.high.min(high) };
         let contradicted = narrowed.low > narrowed.high;

@@ -333,7 +333,18 @@ impl UnixMillis {
     /// Reads RFC 3339, any offset, any number of fraction digits (cut to milliseconds).
     #[must_use]
     pub fn from_rfc3339(text: &str) -> Option<Self> {
-        text.parse::<jiff::Timestamp>().ok().map(|at| Self(at.as_millisecond()))
+        let parsed = |text: &str| text.parse().ok().map(|at: jiff::Timestamp| at.as_millisecond());
+        // A timestamp leaves out the last hours of the calendar, so that every offset fits: it is read a week earlier.
+        let a_week_earlier = || {
+            let (day, rest) = text.strip_prefix("9999-12-3")?.split_at_checked(1)?;
+            let day = match day {
+                "0" => "23",
+                "1" => "24",
+                _ => return None,
+            };
+            Some(parsed(&format!("9999-12-{day}{rest}"))? + 7 * 86_400_000)
+        };
+        parsed(text).or_else(a_week_earlier).map(Self)
     }
 }
 

@@ -56,6 +56,20 @@ fn a_stepped_clock_replaces_what_was_known() {
 }
 
 #[test]
+fn a_header_that_no_clock_can_have_changes_nothing() {
+    let (mut offset, now) = measured(437);
+    let start = now.plus(100);
+    for odd in [UnixMillis(0), UnixMillis(i64::MIN), UnixMillis::MAX, start.minus(86_402_000)] {
+        offset.measure(odd, start, start.plus(10));
+        let likely = likely(&offset, start).unwrap();
+        assert!((likely - 437).abs() <= 80, "{odd}: {likely}");
+    }
+    let mut fresh = Offset::default();
+    fresh.measure(start.plus(86_402_000), start, start.plus(10));
+    assert_eq!(fresh.at(start), None);
+}
+
+#[test]
 fn a_slowly_drifting_clock_is_followed() {
     let mut offset = Offset::default();
     let mut now = T;

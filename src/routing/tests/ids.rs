@@ -65,6 +65,36 @@ fn a_moment_is_read_in_any_offset_and_cut_to_milliseconds() {
 }
 
 #[test]
+fn the_edges_of_the_calendar_are_moments_and_what_lies_beyond_is_none() {
+    let read = |text| UnixMillis::from_rfc3339(text).map(|at| at.0);
+    let end = 253_402_300_800_000;
+    let day = 86_400_000;
+    assert_eq!(read("9999-12-31T23:59:59.999Z"), Some(end - 1));
+    assert_eq!(read("9999-12-31T23:59:59-23:59"), Some(end - 1_000 + 23 * 3_600_000 + 59 * 60_000));
+    assert_eq!(read("9999-12-30T23:00:00Z"), Some(end - day - 3_600_000));
+    assert_eq!(read("9999-12-30T12:00:00Z"), Some(end - day - day / 2));
+    assert_eq!(read("0000-01-01T00:00:00Z"), Some(-62_167_219_200_000));
+    assert!(read("0000-01-01T00:00:00+23:59").is_some());
+    // A leap second is the second before it.
+    assert_eq!(read("2016-12-31T23:59:60Z"), read("2016-12-31T23:59:59Z"));
+    assert_eq!(read("9999-12-31T23:59:60Z"), Some(end - 1_000));
+    for beyond in [
+        "9999-12-32T00:00:00Z",
+        "9999-12-3",
+        "9999-12-3é",
+        "9999-12-31",
+        "9999-12-31T24:00:00Z",
+        "2026-11-21T24:00:00Z",
+        "2026-11-21T23:59:61Z",
+        "10000-01-01T00:00:00Z",
+        "2026-11-21T00:00:00+26:00",
+        "2026-02-29T00:00:00Z",
+    ] {
+        assert_eq!(read(beyond), None, "{beyond}");
+    }
+}
+
+#[test]
 fn moments_do_not_overflow() {
     assert_eq!(UnixMillis::MAX.plus(1), UnixMillis::MAX);
     assert_eq!(UnixMillis(i64::MIN).minus(u64::MAX), UnixMillis(i64::MIN));
