@@ -120,9 +120,10 @@ pub(crate) struct ServiceNow {
     /// How many calls may leave in a second, and at once.
     pub calls_per_second: u32,
     pub burst: u32,
-    /// How many requests may be made in an hour, and were made in the last one; 0: there is no budget, and none are counted.
+    /// How many requests may be made in an hour; 0: there is no budget.
     pub requests_per_hour: u32,
-    pub requests_last_hour: u32,
+    /// How many were made in the last one; none: without a budget none are counted.
+    pub requests_last_hour: Option<u32>,
     /// How many nodes share the limits, the budget and the pauses; 0: they are this daemon's own.
     pub shared_by_nodes: usize,
 }

@@ -13,12 +13,16 @@ use std::path::Path;
 use rustix::fs::{Access, access};
 use rustix::net::{AddressFamily, SocketType, bind, socket, sockopt};
 
-use crate::config::Settings;
+use crate::config::{Engine, Settings};
+use crate::store;
 
 /// What cannot be had: a sentence each, which starts with its key.
 pub(super) fn problems(settings: &Settings) -> Vec<String> {
     let mut problems = Vec::new();
-    problems.extend(folder(&settings.store.path).map(|problem| format!("store.path: {problem}")));
+    let path = &settings.store.path;
+    let others = || (settings.store.engine == Engine::Sled).then(|| store::of_others(path))?;
+    let others = || others().map(|why| format!("{} {why}", path.display()));
+    problems.extend(folder(path).or_else(others).map(|problem| format!("store.path: {problem}")));
     if settings.admin.token.is_none() {
         problems.extend(
             token_file(&settings.admin_token_file())

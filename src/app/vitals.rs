@@ -100,7 +100,7 @@ impl Vitals {
                 calls_per_second,
                 burst,
                 requests_per_hour,
-                requests_last_hour: standing.used,
+                requests_last_hour: (requests_per_hour > 0).then_some(standing.used),
                 shared_by_nodes: nodes,
             },
             database: self.store.database().map(|database| shown(&database, self.store.now())),

@@ -244,6 +244,11 @@ where
         let request = request.map(|body| TrackedBody::new(body, Arc::clone(&connection)));
         let (service, connection) = (service.clone(), Arc::clone(&connection));
         async move {
+            // What is read at once may be more than is waited for.
+            if head_size(&request) > HEAD {
+                connection.request_is_answered(false, true);
+                return Ok(too_large());
+            }
             let answered = watched(listener.as_str(), async { service(request).await }).await;
             let mut answer = answered.unwrap_or_else(|_| defect());
             if let Some(unanswered) = answer.extensions_mut().remove::<Unanswered>() {
@@ -271,6 +276,22 @@ where
     if let Err(error) = RepollOnSelfWake::new(watcher.watch(connection)).await {
         tracing::debug!(%error, "A connection ended early");
     }
+}
+
+/// How many bytes a head had at least, from the method to the empty line.
+fn head_size<T>(request: &Request<T>) -> usize {
+    let line = request.uri().path_and_query().map_or(1, |line| line.as_str().len());
+    let fields = request.headers().iter();
+    let fields = fields.map(|(name, value)| name.as_str().len() + ": \r\n".len() + value.len());
+    fields.fold(request.method().as_str().len() + line, usize::saturating_add)
+}
+
+/// As hyper answers a head that it does not read.
+fn too_large<B: AnswerBody>() -> Response<B> {
+    let mut answer = Response::new(Bytes::new().into());
+    *answer.status_mut() = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+    answer.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    answer
 }
 
 /// The answer to a request that the program failed over.

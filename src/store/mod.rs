@@ -44,6 +44,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
 
 pub(crate) use self::database::{DatabaseStanding, NodeStanding};
 pub(crate) use self::direct::{DirectDispatch, SendSlot};
+pub(crate) use self::embedded::of_others;
 use self::embedded::open::Opened;
 use self::engine::Reader;
 pub(crate) use self::index::Owed;

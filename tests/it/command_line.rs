@@ -135,3 +135,27 @@ fn check_notes_where_no_default_reason_lets_cards_stay() {
         assert_eq!(reported.contains(note), stays, "{reported}");
     }
 }
+
+#[test]
+fn a_folder_of_others_is_no_store() {
+    let home = home(&Setup::default());
+    let store = home.directory.path().join("theirs");
+    std::fs::create_dir(&store).expect("a folder");
+    // What a file system of its own has from the start.
+    std::fs::create_dir(store.join("lost+found")).expect("a folder");
+    let config = std::fs::read_to_string(home.config()).expect("the configuration");
+    let own = home.directory.path().join("state.sled").display().to_string();
+    let config = config.replace(&own, &store.display().to_string());
+    std::fs::write(home.config(), config).expect("the configuration");
+    let (code, _, errors) = run(&mut home.command(&["check"]));
+    assert_eq!(code, 0, "{errors}");
+    std::fs::write(store.join("passwd"), "theirs").expect("a file");
+    for command in ["check", "run"] {
+        let (code, shown, errors) = run(&mut home.command(&[command]));
+        assert_eq!(code, 64, "{command}: {shown}{errors}");
+        let said = shown + &errors;
+        assert!(said.contains("holds files and is no store"), "{command}: {said}");
+    }
+    let left = std::fs::read_dir(&store).expect("the folder").count();
+    assert_eq!(left, 2, "nothing is made there");
+}

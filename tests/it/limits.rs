@@ -142,3 +142,40 @@ async fn an_event_of_a_long_conversation_costs_little_more_than_one_of_a_short()
     assert!(crowded.1 < fresh.1 * 5, "bytes: {crowded:?} against {fresh:?}");
     assert!(crowded.0 < fresh.0.max(10) * 5, "CPU: {crowded:?} against {fresh:?}");
 }
+
+#[tokio::test]
+async fn a_head_is_bounded_however_it_comes() {
+    let bridge = Bridge::start().await;
+    for (bytes, wanted) in [(30_000, 200), (34_000, 431), (40_000, 431), (60_000, 431)] {
+        let request = bridge.http.get(format!("{}/livez", bridge.intake));
+        let answer = request.header("x-padding", "x".repeat(bytes)).send().await;
+        assert_eq!(answer.expect("an answer").status(), wanted, "{bytes} bytes");
+    }
+    let request = bridge.http.get(format!("{}/livez", bridge.intake));
+    let many = (0..80).fold(request, |request, number| {
+        request.header(format!("x-padding-{number}"), "x".repeat(500))
+    });
+    assert_eq!(many.send().await.expect("an answer").status(), 431, "of many fields");
+}
+
+#[tokio::test]
+async fn an_event_of_the_end_of_the_calendar_is_one_of_now() {
+    let bridge = Bridge::start().await;
+    for (number, moment) in ["9999-12-30T00:00:00Z", "9999-12-31T23:59:59Z"].iter().enumerate() {
+        let offer = an_offer(&format!("e-{number}"), &format!("c-{number}"));
+        bridge.accept(&with(offer, json!({ "occurred_at": moment }))).await;
+        bridge.ends(&format!("e-{number}"), "delivered").await;
+    }
+}
+
+#[tokio::test]
+async fn requests_of_the_last_hour_are_told_where_they_are_counted() {
+    for (per_hour, told) in [("", Value::Null), ("per_hour = 1000", json!(2))] {
+        let bridge = Bridge::configured(&format!("[rate_limit]\n{per_hour}")).await;
+        bridge.accept(&an_offer("e-1", "c-1")).await;
+        bridge.ends("e-1", "delivered").await;
+        let (_, standing) = bridge.get("/v1/status").await;
+        let used = &standing["servicenow"]["requests_last_hour"];
+        assert!(used == &told || told.is_number() && used.as_u64() >= Some(1), "{used}");
+    }
+}

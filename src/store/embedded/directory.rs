@@ -43,6 +43,9 @@ impl Directory {
     /// Creates the directory if need be and takes it for this process.
     pub(super) fn take(path: &Path) -> Result<Self, OpenError> {
         let failed = |error| OpenError::Directory { path: path.to_owned(), error };
+        if let Some(why) = own_file::of_others(path) {
+            return Err(OpenError::NotOwn { path: path.to_owned(), why });
+        }
         take_folder(path)?;
         let lock = own_file::options()
             .create(true)

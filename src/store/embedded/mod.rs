@@ -31,6 +31,7 @@ use serde::Serialize;
 use self::directory::Directory;
 pub(super) use self::kept::Kept;
 use self::layout::{Key, Kind};
+pub(crate) use self::own_file::of_others;
 use self::retention::Retention;
 pub(super) use self::rows::Rows;
 pub(super) use self::value::RowError;

@@ -51,6 +51,23 @@ pub(super) fn take_folder(path: &Path) -> Result<(), Refused> {
     own_files(path, path)
 }
 
+/// Why a folder is taken for another's than a store: it holds something, and nothing of ours. None where that cannot be seen.
+pub(crate) fn of_others(path: &Path) -> Option<String> {
+    let entries = fs::read_dir(path).ok()?.filter_map(Result::ok);
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    // What a file system of its own has from the start.
+    let names: Vec<String> = names.filter(|name| name != "lost+found").collect();
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    let ours = names.iter().any(|name| name.starts_with("awa-bridge."));
+    if names.is_empty() || ours || (has("db") && has("conf")) {
+        return None;
+    }
+    Some(format!(
+        "holds files and is no store; name a folder of the store's own, such as {}",
+        path.join("state.sled").display()
+    ))
+}
+
 /// Makes a folder, with those around it that are missing, for this user alone.
 pub(super) fn make_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(FOLDER).create(path)
