@@ -1,10 +1,11 @@
 //! One thing that is wrong with what an operator has written: the file, the line where it is known, and what to do.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// A mistake in a profile, a table or a setting; its text never holds a secret.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Problem {
     /// The file, empty where the mistake is not in a file of its own.
     pub file: PathBuf,
@@ -29,6 +30,39 @@ impl Problem {
     pub fn unplaced(message: impl Into<String>) -> Self {
         Self { file: PathBuf::new(), line: None, message: message.into() }
     }
+}
+
+/// Problems of which each is told once, in the order in which they were found.
+#[derive(Default)]
+pub(crate) struct Once {
+    list: Vec<Problem>,
+    seen: HashSet<Problem>,
+}
+
+impl Once {
+    /// Takes those that are new.
+    pub(crate) fn extend(&mut self, found: impl IntoIterator<Item = Problem>) {
+        for problem in found {
+            if self.seen.insert(problem.clone()) {
+                self.list.push(problem);
+            }
+        }
+    }
+
+    /// Whether there is none.
+    pub(crate) const fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// All of them.
+    pub(crate) fn into_vec(self) -> Vec<Problem> {
+        self.list
+    }
+}
+
+/// A number of things with the word for one of them.
+pub(crate) fn counted(number: u64, thing: &str) -> String {
+    format!("{number} {thing}{}", if number == 1 { "" } else { "s" })
 }
 
 /// serde's account of what a value of the configuration is not, without the value: a secret may have been put there by

@@ -21,7 +21,7 @@ use rustix::fs::OFlags;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Failure;
-use super::files::of_config;
+use super::files::{found, of_config};
 use crate::config::{Secret, Settings};
 
 /// Hex digits of 256 random bits.
@@ -44,7 +44,8 @@ const LONGEST: u64 = 4096;
 pub(super) fn in_force(settings: &Settings) -> Result<SecretString, Failure> {
     let wrong = |text: String| Failure::Configuration(vec![of_config(settings, text)]);
     if let Some(token) = &settings.admin.token {
-        return Secret::reveal(token).map_err(|problem| wrong(problem.to_string()));
+        return Secret::reveal(token)
+            .map_err(|problem| Failure::Configuration(vec![found(settings, &problem)]));
     }
     let path = settings.admin_token_file();
     match kept(&path) {

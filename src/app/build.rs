@@ -7,7 +7,7 @@ use tokio_rustls::TlsAcceptor;
 use tracing::{info, warn};
 
 use super::files::Files;
-use super::{Failure, certificates, exposure, files, instance, tls};
+use super::{Failure, certificates, database, exposure, files, instance, tls};
 use crate::awa::{Client, Fetcher};
 use crate::clock;
 use crate::config::Settings;
@@ -31,6 +31,7 @@ pub(super) struct Built {
 /// Every problem of every part.
 pub(super) fn build(settings: &Settings) -> Result<Built, Vec<Problem>> {
     let mut problems = exposure::exposure(settings).problems;
+    problems.extend(database::way(settings).err().unwrap_or_default());
     let files = Files::load(settings).map_err(|found| problems.extend(found));
     let tls = tls::acceptor(settings).map_err(|found| problems.push(found));
     let mut noted = |failure| match failure {

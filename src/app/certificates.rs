@@ -59,7 +59,7 @@ pub(super) fn read(file: &Path) -> Result<String, String> {
 pub(super) fn pair(name: &str, pair: &KeyPair) -> Result<(String, SecretString), String> {
     let certificate =
         read(&pair.certificate).map_err(|problem| format!("{name}.certificate: {problem}"))?;
-    let key = pair.key.reveal().map_err(|problem| problem.to_string())?;
+    let key = pair.key.reveal().map_err(|problem| format!("{}: {}", problem.key, problem.text))?;
     let parsed = key_of(key.expose_secret()).map_err(|problem| format!("{name}.key: {problem}"))?;
     let chain = chain(&certificate).ok_or_else(|| {
         let file = shown_path(&pair.certificate);

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::files::Files;
 use super::{build, new_vendor, places, rehearsal};
 use crate::config::{Scope, Settings};
-use crate::problem::Problem;
+use crate::problem::{Once, Problem};
 use crate::routing::{Replace, WithdrawAction};
 use crate::{source, store};
 
@@ -25,19 +25,16 @@ pub(crate) struct Checked {
 /// # Errors
 /// All problems, with file and line where they have one.
 pub(crate) fn check(settings: &Settings) -> Result<Checked, Vec<Problem>> {
-    let mut problems = Vec::new();
+    let mut problems = Once::default();
     if let Err(found) = settings.check_secrets(Scope::Everything) {
-        let of_config = |problem: &crate::config::Problem| {
-            super::files::of_config(settings, problem.to_string())
-        };
-        problems.extend(found.iter().map(of_config));
+        problems.extend(found.iter().map(|problem| super::files::found(settings, problem)));
     }
     let places = places::problems(settings).into_iter();
     problems.extend(places.map(|text| super::files::of_config(settings, text)));
     let files = match build::build(settings) {
         Ok(built) => Some(built.files),
         Err(found) => {
-            add_new(&mut problems, found);
+            problems.extend(found);
             None
         }
     };
@@ -45,10 +42,12 @@ pub(crate) fn check(settings: &Settings) -> Result<Checked, Vec<Problem>> {
     for tried in try_profiles(&profile_folders(settings), &settings.mappings) {
         match tried {
             Ok(line) => lines.push(line),
-            Err(found) => add_new(&mut problems, found),
+            Err(found) => problems.extend(found),
         }
     }
-    let Some(files) = files.filter(|_| problems.is_empty()) else { return Err(problems) };
+    let Some(files) = files.filter(|_| problems.is_empty()) else {
+        return Err(problems.into_vec());
+    };
     for (contact_center, directory) in &files.directories {
         let counts = directory.counts();
         lines.push(format!(
@@ -147,16 +146,17 @@ fn try_profiles(folders: &[PathBuf], mappings: &Path) -> Vec<Result<String, Vec<
 
 /// Runs a profile's samples and plays its flows.
 fn try_profile(folder: &Path, mappings: &Path) -> Result<String, Vec<Problem>> {
-    let mut problems = source::samples::run(folder);
+    let mut problems = Once::default();
+    problems.extend(source::samples::run(folder));
     let flows = match rehearsal::play_profile(folder, mappings) {
         Ok(flows) => flows,
         Err(found) => {
-            add_new(&mut problems, found);
+            problems.extend(found);
             0
         }
     };
     if !problems.is_empty() {
-        return Err(problems);
+        return Err(problems.into_vec());
     }
     let samples = source::samples::load(folder).map_or(0, |samples| samples.len());
     let vendor = folder.file_name().unwrap_or_default().to_string_lossy();
@@ -204,12 +204,4 @@ fn unsigned_reads(files: &Files) -> Vec<String> {
 /// Every folder of `mappings/vendors`, used by a source or not: one that is broken is better known before it is wanted.
 fn profile_folders(settings: &Settings) -> Vec<PathBuf> {
     source::profile_folders(&settings.mappings.join("vendors")).unwrap_or_default()
-}
-
-fn add_new(problems: &mut Vec<Problem>, found: Vec<Problem>) {
-    for problem in found {
-        if !problems.contains(&problem) {
-            problems.push(problem);
-        }
-    }
 }

@@ -14,52 +14,25 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 use secrecy::ExposeSecret;
 
-use super::files::of_config;
+use super::files::{found, of_config};
 use super::{Failure, certificates};
 use crate::clock::{self, millis};
-use crate::config::{self, Engine, Means, Postgres, Replicas, Settings};
-use crate::problem::Problem;
+use crate::config::{Engine, Means, Postgres, Replicas, Secret, Settings};
+use crate::problem::{Problem, counted};
 use crate::store::{Node, PostgresSettings, Schema};
 
 /// The file that holds the node's name, in the folder that holds `store.path`.
 const NODE: &str = "node";
 
-/// How the database is reached; none where the store is of files.
+/// How the database is reached, as which node; none where the store is of files. Takes the node's name, or makes one.
 ///
 /// # Errors
 /// What is missing or wrong, with its key.
-pub(super) fn settings(settings: &Settings) -> Result<Option<PostgresSettings>, Problem> {
-    if settings.store.engine == Engine::Sled {
-        return Ok(None);
-    }
-    let wrong = |key: &str, problem: String| of_config(settings, format!("store.{key}{problem}"));
-    let Postgres { url, password, schema, replicas, means, .. } = &settings.store.postgres;
-    let Some(url) = url else {
-        let problem =
-            " is missing: engine = \"postgres\" needs it, such as postgres://bridge@db1,db2/bridge";
-        return Err(wrong("postgres.url", problem.to_owned()));
-    };
-    if (*replicas, *means) == (Replicas::Required, Means::Plain) {
-        let problem = " = \"required\" needs means = \"all\": only PostgreSQL itself says which standbys confirm commits";
-        return Err(wrong("postgres.replicas", problem.to_owned()));
-    }
-    let hidden =
-        |problem: config::Problem| of_config(settings, format!("{} {}", problem.key, problem.text));
-    let url = url.reveal().map_err(hidden)?;
-    let mut config: tokio_postgres::Config = url.expose_secret().parse().map_err(|_| {
-        let problem =
-            " is no URL of a database; write it as postgres://USER@HOST[:PORT][,HOST…]/DATABASE";
-        wrong("postgres.url", problem.to_owned())
-    })?;
-    if config.get_hosts().is_empty() || config.get_user().is_none() {
-        return Err(wrong("postgres.url", " names no host or no user".to_owned()));
-    }
-    if let Some(password) = password {
-        config.password(password.reveal().map_err(hidden)?.expose_secret());
-    }
-    let tls = tls(&settings.store.postgres)
-        .map_err(|(key, problem)| wrong(&format!("postgres.{key}"), format!(": {problem}")))?;
-    let node = node(&settings.store.path).map_err(|problem| wrong("path", problem))?;
+pub(super) fn settings(settings: &Settings) -> Result<Option<PostgresSettings>, Vec<Problem>> {
+    let Some((config, tls)) = way(settings)? else { return Ok(None) };
+    let Postgres { schema, replicas, means, .. } = &settings.store.postgres;
+    let node = node(&settings.store.path)
+        .map_err(|problem| vec![of_config(settings, format!("store.path: {problem}"))])?;
     Ok(Some(PostgresSettings {
         config,
         tls: Arc::new(tls),
@@ -76,10 +49,65 @@ pub(super) fn settings(settings: &Settings) -> Result<Option<PostgresSettings>, 
 /// # Errors
 /// Why it cannot.
 pub(super) async fn reach(of: &Settings) -> Result<(), Failure> {
-    let postgres = settings(of).map_err(|problem| Failure::Configuration(vec![problem]))?;
+    let postgres = settings(of).map_err(Failure::Configuration)?;
     let Some(postgres) = postgres else { return Ok(()) };
     let reached = postgres.reach().await;
     reached.map_err(|why| Failure::Broken(format!("the database cannot be used: {why}")))
+}
+
+/// Where the database is, and how it is spoken to; none where the store is of files. Connects to nothing.
+///
+/// # Errors
+/// What is missing or wrong, with its key.
+pub(super) fn way(
+    settings: &Settings,
+) -> Result<Option<(tokio_postgres::Config, ClientConfig)>, Vec<Problem>> {
+    if settings.store.engine == Engine::Sled {
+        return Ok(None);
+    }
+    let wrong =
+        |key: &str, problem: &str| of_config(settings, format!("store.postgres.{key}: {problem}"));
+    let Postgres { password, replicas, means, .. } = &settings.store.postgres;
+    let mut problems = Vec::new();
+    let config = address(settings).map_err(|problem| problems.push(problem)).ok();
+    if (*replicas, *means) == (Replicas::Required, Means::Plain) {
+        let problem = "\"required\" needs means = \"all\": only PostgreSQL itself says which standbys confirm commits";
+        problems.push(wrong("replicas", problem));
+    }
+    let password = password.as_ref().map(Secret::reveal).transpose();
+    let password = password.map_err(|problem| problems.push(found(settings, &problem))).ok();
+    let tls = tls(&settings.store.postgres)
+        .map_err(|(key, problem)| problems.push(wrong(key, &problem)))
+        .ok();
+    match (config, password, tls) {
+        (Some(mut config), Some(password), Some(tls)) if problems.is_empty() => {
+            if let Some(password) = password {
+                config.password(password.expose_secret());
+            }
+            Ok(Some((config, tls)))
+        }
+        _ => Err(problems),
+    }
+}
+
+/// What `store.postgres.url` says.
+fn address(settings: &Settings) -> Result<tokio_postgres::Config, Problem> {
+    let wrong = |problem: &str| of_config(settings, format!("store.postgres.url: {problem}"));
+    let Some(url) = &settings.store.postgres.url else {
+        return Err(wrong(
+            "is missing: engine = \"postgres\" needs it, such as postgres://bridge@db1,db2/bridge",
+        ));
+    };
+    let url = url.reveal().map_err(|problem| found(settings, &problem))?;
+    let config: tokio_postgres::Config = url.expose_secret().parse().map_err(|_| {
+        wrong("is no URL of a database; write it as postgres://USER@HOST[:PORT][,HOST…]/DATABASE")
+    })?;
+    if config.get_hosts().is_empty() || config.get_user().is_none() {
+        return Err(wrong(
+            "names no host or no user; write it as postgres://USER@HOST[:PORT][,HOST…]/DATABASE",
+        ));
+    }
+    Ok(config)
 }
 
 /// Removes all tables, with what they hold.
@@ -87,10 +115,7 @@ pub(super) async fn reach(of: &Settings) -> Result<(), Failure> {
 /// # Errors
 /// The database is away or refuses.
 pub(super) async fn forget_schema(of: &Settings) -> Result<(), Failure> {
-    let Some(postgres) = settings(of).map_err(|problem| Failure::Configuration(vec![problem]))?
-    else {
-        return Ok(());
-    };
+    let Some(postgres) = settings(of).map_err(Failure::Configuration)? else { return Ok(()) };
     postgres.forget_schema().await.map_err(Failure::Broken)
 }
 
@@ -99,9 +124,9 @@ pub(super) async fn forget_schema(of: &Settings) -> Result<(), Failure> {
 /// # Errors
 /// The configuration names no database, it is away or refuses, or the store cannot be read.
 pub(crate) async fn migrate(of: &Settings, from: Option<&Path>) -> Result<String, Failure> {
-    let postgres = settings(of).map_err(|problem| Failure::Configuration(vec![problem]))?;
+    let postgres = settings(of).map_err(Failure::Configuration)?;
     let Some(postgres) = postgres else {
-        let problem = "store.engine is \"sled\", which needs no tables; set it to \"postgres\"";
+        let problem = "store.engine: is \"sled\", which needs no tables; set it to \"postgres\"";
         return Err(Failure::Configuration(vec![of_config(of, problem.to_owned())]));
     };
     let schema = &postgres.schema;
@@ -111,9 +136,9 @@ pub(crate) async fn migrate(of: &Settings, from: Option<&Path>) -> Result<String
     };
     let imported = postgres.import(from, clock::now()).await.map_err(Failure::Broken)?;
     Ok(format!(
-        "The tables are in schema {schema}, with {} events of {} conversations from {}, which stays as it is.",
-        imported.events,
-        imported.conversations,
+        "The tables are in schema {schema}, with {} of {} from {}, which stays as it is.",
+        counted(imported.events, "event"),
+        counted(imported.conversations, "conversation"),
         from.display()
     ))
 }
@@ -166,9 +191,9 @@ fn node(store: &Path) -> Result<Node, String> {
     let taken = take(folder, &path);
     let (name, taken) = taken.map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => {
-            format!(": another daemon uses {}; each node needs a folder of its own", path.display())
+            format!("another daemon uses {}; each node needs a folder of its own", path.display())
         }
-        _ => format!(": the node's name in {} cannot be kept: {error}", path.display()),
+        _ => format!("the node's name in {} cannot be kept: {error}", path.display()),
     })?;
     Ok(Node::new(name, taken))
 }

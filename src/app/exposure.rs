@@ -34,8 +34,7 @@ pub(super) fn exposure(settings: &Settings) -> Exposure {
         if secret.key() == "admin.token" {
             let text = text.expose_secret();
             if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-                let place = secret.place().map(|place| format!("{place}: ")).unwrap_or_default();
-                exposure.problems.push(Problem::unplaced(format!("{place}{UNSENDABLE}")));
+                exposure.problems.push(of_config(settings, UNSENDABLE.to_owned()));
             } else if !settings.admin.listen.ip().is_loopback() && text.len() < SHORTEST_TOKEN {
                 exposure.hints.push(GUESSABLE.to_owned());
             }
@@ -57,10 +56,7 @@ pub(super) fn exposure(settings: &Settings) -> Exposure {
             exposure.hints.push(what);
         } else {
             let text = format!("{what} ({key} is {listen}, which is not loopback)");
-            exposure.problems.push(match secret.place() {
-                Some(place) => Problem::unplaced(format!("{place}: {text}")),
-                None => of_config(settings, text),
-            });
+            exposure.problems.push(of_config(settings, text));
         }
     }
     exposure

@@ -6,7 +6,7 @@
     reason = "runs at the start, in `check`, and in a reload beside the runtime"
 )]
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -16,7 +16,7 @@ use crate::config::{self, Settings};
 use crate::mapping;
 use crate::problem::Problem;
 use crate::routing::{ClockOffset, ContactCenter, Directory, Rules};
-use crate::source::{Profile, Source, SourceSpec};
+use crate::source::{Profile, Source, SourceSpec, profile_folders};
 use crate::store::RulesFor;
 
 /// What the files say, whole; a clone shares them.
@@ -35,6 +35,13 @@ impl Files {
     /// Every problem of every file.
     pub(crate) fn load(settings: &Settings) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
+        if let Some(missing) = settings.missing_mappings() {
+            let text = format!(
+                "mappings.directory: {} is no folder that is there; make it, or name the one with profiles and tables",
+                missing.display()
+            );
+            return Err(vec![of_config(settings, text)]);
+        }
         let profiles = profiles(settings, &mut problems);
         let mut sources = HashMap::new();
         for source in settings.sources.values() {
@@ -97,25 +104,43 @@ impl Files {
 
 /// The profile of every vendor that a source names, each read once.
 fn profiles(settings: &Settings, problems: &mut Vec<Problem>) -> BTreeMap<String, Arc<Profile>> {
-    let mut profiles = BTreeMap::new();
+    let (mut profiles, mut broken) = (BTreeMap::new(), BTreeSet::new());
+    let vendors = settings.mappings.join("vendors");
     for source in settings.sources.values() {
-        if profiles.contains_key(&source.vendor) {
+        let vendor = &source.vendor;
+        if profiles.contains_key(vendor) || broken.contains(vendor) {
             continue;
         }
-        match profile(&settings.mappings.join("vendors").join(&source.vendor), &source.vendor) {
+        let folder = vendors.join(vendor);
+        if !folder.exists() && shipped::texts(vendor).is_none() {
+            let text = format!(
+                "sources.{}.vendor: there is no profile {vendor}; there are {} (a new one is a folder in {})",
+                source.name,
+                known_vendors(&vendors).join(", "),
+                vendors.display()
+            );
+            problems.push(of_config(settings, text));
+            continue;
+        }
+        match profile(&folder, vendor) {
             Ok(profile) => {
-                profiles.insert(source.vendor.clone(), Arc::new(profile));
+                profiles.insert(vendor.clone(), Arc::new(profile));
             }
             Err(found) => {
-                for problem in found {
-                    if !problems.contains(&problem) {
-                        problems.push(problem);
-                    }
-                }
+                problems.extend(found);
+                broken.insert(vendor.clone());
             }
         }
     }
     profiles
+}
+
+/// The names of all profiles: those in the folder and those that are shipped.
+fn known_vendors(vendors: &Path) -> Vec<String> {
+    let own = profile_folders(vendors).unwrap_or_default();
+    let own = own.iter().filter_map(|folder| folder.file_name());
+    let own = own.map(|name| name.to_string_lossy().into_owned());
+    own.chain(shipped::vendors()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// The profile in the mappings folder; where there is no such folder, the one that is compiled in.
@@ -130,7 +155,7 @@ fn build(
     profile: Arc<Profile>,
 ) -> Result<Source, Vec<Problem>> {
     let secrets = source.reveal_secrets().map_err(|problems| {
-        problems.iter().map(|problem| of_config(settings, problem.to_string())).collect::<Vec<_>>()
+        problems.iter().map(|problem| found(settings, problem)).collect::<Vec<_>>()
     })?;
     let spec = SourceSpec {
         name: source.name.as_str().into(),
@@ -141,13 +166,30 @@ fn build(
         public_url: settings.intake.public_url.as_ref().map(ToString::to_string),
         loopback: settings.intake.listen.ip().is_loopback(),
     };
-    Source::build(profile, spec)
+    let placed = |problem: Problem| of_config(settings, problem.message);
+    Source::build(profile, spec).map_err(|problems| problems.into_iter().map(placed).collect())
 }
 
-/// A problem with the configuration file as a whole.
+/// A problem with the configuration. Where the message begins with the path of a key and a colon, it is told at the line
+/// or the variable that sets the key; else with the file as a whole.
 pub(crate) fn of_config(settings: &Settings, message: String) -> Problem {
+    let fits = |char: char| char.is_ascii_alphanumeric() || "._-[]".contains(char);
+    let keyed =
+        message.split_once(": ").filter(|(key, _)| key.contains('.') && key.chars().all(fits));
+    let placed = keyed.map(|(key, text)| settings.problem(key, text));
+    if let Some(problem) = placed.filter(|problem| problem.place.is_some()) {
+        return Problem::unplaced(problem.to_string());
+    }
     let file = settings.file.clone().unwrap_or_else(|| Path::new("configuration").to_owned());
     Problem::in_file(&file, message)
+}
+
+/// A problem that the configuration's own reader has found, at its place.
+pub(crate) fn found(settings: &Settings, problem: &config::Problem) -> Problem {
+    match problem.place {
+        Some(_) => Problem::unplaced(problem.to_string()),
+        None => of_config(settings, problem.to_string()),
+    }
 }
 
 /// The rules in force, by contact centre; a reload swaps them.

@@ -44,7 +44,9 @@ pub(super) fn receiver(settings: &Settings) -> Result<Option<Arc<Receiver>>, Fai
     let client = built(settings, |wanted| {
         Poster::new(wanted.ca.as_deref(), wanted.proxy.as_ref(), url.is_https())
     })?;
-    let revealed = secret.reveal().map_err(|problem| wrong(problem.to_string()))?;
+    let revealed = secret
+        .reveal()
+        .map_err(|problem| Failure::Configuration(vec![files::found(settings, &problem)]))?;
     let (outcomes, sources) = (notify.outcomes.clone(), notify.sources.clone());
     let wanted = Wanted { outcomes, sources };
     Receiver::new(url.reveal(), url.host(), &revealed, wanted, client)
@@ -58,7 +60,8 @@ fn built<T>(
 ) -> Result<T, Failure> {
     let wrong = |text: String| files::of_config(settings, text);
     let awa_settings = awa_settings(settings).map_err(|problems| {
-        Failure::Configuration(problems.iter().map(|problem| wrong(problem.to_string())).collect())
+        let placed = problems.iter().map(|problem| files::found(settings, problem));
+        Failure::Configuration(placed.collect())
     })?;
     build(awa_settings).map_err(|error| Failure::Configuration(vec![wrong(error.to_string())]))
 }

@@ -111,7 +111,7 @@ impl Listeners {
         let listen = settings.admin.listen;
         if !listen.ip().is_loopback() && settings.admin.token.is_none() {
             let text = format!(
-                "admin.token is missing, and the admin socket that systemd handed over listens on {listen}, which is \
+                "admin.token: is missing, and the admin socket that systemd handed over listens on {listen}, which is \
                  not loopback"
             );
             return Err(Failure::Configuration(vec![files::of_config(settings, text)]));
@@ -267,8 +267,7 @@ async fn open_store(settings: &Settings, rules: Arc<RulesInForce>) -> Result<Sto
         }
         other => Failure::Broken(other.to_string()),
     };
-    let postgres =
-        database::settings(settings).map_err(|problem| Failure::Configuration(vec![problem]))?;
+    let postgres = database::settings(settings).map_err(Failure::Configuration)?;
     let settings = store::Settings {
         path: settings.store.path.clone(),
         postgres,

@@ -27,6 +27,12 @@ pub(super) fn profile(vendor: &str, folder: &Path) -> Option<Result<Profile, Vec
     Some(Profile::parse(vendor, folder, toml, jq))
 }
 
+/// The names of all shipped vendors.
+pub(super) fn vendors() -> impl Iterator<Item = String> {
+    let folders = MAPPINGS.get_dir("vendors").into_iter().flat_map(Dir::dirs);
+    folders.filter_map(|folder| Some(folder.path().file_name()?.to_string_lossy().into_owned()))
+}
+
 /// The `vendor.toml` and `events.jq` of a shipped vendor.
 pub(super) fn texts(vendor: &str) -> Option<(&'static str, &'static str)> {
     let text = |file: &str| MAPPINGS.get_file(format!("vendors/{vendor}/{file}"))?.contents_utf8();

@@ -98,7 +98,7 @@ pub(crate) struct SettingsError {
 
 impl fmt::Display for SettingsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "servicenow.{} {}", self.key, self.problem)
+        write!(f, "servicenow.{}: {}", self.key, self.problem)
     }
 }
 

@@ -8,6 +8,7 @@ use crate::app::files::Files;
 use crate::app::online::Line;
 use crate::app::{self, Failure};
 use crate::config::Settings;
+use crate::problem::counted;
 
 pub(super) fn run(config: Option<&Path>, online: bool) -> Exit {
     let settings = match super::load_settings(config) {
@@ -17,9 +18,9 @@ pub(super) fn run(config: Option<&Path>, online: bool) -> Exit {
     let checked = match app::check::check(&settings) {
         Ok(checked) => checked,
         Err(problems) => {
-            let count = problems.len();
+            let count = counted(problems.len() as u64, "problem");
             let problems = Failure::Configuration(problems);
-            return Exit::Usage(format!("{count} problems:\n{problems}"));
+            return Exit::Usage(format!("{count}:\n{problems}"));
         }
     };
     for line in &checked.lines {

@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 
 use super::Secret;
-use super::layers::LARGEST_FILE;
+use super::layers::{LARGEST_FILE, Layers};
 
 /// What the readers of the keys said about them.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +30,8 @@ pub(super) struct Marks {
 pub struct Keys {
     values: Dict,
     marks: Marks,
+    /// Where the values come from; none where nothing was read.
+    layers: Option<Layers>,
 }
 
 /// The contents of the secrets and files that keys name, hashed.
@@ -56,8 +58,22 @@ impl KeyChange {
 }
 
 impl Keys {
-    pub(super) const fn new(values: Dict, marks: Marks) -> Self {
-        Self { values, marks }
+    pub(super) const fn new(values: Dict, marks: Marks, layers: Layers) -> Self {
+        Self { values, marks, layers: Some(layers) }
+    }
+
+    /// The file and line, or the variable, that a key comes from, by its path with dots; where it is not set, the line
+    /// of the nearest table.
+    pub(super) fn place(&self, key: &str) -> Option<String> {
+        let path = path_of(key);
+        self.values.get(path.first()?)?;
+        self.layers.as_ref()?.place_among(&self.values, &path)
+    }
+
+    /// Whether a key is set by anything but the defaults.
+    pub(super) fn is_set(&self, key: &str) -> bool {
+        let found = given(&self.values, &path_of(key)).map(|(tag, _)| tag);
+        found.is_some_and(|tag| self.layers.as_ref().is_some_and(|layers| !layers.is_default(tag)))
     }
 
     /// Every secret that a key gives or names.
@@ -160,6 +176,27 @@ impl Keys {
         let key = path.join(".");
         self.marks.secrets.iter().any(|secret| secret.key() == key)
     }
+}
+
+/// A value that was given, and where it comes from.
+pub(super) fn given<'v>(values: &'v Dict, path: &[String]) -> Option<(Tag, &'v Value)> {
+    let (last, tables) = path.split_last()?;
+    let (mut tag, mut table) = (Tag::Default, values);
+    let nearer =
+        |tag: Tag, value: &Value| Some(value.tag()).filter(|own| !own.is_default()).unwrap_or(tag);
+    for key in tables {
+        let value = table.get(key)?;
+        tag = nearer(tag, value);
+        table = value.as_dict()?;
+    }
+    let value = table.get(last)?;
+    Some((nearer(tag, value), value))
+}
+
+/// A key's path; a place in an array is not part of it.
+pub(super) fn path_of(key: &str) -> Vec<String> {
+    let name = |part: &str| part.split('[').next().unwrap_or_default().to_owned();
+    key.split('.').map(name).collect()
 }
 
 impl Contents {

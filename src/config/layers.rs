@@ -16,11 +16,13 @@ use toml_edit::de::Deserializer;
 use toml_edit::{ImDocument, TableLike};
 
 use super::Problem;
+use super::keys::given;
 use crate::text_file::{self, Unread};
 
 /// What every environment variable of the program starts with.
 pub(crate) const ENV_PREFIX: &str = "AWA_BRIDGE_";
 
+const DEFAULTS_NAME: &str = "defaults";
 const ENVIRONMENT: &str = "environment";
 const FILE: &str = "file";
 
@@ -55,7 +57,7 @@ pub(super) struct Layers {
 impl Layers {
     /// Merges defaults, the file if one is given, the environment, and what is laid over all of them.
     pub(super) fn of_file(path: Option<&Path>, over: Dict) -> Result<(Dict, Self), Problem> {
-        let mut figment = Figment::from(Layer("defaults", defaults().clone()));
+        let mut figment = Figment::from(Layer(DEFAULTS_NAME, defaults().clone()));
         let mut file = None;
         if let Some(path) = path {
             let text = Text::parse(read(path)?, path)?;
@@ -70,7 +72,7 @@ impl Layers {
     /// Merges defaults, a text, and what is laid over both; the environment is left out.
     pub(super) fn of_text(text: &str, name: &Path, over: Dict) -> Result<(Dict, Self), Problem> {
         let text = Text::parse(text.to_owned(), name)?;
-        let figment = Figment::from(Layer("defaults", defaults().clone()))
+        let figment = Figment::from(Layer(DEFAULTS_NAME, defaults().clone()))
             .merge(text.layer(name)?)
             .merge(Layer("over", over));
         Self { figment, renamed: Renamed::new(), file: Some((name.to_owned(), text)) }.merged()
@@ -85,6 +87,17 @@ impl Layers {
     /// Whether a value came from the environment.
     pub(super) fn is_environment(&self, tag: Tag) -> bool {
         self.figment.get_metadata(tag).is_some_and(|metadata| metadata.name == ENVIRONMENT)
+    }
+
+    /// Whether a value is a compiled-in default.
+    pub(super) fn is_default(&self, tag: Tag) -> bool {
+        self.figment.get_metadata(tag).is_none_or(|metadata| metadata.name == DEFAULTS_NAME)
+    }
+
+    /// The file and line, or the variable, that a key's value came from; where it has none, the nearest table's line.
+    pub(super) fn place_among(&self, values: &Dict, path: &[String]) -> Option<String> {
+        let own = given(values, path).and_then(|(tag, _)| self.place(tag, path));
+        own.or_else(|| self.nearest(path))
     }
 
     /// The file and line, or the variable, that a value came from.

@@ -241,6 +241,19 @@ impl Settings {
         Problems::none_of(problems.filter_map(|secret| secret.reveal().err()).collect())
     }
 
+    /// A problem with a key, at the file and line or the variable that it comes from.
+    #[must_use]
+    pub fn problem(&self, key: &str, text: impl Into<String>) -> Problem {
+        Problem { place: self.keys.place(key), key: key.to_owned(), text: text.into() }
+    }
+
+    /// The folder with profiles and tables, where something names one that is not there.
+    #[must_use]
+    pub fn missing_mappings(&self) -> Option<&Path> {
+        let is_missing = self.keys.is_set("mappings.directory") && !self.mappings.is_dir();
+        is_missing.then_some(self.mappings.as_path())
+    }
+
     fn secrets(&self, scope: Scope) -> Vec<&Secret> {
         let wanted = |secret: &&Secret| match scope {
             Scope::Everything => true,

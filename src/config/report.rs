@@ -7,7 +7,7 @@ use figment::value::{Dict, Tag, Value};
 use serde::de::DeserializeOwned;
 
 use super::Problem;
-use super::keys::{Keys, Marks};
+use super::keys::{Keys, Marks, given, path_of};
 use super::layers::{self, Layers};
 use super::reader::{OWN_NAME, Reader};
 use super::values::check_name;
@@ -65,7 +65,7 @@ impl Report {
 
     /// All problems, and the values with what is known of their keys.
     pub(super) fn close(self) -> (Vec<Problem>, Keys) {
-        (self.problems.into_inner(), Keys::new(self.values, self.marks.into_inner()))
+        (self.problems.into_inner(), Keys::new(self.values, self.marks.into_inner(), self.layers))
     }
 
     /// How much has been found out so far.
@@ -121,37 +121,18 @@ impl Report {
         if paths.iter().any(|path| self.is_refused(path)) {
             return;
         }
-        let place = match self.given(first) {
-            Some((tag, _)) => self.layers.place(tag, first),
-            None => self.layers.nearest(first),
-        };
+        let place = self.layers.place_among(&self.values, first);
         self.note(place, first, text.into());
     }
 
     /// Whether a key is given, by its path with dots.
     pub(super) fn is_given(&self, key: &str) -> bool {
-        self.given(&path_of(key)).is_some()
+        given(&self.values, &path_of(key)).is_some()
     }
 
     /// Whether a key has been given that word.
     pub(super) fn is(&self, key: &str, word: &str) -> bool {
-        self.given(&path_of(key)).is_some_and(|(_, value)| value.as_str() == Some(word))
-    }
-
-    /// A value that was given, and where it comes from.
-    fn given(&self, path: &[String]) -> Option<(Tag, &Value)> {
-        let (last, tables) = path.split_last()?;
-        let (mut tag, mut table) = (Tag::Default, &self.values);
-        let nearer = |tag: Tag, value: &Value| {
-            Some(value.tag()).filter(|own| !own.is_default()).unwrap_or(tag)
-        };
-        for key in tables {
-            let value = table.get(key)?;
-            tag = nearer(tag, value);
-            table = value.as_dict()?;
-        }
-        let value = table.get(last)?;
-        Some((nearer(tag, value), value))
+        given(&self.values, &path_of(key)).is_some_and(|(_, value)| value.as_str() == Some(word))
     }
 
     /// Takes note of the fields that a table may have.
@@ -221,8 +202,4 @@ fn first_leaf(value: &Value, path: &mut Vec<String>) -> Option<Tag> {
         },
         other => Some(other.tag()).filter(|tag| !tag.is_default()),
     }
-}
-
-fn path_of(key: &str) -> Vec<String> {
-    key.split('.').map(str::to_owned).collect()
 }

@@ -1,6 +1,7 @@
 //! One webhook URL: a profile with the secrets and options of one customer's account.
 
 mod issuer;
+mod keyed;
 mod signed;
 mod weakness;
 
@@ -79,7 +80,7 @@ impl Source {
     /// Puts a profile and a source's settings together.
     ///
     /// # Errors
-    /// Lists everything that does not fit; the problems name the source and no file.
+    /// Lists everything that does not fit; the problems begin with the path of a key and a colon, and name no file.
     pub fn build(profile: Arc<Profile>, spec: SourceSpec) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let (options, style) = options(&profile, &spec.options).unwrap_or_else(|messages| {
@@ -116,9 +117,8 @@ impl Source {
             }),
             other => {
                 problems.extend(other.err().unwrap_or_default());
-                let named =
-                    |message| Problem::unplaced(format!("`sources.{}`: {message}", spec.name));
-                Err(problems.into_iter().map(named).collect())
+                let (name, own) = (&spec.name, spec.verify.is_some());
+                Err(problems.iter().map(|message| keyed::problem(name, own, message)).collect())
             }
         }
     }
@@ -340,10 +340,10 @@ fn options(
                 let known: Vec<&str> = merged.keys().map(String::as_str).collect();
                 let known = known.join(", ");
                 let key = match looks_like_key(key) {
-                    true => format!("`options.{key}`"),
-                    false => "a key of `options`".to_owned(),
+                    true => format!("`options.{key}` is"),
+                    false => "`options` has a key that is".to_owned(),
                 };
-                problems.push(format!("{key} is none of {}'s options: {known}", profile.vendor()));
+                problems.push(format!("{key} none of {}'s options: {known}", profile.vendor()));
             }
             Some(default) if type_of(default) != type_of(value) => problems.push(format!(
                 "`options.{key}` is {}, but has to be {}",

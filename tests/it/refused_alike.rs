@@ -164,6 +164,58 @@ async fn places_that_cannot_be_had_are_judged_alike() {
     }
 }
 
+#[tokio::test]
+async fn a_way_to_a_database_is_judged_alike() {
+    let to = |more: &str| format!("[store]\nengine = \"postgres\"\n[store.postgres]\n{more}");
+    let good = "url = \"postgres://bridge@127.0.0.1:1/db\"";
+    for case in [
+        refused(&to(""), "store.postgres.url: is missing"),
+        refused(&to("url = \"mysql://x\""), "store.postgres.url: is no URL"),
+        refused(
+            &to("url = \"postgres://bridge@127.0.0.1:99999/db\""),
+            "store.postgres.url: is no URL",
+        ),
+        refused(
+            &to("url = \"postgres://bridge@127.0.0.1/db?foo=1\""),
+            "store.postgres.url: is no URL",
+        ),
+        refused(
+            &to(&format!("{good}\nmeans = \"plain\"\nreplicas = \"required\"")),
+            "store.postgres.replicas: \"required\" needs",
+        ),
+        refused(
+            &to(&format!("{good}\nca = \"a-file\"")),
+            "store.postgres.ca: holds no certificate",
+        ),
+        refused(&to(&format!("{good}\nca = \"nowhere.pem\"")), "store.postgres.ca: nowhere.pem"),
+        refused(
+            &to(&format!("{good}\nclient_certificate = \"good.pem\"")),
+            "store.postgres.client_key: is missing",
+        ),
+    ] {
+        let reported = judged(&case, write_files).await;
+        assert!(reported.contains("config.toml:"), "{reported}");
+    }
+}
+
+#[test]
+fn a_database_that_is_away_is_no_matter_of_check_and_a_url_without_password_is_no_secret() {
+    for (url, is_told) in [("bridge", false), ("bridge:hunter2", true)] {
+        let more = format!(
+            "[store]\nengine = \"postgres\"\n[store.postgres]\nurl = \"postgres://{url}@127.0.0.1:1/db\"\n\
+             password = {{ env = \"DATABASE_PASSWORD\" }}"
+        );
+        let home = Home::new("http://127.0.0.1:9", &Setup { config: more, ..Setup::default() });
+        let mut check = home.command(&["check"]);
+        let (code, out, errors) = run(check.env("DATABASE_PASSWORD", "hunter2"));
+        assert_eq!(code, 0, "{out}{errors}");
+        let told = out.lines().find(|line| line.contains("holds secrets as text"));
+        let told = told.unwrap_or_else(|| panic!("{out}"));
+        assert_eq!(told.contains("store.postgres.url"), is_told, "{told}");
+        assert!(!home.directory.path().join("node").exists(), "check has made a node");
+    }
+}
+
 /// Hands out an HMAC over a text of the asker's choice.
 const ORACLE: &str = r#"
 [request]

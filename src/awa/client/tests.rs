@@ -173,7 +173,7 @@ fn settings_that_cannot_work_are_named() {
         ("https://example.service-now.com/api", "has a path"),
     ] {
         let error = problem(base_url).unwrap_err();
-        assert!(error.contains(says) && error.starts_with("servicenow.instance "), "{error}");
+        assert!(error.contains(says) && error.starts_with("servicenow.instance: "), "{error}");
     }
     for base_url in [
         "http://127.0.0.1:1",

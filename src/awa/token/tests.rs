@@ -331,8 +331,8 @@ async fn secrets_that_cannot_be_used_are_named_and_not_shown() {
         error.to_string()
     };
     let key = problem(Auth::ApiKey { key: SecretString::from("a\nb-secret") });
-    assert!(key.starts_with("servicenow.auth ") && !key.contains("b-secret"), "{key}");
+    assert!(key.starts_with("servicenow.auth: ") && !key.contains("b-secret"), "{key}");
     let broken = OAuth::of_client("app", jwt("b-secret"));
     let pem = problem(Auth::OAuth(Box::new(broken)));
-    assert!(pem.starts_with("servicenow.auth.key_file ") && !pem.contains("b-secret"), "{pem}");
+    assert!(pem.starts_with("servicenow.auth.key_file: ") && !pem.contains("b-secret"), "{pem}");
 }

@@ -29,8 +29,8 @@ fn unknown_options_and_other_types_are_told_with_the_sources_name() {
     assert_eq!(
         reported,
         [
-            "`sources.demo`: `options.chanel` is none of test's options: channel, hand_over, rings, timeout_seconds",
-            "`sources.demo`: `options.timeout_seconds` is a string, but has to be a number",
+            "sources.demo.options.chanel: is none of test's options: channel, hand_over, rings, timeout_seconds",
+            "sources.demo.options.timeout_seconds: is a string, but has to be a number",
         ]
     );
 }

@@ -63,7 +63,7 @@ impl Ecdsa {
     pub(super) fn build(spec: &EcdsaSpec, secrets: &[SecretString]) -> Result<Self, Vec<String>> {
         let mut spec = spec.clone();
         let mut problems = Vec::new();
-        match checked_name(&spec.header) {
+        match checked_name("header", &spec.header) {
             Ok(header) => spec.header = header,
             Err(problem) => problems.push(problem),
         }

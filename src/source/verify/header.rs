@@ -43,13 +43,13 @@ pub(in super::super) struct Header {
 
 impl Header {
     pub(super) fn build(spec: &HeaderSpec, secrets: &[SecretString]) -> Result<Self, Vec<String>> {
-        let name = checked_name(&spec.header).map_err(|problem| vec![problem])?;
+        let name = checked_name("header", &spec.header).map_err(|problem| vec![problem])?;
         Ok(Self { name, prefix: spec.prefix.clone(), secrets: secrets.to_vec() })
     }
 
     pub(super) fn bearer(spec: &BearerSpec, secrets: &[SecretString]) -> Result<Self, Vec<String>> {
         let name = spec.header.as_deref().unwrap_or(AUTHORIZATION.as_str());
-        let name = checked_name(name).map_err(|problem| vec![problem])?;
+        let name = checked_name("header", name).map_err(|problem| vec![problem])?;
         Ok(Self { name, prefix: "Bearer ".to_owned(), secrets: secrets.to_vec() })
     }
 
@@ -116,15 +116,15 @@ impl Basic {
     }
 }
 
-/// A header name in lower case.
-pub(super) fn checked_name(name: &str) -> Result<String, String> {
+/// A header name in lower case; `key` is what names it.
+pub(super) fn checked_name(key: &str, name: &str) -> Result<String, String> {
     HeaderName::from_bytes(name.as_bytes())
         .map(|name| name.to_string())
-        .map_err(|_| "a header that is named is not a header name".to_owned())
+        .map_err(|_| format!("`{key}` is not the name of a header: letters, digits and -"))
 }
 
 /// The header that a token stands in, `authorization` where none is named; empty, with a problem more, where it can be none.
 pub(super) fn of_token(named: Option<&str>, problems: &mut Vec<String>) -> String {
-    let checked = checked_name(named.unwrap_or(AUTHORIZATION.as_str()));
+    let checked = checked_name("header", named.unwrap_or(AUTHORIZATION.as_str()));
     checked.map_err(|problem| problems.push(problem)).unwrap_or_default()
 }

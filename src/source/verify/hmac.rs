@@ -103,9 +103,9 @@ pub(in super::super) struct Hmac {
 impl Hmac {
     pub(super) fn build(spec: &HmacSpec, secrets: &[SecretString]) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
-        let header = noted(&mut problems, checked_name(&spec.header));
-        let timestamp =
-            spec.timestamp.as_deref().map(|name| noted(&mut problems, checked_name(name)));
+        let header = noted(&mut problems, checked_name("header", &spec.header));
+        let timestamp = spec.timestamp.as_deref().map(|name| checked_name("timestamp", name));
+        let timestamp = timestamp.map(|name| noted(&mut problems, name));
         let message = noted(&mut problems, Template::parse(&spec.message));
         let mut keys = Vec::new();
         for (place, secret) in secrets.iter().enumerate() {

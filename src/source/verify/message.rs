@@ -136,7 +136,7 @@ impl Part {
             ("body", _) => Ok(Self::Body),
             ("crc32", _) => Ok(Self::Crc32),
             ("timestamp", _) => Ok(Self::Timestamp),
-            (_, Some(header)) => checked_name(header).map(Self::Header),
+            (_, Some(header)) => checked_name("message", header).map(Self::Header),
             (_, None) => match name.strip_prefix("part:").filter(|name| !name.is_empty()) {
                 Some(listed) => Ok(Self::Listed(listed.to_owned())),
                 None => Err(

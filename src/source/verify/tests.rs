@@ -71,8 +71,8 @@ fn what_is_signed_here_is_verified_here() {
 
 #[test]
 fn a_source_without_secrets_or_open_to_the_world_is_refused() {
-    assert!(refused(zoom(), &[]).contains("`secrets` is empty"));
+    assert!(refused(zoom(), &[]).contains(".secrets: is empty"));
     assert!(refused(zoom(), &["s", ""]).contains("a secret is empty"));
     assert!(refused(json!({ "scheme": "none" }), &[]).contains("only for an intake on loopback"));
-    assert!(refused(json!({ "scheme": "nine" }), &[]).contains("`verify` is not a scheme"));
+    assert!(refused(json!({ "scheme": "nine" }), &[]).contains(".verify: is not a scheme"));
 }

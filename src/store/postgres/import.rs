@@ -60,7 +60,11 @@ impl PostgresSettings {
         let rows = Rows::new(&client, &self.schema);
         client.batch_execute("BEGIN").await?;
         if !rows.read("SELECT FROM @.known LIMIT 1", &[]).await?.is_empty() {
-            let why = format!("the tables of schema {} hold events already", self.schema);
+            let why = format!(
+                "the tables of schema {} hold events already, and are filled only while they hold none; name another \
+                 `store.postgres.schema`, or remove that schema first (DROP SCHEMA … CASCADE)",
+                self.schema
+            );
             return Err(Trouble::refused(why));
         }
         // Nobody's: what was in flight has lapsed.
