@@ -44,11 +44,29 @@ impl fmt::Display for Unread {
 
 impl std::error::Error for Unread {}
 
+/// The bytes of a file of at most so many, which is a file and no pipe or device: those may have no end.
+///
+/// # Errors
+/// See [`Unread`].
+pub(crate) fn read_bytes(path: &Path, most: u64) -> Result<Vec<u8>, Unread> {
+    // A pipe that nobody writes to would not even open.
+    if !path.metadata().map_err(Unread::Io)?.is_file() {
+        return Err(Unread::Io(io::Error::other("it is a folder, a pipe or a device, not a file")));
+    }
+    bytes(path, most)
+}
+
 /// The text of a file of at most so many bytes, without a byte order mark.
 ///
 /// # Errors
 /// See [`Unread`].
 pub(crate) fn read(path: &Path, most: u64) -> Result<String, Unread> {
+    let mut bytes = bytes(path, most)?;
+    bytes.drain(..bytes.len() - without_mark(&bytes).len());
+    String::from_utf8(bytes).map_err(|_| Unread::NotUtf8)
+}
+
+fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, Unread> {
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(Unread::Io)?;
     file.take(most.saturating_add(1)).read_to_end(&mut bytes).map_err(Unread::Io)?;
@@ -58,8 +76,7 @@ pub(crate) fn read(path: &Path, most: u64) -> Result<String, Unread> {
     if UTF_16.iter().any(|mark| bytes.starts_with(mark)) {
         return Err(Unread::Utf16);
     }
-    bytes.drain(..bytes.len() - without_mark(&bytes).len());
-    String::from_utf8(bytes).map_err(|_| Unread::NotUtf8)
+    Ok(bytes)
 }
 
 /// Bytes without the byte order mark that they may begin with.

@@ -89,6 +89,9 @@ struct Loaded {
     later: Vec<String>,
 }
 
+/// How many problems are told where they are not listed one a line.
+const MOST_TOLD: usize = 20;
+
 impl Reloader {
     pub(super) fn new(settings: Settings, files: Files, targets: Targets) -> Self {
         let contents = settings.keys.contents();
@@ -245,7 +248,12 @@ impl Reloader {
 
     /// Why the last reload was refused.
     pub(super) fn problem(&self) -> Option<String> {
-        self.lock().refused.as_ref().map(|problems| problems.join("; "))
+        let in_force = self.lock();
+        let problems = in_force.refused.as_ref()?;
+        let told = problems.iter().take(MOST_TOLD).cloned();
+        let more = problems.len().saturating_sub(MOST_TOLD);
+        let more = (more > 0).then(|| format!("… and {more} more, which the log has"));
+        Some(told.chain(more).collect::<Vec<_>>().join("; "))
     }
 
     /// What keeps sources from verifying their requests, a sentence each.

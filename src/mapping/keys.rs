@@ -8,8 +8,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use csv::{ReaderBuilder, StringRecord};
+use csv::StringRecord;
 
+use super::rows::{Mistakes, Rows};
 use crate::problem::Problem;
 use crate::routing::VendorAgentId;
 use crate::text_file::{self, LARGEST};
@@ -64,59 +65,47 @@ impl AgentKeys {
     /// columns are passed over.
     ///
     /// # Errors
-    /// Every mistake, with file, line and column.
+    /// The mistakes, with file, line and column: the first ones, and how many more there are.
     pub(crate) fn read(file: &Path) -> Result<Self, Vec<Problem>> {
         let text = text_file::read(file, LARGEST)
             .map_err(|unread| vec![Problem::in_file(file, unread.to_string())])?;
-        let mut reader =
-            ReaderBuilder::new().comment(Some(b'#')).flexible(true).from_reader(text.as_bytes());
-        let line_at = |byte: u64| {
-            let end = usize::try_from(byte).unwrap_or(usize::MAX).min(text.len());
-            text.as_bytes()[..end].iter().filter(|byte| **byte == b'\n').count() as u64 + 1
-        };
-        let header = reader.headers().cloned().unwrap_or_default();
-        let (agent_at, column, key_at) =
-            places(&header).map_err(|message| vec![Problem::at_line(file, 1, message)])?;
-        let (mut rows, mut problems) = (Vec::new(), Vec::new());
+        let mut rows_of = Rows::of(text.as_bytes());
+        let header = rows_of.next().map_or_else(|| Ok(StringRecord::new()), |row| row.cells);
+        let (agent_at, column, key_at) = header
+            .map_err(str::to_owned)
+            .and_then(|header| places(&header))
+            .map_err(|message| vec![Problem::at_line(file, 1, message)])?;
+        let (mut rows, mut mistakes) = (Vec::new(), Mistakes::of(file));
         let mut seen: HashMap<VendorAgentId, u64> = HashMap::new();
-        let mut record = StringRecord::new();
-        loop {
-            match reader.read_record(&mut record) {
-                Ok(true) => {}
-                Ok(false) => break,
-                Err(error) => {
-                    let line = error.position().map_or(1, csv::Position::line);
-                    problems.push(Problem::at_line(file, line, "is not CSV"));
+        for row in rows_of {
+            let line = row.line;
+            let record = match row.cells {
+                Ok(record) => record,
+                Err(problem) => {
+                    mistakes.add(line, problem);
                     continue;
                 }
-            }
-            // The position of a record lies before the comments above it; its end does not.
-            let end = reader.position().byte();
-            let within = record.as_slice().matches('\n').count() as u64;
-            let ended =
-                text.as_bytes().get(usize::try_from(end).unwrap_or(usize::MAX).wrapping_sub(1));
-            let line = line_at(end) - within - u64::from(ended == Some(&b'\n'));
+            };
             let cell = |at: usize| record.get(at).unwrap_or_default().trim();
             let agent = match VendorAgentId::parse(cell(agent_at)) {
                 Ok(agent) => agent,
                 Err(error) => {
-                    problems.push(Problem::at_line(file, line, format!("`agent` {error}")));
+                    mistakes.add(line, format!("`agent` {error}"));
                     continue;
                 }
             };
             let key = cell(key_at);
             if let Err(why) = askable(key) {
-                let message = format!("`{}` {why}", column.as_str());
-                problems.push(Problem::at_line(file, line, message));
+                mistakes.add(line, format!("`{}` {why}", column.as_str()));
                 continue;
             }
             if let Some(first) = seen.insert(agent.clone(), line) {
-                let message = format!("`agent` {agent} is in line {first} already");
-                problems.push(Problem::at_line(file, line, message));
+                mistakes.add(line, format!("`agent` {agent} is in line {first} already"));
                 continue;
             }
             rows.push(Keyed { line, agent, key: key.to_owned() });
         }
+        let problems = mistakes.into_vec();
         if problems.is_empty() { Ok(Self { column, rows }) } else { Err(problems) }
     }
 }

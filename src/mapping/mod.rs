@@ -1,12 +1,13 @@
 //! Files to a [`Directory`]: the tables of one contact centre, read and checked as a whole.
 //!
-//! A table that has any mistake is not used at all, and every mistake of every table is reported at once. A [`Sheet`] is
+//! A table that has any mistake is not used at all, and the mistakes of all tables are reported at once, of each the first. A [`Sheet`] is
 //! one table as its text, for whoever changes rows and keeps the rest.
 
 mod difference;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod keys;
+mod rows;
 mod sheet;
 mod table;
 

@@ -8,15 +8,15 @@
 )]
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::Path;
 
-use csv::{ReaderBuilder, StringRecord, WriterBuilder};
+use csv::WriterBuilder;
 
+use super::rows::Rows;
 use crate::problem::Problem;
-use crate::text_file::without_mark;
+use crate::text_file::{self, LARGEST, Unread, without_mark};
 
 /// A table's text and where its rows are in it.
 #[derive(Debug, Clone)]
@@ -54,53 +54,38 @@ impl Sheet {
     /// # Errors
     /// The file cannot be read, or is no table with these columns.
     pub(crate) fn read(file: &Path, columns: &[&str]) -> Result<Self, Problem> {
-        match fs::read(file) {
+        match text_file::read_bytes(file, LARGEST) {
             Ok(text) => Self::parse(text, columns)
                 .ok_or_else(|| Problem::in_file(file, "is not a table that can be edited")),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(Unread::Io(error)) if error.kind() == ErrorKind::NotFound => {
                 let text = format!("{}\n", columns.join(",")).into_bytes();
                 let places = (0..columns.len()).collect();
                 Ok(Self { text, ending: "\n", places, rows: Vec::new() })
             }
-            Err(error) => Err(Problem::in_file(file, format!("cannot be read: {error}"))),
+            Err(unread) => Err(Problem::in_file(file, unread.to_string())),
         }
     }
 
     fn parse(text: Vec<u8>, columns: &[&str]) -> Option<Self> {
         let body = without_mark(&text);
         let mark = text.len() - body.len();
-        let mut reader = ReaderBuilder::new()
-            .comment(Some(b'#'))
-            .flexible(true)
-            .has_headers(false)
-            .from_reader(body);
-        let mut record = StringRecord::new();
-        let mut places: Option<Vec<usize>> = None;
+        let mut found = Rows::of(body);
+        let header = found.next()?.cells.ok()?;
+        let place = |column: &&str| header.iter().position(|name| name.trim() == *column);
+        let places: Vec<usize> = columns.iter().map(place).collect::<Option<_>>()?;
         let mut rows = Vec::new();
-        while reader.read_record(&mut record).ok()? {
-            let from = usize::try_from(record.position()?.byte()).ok()?;
-            let to = usize::try_from(reader.position().byte()).ok()?.min(body.len());
-            let from = after_comments(body, from.min(to));
-            let kept = |byte: &u8| !matches!(byte, b'\r' | b'\n');
-            let length = body[from..to].iter().rposition(kept).map_or(0, |last| last + 1);
-            let span = from..from + length;
-            let Some(places) = &places else {
-                let place = |column: &&str| record.iter().position(|name| name.trim() == *column);
-                places = Some(columns.iter().map(place).collect::<Option<_>>()?);
-                continue;
-            };
+        for row in found {
+            let record = row.cells.ok()?;
             let cell = |place: &usize| record.get(*place).map(|cell| cell.trim().to_owned());
-            let cells = places.iter().map(cell).collect::<Option<_>>()?;
-            let above = body[..from].iter().filter(|byte| **byte == b'\n').count();
             rows.push(Row {
-                line: above as u64 + 1,
-                cells,
-                span: span.start + mark..span.end + mark,
+                line: row.line,
+                cells: places.iter().map(cell).collect::<Option<_>>()?,
+                span: row.span.start + mark..row.span.end + mark,
             });
         }
         let first = body.split_inclusive(|byte| *byte == b'\n').next().unwrap_or_default();
         let ending = if first.ends_with(b"\r\n") { "\r\n" } else { "\n" };
-        Some(Self { ending, places: places?, rows, text })
+        Some(Self { ending, places, rows, text })
     }
 
     /// The rows as they are.
@@ -149,18 +134,6 @@ impl Sheet {
         let line = String::from_utf8(written.unwrap_or_default()).unwrap_or_default();
         line.trim_end_matches('\n').to_owned()
     }
-}
-
-/// Where the first line is that is neither a comment nor blank.
-fn after_comments(body: &[u8], from: usize) -> usize {
-    let mut at = from;
-    while let Some(line) = body[at..].split_inclusive(|byte| *byte == b'\n').next() {
-        if !line.starts_with(b"#") && !line.trim_ascii().is_empty() {
-            break;
-        }
-        at += line.len();
-    }
-    at
 }
 
 #[cfg(test)]

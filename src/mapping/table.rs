@@ -5,16 +5,21 @@
     reason = "runs at the start, in `check`, and in a reload beside the runtime"
 )]
 
-use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use csv::{ReaderBuilder, StringRecord};
+use csv::StringRecord;
 
-use crate::problem::Problem;
+use super::rows::{Mistakes, Row, Rows};
+use crate::problem::{Problem, counted};
 use crate::routing::{
     Channel, Directory, ExternalId, QueueRow, ReasonRow, SysId, VendorAgentId, VendorQueueId,
+    is_hidden,
 };
-use crate::text_file::without_mark;
+use crate::text_file::{self, LARGEST, Unread, without_mark};
+
+/// The longest reject reason, and the longest word of a vendor for one, in bytes.
+const LONGEST_REASON: usize = 256;
 
 /// The columns of `queues.csv`; the last one is what the others lead to, as in each table.
 pub(crate) const QUEUES: [&str; 3] = ["queue", "channel", "external_id"];
@@ -27,7 +32,7 @@ pub(crate) const REASONS: [&str; 2] = ["reason", "reject_reason"];
 /// is missing is empty. `pass_through` takes queue ids that are in no row as external ids.
 ///
 /// # Errors
-/// Lists every problem of all three tables.
+/// Lists the problems of all three tables: of each the first ones, and how many more there are.
 pub(crate) fn load(
     directory: &Path,
     contact_center: &str,
@@ -58,9 +63,10 @@ pub(crate) fn load(
         REASONS,
         &mut problems,
         |[reason, reject_reason]| {
-            if reason.is_empty() || reject_reason.is_empty() {
-                let blank = if reason.is_empty() { "reason" } else { "reject_reason" };
-                return Err(format!("`{blank}` is empty"));
+            for (column, text) in REASONS.into_iter().zip([reason, reject_reason]) {
+                if let Err(why) = good_reason(text) {
+                    return Err(format!("`{column}` {why}"));
+                }
             }
             let row = SysId::parse(reject_reason).map_or_else(
                 |_| ReasonRow::DisplayValue(reject_reason.to_owned()),
@@ -75,6 +81,20 @@ pub(crate) fn load(
     Ok(if pass_through { tables.passing_queues_through() } else { tables })
 }
 
+/// Whether a text can be a reject reason or a vendor's word for one.
+fn good_reason(text: &str) -> Result<(), String> {
+    if text.is_empty() {
+        return Err("is empty".to_owned());
+    }
+    if text.len() > LONGEST_REASON {
+        return Err(format!("is longer than {LONGEST_REASON} bytes"));
+    }
+    match text.chars().any(is_hidden) {
+        true => Err("holds a control character or a mark of direction".to_owned()),
+        false => Ok(()),
+    }
+}
+
 /// Hands every row's columns to `take`, in the order of `columns`, whatever their order in the file. `take` says whether
 /// the row is the first with its key: all columns but the last.
 fn each_row<const N: usize>(
@@ -83,74 +103,60 @@ fn each_row<const N: usize>(
     problems: &mut Vec<Problem>,
     mut take: impl FnMut([&str; N]) -> Result<bool, String>,
 ) {
-    let bytes = match fs::read(&file) {
+    let bytes = match text_file::read_bytes(&file, LARGEST) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return,
-        Err(error) => {
-            problems.push(Problem::in_file(&file, format!("cannot be read: {error}")));
+        Err(Unread::Io(error)) if error.kind() == ErrorKind::NotFound => return,
+        Err(unread) => {
+            problems.push(Problem::in_file(&file, unread.to_string()));
             return;
         }
     };
-    let bytes = without_mark(&bytes);
-    let mut reader = ReaderBuilder::new().comment(Some(b'#')).flexible(true).from_reader(bytes);
-    let Some(places) = header(&file, bytes, reader.headers(), columns, problems) else { return };
-    let mut record = StringRecord::new();
-    loop {
-        match reader.read_record(&mut record) {
-            Ok(true) => {}
-            Ok(false) => return,
-            Err(error) => {
-                let line = error.position().map(|position| line_of(bytes, position));
-                let utf8 = matches!(error.kind(), csv::ErrorKind::Utf8 { .. });
-                let message = if utf8 { "is not UTF-8" } else { "is not CSV" };
-                problems.push(Problem { line, ..Problem::in_file(&file, message) });
-                continue;
+    let mut mistakes = Mistakes::of(&file);
+    let mut rows = Rows::of(without_mark(&bytes));
+    match places(rows.next(), columns) {
+        Err((line, message)) => mistakes.add(line, message),
+        Ok(places) => {
+            for row in rows {
+                if let Err(message) = taken(&row, places, &mut take) {
+                    mistakes.add(row.line, message);
+                }
             }
         }
-        let message = if record.len() == N {
-            let row = places.map(|place| record.get(place).unwrap_or_default().trim());
-            match take(row) {
-                Ok(true) => continue,
-                Ok(false) => {
-                    let key: Vec<&str> =
-                        row[..N - 1].iter().copied().filter(|column| !column.is_empty()).collect();
-                    format!("`{}` is in the table already", key.join(", "))
-                }
-                Err(message) => message,
-            }
-        } else {
-            format!("has {} columns, not {N}", record.len())
-        };
-        let line = record.position().map(|position| line_of(bytes, position));
-        problems.push(Problem { line, ..Problem::in_file(&file, message) });
     }
+    problems.extend(mistakes.into_vec());
 }
 
-/// The line of a record: csv's own position lies before the comments and blank lines above it.
-fn line_of(bytes: &[u8], position: &csv::Position) -> u64 {
-    let start = usize::try_from(position.byte()).unwrap_or(usize::MAX).min(bytes.len());
-    let above = bytes[start..]
-        .split(|byte| *byte == b'\n')
-        .take_while(|line| line.starts_with(b"#") || line.trim_ascii().is_empty());
-    position.line() + above.count() as u64
+fn taken<const N: usize>(
+    row: &Row,
+    places: [usize; N],
+    take: &mut impl FnMut([&str; N]) -> Result<bool, String>,
+) -> Result<(), String> {
+    let cells = row.cells.as_ref().map_err(|problem| (*problem).to_owned())?;
+    if cells.len() != N {
+        return Err(format!("has {}, not {N}", counted(cells.len() as u64, "column")));
+    }
+    let row = places.map(|place| cells.get(place).unwrap_or_default().trim());
+    if take(row)? {
+        return Ok(());
+    }
+    let key: Vec<&str> = row[..N - 1].iter().copied().filter(|column| !column.is_empty()).collect();
+    Err(format!("`{}` is in the table already", key.join(", ")))
 }
 
 /// Where the wanted columns are; the header has these and no others.
-fn header<const N: usize>(
-    file: &Path,
-    bytes: &[u8],
-    found: Result<&StringRecord, csv::Error>,
+///
+/// # Errors
+/// A line, and what is wrong with it.
+fn places<const N: usize>(
+    header: Option<Row>,
     columns: [&str; N],
-    problems: &mut Vec<Problem>,
-) -> Option<[usize; N]> {
-    let found = found.cloned().unwrap_or_default();
+) -> Result<[usize; N], (u64, String)> {
+    let line = header.as_ref().map_or(1, |row| row.line);
+    let found = header.map_or_else(|| Ok(StringRecord::new()), |row| row.cells);
+    let found = found.map_err(|problem| (line, problem.to_owned()))?;
     let place = |column: &str| found.iter().position(|name| name.trim() == column);
     if found.len() == N && columns.iter().all(|column| place(column).is_some()) {
-        return Some(columns.map(|column| place(column).unwrap_or_default()));
+        return Ok(columns.map(|column| place(column).unwrap_or_default()));
     }
-    let line = if found.is_empty() { None } else { found.position() };
-    let line = line.map_or(1, |position| line_of(bytes, position));
-    let message = format!("the header has to be `{}`", columns.join(","));
-    problems.push(Problem::at_line(file, line, message));
-    None
+    Err((line, format!("the header has to be `{}`", columns.join(","))))
 }

@@ -107,6 +107,45 @@ fn an_empty_file_and_bytes_that_are_no_text_are_told() {
 }
 
 #[test]
+fn a_row_that_is_not_written_as_csv_is_told_in_every_table() {
+    let queues = "queue,channel,external_id\n\"q1\"tail,,x\nq2,,\"open\nq3,,x\n";
+    let long = "r".repeat(257);
+    let reasons = format!(
+        "reason,reject_reason\nbell\u{7},x\n{long},x\na,{long}\n*,\"busy\nno_answer,No answer\nb,\"c\n"
+    );
+    let reported = reported(&[("queues.csv", queues), ("reject_reasons.csv", &reasons)]).join("\n");
+    for part in [
+        "queues.csv:2: has text behind a closing quote",
+        "queues.csv:3: has a quote that nothing closes",
+        "reject_reasons.csv:2: `reason` holds a control character",
+        "reject_reasons.csv:3: `reason` is longer than 256 bytes",
+        "reject_reasons.csv:4: `reject_reason` is longer than 256 bytes",
+        "reject_reasons.csv:5: has text behind a closing quote",
+    ] {
+        assert!(reported.contains(part), "{part}: {reported}");
+    }
+    assert_eq!(reported.lines().count(), 6, "{reported}");
+}
+
+#[test]
+fn of_many_mistakes_of_a_table_the_first_are_told_and_the_rest_is_counted() {
+    let wrong = |count: usize| format!("agent,sys_id\n{}", "a,b\n".repeat(count));
+    assert_eq!(reported(&[("agents.csv", &wrong(20))]).len(), 20);
+    let reported = reported(&[("agents.csv", &wrong(20_000)), ("queues.csv", "queue\n")]);
+    assert_eq!(reported.len(), 22);
+    assert_eq!(reported.last().unwrap(), "agents.csv:22: … and 19980 more from here on");
+}
+
+#[test]
+fn a_pipe_in_the_place_of_a_table_is_told() {
+    let folder = tables(&[]);
+    let pipe = folder.path().join("sources/cc/queues.csv");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RWXU).unwrap();
+    let problems = load(folder.path(), "cc", false).unwrap_err();
+    assert!(problems[0].message.contains("not a file"), "{problems:?}");
+}
+
+#[test]
 fn a_hundred_thousand_rows_load() {
     let mut text = "agent,sys_id\n".to_owned();
     for n in 0..100_000 {
