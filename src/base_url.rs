@@ -24,7 +24,20 @@ impl BaseUrl {
     /// Says what is wrong, without repeating what may be a password.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wanted = "write a URL such as \"https://example.service-now.com\"";
-        let (uri, authority, https) = parts(text, wanted, "those go into `auth`")?;
+        Self::of(text, wanted, "those go into `auth`")
+    }
+
+    /// As the address that vendors call.
+    ///
+    /// # Errors
+    /// As [`BaseUrl::parse`].
+    pub(crate) fn public(text: &str) -> Result<Self, String> {
+        let wanted = "write the URL that vendors call, such as \"https://bridge.example.com\"";
+        Self::of(text, wanted, "leave them out: who may send is for each source's `secrets`")
+    }
+
+    fn of(text: &str, wanted: &str, elsewhere: &str) -> Result<Self, String> {
+        let (uri, authority, https) = parts(text, wanted, elsewhere)?;
         if uri.query().is_some() || text.contains('#') {
             return Err("has a query or fragment; leave it out".to_owned());
         }

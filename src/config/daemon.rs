@@ -19,6 +19,7 @@ pub struct Intake {
     #[serde(deserialize_with = "address")]
     pub listen: SocketAddr,
     /// What vendors call; needed where a signature covers the URL.
+    #[serde(deserialize_with = "optional::<PublicUrl, _, _>")]
     pub public_url: Option<BaseUrl>,
     /// In bytes: the largest documented vendor notification is under 1 MiB, and a body is held in memory.
     #[serde(deserialize_with = "whole::<1, 16_777_216, _, _>")]
@@ -46,6 +47,25 @@ pub struct Intake {
     pub body_timeout: Duration,
     /// None: plain HTTP, for a proxy in front.
     pub tls: Option<IntakeTls>,
+}
+
+/// The URL that vendors call.
+#[derive(Deserialize)]
+#[serde(try_from = "String")]
+struct PublicUrl(BaseUrl);
+
+impl TryFrom<String> for PublicUrl {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        BaseUrl::public(&text).map(Self)
+    }
+}
+
+impl From<PublicUrl> for BaseUrl {
+    fn from(PublicUrl(url): PublicUrl) -> Self {
+        url
+    }
 }
 
 /// `[intake] tls`: what the intake shows, and whom it believes.

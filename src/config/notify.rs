@@ -21,6 +21,7 @@ pub struct Notify {
     #[serde(deserialize_with = "outcomes")]
     pub outcomes: Vec<State>,
     /// Only events of these sources; empty: of all.
+    #[serde(deserialize_with = "sources")]
     pub sources: Vec<String>,
 }
 
@@ -45,7 +46,19 @@ impl Notify {
     }
 }
 
-/// Reads final states, at least one.
+/// Reads names of sources, none twice.
+fn sources<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let mut sources = Vec::<String>::new();
+    for name in Vec::deserialize(deserializer)? {
+        if sources.contains(&name) {
+            return Err(D::Error::custom("names a source twice; remove one of them"));
+        }
+        sources.push(name);
+    }
+    Ok(sources)
+}
+
+/// Reads final states, at least one, none twice.
 fn outcomes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<State>, D::Error> {
     let mut outcomes = Vec::new();
     for word in Vec::<String>::deserialize(deserializer)? {
@@ -54,6 +67,9 @@ fn outcomes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<State>, D:
                 return Err(D::Error::custom(
                     "names no final state; write delivered, expired, superseded, dead or discarded",
                 ));
+            }
+            Some(state) if outcomes.contains(&state) => {
+                return Err(D::Error::custom(format!("names {word} twice")));
             }
             Some(state) => outcomes.push(state),
         }

@@ -198,9 +198,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Unread> {
         match &self.value {
-            Some(Value::String(_, text)) if text.trim().is_empty() => {
-                Err(Unread::Because("is empty".to_owned()))
-            }
+            Some(Value::String(_, text)) if text.trim().is_empty() => Err(Unread::empty(&visitor)),
             _ => self.visit(visitor),
         }
     }

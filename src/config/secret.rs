@@ -14,6 +14,8 @@ use crate::text_file::{self, Unread};
 
 /// How many secrets a source may have; each is tried on each request.
 const MOST: usize = 16;
+/// URLs, which are secrets where a password is in them.
+const URLS: [&str; 2] = ["servicenow.proxy", "store.postgres.url"];
 /// The largest file that is read as a secret, in bytes.
 const LARGEST_FILE: u64 = 65_536;
 
@@ -136,10 +138,11 @@ impl Secret {
         })
     }
 
-    /// Its key, if its text stands in the configuration file.
+    /// Its key, if its text stands in the configuration file and tells something.
     pub(super) fn written_in_file(&self) -> Option<&str> {
         let in_file = self.place().is_some_and(|place| !place.starts_with(super::ENV_PREFIX));
-        (self.kept == Kept::Here && in_file).then_some(self.key.as_str())
+        let tells = !URLS.contains(&self.key()) || holds_password(self.text.expose_secret());
+        (self.kept == Kept::Here && in_file && tells).then_some(self.key.as_str())
     }
 
     /// Whether every user of the machine may read the file that it is kept in; says where, never what.
@@ -149,6 +152,13 @@ impl Secret {
             format!("{}: {} can be read by every user of this machine", self.key, path.display())
         })
     }
+}
+
+/// Whether a URL, or a list of parameters in its place, may hold a password.
+fn holds_password(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let user = rest.rsplit_once('@').map_or("", |(user, _)| user);
+    user.contains(':') || url.to_ascii_lowercase().contains("password")
 }
 
 impl fmt::Debug for Secret {

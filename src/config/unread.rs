@@ -18,6 +18,10 @@ impl Unread {
     pub(super) fn missing() -> Self {
         Self::Because("is missing; it has no default".to_owned())
     }
+
+    pub(super) fn empty(wanted: &dyn Expected) -> Self {
+        Self::Because(format!("is empty; write {}", in_plain_words(wanted)))
+    }
 }
 
 impl Error for Unread {
@@ -74,7 +78,8 @@ fn what(value: &Unexpected<'_>, text: &'static str) -> String {
 fn in_plain_words(wanted: &dyn Expected) -> String {
     let wanted = wanted.to_string();
     match wanted.as_str() {
-        "a string" | "path string" => "a text in quotes".to_owned(),
+        "a string" => "a text in quotes".to_owned(),
+        "path string" => "the path of a file or folder, in quotes".to_owned(),
         "a boolean" => "true or false".to_owned(),
         "a sequence" => "an array, [\"…\", \"…\"]".to_owned(),
         _ => wanted,

@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -173,13 +173,12 @@ pub(super) fn address<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Sock
 
 /// Reads what is logged, in tracing-subscriber's words.
 pub(super) fn log_filter<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let text = Parsed("a text in quotes", |text| Some(text.to_owned()));
+    let wanted = "a level or targets, such as \"info\" or \"info,awa_bridge::awa=debug\"";
+    let text = Parsed(wanted, |text| Some(text.to_owned()));
     let filter = deserializer.deserialize_newtype_struct(SHOWN, text)?;
     match EnvFilter::builder().parse(&filter) {
         Ok(_) => Ok(filter),
-        Err(_) => Err(D::Error::custom(
-            "is no filter; write a level or targets, such as \"info\" or \"info,awa_bridge::awa=debug\"",
-        )),
+        Err(_) => Err(D::Error::custom(format!("is no filter; write {wanted}"))),
     }
 }
 
@@ -287,20 +286,24 @@ fn is_host(text: &str) -> bool {
         byte.is_ascii_alphanumeric()
             || matches!(byte, b'.' | b'-' | b'_' | b':' | b'/' | b'*' | b'[' | b']')
     };
-    !text.is_empty() && text.bytes().all(fits) && !text.contains("//")
+    let is_network = |(address, prefix): (&str, &str)| {
+        let most = match address.parse() {
+            Ok(IpAddr::V4(_)) => 32,
+            Ok(IpAddr::V6(_)) => 128,
+            Err(_) => return false,
+        };
+        prefix.parse().is_ok_and(|bits: u8| bits <= most && bits.to_string() == prefix)
+    };
+    !text.is_empty() && text.bytes().all(fits) && text.split_once('/').is_none_or(is_network)
 }
 
 /// A name of `[a-z0-9_-]+`: it stands in paths of URLs and files.
 #[derive(Deserialize)]
-#[serde(try_from = "String")]
-pub(super) struct Name(String);
+pub(super) struct Name(#[serde(deserialize_with = "name")] String);
 
-impl TryFrom<String> for Name {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        check_name(&text).map(|()| Self(text))
-    }
+fn name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = |text: &str| check_name(text).is_ok().then(|| text.to_owned());
+    deserializer.deserialize_str(Parsed("a name of 1 to 64 of a-z, 0-9, _ and -", name))
 }
 
 impl From<Name> for String {
