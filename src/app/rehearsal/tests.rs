@@ -212,7 +212,7 @@ fn settings_options_and_switches_are_the_flows_and_have_to_be_there() {
     let wrong = [
         ("settings", json!({"withdraw": {"acton": "none"}}), "settings: withdraw.acton"),
         ("settings", json!({"wihdraw": {}}), "settings: wihdraw"),
-        ("options", json!({"ring": 1}), "`options.ring` is none of native's options"),
+        ("options", json!({"ring": 1}), "options.ring: is none of native's options"),
         ("needs", json!({"timd_out": "queued"}), "needs: unknown field `timd_out`"),
         ("needs", json!({"timed_out": "later"}), "needs: unknown variant `later`"),
     ];

@@ -13,7 +13,11 @@ pub(super) fn problem(source: &str, own: bool, message: &str) -> Problem {
 }
 
 fn keyed(own: bool, message: &str) -> (String, &str) {
-    if let Some((key, text)) = message.strip_prefix('`').and_then(|rest| rest.split_once("` ")) {
+    // Of a message about two keys neither is the key.
+    let about_one =
+        |(_, text): &(&str, &str)| !text.starts_with("and ") && !text.starts_with("or ");
+    let first = message.strip_prefix('`').and_then(|rest| rest.split_once("` "));
+    if let Some((key, text)) = first.filter(about_one) {
         let is_key = key.split('.').all(looks_like_key);
         match key.split('.').next() {
             Some(first) if is_key && OWN.contains(&first) => return (key.to_owned(), text),
@@ -46,6 +50,11 @@ mod tests {
             (true, "`options.a_b` is odd", "sources.s.options.a_b: is odd"),
             (true, "`verify` is not a scheme", "sources.s.verify: is not a scheme"),
             (true, "`header` is no name", "sources.s.verify.header: is no name"),
+            (
+                true,
+                "`a` and `b` exclude each other",
+                "sources.s.verify: `a` and `b` exclude each other",
+            ),
             (false, "`header` is no name", "sources.s.vendor: `header` is no name"),
             (true, "`{part:NAME}` needs x", "sources.s.verify: `{part:NAME}` needs x"),
             (true, "`intake.public_url` is no", "sources.s.verify: `intake.public_url` is no"),

@@ -70,7 +70,10 @@ fn a_secret_in_the_query_is_compared_whole_however_it_is_encoded() {
     }
     let twice = Unverified::Unreadable("code".to_owned());
     assert_eq!(query.verify(&asked("code=old&code=old")), Err(twice));
-    assert!(refused(json!({ "scheme": "query", "parameter": "" }), &["s"]).contains("`parameter`"));
+    assert!(
+        refused(json!({ "scheme": "query", "parameter": "" }), &["s"])
+            .contains("verify.parameter: ")
+    );
     assert!(refused(json!({ "scheme": "query" }), &["s"]).contains("parameter"));
 }
 

@@ -22,7 +22,7 @@ fn an_hmac_by_sha512_with_a_hex_key_and_a_time_in_milliseconds_fits_its_known_an
     let mut own = request(&[], SIGNED);
     keyed.sign(&mut own).unwrap();
     assert_eq!(keyed.verify(&own), Ok(()));
-    assert!(refused(spec, &["no hex"]).contains("secret 1 is not hex"));
+    assert!(refused(spec, &["no hex"]).contains("sources.demo.secrets[0]: is not hex"));
 }
 
 #[test]
@@ -59,7 +59,7 @@ fn a_section_that_cannot_hold_is_refused_with_the_reason() {
         refused(spec, &["s"])
     };
     for (more, words) in [
-        (json!({ "timestamp_key": "t" }), "`timestamp_key` needs `signature_key`"),
+        (json!({ "timestamp_key": "t" }), ".verify.timestamp_key: needs `signature_key`"),
         (
             json!({ "timestamp_key": "t", "signature_key": "v", "timestamp_pointer": "/t" }),
             "`timestamp_pointer` and `timestamp_key` exclude each other",
@@ -78,7 +78,7 @@ fn a_section_that_cannot_hold_is_refused_with_the_reason() {
     let basic = refused(json!({ "scheme": "basic", "username": "a:b" }), &["s"]);
     assert!(basic.contains("is empty or holds a colon"), "{basic}");
     let jws = refused(json!({ "scheme": "jws_detached", "header": "no name" }), &[ED25519_PEM]);
-    assert!(jws.contains("is not a header name"), "{jws}");
+    assert!(jws.contains("is not the name of a header"), "{jws}");
 }
 
 #[test]

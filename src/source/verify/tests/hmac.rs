@@ -135,7 +135,7 @@ fn a_signature_header_may_be_a_list_with_the_time_in_it() {
 fn an_hmac_spec_that_cannot_work_is_refused_with_everything_that_is_wrong() {
     let verify = json!({ "scheme": "hmac", "header": "bad header", "algorithm": "sha1", "encoding": "hex", "message": "{timestamp}{x}" });
     let reported = refused(verify, &["s"]);
-    assert!(reported.contains("is not a header name"), "{reported}");
+    assert!(reported.contains("verify.header: is not the name of a header"), "{reported}");
     assert!(reported.contains("something in braces"), "{reported}");
     let bodyless = json!({ "scheme": "hmac", "header": "h", "algorithm": "sha512", "encoding": "hex", "message": "x" });
     assert!(refused(bodyless, &["s"]).contains("`{body}`"));
@@ -247,7 +247,10 @@ fn a_message_may_name_other_parts_and_the_parts_may_be_divided_otherwise() {
         refused(verify, &["secret"])
     };
     for separator in ["", "=", "and", "\"", "----"] {
-        assert!(with("separator", json!(separator)).contains("`separator` is not"), "{separator}");
+        assert!(
+            with("separator", json!(separator)).contains("verify.separator: is not"),
+            "{separator}"
+        );
     }
     assert!(with("signature_key", Value::Null).contains("needs `signature_key`"));
     assert!(with("message", json!("{part:}{body}")).contains("{part:NAME}"));

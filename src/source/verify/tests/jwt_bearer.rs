@@ -235,17 +235,17 @@ fn settings_that_would_take_anybody_or_cannot_work_are_refused() {
         with("algorithms", json!(["HS256"])).contains("HS256, which signs with a shared secret")
     );
     assert!(with("algorithms", json!(["none"])).contains("is not a scheme"));
-    assert!(with("algorithms", json!([])).contains("`algorithms` is empty"));
-    assert!(with("issuer", json!("")).contains("`issuer` is empty"));
-    assert!(with("audience", json!("")).contains("`audience` is empty"));
-    assert!(with("claims", json!({ "appid": "" })).contains("`claims`"));
+    assert!(with("algorithms", json!([])).contains("verify.algorithms: is empty"));
+    assert!(with("issuer", json!("")).contains("verify.issuer: is empty"));
+    assert!(with("audience", json!("")).contains("verify.audience: is empty"));
+    assert!(with("claims", json!({ "appid": "" })).contains("verify.claims: "));
     assert!(with("jwks_url", json!("https://sts/keys")).contains("exclude each other"));
     assert!(
         refused(json!({ "scheme": "jwt_bearer", "issuer": "i" }), &[RSA_PUBLIC])
             .contains("audience")
     );
-    assert!(refused(bearer(), &[]).contains("`jwks_url` is missing"));
-    assert!(refused(bearer(), &["secret"]).contains("secret 1 is neither"));
+    assert!(refused(bearer(), &[]).contains("verify.jwks_url: is missing"));
+    assert!(refused(bearer(), &["secret"]).contains("secrets[0]: is neither"));
     for (url, why) in [
         ("http://sts.example.com/keys", "is not https"),
         ("ftp://localhost/keys", "is not https"),

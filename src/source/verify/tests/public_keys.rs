@@ -198,7 +198,7 @@ fn what_is_no_public_key_is_told_by_its_place_only() {
     for verify in [jws(), json!({ "scheme": "ecdsa", "header": "x" })] {
         for wrong in ["not-a-key", private] {
             let reported = refused(verify.clone(), &[P256_PEM, wrong]);
-            assert!(reported.contains("secret 2 is not a public key"), "{reported}");
+            assert!(reported.contains("secrets[1]: is not a public key"), "{reported}");
             assert!(!reported.contains("AAAA") && !reported.contains("not-a-key"), "{reported}");
         }
     }

@@ -80,6 +80,6 @@ fn standard_webhooks_takes_ed25519_signatures() {
 #[test]
 fn a_secret_that_is_not_a_standard_webhooks_key_is_told_by_its_place_only() {
     let reported = refused(standard(), &[WHSEC, "not a key!"]);
-    assert!(reported.contains("secret 2 is not `whsec_`"), "{reported}");
+    assert!(reported.contains("secrets[1]: is not `whsec_`"), "{reported}");
     assert!(!reported.contains("not a key!"), "{reported}");
 }
