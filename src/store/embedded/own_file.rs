@@ -57,9 +57,11 @@ pub(crate) fn of_others(path: &Path) -> Option<String> {
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
     // What a file system of its own has from the start.
     let names: Vec<String> = names.filter(|name| name != "lost+found").collect();
-    let has = |wanted: &str| names.iter().any(|name| name == wanted);
-    let ours = names.iter().any(|name| name.starts_with("awa-bridge."));
-    if names.is_empty() || ours || (has("db") && has("conf")) {
+    let is_ours = |name: &String| {
+        let of_sled = ["db", "conf", "blobs"].contains(&name.as_str()) || name.starts_with("snap.");
+        of_sled || name.starts_with("awa-bridge.")
+    };
+    if names.is_empty() || names.iter().any(is_ours) {
         return None;
     }
     Some(format!(
