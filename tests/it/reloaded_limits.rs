@@ -77,6 +77,18 @@ async fn still_answered(open: &mut [TcpStream]) -> usize {
     number
 }
 
+/// How many are still answered, once they are no more than there are places: those that gave way end a moment later.
+async fn kept(open: &mut [TcpStream], places: usize) -> usize {
+    for _ in 0..100 {
+        let kept = still_answered(open).await;
+        if kept <= places {
+            return kept;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("more than {places} places");
+}
+
 #[tokio::test]
 async fn a_lowered_idle_timeout_ends_connections_without_a_request() {
     let (_sandbox, home, daemon) = started("[intake]\nidle_timeout = \"1h\"\n").await;
@@ -109,8 +121,7 @@ async fn places_for_connections_grow_and_shrink() {
     let (_sandbox, home, daemon) =
         started("[intake]\nmax_connections = 2\nidle_timeout = \"1h\"\n").await;
     let mut open = open_and_answered(&daemon, 6).await;
-    let kept = still_answered(&mut open).await;
-    assert!(kept <= 2, "{kept} of 2 places");
+    kept(&mut open, 2).await;
     drop(open);
     reloads(&home, &daemon, "max_connections = 2\n", "max_connections = 12\n").await;
     let mut open = open_and_answered(&daemon, 8).await;
@@ -118,8 +129,7 @@ async fn places_for_connections_grow_and_shrink() {
     reloads(&home, &daemon, "max_connections = 12\n", "max_connections = 3\n").await;
     assert_eq!(still_answered(&mut open).await, 8, "nobody asks for their places");
     let mut new = open_and_answered(&daemon, 1).await;
-    let kept = still_answered(&mut open).await;
-    assert!((1..=2).contains(&kept), "{kept} beside the new one, of 3 places");
+    assert!(kept(&mut open, 2).await >= 1, "beside the new one, of 3 places");
     assert_eq!(still_answered(&mut new).await, 1);
 }
 
