@@ -231,7 +231,7 @@ pub(super) async fn connect(
     let untrusted = |trouble: &Trouble| matches!(trouble, Trouble::Untrusted(_));
     let refused = troubles.iter().any(|trouble| matches!(trouble, Trouble::Refused(_)))
         || troubles.iter().all(untrusted) && !troubles.is_empty();
-    let mut whys: Vec<String> = troubles.into_iter().map(Trouble::into_why).collect();
+    let mut whys: Vec<String> = troubles.iter().map(Trouble::to_string).collect();
     whys.dedup();
     let why = whys.join("; ");
     Err(if refused { Trouble::Refused(why) } else { Trouble::Away(why) })

@@ -181,7 +181,7 @@ impl Postgres {
             Ok(()) => None,
             Err(trouble) => {
                 self.link.drop_client();
-                Some((clock::instant(), trouble.clone().into_why()))
+                Some((clock::instant(), trouble.to_string()))
             }
         };
         ready
@@ -259,7 +259,7 @@ impl Engine for Postgres {
                 }
             }
         }
-        let why = trouble.map(Trouble::into_why).unwrap_or_default();
+        let why = trouble.map(|trouble| trouble.to_string()).unwrap_or_default();
         self.trouble = Some(why.clone());
         Err(Failed::Unreachable(why))
     }
@@ -273,7 +273,7 @@ impl Engine for Postgres {
         let runtime = Arc::clone(&self.runtime);
         let done = runtime.block_on(self.keep_up(now));
         if let Err(trouble) = &done {
-            self.trouble = Some(trouble.clone().into_why());
+            self.trouble = Some(trouble.to_string());
         }
         Ok(done?)
     }

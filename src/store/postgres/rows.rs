@@ -294,7 +294,7 @@ pub(super) fn read_row<T: serde::de::DeserializeOwned>(
     version: i16,
 ) -> Result<T, Trouble> {
     json(content).map_err(|trouble| match version > ROWS {
-        true => Trouble::Newer(trouble.into_why()),
+        true => Trouble::Newer(trouble.to_string()),
         false => trouble,
     })
 }

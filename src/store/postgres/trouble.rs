@@ -28,16 +28,6 @@ impl Trouble {
     pub(super) const fn refused(why: String) -> Self {
         Self::Refused(why)
     }
-
-    pub(super) fn into_why(self) -> String {
-        let (Self::Again(why)
-        | Self::Away(why)
-        | Self::Refused(why)
-        | Self::Untrusted(why)
-        | Self::Newer(why)
-        | Self::Rejected(why)) = self;
-        why
-    }
 }
 
 impl fmt::Display for Trouble {
@@ -138,7 +128,7 @@ impl From<Trouble> for Failed {
         match trouble {
             Trouble::Newer(_) => Self::Newer,
             Trouble::Rejected(why) => Self::Rejected(why),
-            other => Self::Unreachable(other.into_why()),
+            other => Self::Unreachable(other.to_string()),
         }
     }
 }
