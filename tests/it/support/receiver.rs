@@ -1,5 +1,6 @@
 //! A receiver of settled events that answers as it is told, and looks at each signature with its own computation.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -71,6 +72,8 @@ pub(crate) struct Receiver {
     pub(crate) url: String,
     answers: Arc<Mutex<Answers>>,
     pushes: Arc<Mutex<Vec<Push>>>,
+    /// How many pushes had come when it began to answer as it does.
+    earlier: AtomicUsize,
     serving: Option<JoinHandle<()>>,
 }
 
@@ -80,6 +83,7 @@ impl Receiver {
             url: String::new(),
             answers: Arc::new(Mutex::new(Answers::Taken)),
             pushes: Arc::default(),
+            earlier: AtomicUsize::new(0),
             serving: None,
         };
         receiver.listen("127.0.0.1:0").await;
@@ -116,7 +120,9 @@ impl Receiver {
     }
 
     pub(crate) fn now_answers(&self, answers: Answers) {
-        *self.answers.lock().expect("no panic") = answers;
+        let mut current = self.answers.lock().expect("no panic");
+        self.earlier.store(self.pushes().len(), Ordering::Relaxed);
+        *current = answers;
     }
 
     /// All that came, whatever was answered.
@@ -145,10 +151,10 @@ impl Receiver {
         .await
     }
 
-    /// Waits until something is pushed to it, whatever becomes of that.
+    /// Waits until something was pushed to it since it answers as it does.
     pub(crate) async fn is_tried(&self) {
-        let before = self.pushes().len();
-        eventually("a push", async || (self.pushes().len() > before).then_some(())).await;
+        let earlier = self.earlier.load(Ordering::Relaxed);
+        eventually("a push", async || (self.pushes().len() > earlier).then_some(())).await;
     }
 
     /// The section that names it.
