@@ -16,8 +16,8 @@ const TIME: Duration = Duration::from_secs(4);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How many offers are live when they are measured.
 const LIVE: [u64; 3] = [1_000, 10_000, 100_000];
-/// How many events of a conversation wait, for an agent whom no table knows, when others of it are measured.
-const WAITING: [u64; 2] = [0, 5_000];
+/// How many events of a conversation came before those that are measured.
+const EARLIER: u64 = 5_000;
 
 const BASE: [Load; 3] = [Load::Closed, Load::Open(200), Load::Open(1_000)];
 const SHORT: [Load; 2] = [Load::Closed, Load::Open(200)];
@@ -93,31 +93,46 @@ fn live(bounds: &[Figures]) {
     }
 }
 
-/// Assignments, each of a conversation of its own, then all of one in which others wait.
+/// Assignments: each of a conversation of its own, all of one that had many before, all of one in which others wait for an
+/// agent whom no table knows.
 fn conversation(bounds: &[Figures]) {
-    for waiting in WAITING {
-        let awa = Awa::start();
-        let daemon = Daemon::start(&Pace::Fast(awa.address), None);
-        let mut sender = Sender::native_of("s", "assign");
-        let mut name = "own conversation".to_owned();
-        if waiting > 0 {
-            let parked = Sender::native("p").for_agent("nobody").in_conversation("one");
-            load::all(daemon.intake, &parked, CONNECTIONS, waiting);
-            let began = micros();
-            while daemon.parked() < waiting {
-                assert!(micros() - began < 120_000_000, "the events of nobody are not parked");
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            sender = sender.in_conversation("one");
-            name = format!("one with {waiting}");
+    let sender = Sender::native_of("s", "assign");
+    let in_one = sender.clone().in_conversation("one");
+    measure_assignments("own conversation", &sender, bounds, |_, _| 0);
+    let had = format!("one that had {EARLIER}");
+    measure_assignments(&had, &in_one, bounds, |daemon, awa| {
+        load::lives(daemon.intake, &in_one, awa, CONNECTIONS, (PATIENCE, EARLIER));
+        EARLIER
+    });
+    let waiting = format!("one with {EARLIER} waiting");
+    measure_assignments(&waiting, &in_one, bounds, |daemon, _| {
+        let parked = Sender::native("p").for_agent("nobody").in_conversation("one");
+        load::all(daemon.intake, &parked, CONNECTIONS, EARLIER);
+        let began = micros();
+        while daemon.parked() < EARLIER {
+            assert!(micros() - began < 120_000_000, "the events of nobody are not parked");
+            std::thread::sleep(Duration::from_millis(10));
         }
-        let daemon = Server::Daemon(daemon);
-        let mut events = 0;
-        for (load, bound) in SHORT.into_iter().zip(bounds) {
-            let figures = daemon.under(load, &awa, &sender.clone().from(events));
-            figures.print(&format!("daemon, {name}, {load}"), Some(bound));
-            events += figures.events;
-        }
+        0
+    });
+}
+
+/// With a daemon of their own, after what `before` sends; that says the number of the first of them.
+fn measure_assignments(
+    name: &str,
+    sender: &Sender,
+    bounds: &[Figures],
+    before: impl FnOnce(&Daemon, &Awa) -> u64,
+) {
+    let awa = Awa::start();
+    let daemon = Daemon::start(&Pace::Fast(awa.address), None);
+    let mut events = before(&daemon, &awa);
+    let daemon = Server::Daemon(daemon);
+    daemon.finish(&awa, 0, events);
+    for (load, bound) in SHORT.into_iter().zip(bounds) {
+        let figures = daemon.under(load, &awa, &sender.clone().from(events));
+        figures.print(&format!("daemon, {name}, {load}"), Some(bound));
+        events += figures.events;
     }
 }
 
