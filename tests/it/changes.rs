@@ -121,7 +121,7 @@ async fn a_long_poll_answers_with_what_settles_and_otherwise_when_its_time_is_ov
     let (((status, told), heard), settled) = tokio::join!(told, settles);
     assert_eq!((status, ids(&told)), (200, vec!["e-1".to_owned()]));
     let late = heard.saturating_duration_since(settled);
-    assert!(late < Duration::from_secs(5), "told after {late:?}");
+    assert!(late < Duration::from_secs(20), "told after {late:?}");
 }
 
 #[tokio::test]

@@ -161,7 +161,7 @@ async fn a_database_that_falls_silent_is_answered_503_in_time_and_found_again() 
     for number in 3..6 {
         let began = clock::instant();
         assert_eq!(daemon.post(&long_offer(number)).await, Some(503));
-        assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     }
     eventually("the reason to be told", async || {
         let ready = daemon.get("/readyz").await.to_string();
