@@ -4,6 +4,7 @@ mod accepting;
 mod cluster;
 mod compatibility;
 mod damage;
+mod deadlocks;
 mod direct;
 mod failing;
 mod forgetting;

@@ -1,5 +1,6 @@
 //! One transaction: begun, decided, committed; and what is done when nobody says whether it was.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,9 +17,10 @@ use super::view::Read;
 use super::{PAUSE, Postgres};
 use crate::clock;
 use crate::metrics as names;
-use crate::routing::UnixMillis;
+use crate::routing::{LaneKey, UnixMillis};
 use crate::store::engine::Decide;
 use crate::store::group::{Group, Outcomes, Terms};
+use crate::store::records::Hash;
 use crate::store::request::Failed;
 
 /// How often what a group asks for is read: each time it asks for more.
@@ -51,6 +53,7 @@ impl Postgres {
         terms: &Terms,
         decide: &mut Decide<'_>,
         mut read: Read,
+        lanes: &mut BTreeMap<Hash, Arc<LaneKey>>,
     ) -> Result<Outcomes, Trouble> {
         self.ready().await?;
         self.with_replica()?;
@@ -61,7 +64,9 @@ impl Postgres {
         let schema = self.link.settings.schema.clone();
         self.link.client().await?;
         let rows = Rows::new(self.link.same()?, &schema).of_groups(self.link.prepared());
-        let decided = decided(rows, &known, &mark, terms, decide, &mut read);
+        // What others' transactions have kept it from is locked in its place the next time.
+        read.wanted.get_mut().with_lanes(lanes);
+        let decided = decided(rows, &known, &mark, terms, decide, &mut read, lanes);
         let Decided { outcomes, now, exchange_ms } = match within(DECIDE, decided).await {
             Ok(decided) => decided,
             Err(trouble) => {
@@ -190,6 +195,7 @@ async fn decided(
     terms: &Terms,
     decide: &mut Decide<'_>,
     read: &mut Read,
+    lanes: &mut BTreeMap<Hash, Arc<LaneKey>>,
 ) -> Result<Decided, Trouble> {
     rows.prepare().await?;
     let wanted = read.take_wanted();
@@ -220,6 +226,7 @@ async fn decided(
         let outcomes = group.finish();
         let wanted = read.take_wanted();
         if !wanted.is_empty() {
+            lanes.extend(wanted.lanes.clone());
             rows.load(&wanted, read).await?;
             reads += 1;
             continue;

@@ -66,7 +66,9 @@ impl Schema {
     pub(super) fn named(&self, sql: &str) -> String {
         let sql = sql.replace('@', &self.name);
         if self.is_plain {
-            sql.replace(" FOR UPDATE SKIP LOCKED", "").replace(" FOR UPDATE", "")
+            let waits =
+                sql.replace(" FOR UPDATE SKIP LOCKED", "").replace(" FOR UPDATE NOWAIT", "");
+            waits.replace(" FOR UPDATE", "")
         } else {
             sql
         }

@@ -26,7 +26,8 @@ impl Rows<'_> {
             "WHERE set_config('synchronous_commit', 'off', true) = 'off'"
         };
         let sql = format!(
-            "WITH old AS (DELETE FROM @.counted WHERE written_at < {NOW} - {KEPT_MS})
+            "WITH old AS (DELETE FROM @.counted WHERE (node, minute) IN
+             (SELECT node, minute FROM @.counted WHERE written_at < {NOW} - {KEPT_MS} FOR UPDATE SKIP LOCKED))
              INSERT INTO @.counted (node, minute, content, written_at)
              SELECT $1, minute, content, {NOW} FROM unnest($2::int8[], $3::text[]) AS these (minute, content)
              {soft} ON CONFLICT (node, minute) DO UPDATE SET content = EXCLUDED.content, written_at = EXCLUDED.written_at"

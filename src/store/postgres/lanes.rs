@@ -8,9 +8,10 @@ use tokio_postgres::types::Type;
 use super::rows::{BYTES, NUMBERS, Rows, TEXTS, bytes_of, json, signed, text_of, unsigned};
 use super::trouble::Trouble;
 use super::view::Read;
-use crate::routing::{Due, EntryId, LaneKey, UnixMillis, Urgency};
+use crate::routing::{Due, Entry, EntryId, LaneKey, UnixMillis, Urgency};
 use crate::store::hashes;
 use crate::store::lane::Lane;
+use crate::store::records::Hash;
 
 /// Who writes a group and makes its calls.
 pub(super) struct CallOwner<'a> {
@@ -32,21 +33,20 @@ impl Rows<'_> {
     ) -> Result<(), Trouble> {
         let mut news = LaneColumns::default();
         let mut known = LaneColumns::default();
-        for (key, lane) in lanes {
-            let hash = hashes::of_lane(key);
+        for (hash, key, lane) in in_order(lanes) {
             let before = read.lanes.get(&hash);
             let version = before.and_then(|before| before.version);
             if before.is_some_and(|before| !before.damaged && is_same(&before.lane, lane)) {
                 continue;
             }
             let columns = if version.is_some() { &mut known } else { &mut news };
-            columns.push(key, lane, version);
+            columns.push(&hash, key, lane, version);
             columns.row_versions.push(read.version_of_lane(&hash, lane, written));
         }
         tokio::try_join!(
             biased;
             news.write(self, INSERT_LANES, now),
-            known.write(self, UPDATE_LANES, now),
+            known.write(self, PUT_LANES, now),
         )?;
         Ok(())
     }
@@ -57,24 +57,25 @@ impl Rows<'_> {
         lanes: &[(Arc<LaneKey>, Arc<Lane>)],
         owner: &CallOwner<'_>,
     ) -> Result<(), Trouble> {
-        let (mut touched, mut calling) = (Vec::new(), Vec::new());
-        let (mut entries, mut claims, mut leave, mut lapse) =
-            (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        for (key, lane) in lanes {
-            let hash = hashes::of_lane(key);
-            for entry in lane.conversation.entries().filter(|entry| entry.stage.is_in_flight()) {
-                let leave_by = entry.story.leave_by.unwrap_or_default();
-                calling.push(hash.to_vec());
-                entries.push(signed(entry.id.0));
-                claims.push(signed(entry.story.claim.0));
-                leave.push(leave_by.0);
-                lapse.push(leave_by.plus(owner.flight_ms).0);
-            }
+        let (mut touched, mut calls) = (Vec::new(), Vec::new());
+        for (hash, _, lane) in in_order(lanes) {
+            let entries = lane.conversation.entries();
+            calls.extend(
+                entries.filter(|entry| entry.stage.is_in_flight()).map(|entry| (entry, hash)),
+            );
             // A lane that begins here has had no call.
             if read.lanes.get(&hash).is_none_or(|before| before.version.is_some()) {
                 touched.push(hash.to_vec());
             }
         }
+        calls.sort_unstable_by_key(|(entry, _)| entry.id);
+        let calling: Vec<Vec<u8>> = calls.iter().map(|(_, lane)| lane.to_vec()).collect();
+        let entries: Vec<i64> = calls.iter().map(|(entry, _)| signed(entry.id.0)).collect();
+        let claims: Vec<i64> = calls.iter().map(|(entry, _)| signed(entry.story.claim.0)).collect();
+        let leave_by = |entry: &Entry| entry.story.leave_by.unwrap_or_default();
+        let leave: Vec<i64> = calls.iter().map(|(entry, _)| leave_by(entry).0).collect();
+        let lapses = |entry: &Entry| leave_by(entry).plus(owner.flight_ms).0;
+        let lapse: Vec<i64> = calls.iter().map(|(entry, _)| lapses(entry)).collect();
         let put = [
             (&calling as _, BYTES),
             (&entries as _, NUMBERS),
@@ -109,12 +110,15 @@ const INSERT_LANES: &str = "INSERT INTO @.lane SELECT hash, name, 1, conversatio
     version, conversation, content, due_at, live, urgent_at, entry, expires_at, expires_entry, calls, row_version)
     ON CONFLICT DO NOTHING";
 
-const UPDATE_LANES: &str = "UPDATE @.lane SET version = lane.version + 1, content = new.content, touched_at = $13,
-    due_at = new.due_at, live = new.live, urgent_at = new.urgent_at, entry = new.entry, expires_at = new.expires_at,
-    expires_entry = new.expires_entry, calls = new.calls, row_version = new.row_version FROM unnest($1::bytea[], $2::text[], $3::int8[], $4::int8[],
-    $5::bytea[], $6::int8[], $7::bool[], $8::int8[], $9::int8[], $10::int8[], $11::int8[], $12::bool[], $14::int2[]) AS new
-    (hash, name, version, conversation, content, due_at, live, urgent_at, entry, expires_at, expires_entry, calls, row_version)
-    WHERE lane.hash = ANY($1) AND lane.hash = new.hash AND lane.version = new.version";
+/// They are there, of that version; taken in their order, also where they were not locked when they were read.
+const PUT_LANES: &str = "INSERT INTO @.lane SELECT hash, name, version + 1, conversation, content, $13, due_at, live, urgent_at, entry,
+    expires_at, expires_entry, calls, row_version FROM unnest($1::bytea[], $2::text[], $3::int8[], $4::int8[], $5::bytea[],
+    $6::int8[], $7::bool[], $8::int8[], $9::int8[], $10::int8[], $11::int8[], $12::bool[], $14::int2[]) AS new (hash, name,
+    version, conversation, content, due_at, live, urgent_at, entry, expires_at, expires_entry, calls, row_version)
+    ON CONFLICT (hash) DO UPDATE SET version = EXCLUDED.version, content = EXCLUDED.content, touched_at = EXCLUDED.touched_at,
+    due_at = EXCLUDED.due_at, live = EXCLUDED.live, urgent_at = EXCLUDED.urgent_at, entry = EXCLUDED.entry,
+    expires_at = EXCLUDED.expires_at, expires_entry = EXCLUDED.expires_entry, calls = EXCLUDED.calls,
+    row_version = EXCLUDED.row_version WHERE lane.version = EXCLUDED.version - 1";
 
 #[derive(Default)]
 struct LaneColumns {
@@ -134,13 +138,13 @@ struct LaneColumns {
 }
 
 impl LaneColumns {
-    fn push(&mut self, key: &LaneKey, lane: &Lane, version: Option<i64>) {
+    fn push(&mut self, hash: &Hash, key: &LaneKey, lane: &Lane, version: Option<i64>) {
         let due = lane.conversation.next_due();
         let urgency = due.map(|due| match due.urgency {
             Urgency::Live(at) => (true, at.0),
             Urgency::Offer(at) => (false, at.0),
         });
-        self.hashes.push(hashes::of_lane(key).to_vec());
+        self.hashes.push(hash.to_vec());
         self.names.push(text_of(key));
         self.versions.push(version.unwrap_or_default());
         self.conversations.push(hashes::of_conversation(&key.conversation).cast_signed());
@@ -194,6 +198,14 @@ pub(super) fn due_at(row: &Row) -> Result<(Arc<LaneKey>, Due), Trouble> {
         calls: row.try_get(7)?,
     };
     Ok((Arc::new(json(name.as_bytes())?), due))
+}
+
+/// Lanes in the order in which all transactions take them.
+fn in_order(lanes: &[(Arc<LaneKey>, Arc<Lane>)]) -> Vec<(Hash, &LaneKey, &Lane)> {
+    let hashed = lanes.iter().map(|(key, lane)| (hashes::of_lane(key), &**key, &**lane));
+    let mut hashed: Vec<_> = hashed.collect();
+    hashed.sort_unstable_by_key(|(hash, ..)| *hash);
+    hashed
 }
 
 /// Whether a lane is as it was, entries too.

@@ -3,6 +3,10 @@
 //! A group is one transaction: its commit mark, what it wants read (its lanes locked), what it decides, what it writes. It is
 //! decided on what was read; what it asks for beyond that is read, and it is decided again. A COMMIT in doubt is settled by its
 //! mark. All moments in rows are on the database's clock; the clocks of nodes never meet there.
+//!
+//! Transactions take rows in one order, so that no two wait for each other: existing lanes, ids, new lanes, calls, documents,
+//! registers, each of them in the order of their keys. What comes out of that order does not wait (`NOWAIT`, `SKIP LOCKED`), or is a
+//! transaction of one row.
 
 mod commit;
 mod connection;
@@ -28,6 +32,7 @@ mod view;
 mod warnings;
 mod write;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -219,7 +224,7 @@ pub(super) fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 impl Engine for Postgres {
     fn group(&mut self, terms: &Terms, decide: &mut Decide<'_>) -> Result<Outcomes, Failed> {
         let runtime = Arc::clone(&self.runtime);
-        let mut trouble = None;
+        let (mut trouble, mut lanes) = (None, BTreeMap::new());
         for attempt in 0..TRIES {
             let rows_up_to = self.link.settings.rows_up_to;
             let mut read = Read { rows_up_to, ..Read::default() };
@@ -234,7 +239,7 @@ impl Engine for Postgres {
             if super::group::View::is_complete(&read) && outcomes.changes.is_empty() {
                 return Ok(outcomes);
             }
-            match runtime.block_on(self.transaction(terms, decide, read)) {
+            match runtime.block_on(self.transaction(terms, decide, read, &mut lanes)) {
                 Ok(outcomes) => {
                     self.trouble = None;
                     return Ok(outcomes);

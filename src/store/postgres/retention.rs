@@ -2,7 +2,7 @@
 
 use tokio_postgres::types::Type;
 
-use super::rows::{NOW, Rows};
+use super::rows::{NOW, Rows, Values};
 use super::trouble::Trouble;
 use crate::routing::UnixMillis;
 
@@ -30,30 +30,47 @@ pub(super) async fn forget(
         conversations
             .extend([row.try_get::<_, Option<i64>>(0)?, row.try_get(1)?].into_iter().flatten());
     }
-    let of_conversations = [(&conversations as _, Type::INT8_ARRAY)];
-    if rows.schema.is_plain {
-        rows.run("BEGIN").await?;
-        let mut gone = Vec::<Vec<u8>>::new();
-        for row in rows.read(&format!("{FORGET_LANE} RETURNING hash"), &of_conversations).await? {
-            gone.push(row.try_get(0)?);
-        }
-        let sql = "DELETE FROM @.document WHERE lane = ANY($1)";
-        rows.write(sql, &[(&gone as _, Type::BYTEA_ARRAY)]).await?;
-        rows.run("COMMIT").await?;
-    } else {
-        let sql = format!(
-            "WITH gone AS ({FORGET_LANE} RETURNING hash) DELETE FROM @.document USING gone WHERE document.lane = gone.hash"
-        );
-        rows.write(&sql, &of_conversations).await?;
-    }
+    forget_lanes(rows, &conversations).await?;
     let of_marks = [(&MARKS_MS as _, Type::INT8)];
-    rows.write(&format!("DELETE FROM @.commit_mark WHERE abs(at) < {NOW} - $1"), &of_marks).await?;
+    let marks = format!(
+        "DELETE FROM @.commit_mark WHERE id IN
+         (SELECT id FROM @.commit_mark WHERE abs(at) < {NOW} - $1 FOR UPDATE SKIP LOCKED)"
+    );
+    rows.write(&marks, &of_marks).await?;
     let gone = format!(
-        "DELETE FROM @.node WHERE alive_until < {NOW} - $1 AND NOT EXISTS (SELECT FROM @.call WHERE node = incarnation)"
+        "DELETE FROM @.node WHERE incarnation IN (SELECT incarnation FROM @.node WHERE alive_until < {NOW} - $1
+         AND NOT EXISTS (SELECT FROM @.call WHERE call.node = node.incarnation) FOR UPDATE SKIP LOCKED)"
     );
     rows.write(&gone, &of_marks).await?;
     let more = rows.forget_settled().await?;
     Ok(more || most == AT_ONCE.cast_unsigned())
+}
+
+/// It waits for lanes that groups have, as long as they may have them: what is not forgotten now will not be later.
+const BEGIN: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '2s'";
+
+/// Forgets the lanes of conversations of which nothing else is left. They are locked in the order in which groups lock them, and
+/// then looked at again: a group may have had one of them meanwhile.
+async fn forget_lanes(rows: Rows<'_>, conversations: &[i64]) -> Result<(), Trouble> {
+    if conversations.is_empty() {
+        return Ok(());
+    }
+    let hashes = async |sql: &str, values: Values<'_>| -> Result<Vec<Vec<u8>>, Trouble> {
+        let found = rows.read(sql, values).await?;
+        Ok(found.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+    };
+    rows.run(BEGIN).await?;
+    let sql = format!(
+        "SELECT hash FROM @.lane WHERE conversation = ANY($1) AND {OVER} ORDER BY hash FOR UPDATE"
+    );
+    let over = hashes(&sql, &[(&conversations as _, Type::INT8_ARRAY)]).await?;
+    if !over.is_empty() {
+        let sql = format!("DELETE FROM @.lane WHERE hash = ANY($1) AND {OVER} RETURNING hash");
+        let gone = hashes(&sql, &[(&over as _, Type::BYTEA_ARRAY)]).await?;
+        let sql = "DELETE FROM @.document WHERE lane = ANY($1)";
+        rows.write(sql, &[(&gone as _, Type::BYTEA_ARRAY)]).await?;
+    }
+    rows.run("COMMIT").await
 }
 
 const FORGET_BODIES: &str = "DELETE FROM @.body WHERE number IN (SELECT number FROM @.body AS old WHERE received_at < $1
@@ -70,7 +87,7 @@ const FORGET_IDS: &str =
     AND NOT EXISTS (SELECT FROM @.event WHERE event.number = known.number)
     ORDER BY received_at LIMIT $2 FOR UPDATE SKIP LOCKED)";
 
-const FORGET_LANE: &str = "DELETE FROM @.lane WHERE conversation = ANY($1) AND due_at IS NULL
+const OVER: &str = "due_at IS NULL
     AND NOT EXISTS (SELECT FROM @.event WHERE event.conversation = lane.conversation)
     AND NOT EXISTS (SELECT FROM @.event WHERE event.lane_conversation = lane.conversation)
     AND NOT EXISTS (SELECT FROM @.call WHERE call.lane = lane.hash)";

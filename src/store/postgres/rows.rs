@@ -98,7 +98,9 @@ impl<'a> Rows<'a> {
         Ok(self.client.batch_execute(statements).await?)
     }
 
-    /// Reads what is wanted: lanes are locked, in the order of their hashes, before anything of them is read.
+    /// Reads what is wanted: lanes are locked before anything of them is read, in the order of their hashes over the whole
+    /// transaction. So two that want the same lanes cannot wait for each other: one that should have come before a lane that is
+    /// locked already is not waited for, and fails the transaction if another has it.
     pub(super) async fn load(&self, wanted: &Wanted, read: &mut Read) -> Result<(), Trouble> {
         let hashes: Vec<&[u8]> = wanted.lanes.keys().map(<[u8; 16]>::as_slice).collect();
         let documents: Vec<&[u8]> = wanted.documents.iter().map(<[u8; 16]>::as_slice).collect();
@@ -108,9 +110,10 @@ impl<'a> Rows<'a> {
         let (of_lanes, of_documents) = ([(&hashes as _, BYTES)], [(&documents as _, BYTES)]);
         let (of_ids, of_numbers) = ([(&ids as _, BYTES)], [(&numbers as _, NUMBERS)]);
         let of_names = [(&names as _, TEXTS)];
+        let lock = if comes_late(wanted, read) { LOCK_LANES_AT_ONCE } else { LOCK_LANES };
         let (lanes, open, documents, known, events, registers) = tokio::try_join!(
             biased;
-            self.read_if(!hashes.is_empty(), "SELECT hash, version, content, row_version FROM @.lane WHERE hash = ANY($1) ORDER BY hash FOR UPDATE", &of_lanes),
+            self.read_if(!hashes.is_empty(), lock, &of_lanes),
             self.read_if(!hashes.is_empty(), "SELECT lane, number, content, row_version FROM @.event WHERE lane = ANY($1)", &of_lanes),
             self.read_if(!documents.is_empty(), "SELECT hash, name FROM @.document WHERE hash = ANY($1)", &of_documents),
             self.read_if(!ids.is_empty(), "SELECT hash, number FROM @.known WHERE hash = ANY($1)", &of_ids),
@@ -197,6 +200,16 @@ impl<'a> Rows<'a> {
         }
         Ok(latest)
     }
+}
+
+const LOCK_LANES: &str = "SELECT hash, version, content, row_version FROM @.lane WHERE hash = ANY($1) ORDER BY hash FOR UPDATE";
+const LOCK_LANES_AT_ONCE: &str = "SELECT hash, version, content, row_version FROM @.lane WHERE hash = ANY($1) ORDER BY hash FOR UPDATE NOWAIT";
+
+/// Whether one of the wanted lanes should have been locked before one that is.
+fn comes_late(wanted: &Wanted, read: &Read) -> bool {
+    let locked = read.lanes.iter().filter(|(_, lane)| lane.version.is_some());
+    let last = locked.map(|(hash, _)| hash).max();
+    wanted.lanes.keys().next().is_some_and(|first| last.is_some_and(|last| first < last))
 }
 
 const LATEST: &str =

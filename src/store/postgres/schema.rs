@@ -23,6 +23,10 @@ const OLDEST_SERVER: i32 = 120_000;
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// What the trial begins with whether the user may make them. It locks one table after the other, and groups of other nodes do so
+/// in another order: it gives way before the server has to end one of them.
+const TRIAL: &str = "BEGIN; SET LOCAL lock_timeout = '200ms'";
+
 const TABLES: &str = include_str!("schema.sql");
 
 /// The statements that make the tables, in their order.
@@ -54,9 +58,16 @@ async fn made(client: &Client, settings: &PostgresSettings) -> Result<(), Troubl
     let schema = &settings.schema;
     if settings.replicas_required {
         // Whether the user may, and then whether a standby is there: without it a COMMIT waits, and does not say why.
-        client.batch_execute("BEGIN").await?;
-        let may = migrate(client, schema).await;
-        client.batch_execute("ROLLBACK").await?;
+        let mut may = Ok(());
+        for _ in 0..TRIES {
+            client.batch_execute(TRIAL).await?;
+            may = migrate(client, schema).await;
+            client.batch_execute("ROLLBACK").await?;
+            match &may {
+                Err(Trouble::Again(_)) => tokio::time::sleep(PAUSE).await,
+                _ => break,
+            }
+        }
         may?;
         missing_replica(Rows::new(client, schema))
             .await?

@@ -55,9 +55,12 @@ const OLDEST_PLACED: &str = "SELECT position, number,
     WHERE position > 0 ORDER BY position, number LIMIT $1";
 
 /// From the first place on, up to the first whose event is kept: so one cursor says what is gone.
+/// One node after the other, by the row that they note it in.
 const FORGET_SETTLED: &str =
-    "WITH oldest AS (SELECT position, number, EXISTS (SELECT FROM @.event WHERE event.number = settled.event) AS kept
-    FROM @.settled WHERE position < txid_snapshot_xmin(txid_current_snapshot()) ORDER BY position, number LIMIT $1),
+    "WITH turn AS (SELECT FROM @.register WHERE name = $2 FOR UPDATE),
+    oldest AS (SELECT position, number, EXISTS (SELECT FROM @.event WHERE event.number = settled.event) AS kept
+    FROM @.settled WHERE position < txid_snapshot_xmin(txid_current_snapshot()) AND (SELECT count(*) FROM turn) >= 0
+    ORDER BY position, number LIMIT $1),
     gone AS (DELETE FROM @.settled USING oldest WHERE settled.position = oldest.position AND settled.number = oldest.number
     AND NOT EXISTS (SELECT FROM oldest AS first WHERE first.kept
     AND (first.position, first.number) <= (oldest.position, oldest.number)) RETURNING settled.position, settled.number),

@@ -207,16 +207,24 @@ impl Postgres {
             rows.write(sql, &[(&incarnation.as_slice() as _, Type::BYTEA)]).await?;
             return Err(Trouble::Refused(why.clone()));
         }
-        let values = [
-            (&incarnation.as_slice() as _, Type::BYTEA),
-            (&name as _, Type::TEXT),
-            (&AFTER_END_MS as _, Type::INT8),
-        ];
-        let sql = format!(
-            "UPDATE @.call SET lapses_at = least(lapses_at, {NOW} + $3) WHERE node IN
-             (SELECT incarnation FROM @.node WHERE name = $2 AND incarnation <> $1)"
-        );
-        rows.write(&sql, &values).await?;
+        let values = [(&incarnation.as_slice() as _, Type::BYTEA), (&name as _, Type::TEXT)];
+        let of_earlier = "SELECT entry FROM @.call WHERE node IN
+            (SELECT incarnation FROM @.node WHERE name = $2 AND incarnation <> $1)";
+        // One by one: groups of other nodes write the same rows, and none is to be held while another is waited for.
+        for row in rows.read(of_earlier, &values).await? {
+            let entry: i64 = row.try_get(0)?;
+            let sql = format!(
+                "UPDATE @.call SET lapses_at = least(lapses_at, {NOW} + $2) WHERE entry = $1 AND node IN
+                 (SELECT incarnation FROM @.node WHERE name = $3 AND incarnation <> $4)"
+            );
+            let values = [
+                (&entry as _, Type::INT8),
+                (&AFTER_END_MS as _, Type::INT8),
+                (&name as _, Type::TEXT),
+                (&incarnation.as_slice() as _, Type::BYTEA),
+            ];
+            rows.write(&sql, &values).await?;
+        }
         let values = [(&incarnation.as_slice() as _, Type::BYTEA), (&name as _, Type::TEXT)];
         let sql = "DELETE FROM @.node WHERE name = $2 AND incarnation <> $1";
         rows.write(sql, &values).await?;

@@ -24,6 +24,12 @@ pub(in crate::store) struct Wanted {
 }
 
 impl Wanted {
+    /// Wants the lanes as well that the group has come to want in an earlier transaction, and notes all for a later one.
+    pub(super) fn with_lanes(&mut self, lanes: &mut BTreeMap<Hash, Arc<LaneKey>>) {
+        self.lanes.append(lanes);
+        lanes.clone_from(&self.lanes);
+    }
+
     pub(in crate::store) fn is_empty(&self) -> bool {
         let Self { ids, lanes, documents, events, latest, registers } = self;
         ids.is_empty()

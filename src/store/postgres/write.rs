@@ -190,23 +190,29 @@ impl Rows<'_> {
     ) -> Result<(), Trouble> {
         // Each as the group has left it.
         let documents: BTreeMap<Hash, Option<&LaneKey>> = documents.iter().copied().collect();
-        let (mut new, mut moved) = (DocumentColumns::default(), DocumentColumns::default());
-        let mut gone = Vec::new();
+        let (mut ids, mut gone) = (Vec::new(), Vec::new());
+        let (mut lanes, mut names, mut befores) = (Vec::new(), Vec::new(), Vec::new());
         for (hash, lane) in &documents {
+            let Some(lane) = lane else {
+                gone.push(hash.as_slice());
+                continue;
+            };
             let before = read.documents.get(hash).and_then(Option::as_ref);
-            match lane {
-                Some(lane) if before.is_some() => moved.push(hash, lane, before),
-                Some(lane) => new.push(hash, lane, None),
-                None => gone.push(hash.as_slice()),
-            }
+            ids.push(hash.as_slice());
+            lanes.push(hashes::of_lane(lane).to_vec());
+            names.push(text_of(lane));
+            befores.push(before.map(|lane| hashes::of_lane(lane).to_vec()));
         }
+        let values = [
+            (&ids as _, BYTES),
+            (&lanes as _, BYTES),
+            (&names as _, TEXTS),
+            (&befores as _, BYTES),
+        ];
         let ended = [(&gone as _, BYTES)];
-        // It is rare, and which plan of it is good depends on how many documents there are.
-        let planned_each_time = self.of_groups(None);
         tokio::try_join!(
             biased;
-            moved.write(&planned_each_time, MOVE_DOCUMENTS),
-            new.write(self, INSERT_DOCUMENTS),
+            self.write_all(PUT_DOCUMENTS, &values, ids.len()),
             self.write_if(!gone.is_empty(), "DELETE FROM @.document WHERE hash = ANY($1)", &ended),
         )?;
         Ok(())
@@ -241,40 +247,11 @@ impl Rows<'_> {
     }
 }
 
-const MOVE_DOCUMENTS: &str = "UPDATE @.document SET lane = new.lane, name = new.name
-    FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::bytea[]) AS new (hash, lane, name, before)
-    WHERE document.hash = new.hash AND document.lane = new.before";
-
-const INSERT_DOCUMENTS: &str = "INSERT INTO @.document SELECT hash, lane, name
-    FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::bytea[]) AS new (hash, lane, name, before)
-    ON CONFLICT DO NOTHING";
-
-#[derive(Default)]
-struct DocumentColumns<'a> {
-    hashes: Vec<&'a [u8]>,
-    lanes: Vec<Vec<u8>>,
-    names: Vec<String>,
-    before: Vec<Option<Vec<u8>>>,
-}
-
-impl<'a> DocumentColumns<'a> {
-    fn push(&mut self, hash: &'a Hash, lane: &LaneKey, before: Option<&LaneKey>) {
-        self.hashes.push(hash);
-        self.lanes.push(hashes::of_lane(lane).to_vec());
-        self.names.push(text_of(lane));
-        self.before.push(before.map(|lane| hashes::of_lane(lane).to_vec()));
-    }
-
-    async fn write(&self, rows: &Rows<'_>, sql: &'static str) -> Result<(), Trouble> {
-        let values = [
-            (&self.hashes as _, BYTES),
-            (&self.lanes as _, BYTES),
-            (&self.names as _, TEXTS),
-            (&self.before as _, BYTES),
-        ];
-        rows.write_all(sql, &values, self.hashes.len()).await
-    }
-}
+/// In the order of their hashes, be they new or another lane's: two transactions may take the same ones for new.
+const PUT_DOCUMENTS: &str = "INSERT INTO @.document AS old SELECT hash, lane, name
+    FROM unnest($1::bytea[], $2::bytea[], $3::text[]) AS new (hash, lane, name)
+    ON CONFLICT (hash) DO UPDATE SET lane = EXCLUDED.lane, name = EXCLUDED.name
+    WHERE old.lane = ($4::bytea[])[array_position($1::bytea[], old.hash)]";
 
 const PUT_REGISTERS: &str = "INSERT INTO @.register AS before SELECT name, version, value, row_version
     FROM unnest($1::text[], $2::int8[], $3::text[], $4::int2[]) AS new (name, version, value, row_version)

@@ -171,7 +171,6 @@ async fn the_plan_of_a_prepared_statement_goes_by_an_index_over_postgresql() {
         "SELECT lane, number, content",
         "SELECT hash, name FROM",
         "SELECT hash, number FROM",
-        "WITH written AS (UPDATE @.lane",
         "DELETE FROM @.call WHERE lane",
     ];
     for statement in of_groups {
