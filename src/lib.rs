@@ -38,6 +38,7 @@ mod contained;
 mod credentials;
 mod logging;
 mod metrics;
+mod pauses;
 mod personal;
 mod shutdown;
 mod systemd;

@@ -12,11 +12,12 @@ use tracing::{info, warn};
 use crate::awa::Fetcher;
 use crate::clock;
 use crate::contained::supervised;
+use crate::pauses::backoff_delay;
 use crate::source::{Issuer, KeySet, Source};
 
-/// How long after a failure the next fetch is tried: twice as long each time.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
-const LONGEST_RETRY: Duration = Duration::from_secs(60);
+/// How long after a failure the next fetch is tried: twice as long each time; in milliseconds.
+const FIRST_RETRY: u64 = 1_000;
+const LONGEST_RETRY: u64 = 60_000;
 
 /// The tasks that run, by source; dropped, they end.
 #[derive(Default)]
@@ -82,9 +83,9 @@ async fn keep_fresh(source: String, issuer: Arc<Issuer>, fetcher: Arc<Fetcher>) 
                         "The keys of the source's issuer cannot be fetched; those fetched before stay in force for now"
                     );
                 }
+                let pause = backoff_delay(failures, FIRST_RETRY, LONGEST_RETRY, 1.0);
                 failures = failures.saturating_add(1);
-                let doubled = FIRST_RETRY.saturating_mul(1 << (failures - 1).min(10));
-                doubled.min(LONGEST_RETRY)
+                Duration::from_millis(pause)
             }
         };
         let failed = fetched.is_err();

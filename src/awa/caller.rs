@@ -4,7 +4,6 @@
 
 use std::collections::HashMap;
 
-use reqwest::Method;
 use tokio::sync::Mutex;
 
 use super::classify::{self, Verdict};
@@ -45,7 +44,7 @@ impl Caller {
         let request = wire::request(&call, exchange.api_version());
         let outgoing = Outgoing {
             call: call.kind().as_str(),
-            method: method(request.method),
+            method: request.method.clone(),
             path: &request.path,
             query: &[],
             body: request.body.as_ref(),
@@ -76,14 +75,5 @@ impl Caller {
             *reason = RejectReason::SysId(found);
         }
         Ok(call)
-    }
-}
-
-pub(super) fn method(name: &str) -> Method {
-    match name {
-        "PUT" => Method::PUT,
-        "PATCH" => Method::PATCH,
-        "GET" => Method::GET,
-        _ => Method::POST,
     }
 }

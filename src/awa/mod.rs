@@ -48,7 +48,6 @@ pub(crate) use client::{Client, Reply};
 pub(crate) use fetch::{Answered, Fetcher, Poster};
 pub(crate) use limiter::Rate;
 pub(crate) use lookup::{LookUps, Probed};
-pub(crate) use pace::backoff_delay;
 #[cfg(test)]
 pub(crate) use settings::{Auth, Grant, OAuth};
 pub(crate) use settings::{ProxySettings, Settings, SettingsError};

@@ -1,9 +1,9 @@
 //! Requests whose answers are looked at as they came, beside what the client makes of them: how an instance behaves is
 //! judged by both. The way out is that of every other request: limiter, proxy, credentials, no redirect. Repeats nothing.
 
+use hyper::Method;
 use serde_json::Value;
 
-use super::caller;
 use super::classify::{self, Verdict, failure, read};
 use super::client::Client;
 use super::exchange::Exchange;
@@ -135,14 +135,14 @@ impl Client {
                 self.in_force().transport.api_version.path(format_args!("agents/{agent}"))
             }
         };
-        self.observed(WireRequest { method: "GET", path, body: None }, answered).await
+        self.observed(WireRequest { method: Method::GET, path, body: None }, answered).await
     }
 
     /// Gives an agent a presence; `presence` is the object of that name in the AWA Agent API.
     pub(crate) async fn set_presence(&self, agent: SysId, presence: &Value) -> Observed {
         let path = self.in_force().transport.api_version.path(format_args!("agents/{agent}"));
         let body = Some(serde_json::json!({ "presence": presence }));
-        self.observed(WireRequest { method: "PUT", path, body }, answered).await
+        self.observed(WireRequest { method: Method::PUT, path, body }, answered).await
     }
 
     async fn observed(
@@ -158,9 +158,9 @@ impl Client {
         let pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let query: Vec<_> =
             pairs.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-        let method = caller::method(request.method);
         let body = request.body.as_ref();
-        let outgoing = Outgoing { call: CALL, method, path, query: &query, body };
+        let outgoing =
+            Outgoing { call: CALL, method: request.method.clone(), path, query: &query, body };
         let (received, verdict) = match wired.transport.exchange(&outgoing, &allowance).await {
             Ok(received) => {
                 let verdict = meaning(&received, clock::now());

@@ -4,7 +4,8 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use hyper::Method;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value, json};
 
 use crate::routing::{
@@ -15,12 +16,16 @@ use crate::routing::{
 /// A request as it goes to the instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct WireRequest {
-    /// The HTTP method.
-    pub method: &'static str,
+    #[serde(serialize_with = "by_name")]
+    pub method: Method,
     /// The path below the instance's address; safe as it stands, since only checked ids go into it.
     pub path: String,
     /// The JSON body; null where there is none.
     pub body: Option<Value>,
+}
+
+fn by_name<S: Serializer>(method: &Method, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(method.as_str())
 }
 
 /// Which version of AWA's APIs is called: the path parameter `{api_version}` of the reference pages. Without one it is
@@ -82,7 +87,7 @@ pub(crate) fn request(call: &AwaCall, version: ApiVersion) -> WireRequest {
                 window_fields(&mut fields, *window, assignment);
             }
             let path = version.path(format_args!("workitems/{work_item}/assignments"));
-            WireRequest { method: "POST", path, body: Some(Value::Object(fields)) }
+            WireRequest { method: Method::POST, path, body: Some(Value::Object(fields)) }
         }
         AwaCall::Accept { work_item, agent } => {
             let body = json!({ "agent_id": agent, "work_item_id": work_item });
@@ -98,12 +103,12 @@ pub(crate) fn request(call: &AwaCall, version: ApiVersion) -> WireRequest {
             inbox_action(version, "reject", body)
         }
         AwaCall::EndConsult { document, hand_over } => WireRequest {
-            method: "PUT",
+            method: Method::PUT,
             path: version.path("consult/end"),
             body: Some(json!({ "document_sys_id": document.sys_id, "hand_over": hand_over })),
         },
         AwaCall::CloseDocument { document } => WireRequest {
-            method: "PATCH",
+            method: Method::PATCH,
             path: format!("/api/now/table/{}/{}", document.table, document.sys_id),
             body: Some(json!({ "state": "closed_abandoned" })),
         },
@@ -127,12 +132,12 @@ fn offer_work(
     }
     let rest = format_args!("documents/{}/{}/offer", document.table, document.sys_id);
     let path = version.path(rest);
-    WireRequest { method: "POST", path, body: Some(body) }
+    WireRequest { method: Method::POST, path, body: Some(body) }
 }
 
 fn inbox_action(version: ApiVersion, action: &str, body: Value) -> WireRequest {
     let path = version.path(format_args!("inbox/actions/{action}"));
-    WireRequest { method: "POST", path, body: Some(body) }
+    WireRequest { method: Method::POST, path, body: Some(body) }
 }
 
 fn assignment_fields(agent: SysId, assignment: &Assignment) -> Map<String, Value> {

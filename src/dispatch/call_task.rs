@@ -11,8 +11,9 @@ use super::Dispatch;
 use super::direct::Claimed;
 use super::probe::tell;
 use crate::awa::Reply;
-use crate::awa::pace::{Permit, Signal, backoff_delay};
+use crate::awa::pace::{Permit, Signal};
 use crate::contained::{Panicked, contained};
+use crate::pauses::backoff_delay;
 use crate::report::{self, Repeats};
 use crate::routing::{
     Answer, Answered, AwaReply, CallKind, CallOptions, ClaimId, Due, EntryId, LaneKey, Wait, Waited,

@@ -14,9 +14,9 @@ use metrics::counter;
 use tokio::sync::watch;
 use tokio::time::sleep;
 
-use crate::awa::backoff_delay;
 use crate::clock;
 use crate::metrics as names;
+use crate::pauses::backoff_delay;
 use crate::routing::{EventRecord, UnixMillis};
 use crate::shutdown::Shutdown;
 use crate::store::{Changes, Cursor, Failed, Store};

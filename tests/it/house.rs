@@ -5,13 +5,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Rooms that anyone but `routing` may use: they name things, tell the time or serve tests, and know nobody.
-const COMMON: [&str; 10] = [
+const COMMON: [&str; 11] = [
     "base_url",
     "clock",
     "contained",
     "credentials",
     "fuzzing",
     "metrics",
+    "pauses",
     "personal",
     "problem",
     "seed",
@@ -19,7 +20,7 @@ const COMMON: [&str; 10] = [
 ];
 
 /// The table of who may use whom. `app` may use everything.
-pub(super) const MAY_USE: [(&str, &[&str]); 25] = [
+pub(super) const MAY_USE: [(&str, &[&str]); 26] = [
     ("routing", &[]),
     ("source", &["routing"]),
     ("mapping", &["routing"]),
@@ -41,6 +42,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 25] = [
     ("metrics", &[]),
     ("clock", &["routing"]),
     ("contained", &[]),
+    ("pauses", &["clock"]),
     ("personal", &[]),
     ("text_file", &[]),
     ("base_url", &[]),

@@ -13,7 +13,7 @@ fn id(digit: char) -> SysId {
 
 fn answer(status: u16, body: serde_json::Value, reply: AwaReply) -> Observed {
     Observed {
-        request: WireRequest { method: "POST", path: "/api".to_owned(), body: None },
+        request: WireRequest { method: hyper::Method::POST, path: "/api".to_owned(), body: None },
         at: UnixMillis(0),
         elapsed_ms: 1,
         status: Some(status),

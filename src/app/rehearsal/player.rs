@@ -12,7 +12,7 @@ use super::instance::{Instance, Performed};
 use super::lanes::{LaneId, Lanes};
 use super::register::Register;
 use super::story::{Called, CardShown, EventShown};
-use crate::awa::backoff_delay;
+use crate::pauses::backoff_delay;
 use crate::routing::{
     Answered, CallKind, CallOptions, ClockOffset, Decision, Effect, EntryId, Input, RoutingEvent,
     Rules, UnixMillis, Unreadable, VendorAgentId, Waited, decide,

@@ -1,6 +1,6 @@
 //! A gate that shuts on trouble and lets one call at a time through to see whether the trouble is over.
 
-use super::backoff::Pauses;
+use crate::pauses::Pauses;
 use crate::routing::UnixMillis;
 
 /// Open, or shut with growing pauses between probes.

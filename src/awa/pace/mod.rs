@@ -4,7 +4,6 @@
 //! Made for one dispatcher that asks without waiting and passes the time in. It never sleeps, sends nothing, and keeps
 //! no entry: order and fairness are the dispatcher's.
 
-mod backoff;
 mod budget;
 mod gate;
 mod news;
@@ -17,7 +16,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::limiter::Limiter;
 use crate::clock::millis;
 use crate::routing::{UnixMillis, Urgency};
-pub(crate) use backoff::backoff_delay;
 use budget::{Budget, allowed};
 use gate::Gate;
 pub(crate) use permit::Permit;

@@ -274,20 +274,6 @@ fn new_limits_take_hold_at_once() {
 }
 
 #[test]
-fn the_backoff_doubles_up_to_its_maximum_and_the_dice_choose_below_it() {
-    let whole = |tries| backoff_delay(tries, 200, 10_000, 1.0);
-    assert_eq!(
-        (0..8).map(whole).collect::<Vec<_>>(),
-        [200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000]
-    );
-    assert_eq!(whole(u32::MAX), 10_000);
-    assert_eq!(backoff_delay(3, 200, 10_000, 0.0), 0);
-    assert_eq!(backoff_delay(3, 200, 10_000, 0.5), 800);
-    assert_eq!(backoff_delay(0, 20_000, 10_000, 1.0), 10_000);
-    assert_eq!(backoff_delay(0, 0, 0, 0.7), 0);
-}
-
-#[test]
 fn a_permit_that_was_not_used_costs_nothing() {
     let pace = pace(Limits { per_hour: 4, ..limits() });
     for _ in 0..50 {

@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use crate::awa::classify::Verdict;
 use crate::awa::pace::Signal;
 use crate::clock;
+use crate::pauses::backoff_delay;
 use crate::routing::AwaReply;
 
-/// The pause after the first failure, doubled with each that follows.
-const FIRST: Duration = Duration::from_millis(250);
-/// The longest pause: short enough that a ring of a few seconds is still served when the endpoint is back.
-const LONGEST: Duration = Duration::from_secs(2);
+/// The pause after the first failure, doubled with each that follows, in milliseconds.
+const FIRST: u64 = 250;
+/// The longest pause, in milliseconds: short enough that a ring of a few seconds is still served when the endpoint is back.
+const LONGEST: u64 = 2_000;
 
 /// What failed last; nothing while the endpoint grants.
 #[derive(Default)]
@@ -19,7 +20,7 @@ pub(super) struct Pause(Option<Failed>);
 
 struct Failed {
     verdict: Verdict,
-    pause: Duration,
+    failures: u32,
     until: Instant,
 }
 
@@ -35,9 +36,10 @@ impl Pause {
         if !matches!(verdict.reply, AwaReply::NotSent { .. } | AwaReply::InDoubt { .. }) {
             return self.ends();
         }
-        let pause =
-            self.0.as_ref().map_or(FIRST, |before| before.pause.saturating_mul(2).min(LONGEST));
-        self.0 = Some(Failed { verdict: verdict.clone(), pause, until: clock::after(now, pause) });
+        let failures = self.0.as_ref().map_or(0, |before| before.failures);
+        let pause = Duration::from_millis(backoff_delay(failures, FIRST, LONGEST, 1.0));
+        let (failures, until) = (failures.saturating_add(1), clock::after(now, pause));
+        self.0 = Some(Failed { verdict: verdict.clone(), failures, until });
     }
 
     /// It grants again.

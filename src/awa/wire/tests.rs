@@ -60,7 +60,7 @@ fn an_offer_is_the_reference_pages_example_with_json_booleans() {
     assert_eq!(
         request(&an_offer()),
         WireRequest {
-            method: "POST",
+            method: Method::POST,
             path: "/api/now/awa/documents/interaction/59616aba87bd5210be070d48dabb35e6/offer"
                 .into(),
             body: Some(json!({
@@ -225,7 +225,7 @@ fn inbox_actions_are_the_reference_pages_examples() {
     let accept = request(&accept);
     assert_eq!(
         (accept.method, accept.path.as_str()),
-        ("POST", "/api/now/awa/inbox/actions/accept")
+        (Method::POST, "/api/now/awa/inbox/actions/accept")
     );
     assert_eq!(
         accept.body.unwrap(),
@@ -256,7 +256,7 @@ fn inbox_actions_are_the_reference_pages_examples() {
 #[test]
 fn the_end_of_a_consult_is_put_and_the_end_of_a_document_is_patched() {
     let end = request(&AwaCall::EndConsult { document: interaction(), hand_over: true });
-    assert_eq!((end.method, end.path.as_str()), ("PUT", "/api/now/awa/consult/end"));
+    assert_eq!((end.method, end.path.as_str()), (Method::PUT, "/api/now/awa/consult/end"));
     assert_eq!(
         end.body.unwrap(),
         json!({ "document_sys_id": "59616aba87bd5210be070d48dabb35e6", "hand_over": true })

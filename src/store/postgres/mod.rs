@@ -62,10 +62,13 @@ use super::open_error::OpenError;
 use super::request::Failed;
 use crate::clock;
 use crate::metrics as names;
+use crate::pauses::backoff_delay;
 use crate::routing::{LaneKey, UnixMillis};
 
 /// How often a group is decided again because others were in the way.
 const TRIES: u32 = 8;
+/// The longest pause before that, in milliseconds.
+const LONGEST_PAUSE: u64 = 64;
 /// After a connection could not be made, the next is tried after so long.
 const PAUSE: Duration = Duration::from_millis(250);
 /// How long the database may take for a round of upkeep.
@@ -253,7 +256,7 @@ impl Engine for Postgres {
                     metrics::counter!(names::DATABASE_CONFLICTS).increment(1);
                     trouble = Some(Trouble::Again(why));
                     // Those in the way go on at the same time: not both at the same moment again.
-                    let pause = rand::random_range(0..=1 << attempt.min(6));
+                    let pause = backoff_delay(attempt, 1, LONGEST_PAUSE, rand::random());
                     let pause = Duration::from_millis(pause);
                     runtime.block_on(async { tokio::time::sleep(pause).await });
                 }

@@ -24,11 +24,11 @@ pub(crate) fn backoff_delay(tries: u32, initial: u64, max: u64, jitter: f64) -> 
 
 /// Pauses that grow up to a longest one.
 #[derive(Debug)]
-pub(super) struct Pauses(ExponentialBackoff);
+pub(crate) struct Pauses(ExponentialBackoff);
 
 impl Pauses {
     /// Each twice as long as the one before; `first` and `longest` are in milliseconds.
-    pub(super) fn doubling(first: u64, longest: u64) -> Self {
+    pub(crate) fn doubling(first: u64, longest: u64) -> Self {
         Self::growing(2.0, first, longest)
     }
 
@@ -44,12 +44,31 @@ impl Pauses {
     }
 
     /// The next pause, in milliseconds.
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         millis(self.0.next_backoff().unwrap_or(self.0.max_interval))
     }
 
     /// Begins with the first again.
-    pub(super) fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.0.reset();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_backoff_doubles_up_to_its_maximum_and_the_dice_choose_below_it() {
+        let whole = |tries| backoff_delay(tries, 200, 10_000, 1.0);
+        assert_eq!(
+            (0..8).map(whole).collect::<Vec<_>>(),
+            [200, 400, 800, 1_600, 3_200, 6_400, 10_000, 10_000]
+        );
+        assert_eq!(whole(u32::MAX), 10_000);
+        assert_eq!(backoff_delay(3, 200, 10_000, 0.0), 0);
+        assert_eq!(backoff_delay(3, 200, 10_000, 0.5), 800);
+        assert_eq!(backoff_delay(0, 20_000, 10_000, 1.0), 10_000);
+        assert_eq!(backoff_delay(0, 0, 0, 0.7), 0);
     }
 }
