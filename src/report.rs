@@ -10,12 +10,12 @@ use std::sync::Arc;
 
 use metrics::{counter, gauge};
 use tracing::field::display;
-use tracing::{debug, error, info};
+use tracing::{debug, error, info, warn};
 
 use crate::clock;
 use crate::metrics as names;
 use crate::routing::{Outcome, UnixMillis};
-use crate::store::{EventMeta, Settled, Transition};
+use crate::store::{EventMeta, Failed, Operated, Settled, Transition};
 
 pub(crate) use last_hour::{Activity, Happening, SourceActivity, last_hour};
 pub(crate) use repeats::Repeats;
@@ -60,6 +60,25 @@ pub(crate) fn transition(transition: &Transition) {
             "The {kind} resumes: its mapping has been added"
         ),
         Transition::Settled(settled) => ended(settled),
+        Transition::Replayed(Operated { source, event_id, by }) => {
+            info!(source, event_id, by, "replayed");
+        }
+        Transition::Discarded(Operated { source, event_id, by }) => {
+            info!(source, event_id, by, "discarded");
+        }
+        Transition::Damaged(number, why) => error!(
+            entry = number,
+            error = why,
+            "the store holds a damaged row; its event is now a dead letter"
+        ),
+        Transition::LeftToNewer(entry) => warn!(
+            entry = entry.0,
+            "the answer to a call is left to other nodes, which look it up: {}",
+            Failed::Newer
+        ),
+        Transition::Joined(from, into) => {
+            debug!(%from, %into, "two conversations share a document");
+        }
     }
 }
 

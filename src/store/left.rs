@@ -40,14 +40,7 @@ impl Question {
             Self::Accept(_) => Answer::Accepted(Err(Refusal::Newer)),
             Self::Claim { .. } => Answer::Claimed(Box::new(Claim::Nothing)),
             // Its call lapses, and is looked up by a node that knows the row.
-            Self::Reply { entry, .. } => {
-                tracing::warn!(
-                    entry = entry.0,
-                    "the answer to a call is left to other nodes, which look it up: {}",
-                    Failed::Newer
-                );
-                Answer::Replied
-            }
+            Self::Reply { .. } => Answer::Replied,
             Self::Replay { .. } => Answer::Replayed(Err(Failed::Newer)),
             Self::Discard(_) => Answer::Discarded(Err(Failed::Newer)),
             Self::Swap { .. } | Self::Reloaded | Self::RoundTrip | Self::Close => Answer::Left,

@@ -56,7 +56,7 @@ pub(crate) use self::refusal::Limit;
 pub use self::refusal::Refusal;
 pub(crate) use self::register::{Reading, RegisterRow, Swapped};
 pub(crate) use self::request::{
-    Acceptance, Counts, DiscardAnswer, EventMeta, Failed, Health, ReplayAnswer, Settled,
+    Acceptance, Counts, DiscardAnswer, EventMeta, Failed, Health, Operated, ReplayAnswer, Settled,
 };
 use self::request::{Answer, Question, Replied, Wish};
 pub use self::request::{Claim, Delivery, Item, Transition};

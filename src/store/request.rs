@@ -192,7 +192,22 @@ pub struct Settled {
     pub waited: Waited,
 }
 
-/// A change of an event's state, reported once it is committed.
+/// Which event an operator has replayed or discarded, and who that was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operated {
+    pub source: String,
+    pub event_id: String,
+    pub by: String,
+}
+
+impl Wish {
+    pub(super) fn carried_out(&self) -> Operated {
+        let Self { source, id, who } = self;
+        Operated { source: source.clone(), event_id: id.clone(), by: who.clone() }
+    }
+}
+
+/// What a group has done that is told, once it is committed: a change of an event's state in most cases.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Transition {
     /// It is stored.
@@ -205,6 +220,16 @@ pub enum Transition {
     Resumed(EventMeta),
     /// It has reached its last state.
     Settled(Settled),
+    /// It was settled and is to be carried out again.
+    Replayed(Operated),
+    /// An operator has given it up.
+    Discarded(Operated),
+    /// Its row cannot be read any more, so that it is a dead letter: its number, and why.
+    Damaged(u64, String),
+    /// The answer to its call concerns rows of a newer program, and is left to other nodes.
+    LeftToNewer(EntryId),
+    /// The first conversation names a document of the second, in whose lane it goes on.
+    Joined(Arc<LaneKey>, Arc<LaneKey>),
 }
 
 /// What came of the wish to replay an event.

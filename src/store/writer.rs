@@ -233,7 +233,7 @@ impl Writer {
                     break;
                 }
                 let answer = left.ask(place, || group.ask(question))?;
-                answers.push(answer.unwrap_or_else(|| question.left()));
+                answers.push(answer.unwrap_or_else(|| group.leave(question)));
                 if alone || group.rows() >= MAX_ROWS {
                     break;
                 }

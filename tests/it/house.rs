@@ -105,6 +105,24 @@ fn routing_reads_no_clock_draws_no_random_numbers_and_does_no_io() {
     assert!(breaches.is_empty(), "{}", breaches.join("\n"));
 }
 
+/// A group may be decided several times, and may come to nothing: what it does is told by its transitions, after its commit.
+#[test]
+fn what_is_decided_is_neither_logged_nor_counted_before_its_commit() {
+    let deciding = |file: &PathBuf| {
+        let text = file.to_string_lossy();
+        ["src/routing/", "src/store/group/", "src/store/left.rs", "src/store/lane.rs"]
+            .iter()
+            .any(|of| text.contains(of))
+    };
+    let mut breaches = Vec::new();
+    for file in sources("src").into_iter().filter(deciding) {
+        let text = production(&file);
+        let tells = |line: &&str| line.contains("tracing::") || line.contains("metrics::");
+        breaches.extend(text.lines().find(tells).map(|line| format!("{}: {line}", file.display())));
+    }
+    assert!(breaches.is_empty(), "push a Transition instead: {}", breaches.join("\n"));
+}
+
 #[test]
 fn the_clock_is_read_in_one_place() {
     let mut breaches = Vec::new();

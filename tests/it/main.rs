@@ -88,6 +88,7 @@ mod standby;
 mod systemd;
 mod tables_pull;
 mod tls;
+mod told_once;
 mod told_where;
 mod two_nodes;
 mod unsigned_work;

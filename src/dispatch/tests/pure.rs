@@ -71,7 +71,7 @@ impl Pure {
 
     fn decide(&mut self, lane: &ConversationId, input: Input) -> News {
         let before = self.lanes.remove(lane);
-        let at = moment(&input);
+        let at = input.at();
         let Decision { conversation, effects } = decide(before, input, &self.rules);
         self.latest = self.latest.filter(|latest| *latest <= at).map(|_| at);
         self.stays_sound(&conversation, at);
@@ -244,18 +244,6 @@ impl Bridge for Pure {
         let open =
             |lane: &Conversation| lane.entries().filter(|entry| entry.ended.is_none()).count();
         (self.lanes.values().map(open).sum(), dead)
-    }
-}
-
-const fn moment(input: &Input) -> UnixMillis {
-    match input {
-        Input::Event { at, .. }
-        | Input::Due { at, .. }
-        | Input::Reply { at, .. }
-        | Input::Recovered { at, .. }
-        | Input::Reloaded { at }
-        | Input::Replay { at, .. }
-        | Input::Discard { at, .. } => *at,
     }
 }
 

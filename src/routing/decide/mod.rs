@@ -46,6 +46,21 @@ pub(crate) enum Input {
     Discard { entry: EntryId, at: UnixMillis },
 }
 
+impl Input {
+    /// When it happened.
+    pub(crate) const fn at(&self) -> UnixMillis {
+        match self {
+            Self::Event { at, .. }
+            | Self::Due { at, .. }
+            | Self::Reply { at, .. }
+            | Self::Recovered { at, .. }
+            | Self::Reloaded { at }
+            | Self::Replay { at, .. }
+            | Self::Discard { at, .. } => *at,
+        }
+    }
+}
+
 /// What the conversation has become and what has to be done. Every effect is a row before it is carried out.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Decision {

@@ -90,7 +90,7 @@ impl Embedded {
     ) -> Result<(), Failed> {
         self.commit(repairs)?;
         self.group(terms, &mut |group| {
-            lost.drain(..).for_each(|lost| group.bury(lost));
+            lost.drain(..).for_each(|lost| group.dead_letter(lost));
             Ok(())
         })?;
         Ok(())

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::{Change, Failed, Group, IndexRow};
+use super::{Change, Failed, Group, IndexRow, Transition};
 use crate::routing::{ContactCenter, DocumentRef, LaneKey, RoutingEvent};
 use crate::store::hashes;
 
@@ -76,7 +76,7 @@ impl Group<'_> {
             let conversations = index.conversations.map(|[own, _]| [own, root]);
             self.changes.push(Change::Index(number, IndexRow { conversations, ..index }));
         }
-        tracing::debug!(%from, into = %root, "two conversations share a document");
+        self.transitions.push(Transition::Joined(Arc::clone(from), Arc::clone(root)));
         Ok(())
     }
 

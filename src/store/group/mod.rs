@@ -140,6 +140,14 @@ impl<'a> Group<'a> {
         })
     }
 
+    /// Leaves to other nodes what concerns rows of a newer program.
+    pub(super) fn leave(&mut self, question: &Question) -> Answer {
+        if let Question::Reply { entry, .. } = question {
+            self.transitions.push(Transition::LeftToNewer(*entry));
+        }
+        question.left()
+    }
+
     /// Puts in doubt the calls of a lane that were in flight when the process stopped; returns how many.
     pub(super) fn recover(&mut self, key: &Arc<LaneKey>) -> Result<usize, Failed> {
         let entries = self.lane(key)?.conversation.entries();
@@ -216,7 +224,7 @@ impl<'a> Group<'a> {
                 let row = Box::new(lane.to_row(key));
                 self.changes.push(Change::Lane(LaneKey::clone(key), Some(row)));
             }
-            lost.into_iter().for_each(|lost| self.bury(lost));
+            lost.into_iter().for_each(|lost| self.dead_letter(lost));
             let copied = Copied { now: Lane::clone(&lane), before: lane };
             self.lanes.insert(Arc::clone(key), copied);
         }
@@ -224,13 +232,9 @@ impl<'a> Group<'a> {
     }
 
     /// Makes a dead letter of an event that cannot go on; one that had ended already ends as it had.
-    pub(super) fn bury(&mut self, lost: Lost) {
+    pub(super) fn dead_letter(&mut self, lost: Lost) {
         let Lost { number, index, row, why } = lost;
-        tracing::error!(
-            entry = number,
-            error = why,
-            "the store holds a damaged row; its event is now a dead letter"
-        );
+        self.transitions.push(Transition::Damaged(number, why.clone()));
         let received_at = index.map_or(self.terms.now, |index| index.received_at);
         let mut row = row.map_or_else(|| EventRow::lost(received_at), |row| *row);
         let story = row.entry.take().map(|entry| entry.story).unwrap_or_default();
@@ -251,7 +255,7 @@ impl<'a> Group<'a> {
     /// Decides, and turns every effect into changes and answers.
     fn decide(&mut self, key: &Arc<LaneKey>, input: Input) -> Result<Done, Failed> {
         let rules = self.terms.rules.rules(&key.contact_center);
-        let at = moment_of(&input);
+        let at = input.at();
         let lane = self.lane(key)?;
         let conversation = std::mem::take(&mut lane.conversation);
         let Decision { conversation, effects } = decide(Some(conversation), input, &rules);
@@ -374,17 +378,5 @@ fn survivable<T>(answered: Result<T, Failed>) -> Result<Result<T, Failed>, Faile
         Err(failed @ Failed::Damaged(_)) => Ok(Err(failed)),
         Err(failed) => Err(failed),
         Ok(answer) => Ok(Ok(answer)),
-    }
-}
-
-const fn moment_of(input: &Input) -> UnixMillis {
-    match input {
-        Input::Event { at, .. }
-        | Input::Due { at, .. }
-        | Input::Reply { at, .. }
-        | Input::Recovered { at, .. }
-        | Input::Reloaded { at }
-        | Input::Replay { at, .. }
-        | Input::Discard { at, .. } => *at,
     }
 }

@@ -50,22 +50,18 @@ impl Group<'_> {
             ..Origin::default()
         };
         self.lane(&lane)?.origins.insert(entry, Arc::new(again));
+        self.transitions.push(Transition::Replayed(wish.carried_out()));
         self.decide(&lane, input)?;
-        tracing::info!(source = wish.source, event_id = wish.id, by = wish.who, "replayed");
         Ok(ReplayAnswer::Replayed)
     }
 
     pub(super) fn discard(&mut self, wish: &Wish) -> Result<DiscardAnswer, Failed> {
         let Some(number) = self.number_of_wish(wish) else { return Ok(DiscardAnswer::Unknown) };
         let lane = self.view.lane_of(number).filter(|_| self.view.is_unsettled(number));
-        let answer = match lane {
-            Some(lane) => self.discard_unsettled(wish, &lane, number)?,
-            None => self.discard_dead(wish, number)?,
-        };
-        if answer == DiscardAnswer::Discarded {
-            tracing::info!(source = wish.source, event_id = wish.id, by = wish.who, "discarded");
+        match lane {
+            Some(lane) => self.discard_unsettled(wish, &lane, number),
+            None => self.discard_dead(wish, number),
         }
-        Ok(answer)
     }
 
     /// Whether an entry would be settled as expired by this input, without doing it.
@@ -107,6 +103,7 @@ impl Group<'_> {
             origin.by = Some(wish.who.clone());
         }
         let at = self.terms.now;
+        self.transitions.push(Transition::Discarded(wish.carried_out()));
         self.decide(&lane, Input::Discard { entry, at })?;
         Ok(DiscardAnswer::Discarded)
     }
@@ -139,7 +136,8 @@ impl Group<'_> {
         self.changes.push(Change::Index(number, index));
         self.changes.push(Change::Event(number, Box::new(row)));
         self.note_settled(number);
-        self.transitions.push(Transition::Settled(settled));
+        self.transitions
+            .extend([Transition::Discarded(wish.carried_out()), Transition::Settled(settled)]);
         Ok(DiscardAnswer::Discarded)
     }
 
