@@ -89,6 +89,17 @@ pub(crate) mod by_hand {
         INSTANT.set(Some(super::instant()));
     }
 
+    /// The same at a moment so long ago: what lasts no longer is over whenever it is looked at.
+    pub(crate) fn stop_before(length: Duration) {
+        INSTANT.set(super::instant().checked_sub(length));
+    }
+
+    /// Lets both go by themselves again.
+    pub(crate) fn go_on() {
+        NOW.set(None);
+        INSTANT.set(None);
+    }
+
     pub(crate) fn wind(length: Duration) {
         INSTANT.set(Some(super::after(super::instant(), length)));
     }

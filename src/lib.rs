@@ -58,6 +58,11 @@ mod explore;
 #[path = "../tests/postgres.rs"]
 mod postgres_server;
 
+#[cfg(test)]
+#[path = "../tests/it/support/database_proxy.rs"]
+#[allow(dead_code, reason = "one of the two programs of tests uses it")]
+mod database_proxy;
+
 mod sandbox;
 
 #[doc(hidden)]

@@ -80,7 +80,7 @@ pub(super) fn copied(from: &Path, to: &Path) -> bool {
     true
 }
 
-const TABLES: [&str; 11] = [
+pub(super) const TABLES: [&str; 11] = [
     "meta",
     "node",
     "commit_mark",

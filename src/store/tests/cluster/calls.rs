@@ -4,7 +4,7 @@ use super::super::*;
 use super::faults::Fault;
 use super::node::{Asks, Outgoing, REQUEST_TIMEOUT, Stage};
 use super::steps::AnswerKind;
-use super::world::{DONE_TWICE, Flying, Play, World};
+use super::world::{DONE_TWICE, Flying, LANDED, Play, World};
 use crate::routing::{AwaCall, Wait};
 
 /// The clocks of nodes, as their calls count on them, may be apart by so much, in milliseconds.
@@ -162,6 +162,7 @@ impl Play {
         }
         let (item, landings) = self.0.borrow_mut().servicenow.does(call.event, asked, late);
         self.0.borrow_mut().landed.insert((entry, claim), item);
+        LANDED.set(LANDED.get() + 1);
         let replays = self.0.borrow().replays.get(&call.event).copied().unwrap_or_default();
         let by_late_write = landings.iter().any(|landing| landing.late);
         if landings.len() > 1 + replays && by_late_write {

@@ -32,7 +32,7 @@ pub(super) type Incarnation = u32;
 pub(super) struct LaneRecord {
     pub(super) key: Arc<LaneKey>,
     pub(super) lane: Arc<Lane>,
-    version: i64,
+    pub(super) version: i64,
     pub(super) due: Option<Due>,
 }
 
@@ -234,7 +234,7 @@ impl Database {
     }
 
     /// What is read again is what was decided: a lane's entries are those whose rows say so.
-    fn rows_are_those_of_lanes(&mut self) {
+    pub(super) fn rows_are_those_of_lanes(&mut self) {
         let lanes = self.lanes.values().flat_map(|record| record.lane.conversation.entries());
         let in_lanes: BTreeSet<u64> = lanes.map(|entry| entry.id.0).collect();
         let rows = self.events.iter().filter(|(_, row)| row.entry.is_some());
@@ -268,6 +268,15 @@ impl Database {
                     self.keeps_order(entry);
                 }
             }
+        }
+    }
+
+    /// Notes a call that is found in flight.
+    pub(super) fn notes_call(&mut self, number: u64, call: CallRecord) {
+        let entry = self.entry(EntryId(number)).cloned();
+        let first = self.claimed.insert((number, call.claim), call).is_none();
+        if let Some(entry) = entry.filter(|_| first) {
+            self.keeps_order(&entry);
         }
     }
 

@@ -5,8 +5,10 @@ use super::node::Node;
 use super::steps::AnswerKind;
 use super::world::Play;
 
-/// So often the nodes get their turn when all goes well.
-const PATIENCE: usize = 2_000;
+/// So often the nodes get their turn when all goes well, at least so many milliseconds after each other.
+const PATIENCE: (usize, u64) = (2_000, 301);
+/// The same over a server, whom each turn takes its time.
+const OVER_SERVER: (usize, u64) = (60, 2_000);
 
 impl Play {
     /// From now on all goes well: then everything ends.
@@ -22,7 +24,9 @@ impl Play {
             self.starts(node);
         }
         self.database(|database| database.held = false);
-        for _ in 0..PATIENCE {
+        let over_server = self.0.borrow().server.is_some();
+        let (turns, apart) = if over_server { OVER_SERVER } else { PATIENCE };
+        for _ in 0..turns {
             if self.breach().is_some() {
                 return;
             }
@@ -32,7 +36,7 @@ impl Play {
             if owed == 0 && !flies {
                 return self.concludes();
             }
-            self.passes(u64::try_from(next_at - now).unwrap_or_default().clamp(301, 5_000));
+            self.passes(u64::try_from(next_at - now).unwrap_or_default().clamp(apart, 5_000));
             for node in 0..nodes {
                 self.with(node, Node::keeps_up);
                 self.with(node, Node::records);

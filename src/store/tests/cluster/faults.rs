@@ -24,6 +24,11 @@ pub(super) enum Fault {
 }
 
 impl Fault {
+    /// It shows only where others go on in the midst of a transaction.
+    pub(super) const fn needs_a_pause(self) -> bool {
+        matches!(self, Self::NoVersions | Self::NoGuardOfDocuments)
+    }
+
     pub(super) const ALL: [Self; 9] = [
         Self::NoVersions,
         Self::NoGuardOfDocuments,

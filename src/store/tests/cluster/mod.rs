@@ -1,4 +1,5 @@
-//! Random histories of two and three nodes over one database in memory: see `steps` for what may happen, `world` for how it is played.
+//! Random histories of two and three nodes over one database, in memory and of a PostgreSQL server (`server`): see `steps` for what
+//! may happen, `world` for how it is played.
 //!
 //! The promises, in words:
 //! 1. What a vendor was told is taken is there once, and ends.
@@ -17,6 +18,7 @@ mod faults;
 mod listed;
 mod node;
 mod reader;
+mod server;
 mod servicenow;
 mod steps;
 mod suite;
@@ -25,11 +27,12 @@ mod world;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use faults::Fault;
-use steps::any_history;
+use server::Server;
+use steps::{History, NODES, any_history, any_plain_history, any_plain_history_of};
 pub(super) use suite::{Memories, over_memory};
-use world::{Allowed, DONE_TWICE, play};
+use world::{Allowed, DONE_TWICE, LANDED, play, play_over};
 
-use crate::explore::{Share, Told, explore};
+use crate::explore::{Share, Told, explore, histories};
 
 const CLUSTER: Share = Share {
     property: "whatever_happens_to_several_nodes_every_promise_is_kept",
@@ -56,6 +59,57 @@ fn only_a_node_that_stands_still_before_the_first_byte_of_a_call_does_something_
     let allowed = Allowed { late_writes: true, fault: None };
     explore(&LATE_WRITES, any_history, |history, telling| told(|| play(history, allowed, telling)));
     assert!(DONE_TWICE.get() > 0, "it does not happen that a call is written too late");
+}
+
+#[test]
+fn whatever_happens_to_several_nodes_every_promise_is_kept_over_postgresql() {
+    plays_over_server(
+        "whatever_happens_to_several_nodes_every_promise_is_kept_over_postgresql",
+        true,
+    );
+}
+
+#[test]
+fn whatever_happens_to_nodes_of_plain_means_every_promise_is_kept_over_postgresql() {
+    plays_over_server(
+        "whatever_happens_to_nodes_of_plain_means_every_promise_is_kept_over_postgresql",
+        false,
+    );
+}
+
+/// Fewer steps: a server takes its time. To begin and to end takes it more than a step, so that histories are long.
+fn plays_over_server(property: &'static str, locks: bool) {
+    let Some(server) = Server::start(NODES) else { return };
+    let share = Share { property, of_a_million: 2_000, shortenings: 40 };
+    let allowed = Allowed { late_writes: false, fault: None };
+    LANDED.set(0);
+    explore(
+        &share,
+        || any_plain_history_of(locks, 80..160),
+        |history, telling| told(|| play_over(Some(&server), history, allowed, telling)),
+    );
+    assert!(LANDED.get() > 0 && server.cuts() > 0, "no call has landed, or no COMMIT was cut off");
+}
+
+/// Histories by which a fault is found in memory show it over a server, too; and none without it.
+#[test]
+fn each_fault_that_can_be_put_in_over_postgresql_is_found() {
+    const HISTORIES: usize = 20_000;
+    const TRIES: usize = 8;
+    let Some(server) = Server::start(NODES) else { return };
+    let breach = |server, history: &History, fault| {
+        let allowed = Allowed { late_writes: false, fault };
+        told(|| play_over(server, history, allowed, false)).breach
+    };
+    for fault in Fault::ALL.into_iter().filter(|fault| !fault.needs_a_pause()) {
+        let all = histories(|| any_plain_history(20..60)).take(HISTORIES);
+        let mut found = all.filter(|history| breach(None, history, Some(fault)).is_some());
+        let mut tries = found.by_ref().take(TRIES);
+        let shows = tries.find(|history| breach(Some(&server), history, Some(fault)).is_some());
+        let history = shows.unwrap_or_else(|| panic!("{fault:?} is not found"));
+        let without = breach(Some(&server), &history, None);
+        assert_eq!(without, None, "{fault:?} is found where it is not");
+    }
 }
 
 fn told(play: impl FnOnce() -> Told) -> Told {

@@ -1,14 +1,14 @@
-//! One run of one node: the real writer over the engine of the model, a dispatcher in a few lines, and its calls.
+//! One run of one node: the real writer over the model's engine or that of production, a dispatcher in a few lines, and its calls.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use super::super::*;
-use super::database::{Database, Incarnation};
-use super::engine::{Memory, Way};
+use super::database::Database;
 use super::faults::Fault;
 use crate::clock;
 use crate::routing::{Answer as Said, Answered, AwaCall, Entry, Urgency};
+use crate::store::engine::Engine;
 use crate::store::request::{Replied, Wish};
 
 /// How long a call may take from its look at the clock, in milliseconds.
@@ -80,12 +80,9 @@ impl SendSlot for Slot {
 impl Node {
     pub(super) fn new(
         database: &Arc<Mutex<Database>>,
-        way: &Arc<Mutex<Way>>,
+        engine: Box<dyn Engine>,
         rules: &Arc<dyn RulesFor>,
-        name: usize,
-        incarnation: Incarnation,
     ) -> Self {
-        let engine = Memory::new(Arc::clone(database), Arc::clone(way), name, incarnation);
         let shared = Arc::new(Shared::new(Arc::default(), Limits::default()));
         let left = Left::default();
         let door = Door { database: Arc::clone(database), left: Arc::clone(&left) };
@@ -93,7 +90,7 @@ impl Node {
         let rules = Arc::clone(rules);
         let outside = Outside { rules, now: clock::now, tell: Arc::new(|_| {}) };
         let space = SpaceWatch::new(Path::new("/"), 0);
-        let writer = Writer::new(Box::new(engine), shared, outside, space);
+        let writer = Writer::new(engine, shared, outside, space);
         let (database, calls, answers) = (Arc::clone(database), Vec::new(), Vec::new());
         Self { database, writer, left, calls, answers }
     }

@@ -1,5 +1,7 @@
 //! What may happen, drawn at random.
 
+use std::ops::Range;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -10,6 +12,9 @@ use crate::explore::Played;
 use crate::routing::{
     Action, AssignmentWish, DocumentRef, EventId, Kind, ReasonRow, Style, TableName,
 };
+
+/// At most so many nodes play.
+pub(super) const NODES: usize = 3;
 
 /// One history.
 #[derive(Debug, Clone)]
@@ -145,9 +150,30 @@ impl Played for History {
     }
 }
 
+/// One for the model's own database.
 pub(super) fn any_history() -> impl Strategy<Value = History> {
-    let policy = (2..=3usize, any::<bool>()).prop_map(|(nodes, locks)| Policy { nodes, locks });
-    (policy, vec(any_step(), 1..80)).prop_map(|(policy, steps)| History { policy, steps })
+    (any_policy(), vec(any_step(), 1..80)).prop_map(|(policy, steps)| History { policy, steps })
+}
+
+/// One of so many steps, in which nothing is done in the midst of something else.
+pub(super) fn any_plain_history(steps: Range<usize>) -> impl Strategy<Value = History> {
+    let steps = vec(simple_step(), steps);
+    (any_policy(), steps).prop_map(|(policy, steps)| History { policy, steps })
+}
+
+/// The same of nodes that lock lanes, or that do not.
+pub(super) fn any_plain_history_of(
+    locks: bool,
+    steps: Range<usize>,
+) -> impl Strategy<Value = History> {
+    any_plain_history(steps).prop_map(move |History { policy, steps }| History {
+        policy: Policy { locks, ..policy },
+        steps,
+    })
+}
+
+fn any_policy() -> impl Strategy<Value = Policy> {
+    (2..=NODES, any::<bool>()).prop_map(|(nodes, locks)| Policy { nodes, locks })
 }
 
 fn any_step() -> impl Strategy<Value = Step> {

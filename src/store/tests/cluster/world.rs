@@ -8,18 +8,22 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::super::*;
 use super::database::Database;
-use super::engine::{BETWEEN, Way};
+use super::engine::{BETWEEN, Memory, Way};
 use super::faults::Fault;
 use super::node::{Node, Outgoing, Stage};
+use super::server::Server;
 use super::servicenow::ServiceNow;
 use super::steps::{History, Policy, Reported, Step, rules};
 use crate::clock;
 use crate::explore::Told;
 use crate::routing::RoutingEvent;
+use crate::store::engine::Engine;
 
 thread_local! {
     /// How often something was done twice because a call was written too late.
     pub(super) static DONE_TWICE: Cell<usize> = const { Cell::new(0) };
+    /// How many calls have landed.
+    pub(super) static LANDED: Cell<usize> = const { Cell::new(0) };
 }
 
 /// What a play allows, beside its steps.
@@ -52,6 +56,8 @@ pub(super) struct Flying {
 
 pub(super) struct World {
     database: Arc<Mutex<Database>>,
+    /// Where the nodes work over a server, and whether they lock lanes.
+    pub(super) server: Option<(Arc<Server>, bool)>,
     pub(super) machines: Vec<Machine>,
     rules: Arc<dyn RulesFor>,
     pub(super) allowed: Allowed,
@@ -72,6 +78,16 @@ pub(super) struct World {
 pub(super) struct Play(pub(super) Rc<RefCell<World>>);
 
 pub(super) fn play(history: &History, allowed: Allowed, telling: bool) -> Told {
+    play_over(None, history, allowed, telling)
+}
+
+/// Plays over a server; without one over the database in memory.
+pub(super) fn play_over(
+    server: Option<&Arc<Server>>,
+    history: &History,
+    allowed: Allowed,
+    telling: bool,
+) -> Told {
     let Policy { nodes, locks } = history.policy;
     let database = Arc::new(Mutex::new(Database::new(NOON, locks, allowed.fault)));
     let machine = |_| Machine {
@@ -84,6 +100,7 @@ pub(super) fn play(history: &History, allowed: Allowed, telling: bool) -> Told {
     };
     let world = World {
         database,
+        server: server.map(|server| (Arc::clone(server), locks)),
         machines: (0..nodes).map(machine).collect(),
         rules: Arc::new(Fixed(Arc::new(rules()))),
         allowed,
@@ -104,6 +121,9 @@ pub(super) fn play(history: &History, allowed: Allowed, telling: bool) -> Told {
         steps.iter().for_each(|step| within.step(step));
         within.tell(|| "it goes on".to_owned());
     })));
+    if let Some(server) = server {
+        server.empty(!locks);
+    }
     for node in 0..nodes {
         play.starts(node);
     }
@@ -289,10 +309,17 @@ impl Play {
         let name = node % world.machines.len();
         let (database, rules, run) =
             (Arc::clone(&world.database), Arc::clone(&world.rules), world.runs);
+        let server = world.server.clone();
         let machine = &mut world.machines[name];
         if machine.node.is_none() && !machine.busy {
-            let node = Node::new(&database, &machine.way, &rules, name, run);
-            machine.node = Some(node);
+            let engine: Box<dyn Engine> = match &server {
+                Some((server, locks)) => server.engine(&database, &machine.way, name, *locks),
+                None => {
+                    let way = Arc::clone(&machine.way);
+                    Box::new(Memory::new(Arc::clone(&database), way, name, run))
+                }
+            };
+            machine.node = Some(Node::new(&database, engine, &rules));
         }
     }
 
