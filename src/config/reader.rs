@@ -18,7 +18,7 @@ use super::secret::Secret;
 use super::table::{Fields, Table, Variant};
 use super::unread::{Unread, Wanted};
 
-/// A newtype whose text is no secret, so that a reload may tell it.
+/// What is asked for in place of a type whose text is no secret, so that a reload may tell it.
 pub(super) const SHOWN: &str = "Shown";
 /// A newtype whose text names a file, the content of which is part of what is configured.
 pub(super) const FILE: &str = "File";
@@ -336,3 +336,6 @@ fn parsed(text: &str) -> Value {
         Err(never) => match never {},
     }
 }
+
+#[cfg(test)]
+mod tests;

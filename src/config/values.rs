@@ -205,7 +205,7 @@ pub(super) fn api_version<'de, D: Deserializer<'de>>(
 
 /// The value of a text that may be empty.
 #[derive(Deserialize)]
-struct EmptyIsNone<T>(Option<T>);
+pub(super) struct EmptyIsNone<T>(Option<T>);
 
 /// Reads a sys_id, or an empty text for none.
 pub(super) fn sys_id_or_empty<'de, D: Deserializer<'de>>(
