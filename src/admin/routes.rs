@@ -25,7 +25,7 @@ const MAX_PAGE: usize = 1_000;
 /// The type of the metrics page.
 const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// How many deeds of operators an event's record keeps.
+/// How many of the operators' actions an event's record keeps.
 const ACTIONS_KEPT: usize = 8;
 
 pub(super) async fn respond(admin: &Arc<Admin>, request: &Parts, has_body: bool) -> Response<Body> {

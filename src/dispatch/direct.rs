@@ -41,7 +41,7 @@ impl DirectSender {
     }
 
     /// Gives no slot any more. What was claimed already still arrives, before the receiver ends.
-    pub(super) fn shut(&self) {
+    pub(super) fn close(&self) {
         self.out.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 }

@@ -41,29 +41,29 @@ const LONG_PAUSE_MS: u64 = 5_000;
 /// Delays between tries, in milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Delays {
-    pub initial: u64,
-    pub max: u64,
+    pub(crate) initial: u64,
+    pub(crate) max: u64,
 }
 
 /// What the loop works with.
 pub(crate) struct Dispatch {
-    pub store: Store,
-    pub client: Arc<Client>,
-    pub pace: Arc<Pace>,
+    pub(crate) store: Store,
+    pub(crate) client: Arc<Client>,
+    pub(crate) pace: Arc<Pace>,
     /// Asked for each delay, so that a reload takes effect at once.
-    pub delays: Box<dyn Fn() -> Delays + Send + Sync>,
+    pub(crate) delays: Box<dyn Fn() -> Delays + Send + Sync>,
     /// A number from 0 to 1 for each delay, evenly spread.
-    pub jitter: Box<dyn Fn() -> f64 + Send + Sync>,
+    pub(crate) jitter: Box<dyn Fn() -> f64 + Send + Sync>,
     /// Notified whenever a place for a call is free again.
-    pub freed: Notify,
+    pub(crate) freed: Notify,
     /// While it returns true, nothing is sent; what is over still expires.
-    pub held: Arc<dyn Fn() -> bool + Send + Sync>,
+    pub(crate) held: Arc<dyn Fn() -> bool + Send + Sync>,
     /// Caps what an outage would repeat in the log.
-    pub repeats: Repeats,
+    pub(crate) repeats: Repeats,
     /// Caps what else comes again and again: answers in unknown words, pauses.
-    pub told: Repeats,
+    pub(crate) told: Repeats,
     /// Called on every turn of the loop, for the watchdog.
-    pub beat: Box<dyn Fn() + Send + Sync>,
+    pub(crate) beat: Box<dyn Fn() + Send + Sync>,
 }
 
 impl Dispatch {
@@ -72,9 +72,10 @@ impl Dispatch {
     pub(crate) async fn run(self, shutdown: Shutdown, drain: impl Fn() -> Duration) {
         let mut tasks = JoinSet::new();
         let mut blocked = Blocked::default();
-        let (door, mut claimed) = DirectSender::new(Arc::clone(&self.pace), Arc::clone(&self.held));
+        let (direct, mut claimed) =
+            DirectSender::new(Arc::clone(&self.pace), Arc::clone(&self.held));
         let this = Arc::new(self);
-        this.store.set_direct_dispatch(Arc::clone(&door) as _);
+        this.store.set_direct_dispatch(Arc::clone(&direct) as _);
         loop {
             (this.beat)();
             let wake_at = this.start_what_is_due(clock::now(), &mut blocked, &mut tasks);
@@ -92,7 +93,7 @@ impl Dispatch {
                 Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
             }
         }
-        door.shut();
+        direct.close();
         let drain = drain();
         let finished = async {
             while let Some(claimed) = claimed.recv().await {

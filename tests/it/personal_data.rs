@@ -1,5 +1,5 @@
 //! Callers' numbers and names, and secrets, are planted everywhere; none of them may come out where people or machines
-//! read along. The only door is the explicit look at a vendor's body.
+//! read along. The only exception is the explicit look at a vendor's body.
 
 use awa_bridge::testing::sandbox::{Endpoint, Fault, Misbehaviour};
 use serde_json::{Value, json};

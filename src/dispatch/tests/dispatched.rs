@@ -34,7 +34,7 @@ pub(super) struct Dispatched<'a> {
     /// When the loop wakes by itself; something new wakes it at once.
     wake_at: UnixMillis,
     held: Arc<AtomicBool>,
-    /// What left through the door.
+    /// What was sent at once, past the agenda.
     claimed: UnboundedReceiver<Claimed>,
     line: Line,
     kept: Kept<'a>,
@@ -256,8 +256,8 @@ fn dispatch(
     let held = Arc::clone(held);
     let held: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(move || held.load(Ordering::SeqCst));
     let pace = Arc::new(Pace::new(limits, client.limiter()));
-    let (door, claimed) = DirectSender::new(Arc::clone(&pace), Arc::clone(&held));
-    kept.store.set_direct_dispatch(door);
+    let (direct, claimed) = DirectSender::new(Arc::clone(&pace), Arc::clone(&held));
+    kept.store.set_direct_dispatch(direct);
     let dispatch = Dispatch {
         store: kept.store.clone(),
         client,

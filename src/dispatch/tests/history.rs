@@ -318,7 +318,7 @@ impl Told {
             Kind::Leave => Action::Leave { agent: Some(agent) },
             Kind::Bind => Action::Bind,
         };
-        // A bind that says nothing is refused at the door.
+        // A bind that says nothing is refused as it is read.
         let queue_name =
             if self.kind == Kind::Bind { self.queue.or(Some("sales")) } else { self.queue };
         RoutingEvent {

@@ -42,7 +42,7 @@ fn a_conflict_that_may_not_be_looked_up_is_given_up_at_once() {
 }
 
 #[test]
-fn a_conflict_after_a_lost_answer_that_may_not_be_looked_up_is_taken_for_its_deed() {
+fn a_conflict_after_a_lost_answer_that_may_not_be_looked_up_counts_as_its_own_success() {
     for (policy, end) in [
         (Doubt::Repeat, "settle 1 delivered presumed_in_place"),
         (Doubt::Dead, "settle 1 dead in_doubt"),

@@ -2,22 +2,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 
-/// A door that can be shut, and what left through it.
+/// A direct dispatch that can be switched off, and what it has sent.
 #[derive(Default)]
-struct Gate {
-    shut: AtomicBool,
+struct Direct {
+    closed: AtomicBool,
     left: Arc<Mutex<Vec<(LaneKey, EntryId, Claim)>>>,
 }
 
 struct SendSlot(Arc<Mutex<Vec<(LaneKey, EntryId, Claim)>>>);
 
-impl DirectDispatch for Gate {
+impl DirectDispatch for Direct {
     fn open(
         &self,
         _: crate::routing::Urgency,
         _: UnixMillis,
     ) -> Option<Box<dyn crate::store::SendSlot>> {
-        let open = !self.shut.load(Ordering::SeqCst);
+        let open = !self.closed.load(Ordering::SeqCst);
         open.then(|| Box::new(SendSlot(Arc::clone(&self.left))) as _)
     }
 }
@@ -28,17 +28,17 @@ impl crate::store::SendSlot for SendSlot {
     }
 }
 
-fn bench_with_a_door() -> (Bench, Arc<Gate>) {
-    let (bench, gate) = (Bench::new(), Arc::new(Gate::default()));
-    bench.store.set_direct_dispatch(Arc::clone(&gate) as _);
-    (bench, gate)
+fn bench_with_direct_dispatch() -> (Bench, Arc<Direct>) {
+    let (bench, direct) = (Bench::new(), Arc::new(Direct::default()));
+    bench.store.set_direct_dispatch(Arc::clone(&direct) as _);
+    (bench, direct)
 }
 
 #[tokio::test]
 async fn what_can_go_at_once_is_claimed_in_the_commit_that_accepts_it() {
-    let (bench, gate) = bench_with_a_door();
+    let (bench, direct) = bench_with_direct_dispatch();
     bench.accept(vec![an_offer("e1", "c"), an_offer("e2", "d")]).await;
-    let left = std::mem::take(&mut *gate.left.lock().unwrap());
+    let left = std::mem::take(&mut *direct.left.lock().unwrap());
     let names: Vec<_> = left
         .iter()
         .map(|(_, _, claim)| match claim {
@@ -64,32 +64,32 @@ async fn what_can_go_at_once_is_claimed_in_the_commit_that_accepts_it() {
 
 #[tokio::test]
 async fn the_next_of_a_lane_leaves_in_the_commit_that_settles_the_one_before() {
-    let (bench, gate) = bench_with_a_door();
+    let (bench, direct) = bench_with_direct_dispatch();
     bench.accept(vec![an_offer("e1", "c"), an_accept("e2", "c")]).await;
-    let (lane, entry, _) = gate.left.lock().unwrap().pop().expect("the offer left");
-    assert!(gate.left.lock().unwrap().is_empty(), "one call a lane");
+    let (lane, entry, _) = direct.left.lock().unwrap().pop().expect("the offer left");
+    assert!(direct.left.lock().unwrap().is_empty(), "one call a lane");
     bench.reply(lane, entry, landed()).await;
-    let (_, _, claim) = gate.left.lock().unwrap().pop().expect("the accept left");
+    let (_, _, claim) = direct.left.lock().unwrap().pop().expect("the accept left");
     assert!(matches!(claim, Claim::Call { event, .. } if event.id == "e2"));
 }
 
 #[tokio::test]
 async fn what_is_more_urgent_and_waits_already_goes_first() {
-    let (bench, gate) = bench_with_a_door();
-    gate.shut.store(true, Ordering::SeqCst);
+    let (bench, direct) = bench_with_direct_dispatch();
+    direct.closed.store(true, Ordering::SeqCst);
     bench.accept(vec![an_offer("e1", "c")]).await;
-    assert_eq!(bench.store.agenda().len(), 1, "a shut door leaves it to the agenda");
-    gate.shut.store(false, Ordering::SeqCst);
+    assert_eq!(bench.store.agenda().len(), 1, "what may not leave at once is left to the agenda");
+    direct.closed.store(false, Ordering::SeqCst);
     bench.accept(vec![an_offer("e2", "d")]).await;
-    assert!(gate.left.lock().unwrap().is_empty(), "the older offer comes first");
+    assert!(direct.left.lock().unwrap().is_empty(), "the older offer comes first");
     let (_, _, claim) = bench.claim_next().await;
     assert!(matches!(claim, Claim::Call { event, .. } if event.id == "e1"));
 }
 
 #[tokio::test]
 async fn what_a_withdraw_of_the_same_commit_takes_back_does_not_leave() {
-    let (bench, gate) = bench_with_a_door();
+    let (bench, direct) = bench_with_direct_dispatch();
     bench.accept(vec![an_offer("e1", "c"), a_withdraw("e2", "c")]).await;
-    assert!(gate.left.lock().unwrap().is_empty());
+    assert!(direct.left.lock().unwrap().is_empty());
     assert_eq!(bench.event("e1").await.state, State::Superseded);
 }
