@@ -22,7 +22,7 @@ impl BaseUrl {
     ///
     /// # Errors
     /// Says what is wrong, without repeating what may be a password.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let wanted = "write a URL such as \"https://example.service-now.com\"";
         Self::of(text, wanted, "those go into `auth`")
     }
@@ -80,7 +80,7 @@ impl BaseUrl {
 /// Where something is posted to: an https URL, or http on this machine, maybe with a path and a query. Its host alone is shown.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct ReceiverUrl {
+pub(crate) struct ReceiverUrl {
     text: String,
     host: String,
     https: bool,

@@ -33,23 +33,23 @@ pub enum Auth<S, F = S> {
 /// `auth = { kind = "oauth" }`: where tokens are fetched, and as whom.
 #[derive(Debug, Clone, Deserialize)]
 pub struct OAuth<S, F = S> {
-    pub grant: Grant<S, F>,
-    pub client_id: String,
+    pub(crate) grant: Grant<S, F>,
+    pub(crate) client_id: String,
     /// None: the instance's own, `/oauth_token.do`.
-    pub token_url: Option<TokenUrl>,
+    pub(crate) token_url: Option<TokenUrl>,
     /// Sent with every request for a token.
-    pub scope: Option<String>,
+    pub(crate) scope: Option<String>,
     /// Further fields of the form, by name, such as `resource` or `audience`.
     #[serde(deserialize_with = "further_fields")]
-    pub extra: BTreeMap<String, S>,
+    pub(crate) extra: BTreeMap<String, S>,
     /// None: in the form.
-    pub client_auth: Option<ClientAuth>,
+    pub(crate) client_auth: Option<ClientAuth>,
 }
 
 /// Where client id and secret stand in a request for a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ClientAuth {
+pub(crate) enum ClientAuth {
     /// In the form.
     Post,
     /// In the header `Authorization: Basic`.
@@ -59,7 +59,7 @@ pub enum ClientAuth {
 /// What is shown for a token.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Grant<S, F = S> {
+pub(crate) enum Grant<S, F = S> {
     /// The client alone; needs "OAuth Application User" on the instance.
     ClientCredentials { client_secret: S },
     /// A user's name and password at first, the refresh token afterwards.
@@ -83,7 +83,7 @@ pub enum Grant<S, F = S> {
 /// Where tokens are fetched.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub enum TokenUrl {
+pub(crate) enum TokenUrl {
     /// A path on the instance.
     Path(String),
     /// Another server.

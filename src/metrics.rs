@@ -11,10 +11,10 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 /// One metric, as `/metrics` and `monitoring/README.md` show it; tests hold both against this table.
 #[derive(Debug)]
 pub(crate) struct Metric {
-    pub name: &'static str,
-    pub kind: Kind,
-    pub labels: &'static [Label],
-    pub help: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) labels: &'static [Label],
+    pub(crate) help: &'static str,
 }
 
 /// What a metric measures, and in which unit.
@@ -29,8 +29,8 @@ pub(crate) enum Kind {
 /// A label and its values.
 #[derive(Debug)]
 pub(crate) struct Label {
-    pub name: &'static str,
-    pub values: Values,
+    pub(crate) name: &'static str,
+    pub(crate) values: Values,
 }
 
 /// The values of a label.

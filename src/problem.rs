@@ -8,26 +8,26 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Problem {
     /// The file, empty where the mistake is not in a file of its own.
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Counted from 1.
-    pub line: Option<u64>,
+    pub(crate) line: Option<u64>,
     /// What is wrong, and what would be right.
-    pub message: String,
+    pub(crate) message: String,
 }
 
 impl Problem {
     /// A mistake in a file as a whole.
-    pub fn in_file(file: &Path, message: impl Into<String>) -> Self {
+    pub(crate) fn in_file(file: &Path, message: impl Into<String>) -> Self {
         Self { file: file.to_owned(), line: None, message: message.into() }
     }
 
     /// A mistake in one line of a file.
-    pub fn at_line(file: &Path, line: u64, message: impl Into<String>) -> Self {
+    pub(crate) fn at_line(file: &Path, line: u64, message: impl Into<String>) -> Self {
         Self { file: file.to_owned(), line: Some(line), message: message.into() }
     }
 
     /// A mistake that is in no file, or in one that only the caller knows.
-    pub fn unplaced(message: impl Into<String>) -> Self {
+    pub(crate) fn unplaced(message: impl Into<String>) -> Self {
         Self { file: PathBuf::new(), line: None, message: message.into() }
     }
 }

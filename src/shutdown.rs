@@ -35,12 +35,12 @@ impl Shutdown {
     }
 
     /// Asks for an orderly end. Asking again changes nothing.
-    pub fn trigger(&self) {
+    pub(crate) fn trigger(&self) {
         self.ask(Wish::Stop);
     }
 
     /// Asks for the end at once: what is still going on is dropped.
-    pub fn hurry(&self) {
+    pub(crate) fn hurry(&self) {
         self.ask(Wish::Hurry);
     }
 
@@ -54,17 +54,17 @@ impl Shutdown {
 
     /// Whether an end has been asked for.
     #[must_use]
-    pub fn is_requested(&self) -> bool {
+    pub(crate) fn is_requested(&self) -> bool {
         *self.wish.borrow() >= Wish::Stop
     }
 
     /// Returns when an end is asked for, at once if it has been.
-    pub async fn requested(&self) {
+    pub(crate) async fn requested(&self) {
         self.at_least(Wish::Stop).await;
     }
 
     /// Returns when the end is wanted at once, at once if it has been.
-    pub async fn hurried(&self) {
+    pub(crate) async fn hurried(&self) {
         self.at_least(Wish::Hurry).await;
     }
 
@@ -72,7 +72,7 @@ impl Shutdown {
     ///
     /// # Errors
     /// The system does not let the signals be caught.
-    pub fn on_signals(&self) -> io::Result<JoinHandle<()>> {
+    pub(crate) fn on_signals(&self) -> io::Result<JoinHandle<()>> {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let shutdown = self.clone();

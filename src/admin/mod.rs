@@ -50,34 +50,34 @@ const MAX_BODY: usize = 64 * 1024;
 
 /// What the admin address shows and sets off, beside the store.
 pub(crate) struct Admin {
-    pub store: Store,
-    pub status: Box<dyn Fn() -> Status + Send + Sync>,
+    pub(crate) store: Store,
+    pub(crate) status: Box<dyn Fn() -> Status + Send + Sync>,
     /// Holds all sending or lets it go on; whether that changed anything.
-    pub hold: Hold,
+    pub(crate) hold: Hold,
     /// The metrics page.
-    pub metrics: Box<dyn Fn() -> String + Send + Sync>,
-    pub reload: Reload,
+    pub(crate) metrics: Box<dyn Fn() -> String + Send + Sync>,
+    pub(crate) reload: Reload,
     /// Asked of every request but the health checks and the metrics.
-    pub token: Token,
+    pub(crate) token: Token,
     /// Where it listens: decides which `Host` is foreign.
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
     /// All sources.
-    pub sources: Box<dyn Fn() -> Vec<SourceInForce> + Send + Sync>,
+    pub(crate) sources: Box<dyn Fn() -> Vec<SourceInForce> + Send + Sync>,
     /// The folder of the tables.
-    pub tables: Box<dyn Fn() -> PathBuf + Send + Sync>,
+    pub(crate) tables: Box<dyn Fn() -> PathBuf + Send + Sync>,
     /// The contact centre of a source, by the source's name.
-    pub contact_center: ContactCenter,
-    pub reads: AdminReads,
-    pub waiters: Waiters,
+    pub(crate) contact_center: ContactCenter,
+    pub(crate) reads: AdminReads,
+    pub(crate) waiters: Waiters,
 }
 
 /// A source of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct SourceInForce {
     /// Its name.
-    pub source: String,
-    pub vendor: String,
-    pub contact_center: String,
+    pub(crate) source: String,
+    pub(crate) vendor: String,
+    pub(crate) contact_center: String,
 }
 
 /// Where questions to the store and for the metrics page wait for their turn, apart from each other.
@@ -95,11 +95,11 @@ pub(crate) type HoldFuture = Pin<Box<dyn Future<Output = Result<bool, Failed>> +
 /// What an operator wants of the hold.
 pub(crate) struct HoldWish {
     /// Whether all sending is to be held.
-    pub held: bool,
+    pub(crate) held: bool,
     /// Up to when; none: until it is ended.
-    pub until: Option<UnixMillis>,
+    pub(crate) until: Option<UnixMillis>,
     /// Who wants it.
-    pub by: String,
+    pub(crate) by: String,
 }
 
 /// See [`Admin::contact_center`].

@@ -9,21 +9,21 @@ use crate::routing::{UnixMillis, rfc3339};
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Status {
-    pub version: String,
+    pub(crate) version: String,
     #[serde(with = "rfc3339")]
-    pub started_at: UnixMillis,
-    pub ready: bool,
+    pub(crate) started_at: UnixMillis,
+    pub(crate) ready: bool,
     /// What keeps it from being ready, a sentence each.
-    pub reasons: Vec<String>,
-    pub held: Option<Held>,
-    pub events: EventCounts,
-    pub servicenow: ServiceNow,
+    pub(crate) reasons: Vec<String>,
+    pub(crate) held: Option<Held>,
+    pub(crate) events: EventCounts,
+    pub(crate) servicenow: ServiceNow,
     /// Where several nodes share one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub database: Option<Database>,
+    pub(crate) database: Option<Database>,
     /// Where settled events are pushed somewhere.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub notify: Option<Notify>,
+    pub(crate) notify: Option<Notify>,
 }
 
 /// How pushing settled events stands, as far as the node knows that answers.
@@ -31,107 +31,107 @@ pub(crate) struct Status {
 #[serde(default)]
 pub(crate) struct Notify {
     /// Its host.
-    pub receiver: String,
+    pub(crate) receiver: String,
     /// Whether it is the node that answers that pushes.
-    pub own: bool,
+    pub(crate) own: bool,
     /// Of the oldest event that the receiver has not taken.
     #[serde(with = "rfc3339::optional")]
-    pub oldest_settled_at: Option<UnixMillis>,
+    pub(crate) oldest_settled_at: Option<UnixMillis>,
     /// Since when the receiver takes nothing, and why.
     #[serde(with = "rfc3339::optional")]
-    pub refused_since: Option<UnixMillis>,
-    pub refused: Option<String>,
+    pub(crate) refused_since: Option<UnixMillis>,
+    pub(crate) refused: Option<String>,
 }
 
 /// How the shared database stands.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Database {
-    pub nodes: Vec<Node>,
-    pub round_trip_ms: f64,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) round_trip_ms: f64,
     /// Its clock less this machine's.
-    pub clock_ahead_ms: i64,
+    pub(crate) clock_ahead_ms: i64,
     /// `[store.postgres] means`: of another database than PostgreSQL, "plain", the next two are not known.
-    pub means: String,
-    pub synchronous_standbys: Option<u32>,
-    pub oldest_transaction_seconds: Option<u64>,
+    pub(crate) means: String,
+    pub(crate) synchronous_standbys: Option<u32>,
+    pub(crate) oldest_transaction_seconds: Option<u64>,
     /// The version of rows that all living nodes read, in which this one writes.
-    pub rows_written: i16,
+    pub(crate) rows_written: i16,
     /// How many conversations a newer program has written, which this node leaves to others; 10,000 stands for more.
-    pub newer_conversations: u32,
+    pub(crate) newer_conversations: u32,
 }
 
 /// One node of those that share a database.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Node {
-    pub name: String,
-    pub version: String,
+    pub(crate) name: String,
+    pub(crate) version: String,
     #[serde(with = "rfc3339")]
-    pub started_at: UnixMillis,
+    pub(crate) started_at: UnixMillis,
     /// Whether it said so within the last seconds.
-    pub alive: bool,
+    pub(crate) alive: bool,
     /// How long ago it said so last, in milliseconds.
-    pub lag_ms: u64,
+    pub(crate) lag_ms: u64,
     /// It is the one that answers.
-    pub own: bool,
+    pub(crate) own: bool,
     /// The newest version of rows that it reads and writes.
-    pub rows_up_to: i16,
+    pub(crate) rows_up_to: i16,
 }
 
 /// An operator's hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Held {
     #[serde(with = "rfc3339")]
-    pub since: UnixMillis,
-    pub by: String,
+    pub(crate) since: UnixMillis,
+    pub(crate) by: String,
     /// When it ends by itself; none: with `resume`.
     #[serde(default, with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
-    pub until: Option<UnixMillis>,
+    pub(crate) until: Option<UnixMillis>,
 }
 
 /// How many events the store has.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct EventCounts {
-    pub pending: usize,
-    pub parked: usize,
-    pub dead: usize,
+    pub(crate) pending: usize,
+    pub(crate) parked: usize,
+    pub(crate) dead: usize,
     /// Ids that are still known, settled ones included.
-    pub remembered: usize,
+    pub(crate) remembered: usize,
     /// Of those that are pending.
     #[serde(with = "rfc3339::optional")]
-    pub oldest_received_at: Option<UnixMillis>,
+    pub(crate) oldest_received_at: Option<UnixMillis>,
 }
 
 /// How calls to ServiceNow stand.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct ServiceNow {
-    pub calls_in_flight: u32,
-    pub calls_allowed: u32,
+    pub(crate) calls_in_flight: u32,
+    pub(crate) calls_allowed: u32,
     #[serde(with = "rfc3339::optional")]
-    pub breaker_open_until: Option<UnixMillis>,
+    pub(crate) breaker_open_until: Option<UnixMillis>,
     #[serde(with = "rfc3339::optional")]
-    pub unauthorised_until: Option<UnixMillis>,
+    pub(crate) unauthorised_until: Option<UnixMillis>,
     #[serde(with = "rfc3339::optional")]
-    pub retry_after_until: Option<UnixMillis>,
-    pub clock_offset_ms: Option<i64>,
+    pub(crate) retry_after_until: Option<UnixMillis>,
+    pub(crate) clock_offset_ms: Option<i64>,
     /// How many calls may leave in a second, and at once.
-    pub calls_per_second: u32,
-    pub burst: u32,
+    pub(crate) calls_per_second: u32,
+    pub(crate) burst: u32,
     /// How many requests may be made in an hour; 0: there is no budget.
-    pub requests_per_hour: u32,
+    pub(crate) requests_per_hour: u32,
     /// How many were made in the last one; none: without a budget none are counted.
-    pub requests_last_hour: Option<u32>,
+    pub(crate) requests_last_hour: Option<u32>,
     /// How many nodes share the limits, the budget and the pauses; 0: they are this daemon's own.
-    pub shared_by_nodes: usize,
+    pub(crate) shared_by_nodes: usize,
 }
 
 /// The answer to `POST /v1/hold` and `/v1/resume`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct HoldAnswer {
     /// Whether it was otherwise before.
-    pub changed: bool,
-    pub status: Status,
+    pub(crate) changed: bool,
+    pub(crate) status: Status,
 }

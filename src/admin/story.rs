@@ -15,23 +15,23 @@ use cards::Cards;
 
 /// What is known of a conversation, and all that happened, by time.
 pub(crate) struct Story {
-    pub title: String,
+    pub(crate) title: String,
     /// A name and what it is.
-    pub facts: Vec<(&'static str, String)>,
-    pub moments: Vec<Moment>,
+    pub(crate) facts: Vec<(&'static str, String)>,
+    pub(crate) moments: Vec<Moment>,
 }
 
 /// One thing that happened.
 pub(crate) struct Moment {
     /// None: this is how it stands now.
-    pub at: Option<UnixMillis>,
-    pub source: String,
-    pub id: String,
+    pub(crate) at: Option<UnixMillis>,
+    pub(crate) source: String,
+    pub(crate) id: String,
     /// The event's kind and id, and its conversation where that is another one.
-    pub name: String,
-    pub what: What,
+    pub(crate) name: String,
+    pub(crate) what: What,
     /// Who has the card from now on, where that has changed.
-    pub card: Option<String>,
+    pub(crate) card: Option<String>,
 }
 
 /// See [`Moment`].

@@ -15,9 +15,9 @@ use crate::{source, store};
 
 /// What a check looked at.
 pub(crate) struct Checked {
-    pub files: Files,
+    pub(crate) files: Files,
     /// A line a thing, for a person.
-    pub lines: Vec<String>,
+    pub(crate) lines: Vec<String>,
 }
 
 /// Reads profiles, filters and tables, runs every profile's samples, plays its flows, and looks for secrets.

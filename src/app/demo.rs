@@ -32,26 +32,26 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What became of one step.
 #[derive(Debug)]
 pub(crate) struct Shown {
-    pub number: usize,
-    pub source: String,
+    pub(crate) number: usize,
+    pub(crate) source: String,
     /// What came in.
-    pub title: String,
+    pub(crate) title: String,
     /// How the vendor was answered.
-    pub answer: String,
-    pub events: Vec<ShownEvent>,
+    pub(crate) answer: String,
+    pub(crate) events: Vec<ShownEvent>,
     /// Each call to AWA that the step led to, with its answer.
-    pub calls: Vec<String>,
+    pub(crate) calls: Vec<String>,
     /// Whether everything was as expected.
-    pub expected: bool,
+    pub(crate) expected: bool,
 }
 
 /// What became of one event.
 #[derive(Debug)]
 pub(crate) struct ShownEvent {
-    pub id: String,
-    pub kind: String,
-    pub state: String,
-    pub reason: String,
+    pub(crate) id: String,
+    pub(crate) kind: String,
+    pub(crate) state: String,
+    pub(crate) reason: String,
 }
 
 /// The sandbox, the bridge and what the demonstration needs while its steps run.

@@ -23,19 +23,19 @@ use crate::source::{Inspected, Malformed, Reading, Request, Source};
 #[derive(Debug, Serialize)]
 pub(crate) struct Explained {
     /// The routing event, or null where the profile made none.
-    pub event: Option<Value>,
+    pub(crate) event: Option<Value>,
     /// The request to AWA, or null where none would be sent.
-    pub request: Option<Asked>,
+    pub(crate) request: Option<Asked>,
     /// Why none would be sent, or what the request depends on.
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
 }
 
 /// A request to AWA.
 #[derive(Debug, Serialize)]
 pub(crate) struct Asked {
-    pub method: String,
-    pub path: String,
-    pub body: Option<Value>,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) body: Option<Value>,
 }
 
 /// One source, ready to explain requests. Conversations are kept from one request to the next, as they would in the

@@ -23,9 +23,9 @@ use crate::store::RulesFor;
 #[derive(Clone)]
 pub(crate) struct Files {
     /// By name.
-    pub sources: HashMap<String, Arc<Source>>,
+    pub(crate) sources: HashMap<String, Arc<Source>>,
     /// By contact centre.
-    pub directories: BTreeMap<ContactCenter, Arc<Directory>>,
+    pub(crate) directories: BTreeMap<ContactCenter, Arc<Directory>>,
 }
 
 impl Files {

@@ -9,17 +9,17 @@ use crate::systemd::{Notifier, watchdog};
 
 /// What the daemon reports its state to.
 pub(crate) struct Host {
-    pub notifier: Notifier,
+    pub(crate) notifier: Notifier,
     /// How often systemd expects a sign that all loops work.
-    pub watchdog: Option<Duration>,
+    pub(crate) watchdog: Option<Duration>,
     /// Whose filter a reload changes.
-    pub logging: Option<Logging>,
+    pub(crate) logging: Option<Logging>,
     /// A folder that systemd has made for as long as the process runs.
-    pub runtime_directory: Option<PathBuf>,
+    pub(crate) runtime_directory: Option<PathBuf>,
     /// SIGHUPs that were caught before the start; none: they are caught when the daemon runs.
-    pub hang_ups: Option<Hangups>,
+    pub(crate) hang_ups: Option<Hangups>,
     /// Numbers from 0 to 1, evenly spread, for the jitter of delays.
-    pub jitter: fn() -> f64,
+    pub(crate) jitter: fn() -> f64,
 }
 
 impl Host {

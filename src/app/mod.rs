@@ -105,7 +105,7 @@ impl Listeners {
     ///
     /// # Errors
     /// Names the address and the key.
-    pub fn open(settings: &mut Settings, handed: HandedSockets) -> Result<Self, Failure> {
+    pub(crate) fn open(settings: &mut Settings, handed: HandedSockets) -> Result<Self, Failure> {
         let intake = open("intake.listen", handed.intake, &mut settings.intake.listen)?;
         let admin = open("admin.listen", handed.admin, &mut settings.admin.listen)?;
         let listen = settings.admin.listen;
@@ -160,7 +160,7 @@ impl Bridge {
     ///
     /// # Errors
     /// What broke.
-    pub async fn ended(self) -> Result<(), Failure> {
+    pub(crate) async fn ended(self) -> Result<(), Failure> {
         self.running.await.unwrap_or_else(|error| {
             Err(Failure::Broken(format!("a part of the bridge panicked: {error}")))
         })

@@ -21,21 +21,21 @@ const REMEDY: &str = "give the integration user read access (a role or an ACL) t
 /// What ServiceNow said about everything.
 pub(crate) struct Asked {
     /// In the order in which it was asked for.
-    pub lines: Vec<Line>,
+    pub(crate) lines: Vec<Line>,
     /// Whether the bridge can work with what is there.
-    pub fit: bool,
+    pub(crate) fit: bool,
 }
 
 /// What it said about one thing.
 pub(crate) struct Line {
     /// The sort of thing, such as `queue`.
-    pub what: &'static str,
+    pub(crate) what: &'static str,
     /// ServiceNow's name for it, and the contact centre's where there is one.
-    pub name: String,
+    pub(crate) name: String,
     /// `ok`, `missing`, `ambiguous`, `unfit`, `unknown` or `forbidden`.
-    pub found: &'static str,
+    pub(crate) found: &'static str,
     /// What is wrong and what to do.
-    pub detail: String,
+    pub(crate) detail: String,
 }
 
 /// Asks the instance for everything that the configuration and the tables name.

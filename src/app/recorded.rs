@@ -33,22 +33,22 @@ const REVIEW: &str = "Personal data is replaced. TO BE REVIEWED: what is expecte
 /// One request that came in.
 pub(crate) struct Recorded {
     /// The source's name.
-    pub source: String,
-    pub received_at: UnixMillis,
-    pub body: Vec<u8>,
+    pub(crate) source: String,
+    pub(crate) received_at: UnixMillis,
+    pub(crate) body: Vec<u8>,
     /// Kind and conversation of the events that are known to have come by it.
-    pub events: Vec<(Option<String>, Option<String>)>,
+    pub(crate) events: Vec<(Option<String>, Option<String>)>,
 }
 
 /// A file's text, and what is worth knowing about it.
 pub(crate) struct Made {
-    pub vendor: String,
+    pub(crate) vendor: String,
     /// `samples` or `flows`.
-    pub folder: &'static str,
+    pub(crate) folder: &'static str,
     /// The end of the file's name.
-    pub name: String,
-    pub text: String,
-    pub notes: Vec<String>,
+    pub(crate) name: String,
+    pub(crate) text: String,
+    pub(crate) notes: Vec<String>,
 }
 
 /// A source's profile as it is on this machine.

@@ -57,26 +57,26 @@ impl Table {
 
 /// What is wanted of ServiceNow.
 pub(crate) struct Wish<'a> {
-    pub tables: &'a [Table],
+    pub(crate) tables: &'a [Table],
     /// None: the only one that there is.
-    pub contact_center: Option<&'a str>,
+    pub(crate) contact_center: Option<&'a str>,
     /// The vendor's list of agents.
-    pub agents: Option<&'a Path>,
-    pub write: bool,
-    pub remove_gone: bool,
+    pub(crate) agents: Option<&'a Path>,
+    pub(crate) write: bool,
+    pub(crate) remove_gone: bool,
 }
 
 /// One table as ServiceNow has it and as the file has it.
 pub(crate) struct Pulled {
-    pub table: Table,
-    pub file: PathBuf,
-    pub lines: Vec<Line>,
+    pub(crate) table: Table,
+    pub(crate) file: PathBuf,
+    pub(crate) lines: Vec<Line>,
     /// Rows that ServiceNow has as the file has them.
-    pub unchanged: usize,
+    pub(crate) unchanged: usize,
     /// What else is worth knowing.
-    pub notes: Vec<String>,
+    pub(crate) notes: Vec<String>,
     /// Whether the file was written.
-    pub written: bool,
+    pub(crate) written: bool,
 }
 
 impl Pulled {
@@ -89,15 +89,15 @@ impl Pulled {
 /// One difference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Line {
-    pub found: Found,
+    pub(crate) found: Found,
     /// The row's line in the file, where it is in it.
-    pub line: Option<u64>,
+    pub(crate) line: Option<u64>,
     /// Its cells, in the order of the table's columns.
-    pub row: Vec<String>,
+    pub(crate) row: Vec<String>,
     /// What the row leads to in the file, where that changes.
-    pub before: Option<String>,
+    pub(crate) before: Option<String>,
     /// Why.
-    pub detail: String,
+    pub(crate) detail: String,
 }
 
 /// The sort of a difference.

@@ -32,13 +32,13 @@ const PROBE_PATIENCE: u64 = 60_000;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Reply {
     /// What it means for the call.
-    pub answered: Answered,
+    pub(crate) answered: Answered,
     /// What it says about the instance, for [`super::pace::Pace`].
-    pub signal: Signal,
+    pub(crate) signal: Signal,
     /// How many requests of the hourly budget it took.
-    pub requests: u32,
+    pub(crate) requests: u32,
     /// The words of the answer are none that ServiceNow documents.
-    pub undocumented: bool,
+    pub(crate) undocumented: bool,
 }
 
 impl Client {

@@ -33,9 +33,9 @@ const LEAD: Duration = Duration::from_millis(20);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rate {
     /// Requests in any second.
-    pub per_second: NonZeroU32,
+    pub(crate) per_second: NonZeroU32,
     /// How many of them may leave at once, as far as `per_second` leaves room for it.
-    pub burst: NonZeroU32,
+    pub(crate) burst: NonZeroU32,
 }
 
 #[cfg(test)]

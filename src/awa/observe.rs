@@ -22,48 +22,48 @@ const PATIENCE: u64 = 60_000;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Observed {
     /// As it was sent; a query stands behind the path.
-    pub request: WireRequest,
+    pub(crate) request: WireRequest,
     /// When it was sent, on our clock.
-    pub at: UnixMillis,
+    pub(crate) at: UnixMillis,
     /// From the sending to the end of the answer, the wait for the limiter included.
-    pub elapsed_ms: u64,
+    pub(crate) elapsed_ms: u64,
     /// The HTTP status; none if no answer came.
-    pub status: Option<u16>,
+    pub(crate) status: Option<u16>,
     /// `Retry-After`, as it stands in the answer.
-    pub retry_after: Option<String>,
+    pub(crate) retry_after: Option<String>,
     /// The rate limit rule that the request counted for: requests an hour.
-    pub rate_limit: Option<u64>,
+    pub(crate) rate_limit: Option<u64>,
     /// The JSON body; none where it is not JSON.
-    pub body: Option<Value>,
+    pub(crate) body: Option<Value>,
     /// What the client makes of it; of a read that was answered: done.
-    pub reply: AwaReply,
+    pub(crate) reply: AwaReply,
     /// ServiceNow's own words, or what went wrong.
-    pub message: String,
+    pub(crate) message: String,
     /// The words are not among those that ServiceNow documents.
-    pub undocumented: bool,
+    pub(crate) undocumented: bool,
 }
 
 /// A row of `awa_work_item`, as far as the user may read it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SeenItem {
-    pub sys_id: SysId,
+    pub(crate) sys_id: SysId,
     /// The raw value; none where the field is hidden.
-    pub state: Option<String>,
-    pub active: bool,
+    pub(crate) state: Option<String>,
+    pub(crate) active: bool,
     /// Empty where nobody has it.
-    pub assigned_to: String,
+    pub(crate) assigned_to: String,
     /// The queue's sys_id.
-    pub queue: String,
+    pub(crate) queue: String,
 }
 
 /// A row of `awa_queue`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SeenQueue {
-    pub sys_id: SysId,
-    pub external_id: String,
-    pub channel: String,
+    pub(crate) sys_id: SysId,
+    pub(crate) external_id: String,
+    pub(crate) channel: String,
     /// The raw time stamp; empty where it is hidden.
-    pub created: String,
+    pub(crate) created: String,
 }
 
 /// What one may want to see.

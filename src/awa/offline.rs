@@ -22,10 +22,10 @@ use crate::routing::{Answer, AwaCall, AwaReply, CallOptions, LookUp, UnixMillis}
 /// A request to the instance, as it would go over the wire.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asked<'a> {
-    pub method: &'a str,
-    pub path: &'a str,
-    pub query: &'a [(&'a str, &'a str)],
-    pub body: Option<&'a Value>,
+    pub(crate) method: &'a str,
+    pub(crate) path: &'a str,
+    pub(crate) query: &'a [(&'a str, &'a str)],
+    pub(crate) body: Option<&'a Value>,
 }
 
 /// An instance in memory: answers a request with an HTTP status and a JSON body.

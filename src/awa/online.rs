@@ -27,22 +27,22 @@ const PATIENCE: u64 = 60_000;
 /// What the configuration and the tables name.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wanted {
-    pub queues: Vec<ExternalId>,
-    pub agents: Vec<SysId>,
-    pub reasons: Vec<RejectReason>,
+    pub(crate) queues: Vec<ExternalId>,
+    pub(crate) agents: Vec<SysId>,
+    pub(crate) reasons: Vec<RejectReason>,
     /// The contact centres' channel names to sys_ids of service channels.
-    pub channels: HashMap<String, String>,
+    pub(crate) channels: HashMap<String, String>,
 }
 
 /// What was found out about one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
     /// The sort of thing: `api`, `queue`, `agent`, `channel`, `reject reason`.
-    pub what: &'static str,
-    pub name: String,
-    pub found: Found,
+    pub(crate) what: &'static str,
+    pub(crate) name: String,
+    pub(crate) found: Found,
     /// What is wrong and what to do; empty where nothing is.
-    pub detail: String,
+    pub(crate) detail: String,
 }
 
 /// Whether a thing is there.

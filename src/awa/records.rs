@@ -30,33 +30,33 @@ const MAPPINGS: &str = "external_agent_mapping";
 /// The rows of a table.
 #[derive(Debug, Clone)]
 pub(crate) struct Rows<T> {
-    pub rows: Vec<T>,
+    pub(crate) rows: Vec<T>,
     /// Whether an access rule hides some, so that what is not among the rows may be there.
-    pub some_hidden: bool,
+    pub(crate) some_hidden: bool,
 }
 
 /// A queue (`awa_queue`).
 #[derive(Debug, Clone)]
 pub(crate) struct QueueRecord {
-    pub sys_id: SysId,
-    pub name: String,
+    pub(crate) sys_id: SysId,
+    pub(crate) name: String,
     /// Provider queue ID; empty where it has none.
-    pub external_id: String,
-    pub active: bool,
-    pub channel: Option<SysId>,
+    pub(crate) external_id: String,
+    pub(crate) active: bool,
+    pub(crate) channel: Option<SysId>,
     /// The service channel's name; empty where it is hidden.
-    pub channel_name: String,
+    pub(crate) channel_name: String,
 }
 
 /// A user (`sys_user`) with those of the roles of AWA's agents that were found.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct UserRecord {
-    pub active: bool,
+    pub(crate) active: bool,
     /// Each is none where it is hidden.
-    pub user_name: Option<String>,
-    pub email: Option<String>,
-    pub employee_number: Option<String>,
-    pub roles: BTreeSet<String>,
+    pub(crate) user_name: Option<String>,
+    pub(crate) email: Option<String>,
+    pub(crate) employee_number: Option<String>,
+    pub(crate) roles: BTreeSet<String>,
 }
 
 impl UserRecord {
@@ -75,27 +75,27 @@ impl UserRecord {
 /// What the contact centre calls an agent (`external_agent_mapping`).
 #[derive(Debug, Clone)]
 pub(crate) struct MappingRecord {
-    pub external_agent_id: String,
-    pub agent: SysId,
+    pub(crate) external_agent_id: String,
+    pub(crate) agent: SysId,
 }
 
 /// A reject reason, with the channel that has it.
 #[derive(Debug, Clone)]
 pub(crate) struct ReasonRecord {
-    pub sys_id: SysId,
-    pub display_value: String,
-    pub value: String,
+    pub(crate) sys_id: SysId,
+    pub(crate) display_value: String,
+    pub(crate) value: String,
 }
 
 /// Why a table could not be read, with what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unreadable {
     /// ServiceNow's name of it.
-    pub table: String,
+    pub(crate) table: String,
     /// What happened, and what an operator can do.
-    pub why: String,
+    pub(crate) why: String,
     /// Whether the instance does not have the table at all.
-    pub absent: bool,
+    pub(crate) absent: bool,
 }
 
 impl fmt::Display for Unreadable {

@@ -15,23 +15,23 @@ use crate::credentials;
 #[derive(Debug)]
 pub(crate) struct Settings {
     /// The instance's address, such as `https://example.service-now.com`; http only for loopback.
-    pub base_url: BaseUrl,
+    pub(crate) base_url: BaseUrl,
     /// The version in the paths of AWA's APIs.
-    pub api_version: ApiVersion,
+    pub(crate) api_version: ApiVersion,
     /// The longest that one call may take, look-ups and tokens included.
-    pub request_timeout: Duration,
+    pub(crate) request_timeout: Duration,
     /// Of requests of every kind.
-    pub rate: Rate,
+    pub(crate) rate: Rate,
     /// None: by the client certificate alone.
-    pub auth: Option<Auth>,
+    pub(crate) auth: Option<Auth>,
     /// A client certificate with its private key, as PEM.
-    pub client_certificate: Option<SecretString>,
+    pub(crate) client_certificate: Option<SecretString>,
     /// Authorities to trust beside the system's, as PEM.
-    pub ca: Option<Vec<u8>>,
+    pub(crate) ca: Option<Vec<u8>>,
     /// Through which all connections go; none = directly.
-    pub proxy: Option<ProxySettings>,
+    pub(crate) proxy: Option<ProxySettings>,
     /// The contact centre's name of a channel to the sys_id of ServiceNow's service channel.
-    pub channels: HashMap<String, String>,
+    pub(crate) channels: HashMap<String, String>,
     /// A name service of the test's own.
     #[cfg(test)]
     pub(crate) resolver: Option<Resolver>,
@@ -44,9 +44,9 @@ pub(crate) struct Settings {
 #[derive(Debug, Clone)]
 pub(crate) struct ProxySettings {
     /// `http://HOST:PORT`, where needed with user and password before the host.
-    pub url: SecretString,
+    pub(crate) url: SecretString,
     /// Hosts, domains and networks that are reached directly.
-    pub no_proxy: Vec<String>,
+    pub(crate) no_proxy: Vec<String>,
 }
 
 #[cfg(test)]
@@ -91,9 +91,9 @@ impl Grant {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SettingsError {
     /// The key below `[servicenow]`.
-    pub key: &'static str,
+    pub(crate) key: &'static str,
     /// What is wrong and what to do, as the end of a sentence that starts with the key.
-    pub problem: String,
+    pub(crate) problem: String,
 }
 
 impl fmt::Display for SettingsError {

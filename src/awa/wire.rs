@@ -17,11 +17,11 @@ use crate::routing::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct WireRequest {
     #[serde(serialize_with = "by_name")]
-    pub method: Method,
+    pub(crate) method: Method,
     /// The path below the instance's address; safe as it stands, since only checked ids go into it.
-    pub path: String,
+    pub(crate) path: String,
     /// The JSON body; null where there is none.
-    pub body: Option<Value>,
+    pub(crate) body: Option<Value>,
 }
 
 fn by_name<S: Serializer>(method: &Method, serializer: S) -> Result<S::Ok, S::Error> {

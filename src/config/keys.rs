@@ -27,7 +27,7 @@ pub(super) struct Marks {
 
 /// The keys of one reading.
 #[derive(Clone, Default)]
-pub struct Keys {
+pub(crate) struct Keys {
     values: Dict,
     marks: Marks,
     /// Where the values come from; none where nothing was read.
@@ -36,15 +36,15 @@ pub struct Keys {
 
 /// The contents of the secrets and files that keys name, hashed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Contents(BTreeMap<String, Vec<u8>>);
+pub(crate) struct Contents(BTreeMap<String, Vec<u8>>);
 
 /// A key that is not what it was.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KeyChange {
+pub(crate) struct KeyChange {
     /// Its path with dots.
-    pub key: String,
+    pub(crate) key: String,
     /// What became of it; both values where it is no secret.
-    pub words: String,
+    pub(crate) words: String,
     path: Vec<String>,
     removed: bool,
 }
@@ -52,7 +52,7 @@ pub struct KeyChange {
 impl KeyChange {
     /// Whether the key is not set any more.
     #[must_use]
-    pub const fn is_removed(&self) -> bool {
+    pub(crate) const fn is_removed(&self) -> bool {
         self.removed
     }
 }
@@ -78,13 +78,13 @@ impl Keys {
 
     /// Every secret that a key gives or names.
     #[must_use]
-    pub fn secrets(&self) -> &[Secret] {
+    pub(crate) fn secrets(&self) -> &[Secret] {
         &self.marks.secrets
     }
 
     /// Reads what the keys name. Blocks. What cannot be read counts as empty: whoever needs it will say so.
     #[must_use]
-    pub fn contents(&self) -> Contents {
+    pub(crate) fn contents(&self) -> Contents {
         let mut contents = BTreeMap::new();
         let mut add = |key: &str, content: &[u8]| {
             let hash: &mut Vec<u8> = contents.entry(key.to_owned()).or_default();

@@ -75,7 +75,7 @@ pub struct Settings {
     /// `[intake]`.
     pub intake: Intake,
     /// `[admin]`.
-    pub admin: Admin,
+    pub(crate) admin: Admin,
     /// `[servicenow]`.
     pub servicenow: ServiceNow,
     /// `[rate_limit]`.
@@ -90,7 +90,7 @@ pub struct Settings {
     /// `[store]`.
     pub store: Store,
     /// `[notify]`.
-    pub notify: Notify,
+    pub(crate) notify: Notify,
     /// The folder with profiles and tables.
     #[serde(deserialize_with = "daemon::mappings")]
     pub mappings: PathBuf,
@@ -101,7 +101,7 @@ pub struct Settings {
     pub sources: BTreeMap<String, Source>,
     /// All of it once more as it was given, for comparing.
     #[serde(skip)]
-    pub keys: Keys,
+    pub(crate) keys: Keys,
 }
 
 /// Which secrets a command needs.
@@ -131,7 +131,7 @@ impl Settings {
     ///
     /// # Errors
     /// As [`Settings::load`].
-    pub fn load_with(file: Option<PathBuf>, over: &Sections) -> Result<Self, Problems> {
+    pub(crate) fn load_with(file: Option<PathBuf>, over: &Sections) -> Result<Self, Problems> {
         let (values, layers) = Layers::of_file(file.as_deref(), dict(over))?;
         Self::read(file, values, layers)
     }
@@ -140,7 +140,7 @@ impl Settings {
     ///
     /// # Errors
     /// As [`Settings::load`].
-    pub fn defaults_with(over: &Sections) -> Result<Self, Problems> {
+    pub(crate) fn defaults_with(over: &Sections) -> Result<Self, Problems> {
         let (values, layers) = Layers::of_text("", Path::new("defaults"), dict(over))?;
         Self::read(None, values, layers)
     }
@@ -243,13 +243,13 @@ impl Settings {
 
     /// A problem with a key, at the file and line or the variable that it comes from.
     #[must_use]
-    pub fn problem(&self, key: &str, text: impl Into<String>) -> Problem {
+    pub(crate) fn problem(&self, key: &str, text: impl Into<String>) -> Problem {
         Problem { place: self.keys.place(key), key: key.to_owned(), text: text.into() }
     }
 
     /// The folder with profiles and tables, where something names one that is not there.
     #[must_use]
-    pub fn missing_mappings(&self) -> Option<&Path> {
+    pub(crate) fn missing_mappings(&self) -> Option<&Path> {
         let is_missing = self.keys.is_set("mappings.directory") && !self.mappings.is_dir();
         is_missing.then_some(self.mappings.as_path())
     }
@@ -267,7 +267,7 @@ impl Settings {
     ///
     /// # Errors
     /// The file does not hold, with or without the kept values.
-    pub fn reload(
+    pub(crate) fn reload(
         &self,
         keeps: impl Fn(&KeyChange) -> bool,
     ) -> Result<(Self, Vec<KeyChange>), Problems> {
@@ -284,7 +284,7 @@ impl Settings {
 
     /// The keys whose secrets or files are others than they were.
     #[must_use]
-    pub fn contents_since(&self, old: &Contents) -> (Contents, Vec<KeyChange>) {
+    pub(crate) fn contents_since(&self, old: &Contents) -> (Contents, Vec<KeyChange>) {
         let contents = self.keys.contents();
         let changes = contents.since(old);
         (contents, changes)
@@ -306,7 +306,7 @@ impl Settings {
 
     /// Secrets that every user of the machine may read: a sentence each.
     #[must_use]
-    pub fn open_secrets(&self) -> Vec<String> {
+    pub(crate) fn open_secrets(&self) -> Vec<String> {
         let secrets = self.secrets(Scope::Everything);
         let written: Vec<_> =
             secrets.iter().filter_map(|secret| secret.written_in_file()).collect();
@@ -328,7 +328,7 @@ impl Settings {
     /// The file of the admin token that the daemon makes where none is set: `admin.token_file`, else `admin-token`
     /// beside the store.
     #[must_use]
-    pub fn admin_token_file(&self) -> PathBuf {
+    pub(crate) fn admin_token_file(&self) -> PathBuf {
         let beside =
             || self.store.path.parent().unwrap_or_else(|| Path::new("")).join("admin-token");
         self.admin.token_file.clone().unwrap_or_else(beside)
@@ -336,13 +336,13 @@ impl Settings {
 
     /// The names of all contact centres: each has its own tables.
     #[must_use]
-    pub fn contact_centers(&self) -> BTreeSet<&str> {
+    pub(crate) fn contact_centers(&self) -> BTreeSet<&str> {
         self.sources.values().map(|source| source.contact_center.as_str()).collect()
     }
 
     /// The rules of one contact centre, whose tables are given.
     #[must_use]
-    pub fn rules(&self, directory: Arc<Directory>) -> Rules {
+    pub(crate) fn rules(&self, directory: Arc<Directory>) -> Rules {
         Rules {
             directory,
             offer: self.offer,

@@ -12,17 +12,17 @@ use crate::routing::State;
 
 /// `[notify]`.
 #[derive(Debug, Clone, Deserialize)]
-pub struct Notify {
+pub(crate) struct Notify {
     /// None: nothing is pushed.
-    pub url: Option<ReceiverUrl>,
+    pub(crate) url: Option<ReceiverUrl>,
     /// Signs what is pushed.
-    pub secret: Option<Secret>,
+    pub(crate) secret: Option<Secret>,
     /// Only events that end so.
     #[serde(deserialize_with = "outcomes")]
-    pub outcomes: Vec<State>,
+    pub(crate) outcomes: Vec<State>,
     /// Only events of these sources; empty: of all.
     #[serde(deserialize_with = "sources")]
-    pub sources: Vec<String>,
+    pub(crate) sources: Vec<String>,
 }
 
 impl Notify {

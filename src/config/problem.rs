@@ -6,11 +6,11 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The file and line (`config.toml:12`) or the environment variable; none if the value comes from neither.
-    pub place: Option<String>,
+    pub(crate) place: Option<String>,
     /// The key's path, such as `servicenow.max_in_flight`; empty if the whole file is meant.
-    pub key: String,
+    pub(crate) key: String,
     /// What is wrong and what to do.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 impl fmt::Display for Problem {
@@ -34,12 +34,12 @@ impl Problems {
     ///
     /// # Errors
     /// The findings themselves.
-    pub fn none_of(found: Vec<Problem>) -> Result<(), Self> {
+    pub(crate) fn none_of(found: Vec<Problem>) -> Result<(), Self> {
         if found.is_empty() { Ok(()) } else { Err(Self(found)) }
     }
 
     /// The findings in the order in which they were met.
-    pub fn iter(&self) -> std::slice::Iter<'_, Problem> {
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, Problem> {
         self.0.iter()
     }
 }

@@ -48,7 +48,7 @@ fn secret_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretStrin
 impl Secret {
     /// A secret that is at hand, for parts that are started without a configuration file.
     #[must_use]
-    pub fn of(text: impl Into<String>) -> Self {
+    pub(crate) fn of(text: impl Into<String>) -> Self {
         let text = text.into().into();
         Self { kept: Kept::Here, text, place: String::new(), key: String::new() }
     }
@@ -79,13 +79,13 @@ impl Secret {
 
     /// The path of the key that it is read for; with its place in brackets in an array.
     #[must_use]
-    pub fn key(&self) -> &str {
+    pub(crate) fn key(&self) -> &str {
         &self.key
     }
 
     /// The file and line, or the variable, that says where it is kept.
     #[must_use]
-    pub fn place(&self) -> Option<&str> {
+    pub(crate) fn place(&self) -> Option<&str> {
         Some(self.place.as_str()).filter(|place| !place.is_empty())
     }
 

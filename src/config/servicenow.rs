@@ -23,10 +23,10 @@ use crate::routing::{
 pub struct ServiceNow {
     /// Not needed where a sandbox takes its place; see [`super::Settings::instance`].
     #[serde(deserialize_with = "instance")]
-    pub instance: Option<BaseUrl>,
+    pub(crate) instance: Option<BaseUrl>,
     /// 1 where the paths of AWA's APIs are to say `v1`; none for their default URLs.
     #[serde(deserialize_with = "api_version")]
-    pub api_version: Option<u16>,
+    pub(crate) api_version: Option<u16>,
     /// From the start of a call to the end of its answer. ServiceNow cancels a transaction of its own accord at 60 s, its
     /// load balancer at 5 min.
     #[serde(deserialize_with = "duration::<10, 300_000, _>")]
@@ -39,25 +39,25 @@ pub struct ServiceNow {
     #[serde(deserialize_with = "auth")]
     pub auth: Option<Auth>,
     /// Shown to the instance in the TLS handshake.
-    pub client_certificate: Option<KeyPair>,
+    pub(crate) client_certificate: Option<KeyPair>,
     /// Authorities in PEM to trust beside the system's.
     #[serde(deserialize_with = "optional::<File, _, _>")]
-    pub ca: Option<PathBuf>,
+    pub(crate) ca: Option<PathBuf>,
     /// The URL of the proxy to go through, which may hold a user and a password.
-    pub proxy: Option<Secret>,
+    pub(crate) proxy: Option<Secret>,
     /// What is spoken to past the proxy.
     #[serde(deserialize_with = "hosts")]
-    pub no_proxy: Vec<String>,
+    pub(crate) no_proxy: Vec<String>,
     /// What becomes of a call in doubt that may not be looked up.
     pub in_doubt: Doubt,
     /// The only tables whose documents are called for.
     #[serde(deserialize_with = "tables")]
-    pub tables: Vec<TableName>,
+    pub(crate) tables: Vec<TableName>,
     /// Vendor channels and their `awa_service_channel` records.
-    pub channels: BTreeMap<String, SysId>,
+    pub(crate) channels: BTreeMap<String, SysId>,
     /// The sandbox that takes the instance's place; see [`ServiceNow::point_to`].
     #[serde(skip)]
-    pub sandbox: Option<String>,
+    pub(crate) sandbox: Option<String>,
 }
 
 impl ServiceNow {
@@ -65,7 +65,7 @@ impl ServiceNow {
     ///
     /// # Errors
     /// The address is no URL.
-    pub fn point_to(&mut self, sandbox: &str) -> Result<(), String> {
+    pub(crate) fn point_to(&mut self, sandbox: &str) -> Result<(), String> {
         self.instance = Some(BaseUrl::parse(sandbox)?);
         let password = Secret::of("sandbox");
         self.auth = Some(Auth::Basic { username: "bridge".to_owned(), password });
@@ -92,7 +92,7 @@ pub struct RateLimit {
     pub burst: NonZeroU32,
     /// 0 = no hourly budget.
     #[serde(deserialize_with = "whole::<0, 100_000_000, _, _>")]
-    pub per_hour: u32,
+    pub(crate) per_hour: u32,
     /// The share of the budget that only accept, reject and transfer may use: 0 to less than 1.
     #[serde(deserialize_with = "share")]
     pub reserve: f64,
@@ -102,15 +102,15 @@ pub struct RateLimit {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Retry {
     #[serde(deserialize_with = "duration::<1, 3_600_000, _>")]
-    pub initial: Duration,
+    pub(crate) initial: Duration,
     #[serde(deserialize_with = "duration::<1, 3_600_000, _>")]
-    pub max: Duration,
+    pub(crate) max: Duration,
     /// For events without a deadline of their own, from their receipt.
     #[serde(deserialize_with = "duration::<1, 604_800_000, _>")]
-    pub give_up_after: Duration,
+    pub(crate) give_up_after: Duration,
     /// How long an event waits for a document or a work item that another feed may still bring; zero: none.
     #[serde(deserialize_with = "duration::<0, 600_000, _>")]
-    pub hold: Duration,
+    pub(crate) hold: Duration,
     /// Pauses after "agent is not available"; when they are used up the offer is given up.
     #[serde(deserialize_with = "pauses")]
     pub agent_unavailable: Vec<Duration>,
@@ -119,9 +119,9 @@ pub struct Retry {
 /// `[withdraw]`: what is done about work that has been sent already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub struct Withdraw {
-    pub action: WithdrawAction,
+    pub(crate) action: WithdrawAction,
     /// Also ends an open consult.
-    pub end_consult: bool,
+    pub(crate) end_consult: bool,
 }
 
 /// The keys of `[offer]`.

@@ -12,21 +12,21 @@ use super::{Problem, Problems, Secret};
 pub struct Source {
     /// The last part of its URL.
     #[serde(rename = "$name", deserialize_with = "own_name")]
-    pub name: String,
+    pub(crate) name: String,
     /// A folder of `mappings/vendors`.
     #[serde(deserialize_with = "by::<Name, _, _>")]
-    pub vendor: String,
+    pub(crate) vendor: String,
     /// Any that fits is good; several during a rotation.
     #[serde(deserialize_with = "by::<Secrets, _, _>")]
-    pub secrets: Vec<Secret>,
+    pub(crate) secrets: Vec<Secret>,
     /// Takes the place of the profile's `[verify]`.
-    pub verify: Option<Map<String, Json>>,
+    pub(crate) verify: Option<Map<String, Json>>,
     /// Sources with the same one share conversations and tables.
     #[serde(deserialize_with = "or_default::<Name, _, _>")]
-    pub contact_center: String,
+    pub(crate) contact_center: String,
     /// Queue ids are the external ids already.
     #[serde(deserialize_with = "or_default::<bool, _, _>")]
-    pub pass_through_queues: bool,
+    pub(crate) pass_through_queues: bool,
     /// Take the place of the profile's `[options]`, one by one.
     pub options: Map<String, Json>,
 }

@@ -37,16 +37,16 @@ impl Listener {
 /// How connections are treated.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
-    pub listener: Listener,
+    pub(crate) listener: Listener,
     /// At the same time. A new one takes the place of one that can be spared; if there is none, it waits in the system's
     /// backlog.
-    pub max_connections: usize,
+    pub(crate) max_connections: usize,
     /// For a TLS handshake, for a request's head, and for a peer that does not read its answer.
-    pub header_timeout: Duration,
+    pub(crate) header_timeout: Duration,
     /// For a kept-alive connection without a request.
-    pub idle_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
     /// For what is still being answered when the end is asked for.
-    pub grace: Duration,
+    pub(crate) grace: Duration,
 }
 
 /// The limits that are in force; clones are the same. Replaced ones hold for every connection from its next wait on: for the

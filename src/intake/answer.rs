@@ -34,8 +34,8 @@ const RETRY_AFTER_NO_SPACE: u32 = 30;
 pub(super) struct EventStatus {
     /// The event's id, where it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    pub status: Status,
+    pub(crate) id: Option<String>,
+    pub(crate) status: Status,
 }
 
 /// The word for it.

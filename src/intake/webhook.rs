@@ -48,9 +48,9 @@ fn verifying() -> LineLimits {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BodyLimits {
     /// In bytes.
-    pub max: usize,
+    pub(crate) max: usize,
     /// From the end of the head to the end of the body.
-    pub timeout: Duration,
+    pub(crate) timeout: Duration,
 }
 
 /// Takes webhook requests; shared by all connections.

@@ -9,9 +9,9 @@ use crate::routing::Directory;
 /// How many rows of one table are new, gone or different.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Change {
-    pub added: usize,
-    pub removed: usize,
-    pub changed: usize,
+    pub(crate) added: usize,
+    pub(crate) removed: usize,
+    pub(crate) changed: usize,
 }
 
 /// Such as `3 added, 1 removed`, or `no change`.
@@ -30,9 +30,9 @@ impl fmt::Display for Change {
 /// What one directory has that another has not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Difference {
-    pub queues: Change,
-    pub agents: Change,
-    pub reject_reasons: Change,
+    pub(crate) queues: Change,
+    pub(crate) agents: Change,
+    pub(crate) reject_reasons: Change,
 }
 
 /// Compares two directories row by row.

@@ -47,17 +47,17 @@ impl KeyColumn {
 /// The list.
 #[derive(Debug, Clone)]
 pub(crate) struct AgentKeys {
-    pub column: KeyColumn,
-    pub rows: Vec<Keyed>,
+    pub(crate) column: KeyColumn,
+    pub(crate) rows: Vec<Keyed>,
 }
 
 /// One agent of the list.
 #[derive(Debug, Clone)]
 pub(crate) struct Keyed {
     /// Counted from 1.
-    pub line: u64,
-    pub agent: VendorAgentId,
-    pub key: String,
+    pub(crate) line: u64,
+    pub(crate) agent: VendorAgentId,
+    pub(crate) key: String,
 }
 
 impl AgentKeys {

@@ -33,9 +33,9 @@ pub(crate) struct Sheet {
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
     /// Counted from 1.
-    pub line: u64,
+    pub(crate) line: u64,
     /// In the order of the table's columns, without blanks around.
-    pub cells: Vec<String>,
+    pub(crate) cells: Vec<String>,
     /// Its bytes, without the end of the line.
     span: Range<usize>,
 }

@@ -11,9 +11,9 @@ const BUCKETS: usize = FINE * 20;
 /// How many events were carried to ServiceNow, and how long that took from the webhook on: at most so many milliseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Calls {
-    pub calls: u64,
-    pub p50_ms: Option<u64>,
-    pub p99_ms: Option<u64>,
+    pub(crate) calls: u64,
+    pub(crate) p50_ms: Option<u64>,
+    pub(crate) p99_ms: Option<u64>,
 }
 
 /// Durations in buckets that grow with them.

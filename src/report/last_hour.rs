@@ -61,12 +61,12 @@ pub(crate) enum Happening {
 #[serde(default)]
 pub(crate) struct Counts {
     /// Events stored.
-    pub events: u64,
-    pub refused_signatures: u64,
-    pub unknown: u64,
-    pub unreadable: u64,
-    pub expired: u64,
-    pub dead: u64,
+    pub(crate) events: u64,
+    pub(crate) refused_signatures: u64,
+    pub(crate) unknown: u64,
+    pub(crate) unreadable: u64,
+    pub(crate) expired: u64,
+    pub(crate) dead: u64,
 }
 
 /// What is known of a source.
@@ -74,31 +74,31 @@ pub(crate) struct Counts {
 pub(crate) struct SourceActivity {
     /// When its last authentic event came.
     #[serde(with = "rfc3339::optional")]
-    pub last_event_at: Option<UnixMillis>,
-    pub last_hour: Counts,
-    pub since_start: Counts,
+    pub(crate) last_event_at: Option<UnixMillis>,
+    pub(crate) last_hour: Counts,
+    pub(crate) since_start: Counts,
 }
 
 /// The last sixty minutes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Activity {
     /// Events stored in all.
-    pub events: u64,
+    pub(crate) events: u64,
     /// From webhook to call, of first calls of events.
     #[serde(flatten)]
-    pub calls: Calls,
+    pub(crate) calls: Calls,
     /// Oldest first; the last one goes on.
-    pub minutes: Vec<MinuteActivity>,
+    pub(crate) minutes: Vec<MinuteActivity>,
 }
 
 /// One minute.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct MinuteActivity {
     #[serde(with = "rfc3339")]
-    pub at: UnixMillis,
-    pub events: u64,
+    pub(crate) at: UnixMillis,
+    pub(crate) events: u64,
     #[serde(flatten)]
-    pub calls: Calls,
+    pub(crate) calls: Calls,
 }
 
 impl LastHour {

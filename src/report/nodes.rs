@@ -52,9 +52,9 @@ pub(crate) struct Others {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Nodes {
     /// How many of those that run are counted, with the one that answers.
-    pub counted: usize,
+    pub(crate) counted: usize,
     /// Whether the others' counts could be read.
-    pub complete: bool,
+    pub(crate) complete: bool,
 }
 
 /// The name of this process among the rows.

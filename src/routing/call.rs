@@ -47,7 +47,7 @@ pub enum AwaCall {
 impl AwaCall {
     /// Which of the calls this is.
     #[must_use]
-    pub const fn kind(&self) -> CallKind {
+    pub(crate) const fn kind(&self) -> CallKind {
         match self {
             Self::Offer { .. } => CallKind::Offer,
             Self::Transfer { .. } => CallKind::Transfer,
@@ -79,15 +79,15 @@ pub struct CallOptions {
     /// Its answer is the answer to this claim.
     pub claim: ClaimId,
     /// Which attempt it is; a look-up's is that of the call it asks about.
-    pub attempt: u32,
+    pub(crate) attempt: u32,
     /// Tries so far, for the back-off.
-    pub tries: u32,
+    pub(crate) tries: u32,
     /// No answer is waited for after this moment.
-    pub deadline: UnixMillis,
+    pub(crate) deadline: UnixMillis,
     /// No request leaves after this moment; never later than the deadline.
-    pub leave_by: UnixMillis,
+    pub(crate) leave_by: UnixMillis,
     /// A look-up has just found that the last attempt did not land, or could not tell.
-    pub after_doubt: bool,
+    pub(crate) after_doubt: bool,
 }
 
 #[cfg(test)]
@@ -102,7 +102,7 @@ impl CallOptions {
 /// The name of a call, as logs and metrics spell it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum CallKind {
+pub(crate) enum CallKind {
     Offer,
     Transfer,
     Assign,
@@ -116,7 +116,7 @@ pub enum CallKind {
 impl CallKind {
     /// The name in logs and metric labels.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Offer => "offer",
             Self::Transfer => "transfer",
@@ -146,14 +146,14 @@ pub enum TransferTarget {
 /// When the agent was offered the work, on the vendor's clock but never ahead of ServiceNow's, and for how long the card stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfferWindow {
-    pub offered_on: UnixMillis,
-    pub timeout_seconds: u32,
+    pub(crate) offered_on: UnixMillis,
+    pub(crate) timeout_seconds: u32,
 }
 
 impl OfferWindow {
     /// The end of the ring time: nothing is sent after it.
     #[must_use]
-    pub fn deadline(self) -> UnixMillis {
+    pub(crate) fn deadline(self) -> UnixMillis {
         self.offered_on.plus(u64::from(self.timeout_seconds) * 1000)
     }
 }
@@ -161,11 +161,11 @@ impl OfferWindow {
 /// The parameters of an assignment beside agent and time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assignment {
-    pub allowed_to_decline: bool,
-    pub enable_auto_assign: bool,
-    pub display_option: DisplayOption,
+    pub(crate) allowed_to_decline: bool,
+    pub(crate) enable_auto_assign: bool,
+    pub(crate) display_option: DisplayOption,
     /// The presence that the agent gets when the ring time passes; none = unchanged.
-    pub after_timeout_presence: Option<SysId>,
+    pub(crate) after_timeout_presence: Option<SysId>,
 }
 
 /// What is shown of a work item that is accepted by itself.
@@ -180,7 +180,7 @@ pub enum DisplayOption {
 impl DisplayOption {
     /// ServiceNow's word.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::CardOnly => "card_only",
             Self::CardAndTab => "card_and_tab",
@@ -204,9 +204,9 @@ pub enum RejectReason {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LookUp {
     /// The call whose fate is unknown.
-    pub call: AwaCall,
+    pub(crate) call: AwaCall,
     /// When it was first sent; older work items than the document's own history may hold are not confused with it.
-    pub first_sent: UnixMillis,
+    pub(crate) first_sent: UnixMillis,
 }
 
 /// Why and how long to wait before the next try.
@@ -305,7 +305,7 @@ pub enum AwaReply {
 impl AwaReply {
     /// The meaning's name in logs and stories.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Landed { .. } => "landed",
             Self::AlreadyOurs { .. } => "already_ours",

@@ -12,14 +12,14 @@ const UNKNOWN_MARGIN: u64 = 2_000;
 /// ServiceNow's clock less ours in milliseconds: it lies between these two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockOffset {
-    pub low: i64,
-    pub high: i64,
+    pub(crate) low: i64,
+    pub(crate) high: i64,
 }
 
 impl ClockOffset {
     /// The likeliest offset, in milliseconds.
     #[must_use]
-    pub const fn likely(self) -> i64 {
+    pub(crate) const fn likely(self) -> i64 {
         self.low.midpoint(self.high)
     }
 }

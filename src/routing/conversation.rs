@@ -13,8 +13,8 @@ use super::{
 /// Which lane: conversations of one contact centre share their tables and their ids. A clone shares both names.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LaneKey {
-    pub contact_center: ContactCenter,
-    pub conversation: ConversationId,
+    pub(crate) contact_center: ContactCenter,
+    pub(crate) conversation: ConversationId,
 }
 
 impl fmt::Display for LaneKey {
@@ -26,44 +26,44 @@ impl fmt::Display for LaneKey {
 /// What the bridge remembers of one conversation, or of several that work on the same document.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Conversation {
-    pub document: Option<DocumentRef>,
-    pub last_queue: Option<VendorQueueId>,
-    pub channel: Option<Channel>,
+    pub(crate) document: Option<DocumentRef>,
+    pub(crate) last_queue: Option<VendorQueueId>,
+    pub(crate) channel: Option<Channel>,
     /// Newest last, at most [`Conversation::WORK_ITEMS`].
-    pub work_items: Vec<WorkItem>,
-    pub consult: Option<OpenConsult>,
+    pub(crate) work_items: Vec<WorkItem>,
+    pub(crate) consult: Option<OpenConsult>,
     /// Newest last, at most [`Conversation::LEGS`].
-    pub legs: Vec<Leg>,
+    pub(crate) legs: Vec<Leg>,
     /// Newest last, at most [`Conversation::RECENT`].
-    pub recent: Vec<Recent>,
+    pub(crate) recent: Vec<Recent>,
     /// Unsettled, in order of arrival; beside them those whose card is still watched.
-    pub entries: Vec<Arc<Entry>>,
+    pub(crate) entries: Vec<Arc<Entry>>,
 }
 
 /// A work item that an answer of ServiceNow named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorkItem {
+pub(crate) struct WorkItem {
     pub sys_id: SysId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub document: Option<DocumentRef>,
+    pub(crate) document: Option<DocumentRef>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub conversation: Option<ConversationId>,
+    pub(crate) conversation: Option<ConversationId>,
     /// Who has it, in the vendor's words; none while it is with a queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub agent: Option<VendorAgentId>,
+    pub(crate) agent: Option<VendorAgentId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub segment: Option<SegmentId>,
+    pub(crate) segment: Option<SegmentId>,
     /// Whose answer named it last: a withdraw takes back only what came before itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub entry: Option<EntryId>,
+    pub(crate) entry: Option<EntryId>,
     #[serde(default)]
     pub state: ItemState,
     /// When its agent was rung, where an offer brought it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rung: Option<UnixMillis>,
+    pub(crate) rung: Option<UnixMillis>,
     /// When a pending card goes by itself; none where it stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub until: Option<UnixMillis>,
+    pub(crate) until: Option<UnixMillis>,
     /// Whether it is the second agent's, beside the one of the agent who consults.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub consult: bool,
@@ -72,7 +72,7 @@ pub struct WorkItem {
 /// Where a work item stands, as far as the bridge knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum ItemState {
+pub(crate) enum ItemState {
     /// With a queue, by a transfer.
     Queued,
     /// Its card is before the agent.
@@ -86,36 +86,36 @@ pub enum ItemState {
 /// A consult that was begun and not ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct OpenConsult {
-    pub document: DocumentRef,
+    pub(crate) document: DocumentRef,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub conversation: Option<ConversationId>,
+    pub(crate) conversation: Option<ConversationId>,
     /// The leg that the consult was begun for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub segment: Option<SegmentId>,
+    pub(crate) segment: Option<SegmentId>,
     /// Who began it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub entry: Option<EntryId>,
-    pub since: UnixMillis,
+    pub(crate) entry: Option<EntryId>,
+    pub(crate) since: UnixMillis,
     /// Set where a ring began it and not a transfer that the vendor reported: what ends it then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub by_ring: Option<HandOver>,
+    pub(crate) by_ring: Option<HandOver>,
 }
 
 /// What the dispatcher has to know of a lane: which entry wants attention next, when, and how badly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Due {
     pub entry: EntryId,
-    pub at: UnixMillis,
+    pub(crate) at: UnixMillis,
     /// The entry of the lane whose deadline comes first, and that deadline: it is settled then, which needs no call.
-    pub expires: (EntryId, UnixMillis),
-    pub urgency: Urgency,
+    pub(crate) expires: (EntryId, UnixMillis),
+    pub(crate) urgency: Urgency,
     /// Whether looking at it may lead to a call; false where it only has to be settled or moved.
-    pub calls: bool,
+    pub(crate) calls: bool,
 }
 
 /// The order in which due entries go: the smaller, the sooner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Urgency {
+pub(crate) enum Urgency {
     /// Calls about a live conversation: accept, reject, transfer, consult end. By time of receipt.
     Live(UnixMillis),
     /// Offers and assignments, by deadline.

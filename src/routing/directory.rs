@@ -18,17 +18,17 @@ pub struct QueueRow {
 
 /// Where a reject reason of the table leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReasonRow {
+pub(crate) enum ReasonRow {
     SysId(SysId),
     DisplayValue(String),
 }
 
 /// How many rows the tables have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct TableCounts {
-    pub queues: usize,
-    pub agents: usize,
-    pub reject_reasons: usize,
+pub(crate) struct TableCounts {
+    pub(crate) queues: usize,
+    pub(crate) agents: usize,
+    pub(crate) reject_reasons: usize,
 }
 
 /// Queues, agents and reject reasons of one contact centre.
@@ -44,7 +44,7 @@ pub struct Directory {
 impl Directory {
     /// Where no table says otherwise, takes vendor queue ids as external ids (`pass_through_queues`).
     #[must_use]
-    pub const fn passing_queues_through(mut self) -> Self {
+    pub(crate) const fn passing_queues_through(mut self) -> Self {
         self.pass_through_queues = true;
         self
     }
@@ -72,7 +72,7 @@ impl Directory {
 
     /// Adds a reject reason (`*` = the default); false if it is there already.
     #[must_use]
-    pub fn add_reason(&mut self, reason: String, row: ReasonRow) -> bool {
+    pub(crate) fn add_reason(&mut self, reason: String, row: ReasonRow) -> bool {
         let Entry::Vacant(free) = self.reasons.entry(reason) else { return false };
         free.insert(row);
         self.counts.reject_reasons += 1;
@@ -82,7 +82,11 @@ impl Directory {
     /// The external id of a queue: the row of the channel before the row of any channel. A queue whose rows all
     /// name a channel is also found by an event without one, if there is exactly one.
     #[must_use]
-    pub fn queue(&self, queue: &VendorQueueId, channel: Option<&Channel>) -> Option<ExternalId> {
+    pub(crate) fn queue(
+        &self,
+        queue: &VendorQueueId,
+        channel: Option<&Channel>,
+    ) -> Option<ExternalId> {
         let Some(rows) = self.queues.get(queue) else {
             return self.pass_through_queues.then(|| ExternalId::parse(queue.as_str()).ok())?;
         };
@@ -100,13 +104,17 @@ impl Directory {
 
     /// The `sys_user` of an agent.
     #[must_use]
-    pub fn agent(&self, agent: &VendorAgentId) -> Option<SysId> {
+    pub(crate) fn agent(&self, agent: &VendorAgentId) -> Option<SysId> {
         self.agents.get(agent).copied()
     }
 
     /// The reject reason for a vendor's reason, else the default. `channel` goes along with a display value.
     #[must_use]
-    pub fn reason(&self, reason: Option<&str>, channel: Option<&Channel>) -> Option<RejectReason> {
+    pub(crate) fn reason(
+        &self,
+        reason: Option<&str>,
+        channel: Option<&Channel>,
+    ) -> Option<RejectReason> {
         let row =
             reason.and_then(|reason| self.reasons.get(reason)).or_else(|| self.reasons.get("*"));
         row.map(|row| match row {
@@ -120,12 +128,12 @@ impl Directory {
 
     /// How many rows there are.
     #[must_use]
-    pub const fn counts(&self) -> TableCounts {
+    pub(crate) const fn counts(&self) -> TableCounts {
         self.counts
     }
 
     /// Every external id that an event can be mapped to, with its channel, in no order.
-    pub fn external_ids(
+    pub(crate) fn external_ids(
         &self,
     ) -> impl Iterator<Item = (&VendorQueueId, Option<&Channel>, &ExternalId)> {
         self.queues.iter().flat_map(|(queue, rows)| {
@@ -134,12 +142,12 @@ impl Directory {
     }
 
     /// Every agent, in no order.
-    pub fn agents(&self) -> impl Iterator<Item = (&VendorAgentId, SysId)> {
+    pub(crate) fn agents(&self) -> impl Iterator<Item = (&VendorAgentId, SysId)> {
         self.agents.iter().map(|(agent, sys_id)| (agent, *sys_id))
     }
 
     /// Every reject reason, in no order.
-    pub fn reasons(&self) -> impl Iterator<Item = (&str, &ReasonRow)> {
+    pub(crate) fn reasons(&self) -> impl Iterator<Item = (&str, &ReasonRow)> {
         self.reasons.iter().map(|(reason, row)| (reason.as_str(), row))
     }
 }

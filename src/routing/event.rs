@@ -15,15 +15,15 @@ use super::{
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unreadable {
     /// Its own id, else one made of the request; never empty, at most 256 bytes.
-    pub id: String,
+    pub(crate) id: String,
     /// What it seems to ask for: at most 40 characters of the sender's text.
     #[serde(default)]
-    pub kind: Option<String>,
+    pub(crate) kind: Option<String>,
     /// The conversation that it seems to be of: a valid id.
     #[serde(default)]
-    pub conversation: Option<String>,
+    pub(crate) conversation: Option<String>,
     /// What is wrong, as a sentence without a value of the sender's but field names and short ids.
-    pub problem: String,
+    pub(crate) problem: String,
 }
 
 /// What a contact centre's routing engine has decided. Its serde form is the one in which it is stored; senders write
@@ -31,28 +31,28 @@ pub struct Unreadable {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoutingEvent {
     /// The sender's id of the event, unique within its source.
-    pub id: EventId,
+    pub(crate) id: EventId,
     /// The contact centre's id of the call or chat.
-    pub conversation: ConversationId,
+    pub(crate) conversation: ConversationId,
     /// One agent's part of the conversation.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub segment: Option<SegmentId>,
+    pub(crate) segment: Option<SegmentId>,
     /// When it happened, on the vendor's clock.
-    pub occurred_at: UnixMillis,
+    pub(crate) occurred_at: UnixMillis,
     /// The ServiceNow record that is routed; without it the conversation's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub document: Option<DocumentRef>,
+    pub(crate) document: Option<DocumentRef>,
     /// The queue that the conversation is in; every kind may bring it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub queue: Option<VendorQueueId>,
+    pub(crate) queue: Option<VendorQueueId>,
     /// The service channel; without it the queue's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub channel: Option<Channel>,
+    pub(crate) channel: Option<Channel>,
     /// How the vendor rings and hands over, as its profile says.
     #[serde(default, skip_serializing_if = "Style::is_default")]
-    pub style: Style,
+    pub(crate) style: Style,
     /// What happened.
-    pub action: Action,
+    pub(crate) action: Action,
 }
 
 /// How a vendor rings agents and hands calls over: what its profile says, carried by each of its events.
@@ -60,16 +60,16 @@ pub struct RoutingEvent {
 #[serde(default)]
 pub struct Style {
     #[serde(skip_serializing_if = "Rings::is_one")]
-    pub rings: Rings,
+    pub(crate) rings: Rings,
     /// Instead of the configuration's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub hand_over: Option<HandOver>,
+    pub(crate) hand_over: Option<HandOver>,
 }
 
 impl Style {
     /// Whether it says nothing beside the defaults.
     #[must_use]
-    pub fn is_default(&self) -> bool {
+    pub(crate) fn is_default(&self) -> bool {
         *self == Self::default()
     }
 }
@@ -77,7 +77,7 @@ impl Style {
 /// How many agents are rung at a time for one conversation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Rings {
+pub(crate) enum Rings {
     /// One after the other: the next ring ends the one before.
     #[default]
     One,
@@ -109,7 +109,7 @@ pub enum HandOver {
 impl HandOver {
     /// The word of that name in configurations and profiles.
     #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         [Self::Consult, Self::Leave, Self::OnAccept, Self::Blind]
             .into_iter()
             .find(|hand_over| hand_over.as_str() == name)
@@ -117,7 +117,7 @@ impl HandOver {
 
     /// Its name in configurations and profiles.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Consult => "consult",
             Self::Leave => "leave",
@@ -130,7 +130,7 @@ impl HandOver {
 /// The event's kind with what that kind needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Action {
+pub(crate) enum Action {
     /// To the event's queue, else the conversation's last one.
     Offer {
         agent: VendorAgentId,
@@ -182,7 +182,7 @@ pub enum Action {
 /// Who gets a transfer, in the vendor's words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum VendorTarget {
+pub(crate) enum VendorTarget {
     Agent(VendorAgentId),
     Queue(VendorQueueId),
 }
@@ -200,7 +200,7 @@ pub enum TransferKind {
 impl TransferKind {
     /// ServiceNow's and the contract's word.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Blind => "blind",
             Self::Consult => "consult",
@@ -212,19 +212,19 @@ impl TransferKind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct AssignmentWish {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub allowed_to_decline: Option<bool>,
+    pub(crate) allowed_to_decline: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub enable_auto_assign: Option<bool>,
+    pub(crate) enable_auto_assign: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub display_option: Option<DisplayOption>,
+    pub(crate) display_option: Option<DisplayOption>,
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "empty_is_none")]
-    pub after_timeout_presence: Option<SysId>,
+    pub(crate) after_timeout_presence: Option<SysId>,
 }
 
 impl AssignmentWish {
     /// Whether it says nothing.
     #[must_use]
-    pub fn is_default(&self) -> bool {
+    pub(crate) fn is_default(&self) -> bool {
         *self == Self::default()
     }
 }
@@ -232,7 +232,7 @@ impl AssignmentWish {
 /// The nine kinds of event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub(crate) enum Kind {
     Offer,
     Transfer,
     Assign,
@@ -246,7 +246,7 @@ pub enum Kind {
 
 impl Kind {
     /// All of them, in the contract's order.
-    pub const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Offer,
         Self::Transfer,
         Self::Assign,
@@ -260,7 +260,7 @@ impl Kind {
 
     /// The contract's word.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Offer => "offer",
             Self::Transfer => "transfer",
@@ -276,7 +276,7 @@ impl Kind {
 
     /// The kind of that name.
     #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 }
@@ -290,7 +290,7 @@ impl fmt::Display for Kind {
 impl RoutingEvent {
     /// The agent whom it puts work before, or who answers or leaves.
     #[must_use]
-    pub const fn agent(&self) -> Option<&VendorAgentId> {
+    pub(crate) const fn agent(&self) -> Option<&VendorAgentId> {
         match &self.action {
             Action::Offer { agent, .. }
             | Action::Assign { agent, .. }
@@ -307,7 +307,7 @@ impl RoutingEvent {
 
     /// The kind alone.
     #[must_use]
-    pub const fn kind(&self) -> Kind {
+    pub(crate) const fn kind(&self) -> Kind {
         match self.action {
             Action::Offer { .. } => Kind::Offer,
             Action::Transfer { .. } => Kind::Transfer,

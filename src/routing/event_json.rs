@@ -20,9 +20,9 @@ const MAX_TIMEOUT: u32 = 86_400;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventError {
     /// The field's path, such as `transfer.target.agent`.
-    pub field: &'static str,
+    pub(crate) field: &'static str,
     /// What is wrong, as the end of a sentence that starts with the field.
-    pub problem: String,
+    pub(crate) problem: String,
 }
 
 impl fmt::Display for EventError {
@@ -104,21 +104,21 @@ pub struct DocumentJson {
 #[serde(default)]
 pub struct TransferJson {
     #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    pub kind: Option<String>,
+    pub(crate) kind: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text")]
-    pub source_queue: Option<String>,
+    pub(crate) source_queue: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub target: Option<TargetJson>,
+    pub(crate) target: Option<TargetJson>,
 }
 
 /// `transfer.target` as JSON: exactly one of the two.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-pub struct TargetJson {
+pub(crate) struct TargetJson {
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text")]
-    pub agent: Option<String>,
+    pub(crate) agent: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "text")]
-    pub queue: Option<String>,
+    pub(crate) queue: Option<String>,
 }
 
 impl RoutingEvent {
@@ -202,7 +202,7 @@ impl RoutingEvent {
 
     /// The event as JSON again, `occurred_at` filled in.
     #[must_use]
-    pub fn to_json(&self) -> EventJson {
+    pub(crate) fn to_json(&self) -> EventJson {
         let mut json = EventJson {
             id: Some(self.id.to_string()),
             kind: Some(self.kind().to_string()),

@@ -44,17 +44,17 @@ impl fmt::Display for IdError {
 impl std::error::Error for IdError {}
 
 macro_rules! text_id {
-    ($(#[$doc:meta])* $name:ident) => {
+    ($(#[$doc:meta])* $visible:vis $name:ident) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub struct $name(Arc<str>);
+        $visible struct $name(Arc<str>);
 
         impl $name {
             /// Takes a text of 1 to 256 bytes without hidden characters.
             ///
             /// # Errors
             /// Says what is wrong with the text.
-            pub fn parse(text: &str) -> Result<Self, IdError> {
+            $visible fn parse(text: &str) -> Result<Self, IdError> {
                 if text.is_empty() {
                     return Err(IdError::Empty);
                 }
@@ -72,14 +72,14 @@ macro_rules! text_id {
 
             /// The text itself.
             #[must_use]
-            pub fn as_str(&self) -> &str {
+            pub(crate) fn as_str(&self) -> &str {
                 &self.0
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(&self.0)
+                f.write_str(self.as_str())
             }
         }
 
@@ -113,31 +113,31 @@ macro_rules! text_id {
 
 text_id!(
     /// The sender's id of one event; the same on every redelivery.
-    EventId
+    pub(crate) EventId
 );
 text_id!(
     /// The vendor's id of the whole contact: the lane in which order is kept.
-    ConversationId
+    pub(crate) ConversationId
 );
 text_id!(
     /// The vendor's id of one leg, ServiceNow's `external_segment_id`.
-    SegmentId
+    pub SegmentId
 );
 text_id!(
     /// What the contact centre calls a queue.
-    VendorQueueId
+    pub VendorQueueId
 );
 text_id!(
     /// What the contact centre calls an agent.
-    VendorAgentId
+    pub VendorAgentId
 );
 text_id!(
     /// What the contact centre calls a medium: voice, chat, …
-    Channel
+    pub Channel
 );
 text_id!(
     /// The Provider queue ID of an `awa_queue` record (`external_id`), or its sys_id.
-    ExternalId
+    pub ExternalId
 );
 
 /// The name under which sources share conversations and tables. It is checked where the configuration is read.
@@ -148,7 +148,7 @@ pub struct ContactCenter(Arc<str>);
 impl ContactCenter {
     /// The name itself.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -254,7 +254,7 @@ impl TableName {
 
     /// The name itself.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }
@@ -290,7 +290,7 @@ pub struct DocumentRef {
 impl DocumentRef {
     /// Whether it is an interaction, the only kind of record that the bridge writes to itself.
     #[must_use]
-    pub fn is_interaction(&self) -> bool {
+    pub(crate) fn is_interaction(&self) -> bool {
         self.table.as_str() == "interaction"
     }
 }
@@ -310,7 +310,7 @@ pub struct UnixMillis(pub i64);
 
 impl UnixMillis {
     /// The last moment that can be represented.
-    pub const MAX: Self = Self(i64::MAX);
+    pub(crate) const MAX: Self = Self(i64::MAX);
 
     /// This moment and so many milliseconds more.
     #[must_use]
@@ -320,7 +320,7 @@ impl UnixMillis {
 
     /// This moment less so many milliseconds.
     #[must_use]
-    pub const fn minus(self, ms: u64) -> Self {
+    pub(crate) const fn minus(self, ms: u64) -> Self {
         Self(self.0.saturating_sub_unsigned(ms))
     }
 

@@ -12,33 +12,33 @@ use super::{
 
 /// One leg; without segment and agent, the conversation as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Leg {
-    pub conversation: ConversationId,
+pub(crate) struct Leg {
+    pub(crate) conversation: ConversationId,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub segment: Option<SegmentId>,
+    pub(crate) segment: Option<SegmentId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub agent: Option<VendorAgentId>,
+    pub(crate) agent: Option<VendorAgentId>,
     /// When the agent was last rung.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rung: Option<UnixMillis>,
+    pub(crate) rung: Option<UnixMillis>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub accepted: Option<UnixMillis>,
+    pub(crate) accepted: Option<UnixMillis>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ended: Option<UnixMillis>,
+    pub(crate) ended: Option<UnixMillis>,
     /// Why its ring has brought no card.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failed: Option<Reason>,
+    pub(crate) failed: Option<Reason>,
 }
 
 /// An event that put work before one agent on one leg.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Recent {
-    pub event: EventId,
-    pub conversation: ConversationId,
-    pub kind: Kind,
-    pub segment: SegmentId,
-    pub agent: VendorAgentId,
-    pub occurred_at: UnixMillis,
+    pub(crate) event: EventId,
+    pub(crate) conversation: ConversationId,
+    pub(crate) kind: Kind,
+    pub(crate) segment: SegmentId,
+    pub(crate) agent: VendorAgentId,
+    pub(crate) occurred_at: UnixMillis,
 }
 
 impl Leg {

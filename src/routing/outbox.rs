@@ -24,25 +24,25 @@ pub struct ClaimId(pub u64);
 /// An event that is stored and not settled.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Entry {
-    pub id: EntryId,
-    pub event: RoutingEvent,
-    pub received_at: UnixMillis,
+    pub(crate) id: EntryId,
+    pub(crate) event: RoutingEvent,
+    pub(crate) received_at: UnixMillis,
     /// Nothing is sent for it after this moment.
-    pub deadline: UnixMillis,
+    pub(crate) deadline: UnixMillis,
     /// When it wants to be looked at next.
-    pub due: UnixMillis,
-    pub stage: Stage,
-    pub story: Story,
+    pub(crate) due: UnixMillis,
+    pub(crate) stage: Stage,
+    pub(crate) story: Story,
     /// How its event has ended, while only the card that it has put before an agent is still watched.
-    pub ended: Option<Ended>,
+    pub(crate) ended: Option<Ended>,
 }
 
 /// The end of an event whose entry stays for a while.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ended {
-    pub outcome: Outcome,
-    pub reason: Reason,
-    pub at: UnixMillis,
+    pub(crate) outcome: Outcome,
+    pub(crate) reason: Reason,
+    pub(crate) at: UnixMillis,
 }
 
 /// What one call of an entry is for. Fixed when the call is sent, so that a call in doubt is looked up as what it was.
@@ -120,61 +120,61 @@ impl Stage {
 pub(crate) struct Story {
     /// Calls sent, look-ups not counted.
     #[serde(default)]
-    pub attempts: u32,
+    pub(crate) attempts: u32,
     /// The last claim; only its answer counts.
     #[serde(default)]
-    pub claim: ClaimId,
+    pub(crate) claim: ClaimId,
     /// The call or look-up of that claim must not leave after this moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub leave_by: Option<UnixMillis>,
+    pub(crate) leave_by: Option<UnixMillis>,
     /// Until then the call that is in doubt may still land, so that not to find it proves nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub doubt_until: Option<UnixMillis>,
+    pub(crate) doubt_until: Option<UnixMillis>,
     /// The `offered_on` of its offer: a repeat must not prolong the ring.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub offered_on: Option<UnixMillis>,
+    pub(crate) offered_on: Option<UnixMillis>,
     /// Tries that count for the back-off, since ServiceNow last judged the call itself.
     #[serde(default)]
-    pub tries: u32,
+    pub(crate) tries: u32,
     /// Answers "agent is not available" so far.
     #[serde(default)]
-    pub unavailable: u32,
+    pub(crate) unavailable: u32,
     /// Clock corrections so far.
     #[serde(default)]
-    pub corrections: u32,
+    pub(crate) corrections: u32,
     /// When the call that is now in doubt was first sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_sent: Option<UnixMillis>,
+    pub(crate) first_sent: Option<UnixMillis>,
     /// What the last call was for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub step: Option<Step>,
+    pub(crate) step: Option<Step>,
     /// A card could not be taken back: its end has to be waited for.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub no_room: bool,
+    pub(crate) no_room: bool,
     /// How often the work had to be moved to the agent because it was not there any more.
     #[serde(default, skip_serializing_if = "is_zero")]
-    pub moves: u32,
+    pub(crate) moves: u32,
     /// It has waited for the card of another agent.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub behind: bool,
+    pub(crate) behind: bool,
     /// What the conversation brought to that call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub brought: Option<Brought>,
+    pub(crate) brought: Option<Brought>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_answer: Option<Answer>,
+    pub(crate) last_answer: Option<Answer>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub work_item: Option<SysId>,
+    pub(crate) work_item: Option<SysId>,
     /// A withdraw came while the call was in flight: it is not repeated.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub withdrawn: bool,
+    pub(crate) withdrawn: bool,
     /// The pause that the entry is in, for the account of where its time went.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pause: Option<Pause>,
+    pub(crate) pause: Option<Pause>,
     /// The last calls and look-ups, oldest first, at most [`Story::KEPT`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub calls: Vec<Attempt>,
+    pub(crate) calls: Vec<Attempt>,
     #[serde(default)]
-    pub waited: Waited,
+    pub(crate) waited: Waited,
 }
 
 impl Story {
@@ -229,19 +229,19 @@ const fn is_zero(count: &u32) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Brought {
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub document: Option<DocumentRef>,
+    pub(crate) document: Option<DocumentRef>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub channel: Option<Channel>,
+    pub(crate) channel: Option<Channel>,
     /// The queue of an offer, or the one that a transfer leaves.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub queue: Option<VendorQueueId>,
+    pub(crate) queue: Option<VendorQueueId>,
 }
 
 /// Why an entry has to wait, and for how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Pause {
-    pub cause: PauseCause,
-    pub ms: u64,
+    pub(crate) cause: PauseCause,
+    pub(crate) ms: u64,
 }
 
 /// What a pause is for.
@@ -254,19 +254,19 @@ pub(crate) enum PauseCause {
 
 /// One call or look-up and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Attempt {
-    pub call: CallKind,
-    pub at: UnixMillis,
+pub(crate) struct Attempt {
+    pub(crate) call: CallKind,
+    pub(crate) at: UnixMillis,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub elapsed_ms: Option<u64>,
+    pub(crate) elapsed_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<u16>,
+    pub(crate) status: Option<u16>,
     /// What the answer was taken to mean.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub meaning: Option<String>,
+    pub(crate) meaning: Option<String>,
     /// ServiceNow's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    pub(crate) message: Option<String>,
 }
 
 /// The last thing that ServiceNow said.
@@ -349,22 +349,22 @@ impl fmt::Display for Outcome {
 
 /// Why an event ended as it did, or waits: a word to filter by and a sentence to read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reason {
-    pub code: String,
+pub(crate) struct Reason {
+    pub(crate) code: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
+    pub(crate) detail: Option<String>,
 }
 
 impl Reason {
     /// A reason that its word says wholly.
     #[must_use]
-    pub fn plain(code: &str) -> Self {
+    pub(crate) fn plain(code: &str) -> Self {
         Self { code: code.to_owned(), detail: None }
     }
 
     /// A word and a sentence.
     #[must_use]
-    pub fn with(code: &str, detail: impl fmt::Display) -> Self {
+    pub(crate) fn with(code: &str, detail: impl fmt::Display) -> Self {
         Self { code: code.to_owned(), detail: Some(detail.to_string()) }
     }
 }

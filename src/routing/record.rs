@@ -27,7 +27,7 @@ pub enum Word<T> {
 impl<T: Copy> Word<T> {
     /// The word, where this version knows it.
     #[must_use]
-    pub const fn known(&self) -> Option<T> {
+    pub(crate) const fn known(&self) -> Option<T> {
         match self {
             Self::Known(word) => Some(*word),
             Self::Other(_) => None,
@@ -78,7 +78,7 @@ pub enum State {
 
 impl State {
     /// All of them, in the contract's order.
-    pub const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Pending,
         Self::Parked,
         Self::Delivered,
@@ -90,7 +90,7 @@ impl State {
 
     /// The contract's word.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
             Self::Parked => "parked",
@@ -104,7 +104,7 @@ impl State {
 
     /// The state of that name.
     #[must_use]
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == name)
     }
 }
@@ -131,108 +131,108 @@ impl From<Outcome> for State {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EventRecord {
     /// The source's name in the configuration.
-    pub source: String,
+    pub(crate) source: String,
     /// The sender's id, or one made of the body's hash.
     pub id: String,
     /// What it asks for; none where the request was not understood.
-    pub kind: Option<String>,
+    pub(crate) kind: Option<String>,
     /// The contact centre's id of the call or chat.
     pub conversation: Option<String>,
     /// Where it stands.
     pub state: Word<State>,
     /// A word to filter by: why it ended as it did, or waits.
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
     /// The reason as a sentence.
-    pub detail: Option<String>,
+    pub(crate) detail: Option<String>,
     /// Calls sent.
-    pub attempts: u32,
+    pub(crate) attempts: u32,
     /// When its webhook came in.
     #[serde(with = "rfc3339")]
-    pub received_at: UnixMillis,
+    pub(crate) received_at: UnixMillis,
     /// When it ended.
     #[serde(default, with = "rfc3339::optional")]
-    pub settled_at: Option<UnixMillis>,
+    pub(crate) settled_at: Option<UnixMillis>,
     /// The work item that it made or changed.
-    pub work_item: Option<SysId>,
+    pub(crate) work_item: Option<SysId>,
     /// ServiceNow's last answer.
-    pub last_answer: Option<Answer>,
+    pub(crate) last_answer: Option<Answer>,
     /// Whose tables and conversations it goes by.
-    pub contact_center: ContactCenter,
+    pub(crate) contact_center: ContactCenter,
     /// What the tables lack, while it is parked.
     #[serde(default, deserialize_with = "if_readable", skip_serializing_if = "Option::is_none")]
-    pub missing: Option<Missing>,
+    pub(crate) missing: Option<Missing>,
     /// When it is looked at next, while it is not settled.
     #[serde(default, with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
     pub due_at: Option<UnixMillis>,
     /// Nothing is sent after this, while it is not settled.
     #[serde(default, with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
-    pub deadline: Option<UnixMillis>,
+    pub(crate) deadline: Option<UnixMillis>,
     /// Where its time went, in milliseconds.
     #[serde(default)]
-    pub waited_ms: Waited,
+    pub(crate) waited_ms: Waited,
     /// The last calls and look-ups, oldest first, with those before it was replayed or discarded.
     #[serde(default)]
-    pub calls: Vec<CallRecord>,
+    pub(crate) calls: Vec<CallRecord>,
     /// Who replayed or discarded it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
+    pub(crate) by: Option<String>,
     /// How it had ended before it was replayed or discarded: the last three times, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub earlier: Vec<EarlierRecord>,
+    pub(crate) earlier: Vec<EarlierRecord>,
     /// The routing event, completed from its conversation; none where the request was not understood.
     #[serde(default, deserialize_with = "if_readable")]
-    pub event: Option<EventJson>,
+    pub(crate) event: Option<EventJson>,
 }
 
 /// How an event had ended before an operator replayed or discarded it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EarlierRecord {
-    pub state: Word<State>,
-    pub reason: String,
-    pub detail: Option<String>,
+pub(crate) struct EarlierRecord {
+    pub(crate) state: Word<State>,
+    pub(crate) reason: String,
+    pub(crate) detail: Option<String>,
     #[serde(with = "rfc3339")]
-    pub settled_at: UnixMillis,
+    pub(crate) settled_at: UnixMillis,
     /// Calls sent until then, since it came in or was replayed.
-    pub attempts: u32,
+    pub(crate) attempts: u32,
     /// The last of them with the look-ups, oldest first; of a dead letter that was discarded the event has them.
     #[serde(default)]
-    pub calls: Vec<CallRecord>,
+    pub(crate) calls: Vec<CallRecord>,
     /// Who had replayed it until then.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub by: Option<String>,
+    pub(crate) by: Option<String>,
 }
 
 /// One call or look-up and its answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CallRecord {
-    pub call: Word<CallKind>,
+pub(crate) struct CallRecord {
+    pub(crate) call: Word<CallKind>,
     #[serde(with = "rfc3339")]
-    pub at: UnixMillis,
-    pub elapsed_ms: Option<u64>,
-    pub status: Option<u16>,
-    pub meaning: Option<String>,
-    pub message: Option<String>,
+    pub(crate) at: UnixMillis,
+    pub(crate) elapsed_ms: Option<u64>,
+    pub(crate) status: Option<u16>,
+    pub(crate) meaning: Option<String>,
+    pub(crate) message: Option<String>,
 }
 
 /// One conversation with its latest events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ConversationRecord {
-    pub contact_center: ContactCenter,
-    pub conversation: String,
-    pub document: Option<DocumentRef>,
-    pub queue: Option<String>,
-    pub channel: Option<String>,
+    pub(crate) contact_center: ContactCenter,
+    pub(crate) conversation: String,
+    pub(crate) document: Option<DocumentRef>,
+    pub(crate) queue: Option<String>,
+    pub(crate) channel: Option<String>,
     #[serde(default, deserialize_with = "readable_ones")]
-    pub work_items: Vec<WorkItem>,
+    pub(crate) work_items: Vec<WorkItem>,
     /// What the vendor has reported of its legs, newest last.
     #[serde(default)]
-    pub legs: Vec<LegRecord>,
+    pub(crate) legs: Vec<LegRecord>,
     /// Other conversations that work on the same document, of which there are events here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub shared_with: Vec<String>,
+    pub(crate) shared_with: Vec<String>,
     /// Since when a consult is open.
     #[serde(default, with = "rfc3339::optional")]
-    pub consult_since: Option<UnixMillis>,
+    pub(crate) consult_since: Option<UnixMillis>,
     /// Of all conversations that work on the document, oldest first, at most the last hundred.
     #[serde(default)]
     pub events: Vec<EventRecord>,
@@ -240,27 +240,27 @@ pub struct ConversationRecord {
 
 /// One leg; without segment and agent, the conversation as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LegRecord {
-    pub conversation: String,
+pub(crate) struct LegRecord {
+    pub(crate) conversation: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub segment: Option<String>,
+    pub(crate) segment: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub agent: Option<String>,
+    pub(crate) agent: Option<String>,
     /// When the agent was last rung, in the vendor's words.
     #[serde(default, with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
-    pub rung: Option<UnixMillis>,
+    pub(crate) rung: Option<UnixMillis>,
     #[serde(default, with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
-    pub accepted: Option<UnixMillis>,
+    pub(crate) accepted: Option<UnixMillis>,
     #[serde(default, with = "rfc3339::optional", skip_serializing_if = "Option::is_none")]
-    pub ended: Option<UnixMillis>,
+    pub(crate) ended: Option<UnixMillis>,
 }
 
 /// Some events, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Page<E = EventRecord> {
-    pub events: Vec<E>,
+pub(crate) struct Page<E = EventRecord> {
+    pub(crate) events: Vec<E>,
     /// The `cursor` to go on with; there may be more. A page may be short, or empty, and still have one.
-    pub next_cursor: Option<String>,
+    pub(crate) next_cursor: Option<String>,
 }
 
 impl From<Attempt> for CallRecord {

@@ -37,7 +37,7 @@ pub struct Rules {
 impl Rules {
     /// Whether a document may be called for: who fills a vendor's attribute must not choose any record of the instance.
     #[must_use]
-    pub fn allow(&self, document: &DocumentRef) -> bool {
+    pub(crate) fn allow(&self, document: &DocumentRef) -> bool {
         self.tables.contains(&document.table)
     }
 }
@@ -75,7 +75,7 @@ pub enum Replace {
 impl OfferDefaults {
     /// The event's wish where it says one, else the default.
     #[must_use]
-    pub fn assignment(&self, wish: &AssignmentWish) -> Assignment {
+    pub(crate) fn assignment(&self, wish: &AssignmentWish) -> Assignment {
         Assignment {
             allowed_to_decline: wish.allowed_to_decline.unwrap_or(self.allowed_to_decline),
             enable_auto_assign: wish.enable_auto_assign.unwrap_or(self.enable_auto_assign),

@@ -29,12 +29,12 @@ pub(crate) const fn is_hidden(c: char) -> bool {
 /// A text that others wrote, such as a reject's reason or an operator's name: at most [`MAX_CHARS`] characters, none of them
 /// hidden. What was longer ends in `…`; each hidden character is U+FFFD. Nothing is refused.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ForeignText(Arc<str>);
+pub(crate) struct ForeignText(Arc<str>);
 
 impl ForeignText {
     /// Takes any text.
     #[must_use]
-    pub fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         let long = text.chars().nth(MAX_CHARS).is_some();
         let kept = if long { MAX_CHARS - 1 } else { MAX_CHARS };
         let shown = |c: char| if is_hidden(c) { char::REPLACEMENT_CHARACTER } else { c };
@@ -44,7 +44,7 @@ impl ForeignText {
 
     /// The text itself.
     #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }

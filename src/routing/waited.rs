@@ -9,25 +9,25 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 pub struct Waited {
     /// Behind earlier events of its conversation, or for a free connection.
-    pub lane: u64,
+    pub(crate) lane: u64,
     /// For the rate limit.
-    pub rate_limit: u64,
+    pub(crate) rate_limit: u64,
     /// Between tries.
-    pub backoff: u64,
+    pub(crate) backoff: u64,
     /// Because ServiceNow said Retry-After.
-    pub retry_after: u64,
+    pub(crate) retry_after: u64,
     /// While the breaker was open or the instance was held.
-    pub breaker: u64,
+    pub(crate) breaker: u64,
     /// For ServiceNow's answers.
-    pub answer: u64,
+    pub(crate) answer: u64,
     /// For a mapping, a document or a work item.
-    pub mapping: u64,
+    pub(crate) mapping: u64,
 }
 
 impl Waited {
     /// All of it.
     #[must_use]
-    pub const fn total(&self) -> u64 {
+    pub(crate) const fn total(&self) -> u64 {
         self.lane
             + self.rate_limit
             + self.backoff

@@ -108,7 +108,7 @@ pub enum Misbehaviour {
 impl Misbehaviour {
     /// Its name in recorded calls.
     #[must_use]
-    pub const fn name(&self) -> &'static str {
+    pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Status { .. } => "status",
             Self::Delay { .. } => "delay",

@@ -106,7 +106,7 @@ impl Default for Switches {
 impl Switches {
     /// Documents, queues and agents are created when they are first named.
     #[must_use]
-    pub fn permissive() -> Self {
+    pub(crate) fn permissive() -> Self {
         Self { documents_appear: true, queues_appear: true, agents_appear: true, ..Self::default() }
     }
 }
@@ -247,7 +247,7 @@ pub enum CanceledSpelling {
 impl CanceledSpelling {
     /// The raw value.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Canceled => "canceled",
             Self::Cancelled => "cancelled",
@@ -273,16 +273,16 @@ pub enum TableReads {
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
     /// Requests in a window; `X-RateLimit-Limit`.
-    pub limit: u32,
+    pub(crate) limit: u32,
     /// Length of the window in seconds; ServiceNow's is an hour.
     #[serde(default = "an_hour")]
-    pub window_seconds: u32,
+    pub(crate) window_seconds: u32,
     /// The rule's sys_id; `X-RateLimit-Rule`.
     #[serde(default = "a_rule")]
-    pub rule: String,
+    pub(crate) rule: String,
     /// Whether a refusal carries `Retry-After`.
     #[serde(default = "yes")]
-    pub retry_after: bool,
+    pub(crate) retry_after: bool,
 }
 
 impl RateLimit {

@@ -10,30 +10,30 @@ use super::duration::Span;
 
 /// A vendor's answers by situation; none = the intake's default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AnswerPolicy {
+pub(crate) struct AnswerPolicy {
     /// At least one event is newly stored.
-    pub accepted: Option<Reply>,
+    pub(crate) accepted: Option<Reply>,
     /// Every event was known already.
-    pub duplicate: Option<Reply>,
+    pub(crate) duplicate: Option<Reply>,
     /// Nothing in the request was to be carried out.
-    pub ignored: Option<Reply>,
+    pub(crate) ignored: Option<Reply>,
     /// Nothing could be stored: the vendor has to come again.
-    pub overload: Option<Reply>,
+    pub(crate) overload: Option<Reply>,
     /// The signature is missing, wrong or too old.
-    pub bad_signature: Option<Reply>,
+    pub(crate) bad_signature: Option<Reply>,
     /// The body is not what it is declared to be.
-    pub malformed: Option<Reply>,
+    pub(crate) malformed: Option<Reply>,
     /// How long the vendor waits for an answer.
-    pub deadline: Option<Duration>,
+    pub(crate) deadline: Option<Duration>,
 }
 
 /// One answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
-    pub status: StatusCode,
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
     /// None = empty.
-    pub body: Option<String>,
-    pub content_type: Option<HeaderValue>,
+    pub(crate) body: Option<String>,
+    pub(crate) content_type: Option<HeaderValue>,
 }
 
 #[derive(Debug, Default, Deserialize)]

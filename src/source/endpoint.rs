@@ -25,20 +25,20 @@ use crate::problem::{Problem, looks_like_key, without_values};
 use crate::routing::{ContactCenter, HandOver, Rings, Style};
 
 /// What the configuration says about a source.
-pub struct SourceSpec {
-    pub name: Arc<str>,
+pub(crate) struct SourceSpec {
+    pub(crate) name: Arc<str>,
     /// Sources with the same one share conversations and tables.
-    pub contact_center: ContactCenter,
+    pub(crate) contact_center: ContactCenter,
     /// Several = rotation: any that fits is good.
-    pub secrets: Vec<SecretString>,
+    pub(crate) secrets: Vec<SecretString>,
     /// Instead of the profile's `[verify]`.
-    pub verify: Option<Value>,
+    pub(crate) verify: Option<Value>,
     /// Over the profile's `[options]`.
-    pub options: serde_json::Map<String, Value>,
+    pub(crate) options: serde_json::Map<String, Value>,
     /// What vendors call: `intake.public_url`.
-    pub public_url: Option<String>,
+    pub(crate) public_url: Option<String>,
     /// Whether the intake listens on loopback only.
-    pub loopback: bool,
+    pub(crate) loopback: bool,
 }
 
 /// A source that is ready for requests.
@@ -81,7 +81,7 @@ impl Source {
     ///
     /// # Errors
     /// Lists everything that does not fit; the problems begin with the path of a key and a colon, and name no file.
-    pub fn build(profile: Arc<Profile>, spec: SourceSpec) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn build(profile: Arc<Profile>, spec: SourceSpec) -> Result<Self, Vec<Problem>> {
         let mut problems = Vec::new();
         let (options, style) = options(&profile, &spec.options).unwrap_or_else(|messages| {
             problems.extend(messages);
@@ -125,38 +125,38 @@ impl Source {
 
     /// The last part of its URL.
     #[must_use]
-    pub const fn name(&self) -> &Arc<str> {
+    pub(crate) const fn name(&self) -> &Arc<str> {
         &self.name
     }
 
     /// Whose tables and conversations it uses.
     #[must_use]
-    pub const fn contact_center(&self) -> &ContactCenter {
+    pub(crate) const fn contact_center(&self) -> &ContactCenter {
         &self.contact_center
     }
 
     /// Its vendor's profile.
     #[must_use]
-    pub fn profile(&self) -> &Profile {
+    pub(crate) fn profile(&self) -> &Profile {
         &self.profile
     }
 
     /// What the vendor hears.
     #[must_use]
-    pub fn answer(&self) -> &AnswerPolicy {
+    pub(crate) fn answer(&self) -> &AnswerPolicy {
         self.profile.answer()
     }
 
     /// What holds but is weak, as the end of a sentence that starts with the source.
     #[must_use]
-    pub fn notes(&self) -> Vec<String> {
+    pub(crate) fn notes(&self) -> Vec<String> {
         weakness::short_keys(&self.verifier, &self.secrets)
     }
 
     /// The answer to a handshake, of any method; to be asked before everything else. It verifies by itself where the
     /// profile wants that, and is none for whatever is not plainly a handshake.
     #[must_use]
-    pub fn handshake(&self, request: &Request) -> Option<HandshakeAnswer> {
+    pub(crate) fn handshake(&self, request: &Request) -> Option<HandshakeAnswer> {
         let context = HandshakeContext {
             decode: self.profile.request.decode,
             verifier: &self.verifier,
@@ -167,7 +167,7 @@ impl Source {
 
     /// Why a request is refused whatever its body is; none where that is not known before the body is there.
     #[must_use]
-    pub fn refused_by_head(&self, head: &Request) -> Option<Unverified> {
+    pub(crate) fn refused_by_head(&self, head: &Request) -> Option<Unverified> {
         let asks = |handshake: &Handshake| handshake.is_for_strangers(&head.method);
         let may_be_asked = self.profile.handshakes.iter().any(asks);
         if may_be_asked { None } else { self.verifier.refused_by_head(head) }
@@ -177,24 +177,23 @@ impl Source {
     ///
     /// # Errors
     /// Says why it is not taken for the vendor's.
-    pub fn verify(&self, request: &Request) -> Result<(), Unverified> {
+    pub(crate) fn verify(&self, request: &Request) -> Result<(), Unverified> {
         self.verifier.verify(request).map(|_| ())
     }
 
     /// A verified request's body as it may be kept: without the secret, where the vendor puts it there.
     #[must_use]
-    pub fn body_to_keep(&self, request: &Request) -> Bytes {
+    pub(crate) fn body_to_keep(&self, request: &Request) -> Bytes {
         self.verifier.body_to_keep(request)
     }
 
     /// Whether [`Source::verify`] takes long, whatever the size of the request.
     #[must_use]
-    pub fn is_costly(&self) -> bool {
+    pub(crate) fn is_costly(&self) -> bool {
         self.verifier.is_costly()
     }
 
-    /// Decodes a verified request, runs the filter and reads what comes out; never empty. It may take some tenths of a
-    /// second.
+    /// Decodes a verified request, runs the filter, reads what comes out; never empty. It may take tenths of a second.
     ///
     /// # Errors
     /// The body is not what it is declared to be. All else becomes a [`Reading`].
@@ -208,7 +207,10 @@ impl Source {
     ///
     /// # Errors
     /// As [`Source::read`].
-    pub fn read_quickly(&self, request: &Request) -> Result<Option<Vec<Reading>>, Malformed> {
+    pub(crate) fn read_quickly(
+        &self,
+        request: &Request,
+    ) -> Result<Option<Vec<Reading>>, Malformed> {
         let decoded = self.decoded(request)?;
         let outputs = self.run_quickly(&decoded.body, request);
         Ok(outputs.map(|outputs| self.readings(request, decoded.yielded(outputs))))
@@ -239,7 +241,7 @@ impl Source {
     ///
     /// # Errors
     /// As [`Source::read`].
-    pub fn inspect(&self, request: &Request) -> Result<Vec<Inspected>, Malformed> {
+    pub(crate) fn inspect(&self, request: &Request) -> Result<Vec<Inspected>, Malformed> {
         let decoded = self.decoded(request)?;
         let outputs = self.run(&decoded.body, request);
         let outputs = match decoded.yielded(outputs) {
@@ -285,7 +287,7 @@ impl Source {
     ///
     /// # Errors
     /// The scheme can only be signed by the vendor.
-    pub fn sign(&self, request: &mut Request) -> Result<(), Unsignable> {
+    pub(crate) fn sign(&self, request: &mut Request) -> Result<(), Unsignable> {
         self.verifier.sign(request)
     }
 

@@ -26,29 +26,29 @@ use crate::text_file;
 /// One file of `flows/`.
 #[derive(Debug, Clone)]
 pub(crate) struct Flow {
-    pub file: PathBuf,
-    pub description: String,
+    pub(crate) file: PathBuf,
+    pub(crate) description: String,
     /// The name of the source that its requests are for.
-    pub source: String,
+    pub(crate) source: String,
     /// Options of that source.
-    pub options: Map<String, Value>,
+    pub(crate) options: Map<String, Value>,
     /// Sections of the configuration, over what holds without them.
-    pub settings: Map<String, Value>,
+    pub(crate) settings: Map<String, Value>,
     /// What the instance has to be like where ServiceNow's pages leave it open: the sandbox's switches.
-    pub needs: Map<String, Value>,
-    pub steps: Vec<Step>,
-    pub expect: Expected,
+    pub(crate) needs: Map<String, Value>,
+    pub(crate) steps: Vec<Step>,
+    pub(crate) expect: Expected,
 }
 
 /// One step: a request, something that an agent does in ServiceNow, or both.
 #[derive(Debug, Clone)]
 pub(crate) struct Step {
     /// From the start of the flow, in milliseconds.
-    pub at: u64,
+    pub(crate) at: u64,
     /// The profile that reads the request, where it is not the flow's own.
-    pub profile: Option<String>,
+    pub(crate) profile: Option<String>,
     request: Option<RequestTemplate>,
-    pub also: Option<Also>,
+    pub(crate) also: Option<Also>,
 }
 
 /// What happens in ServiceNow without the vendor.
@@ -68,22 +68,22 @@ pub(crate) enum Also {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Expected {
     /// All work items that an agent has, and no other.
-    pub cards: Vec<Card>,
+    pub(crate) cards: Vec<Card>,
     /// The states of events, by id; of events that are not named nothing is expected.
     #[serde(default)]
-    pub events: BTreeMap<String, String>,
+    pub(crate) events: BTreeMap<String, String>,
     /// How many events may be dead.
     #[serde(default)]
-    pub dead: usize,
+    pub(crate) dead: usize,
 }
 
 /// A work item that an agent has.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Card {
-    pub document: SysId,
-    pub agent: VendorAgentId,
-    pub state: CardState,
+    pub(crate) document: SysId,
+    pub(crate) agent: VendorAgentId,
+    pub(crate) state: CardState,
 }
 
 /// Where an agent's work item stands.

@@ -20,10 +20,10 @@ use super::verify::mac::{Algorithm, same};
 
 /// What a vendor hears when it tests the address.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HandshakeAnswer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Bytes,
+pub(crate) struct HandshakeAnswer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
 #[derive(Debug, Deserialize)]

@@ -73,7 +73,7 @@ impl Profile {
     ///
     /// # Errors
     /// Lists every problem of both files.
-    pub fn load(folder: &Path) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn load(folder: &Path) -> Result<Self, Vec<Problem>> {
         let vendor = folder.file_name().map(|name| name.to_string_lossy().into_owned());
         let (toml_file, jq_file) = (folder.join("vendor.toml"), folder.join("events.jq"));
         let read = |file: &Path| {
@@ -88,7 +88,12 @@ impl Profile {
     ///
     /// # Errors
     /// Lists every problem of both texts.
-    pub fn parse(vendor: &str, folder: &Path, toml: &str, jq: &str) -> Result<Self, Vec<Problem>> {
+    pub(crate) fn parse(
+        vendor: &str,
+        folder: &Path,
+        toml: &str,
+        jq: &str,
+    ) -> Result<Self, Vec<Problem>> {
         let (toml_file, jq_file) = (folder.join("vendor.toml"), folder.join("events.jq"));
         let filter = Filter::compile(&jq_file, jq);
         let (sections, filter) = both(Sections::read(&toml_file, toml), filter)?;
@@ -110,26 +115,26 @@ impl Profile {
 
     /// The vendor's name: that of its folder.
     #[must_use]
-    pub fn vendor(&self) -> &str {
+    pub(crate) fn vendor(&self) -> &str {
         &self.vendor
     }
 
     /// The largest body in bytes, where the vendor's is smaller than the intake's.
     #[must_use]
-    pub const fn max_body(&self) -> Option<usize> {
+    pub(crate) const fn max_body(&self) -> Option<usize> {
         self.request.max_body
     }
 
     /// A content type that the profile takes: for requests that are made here.
     #[must_use]
-    pub fn content_type(&self) -> &str {
+    pub(crate) fn content_type(&self) -> &str {
         let whole = self.content_types.iter().find(|text| !text.starts_with('*'));
         whole.map_or("application/json", String::as_str)
     }
 
     /// What the vendor hears.
     #[must_use]
-    pub const fn answer(&self) -> &AnswerPolicy {
+    pub(crate) const fn answer(&self) -> &AnswerPolicy {
         &self.answer
     }
 }

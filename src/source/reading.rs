@@ -68,10 +68,10 @@ impl Ids<'_> {
 
 /// A reading for a person who writes a filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Inspected {
-    pub reading: Reading,
+pub(crate) struct Inspected {
+    pub(crate) reading: Reading,
     /// Keys of the event that nothing reads, such as `transfer.targt`: a sender's own, or misspelt ones.
-    pub unread: Vec<String>,
+    pub(crate) unread: Vec<String>,
 }
 
 /// Reads a run's outputs. Ids made up for missing ones count only what is an event or unreadable.

@@ -26,36 +26,36 @@ pub struct Request {
 impl Request {
     /// The first value of a header, if it is text.
     #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
     /// The path without the query.
     #[must_use]
-    pub fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.path_and_query.split_once('?').map_or(self.path_and_query.as_str(), |(path, _)| path)
     }
 
     /// The query without its question mark, empty if there is none.
     #[must_use]
-    pub fn raw_query(&self) -> &str {
+    pub(crate) fn raw_query(&self) -> &str {
         self.path_and_query.split_once('?').map_or("", |(_, query)| query)
     }
 
     /// The query's parameters in their order, percent-decoded.
-    pub fn query(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    pub(crate) fn query(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
         form_urlencoded::parse(self.raw_query().as_bytes())
     }
 
     /// The first query parameter of that name.
     #[must_use]
-    pub fn query_parameter(&self, name: &str) -> Option<String> {
+    pub(crate) fn query_parameter(&self, name: &str) -> Option<String> {
         self.query().find(|(found, _)| found == name).map(|(_, value)| value.into_owned())
     }
 
     /// The content type in lower case without its parameters.
     #[must_use]
-    pub fn media_type(&self) -> Option<String> {
+    pub(crate) fn media_type(&self) -> Option<String> {
         let value = self.header(CONTENT_TYPE.as_str())?;
         let essence = value.split(';').next().unwrap_or_default().trim();
         (!essence.is_empty()).then(|| essence.to_ascii_lowercase())

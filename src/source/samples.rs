@@ -29,7 +29,7 @@ pub const RECEIVED_AT: UnixMillis = UnixMillis(1_795_280_401_000);
 /// One file of `samples/`.
 #[derive(Debug, Clone)]
 pub struct Sample {
-    pub file: PathBuf,
+    pub(crate) file: PathBuf,
     request: RequestTemplate,
     /// Options of the source that the sample is for.
     pub options: Map<String, Value>,
@@ -138,7 +138,7 @@ impl Sample {
 
     /// What differs between the expectation and what the source makes of the sample; empty if nothing does.
     #[must_use]
-    pub fn differences(&self, source: &Source, received_at: UnixMillis) -> Vec<String> {
+    pub(crate) fn differences(&self, source: &Source, received_at: UnixMillis) -> Vec<String> {
         let mut request = self.request(source.profile(), "/webhooks/sample", received_at);
         if let Some(expected) = &self.handshake {
             return handshake_differences(source, &mut request, expected);

@@ -39,7 +39,7 @@ enum Place {
 impl Agenda {
     /// What is most urgent among all that is due at `now`; it stays on the agenda.
     #[must_use]
-    pub fn most_urgent(&self, now: UnixMillis) -> Option<Due> {
+    pub(crate) fn most_urgent(&self, now: UnixMillis) -> Option<Due> {
         let mut lanes = self.lanes();
         lanes.ripen(now);
         let (_, _, _, lane) = lanes.now.first()?;
@@ -57,14 +57,14 @@ impl Agenda {
 
     /// Takes a lane that has an entry whose deadline has come, `expires`: settling it needs no call and no pace.
     #[must_use]
-    pub fn take_expired(&self, now: UnixMillis) -> Option<(LaneKey, Due)> {
+    pub(crate) fn take_expired(&self, now: UnixMillis) -> Option<(LaneKey, Due)> {
         let mut lanes = self.lanes();
         let (deadline, _, lane) = lanes.deadlines.first().cloned()?;
         if deadline > now { None } else { lanes.take(&lane) }
     }
 
     /// Puts a lane back that was taken and not claimed; it stays as it is where a commit has published it since.
-    pub fn put_back(&self, lane: LaneKey, due: Due) {
+    pub(crate) fn put_back(&self, lane: LaneKey, due: Due) {
         let mut lanes = self.lanes();
         if !lanes.due.contains_key(&lane) {
             lanes.add(Arc::new(lane), due);
@@ -74,13 +74,13 @@ impl Agenda {
 
     /// The earliest deadline of a lane.
     #[must_use]
-    pub fn next_deadline(&self) -> Option<UnixMillis> {
+    pub(crate) fn next_deadline(&self) -> Option<UnixMillis> {
         self.lanes().deadlines.first().map(|(deadline, _, _)| *deadline)
     }
 
     /// The earliest moment at which a lane is due; past if one is due already.
     #[must_use]
-    pub fn next_at(&self) -> Option<UnixMillis> {
+    pub(crate) fn next_at(&self) -> Option<UnixMillis> {
         let lanes = self.lanes();
         let ripe = lanes.now.iter().map(|(_, at, _, _)| *at).next();
         let later = lanes.later.first().map(|(at, _, _, _)| *at);

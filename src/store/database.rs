@@ -8,39 +8,39 @@ use crate::routing::UnixMillis;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct DatabaseStanding {
     /// Those that are alive first.
-    pub nodes: Vec<NodeStanding>,
+    pub(crate) nodes: Vec<NodeStanding>,
     /// From the last question to its answer, in microseconds.
-    pub round_trip_us: u64,
+    pub(crate) round_trip_us: u64,
     /// Its clock less this machine's, in milliseconds.
-    pub clock_ahead_ms: i64,
+    pub(crate) clock_ahead_ms: i64,
     /// Only what databases that speak as PostgreSQL does have in common is used: of standbys and transactions nothing is known.
-    pub is_plain: bool,
+    pub(crate) is_plain: bool,
     /// How many standbys confirm a commit before it is answered.
-    pub synchronous_standbys: u32,
+    pub(crate) synchronous_standbys: u32,
     /// The version of rows that all living nodes read, in which this one writes.
-    pub rows_written: i16,
+    pub(crate) rows_written: i16,
     /// How many conversations a newer program has written, which this node leaves to others; 10,000 stands for more.
-    pub newer_lanes: u32,
+    pub(crate) newer_lanes: u32,
     /// How long the oldest transaction of any user has been open, in seconds; without the role `pg_monitor` only this user's.
-    pub oldest_transaction_s: u64,
+    pub(crate) oldest_transaction_s: u64,
     /// Its server process, 0 where there is none.
-    pub oldest_transaction_pid: i32,
+    pub(crate) oldest_transaction_pid: i32,
 }
 
 /// One node.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct NodeStanding {
-    pub name: String,
-    pub version: String,
+    pub(crate) name: String,
+    pub(crate) version: String,
     /// On the database's clock, as all moments here.
-    pub started_at: UnixMillis,
+    pub(crate) started_at: UnixMillis,
     /// Until when it has said that it is alive.
-    pub alive_until: UnixMillis,
-    pub is_alive: bool,
+    pub(crate) alive_until: UnixMillis,
+    pub(crate) is_alive: bool,
     /// It is this one.
-    pub is_own: bool,
+    pub(crate) is_own: bool,
     /// The newest version of rows that it reads and writes.
-    pub rows_up_to: i16,
+    pub(crate) rows_up_to: i16,
 }
 
 impl Store {

@@ -5,13 +5,13 @@ use super::request::Claim;
 use crate::routing::{EntryId, LaneKey, UnixMillis, Urgency};
 
 /// Says whether a call may leave now. The writer asks, so it must not wait.
-pub trait DirectDispatch: Send + Sync {
+pub(crate) trait DirectDispatch: Send + Sync {
     /// The right to make one call of that urgency. It is given back by dropping it.
     fn open(&self, urgency: Urgency, now: UnixMillis) -> Option<Box<dyn SendSlot>>;
 }
 
 /// The right to make one call.
-pub trait SendSlot: Send {
+pub(crate) trait SendSlot: Send {
     /// The claim is on record: the call may leave, if it is one.
     fn leave(self: Box<Self>, lane: LaneKey, entry: EntryId, claim: Claim);
 }

@@ -234,7 +234,7 @@ impl Store {
     ///
     /// # Errors
     /// The store has failed.
-    pub async fn reloaded(&self) -> Result<usize, Failed> {
+    pub(crate) async fn reloaded(&self) -> Result<usize, Failed> {
         match self.ask(Question::Reloaded).await? {
             Answer::Reloaded(resumed) => Ok(resumed),
             _ => Err(self.gone()),
@@ -245,7 +245,7 @@ impl Store {
     ///
     /// # Errors
     /// The store has failed, or a row of the event is damaged.
-    pub async fn replay(
+    pub(crate) async fn replay(
         &self,
         source: &str,
         id: &str,
@@ -263,7 +263,7 @@ impl Store {
     ///
     /// # Errors
     /// The store has failed, or a row of the event is damaged.
-    pub async fn discard(
+    pub(crate) async fn discard(
         &self,
         source: &str,
         id: &str,
@@ -280,17 +280,17 @@ impl Store {
     ///
     /// # Errors
     /// The store has failed or was closed.
-    pub async fn round_trip(&self) -> Result<(), Failed> {
+    pub(crate) async fn round_trip(&self) -> Result<(), Failed> {
         self.ask(Question::RoundTrip).await.map(drop)
     }
 
     /// Takes new limits; what is owed already stays.
-    pub fn set_limits(&self, limits: Limits) {
+    pub(crate) fn set_limits(&self, limits: Limits) {
         self.inner.shared.set_limits(limits);
     }
 
     /// From now on what may be sent at once is dispatched directly, and does not come on the agenda first.
-    pub fn set_direct_dispatch(&self, direct: Arc<dyn DirectDispatch>) {
+    pub(crate) fn set_direct_dispatch(&self, direct: Arc<dyn DirectDispatch>) {
         self.inner.shared.set_direct(direct);
     }
 
@@ -308,18 +308,18 @@ impl Store {
 
     /// How the store is; from memory.
     #[must_use]
-    pub fn health(&self) -> Health {
+    pub(crate) fn health(&self) -> Health {
         self.inner.shared.health()
     }
 
     /// How much room the disk has; from memory, at most some seconds old.
     #[must_use]
-    pub fn space(&self) -> Space {
+    pub(crate) fn space(&self) -> Space {
         self.inner.shared.space()
     }
 
     /// Waits until the store fails, for good: the process has to be started anew.
-    pub async fn failed(&self) -> Failed {
+    pub(crate) async fn failed(&self) -> Failed {
         self.inner.shared.failed().await
     }
 

@@ -29,7 +29,7 @@ impl Store {
     ///
     /// # Errors
     /// The store is closed or cannot be read.
-    pub async fn events(&self, filter: Filter) -> Result<Page, Failed> {
+    pub(crate) async fn events(&self, filter: Filter) -> Result<Page, Failed> {
         self.read(move |reader| reader.events(&filter)).await
     }
 

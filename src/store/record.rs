@@ -10,16 +10,16 @@ use crate::routing::{
 
 /// Which events are wanted; what is none does not matter.
 #[derive(Debug, Clone, Default)]
-pub struct Filter {
-    pub state: Option<State>,
-    pub source: Option<String>,
-    pub conversation: Option<String>,
+pub(crate) struct Filter {
+    pub(crate) state: Option<State>,
+    pub(crate) source: Option<String>,
+    pub(crate) conversation: Option<String>,
     /// The reason's word.
-    pub reason: Option<String>,
+    pub(crate) reason: Option<String>,
     /// At most so many; 0 = 50, never more than 1,000.
-    pub limit: usize,
+    pub(crate) limit: usize,
     /// From an earlier page.
-    pub cursor: Option<String>,
+    pub(crate) cursor: Option<String>,
 }
 
 /// An event as operators see it.

@@ -56,12 +56,13 @@ impl Limit {
 
 impl Refusal {
     /// All words of [`Refusal::limit`].
-    pub const LIMITS: [&'static str; 8] =
+    #[cfg(test)]
+    pub(crate) const LIMITS: [&'static str; 8] =
         ["pending", "source", "parked", "conversation", "queue", "disk", "store", "newer"];
 
     /// The limit that was reached, as a word for metrics.
     #[must_use]
-    pub const fn limit(self) -> &'static str {
+    pub(crate) const fn limit(self) -> &'static str {
         match self {
             Self::Full { limit, .. } => match limit {
                 Limit::Pending => "pending",

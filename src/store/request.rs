@@ -126,7 +126,7 @@ pub enum Item {
 impl Item {
     /// The sender's id of the event.
     #[must_use]
-    pub fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         match self {
             Self::Event(event) => event.id.as_str(),
             Self::Unreadable(one) => &one.id,
@@ -146,12 +146,12 @@ pub enum Acceptance {
 /// What names an event in logs and metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventMeta {
-    pub source: Arc<str>,
+    pub(crate) source: Arc<str>,
     pub id: String,
     /// One of the eight kinds, or `unknown`.
-    pub kind: &'static str,
+    pub(crate) kind: &'static str,
     /// Empty where it is not known.
-    pub conversation: String,
+    pub(crate) conversation: String,
 }
 
 /// What the dispatcher has to do for a due entry.
@@ -186,10 +186,10 @@ pub enum Claim {
 pub struct Settled {
     pub meta: EventMeta,
     pub outcome: Outcome,
-    pub reason: Reason,
+    pub(crate) reason: Reason,
     /// Calls sent.
-    pub attempts: u32,
-    pub waited: Waited,
+    pub(crate) attempts: u32,
+    pub(crate) waited: Waited,
 }
 
 /// Which event an operator has replayed or discarded, and who that was.
@@ -234,7 +234,7 @@ pub enum Transition {
 
 /// What came of the wish to replay an event.
 #[derive(Debug, Clone, PartialEq)]
-pub enum ReplayAnswer {
+pub(crate) enum ReplayAnswer {
     /// It is in its lane again.
     Replayed,
     /// No such event is remembered.
@@ -249,7 +249,7 @@ pub enum ReplayAnswer {
 
 /// What came of the wish to discard an event.
 #[derive(Debug, Clone, PartialEq)]
-pub enum DiscardAnswer {
+pub(crate) enum DiscardAnswer {
     /// It is discarded.
     Discarded,
     /// No such event is remembered.
@@ -317,7 +317,7 @@ impl std::error::Error for Failed {}
 
 /// How the store is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Health {
+pub(crate) enum Health {
     Working,
     Failed(Failed),
 }
@@ -325,7 +325,7 @@ pub enum Health {
 impl Health {
     /// What is wrong, if anything is.
     #[must_use]
-    pub const fn problem(&self) -> Option<&Failed> {
+    pub(crate) const fn problem(&self) -> Option<&Failed> {
         match self {
             Self::Working => None,
             Self::Failed(failed) => Some(failed),
@@ -339,11 +339,11 @@ pub struct Counts {
     /// Not settled and not parked.
     pub pending: usize,
     pub parked: usize,
-    pub dead: usize,
+    pub(crate) dead: usize,
     /// Event ids remembered.
     pub remembered: usize,
     /// When the oldest unsettled event was received.
-    pub oldest_received_at: Option<UnixMillis>,
+    pub(crate) oldest_received_at: Option<UnixMillis>,
     /// Damaged rows found since the start.
     pub damaged_rows: u64,
 }

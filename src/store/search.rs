@@ -25,37 +25,37 @@ pub(super) const OF_NAME: usize = 20;
 /// What is looked for, and where.
 #[derive(Debug, Clone)]
 pub(crate) struct Search {
-    pub text: String,
+    pub(crate) text: String,
     /// The names of all sources.
-    pub sources: Vec<String>,
-    pub contact_centers: Vec<ContactCenter>,
+    pub(crate) sources: Vec<String>,
+    pub(crate) contact_centers: Vec<ContactCenter>,
     /// From an earlier answer.
-    pub cursor: Option<u64>,
+    pub(crate) cursor: Option<u64>,
 }
 
 /// What was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Found {
-    pub hits: Vec<Hit>,
+    pub(crate) hits: Vec<Hit>,
     /// How many of the latest events were looked at, and when the oldest of them came in.
-    pub searched: usize,
-    pub searched_since: Option<UnixMillis>,
+    pub(crate) searched: usize,
+    pub(crate) searched_since: Option<UnixMillis>,
     /// Where to go on; none where all were looked at.
-    pub next: Option<u64>,
+    pub(crate) next: Option<u64>,
 }
 
 /// A conversation, or an event that has none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Hit {
     /// What the word is: `event`, `conversation`, `document` or `agent`.
-    pub is: &'static str,
-    pub source: String,
-    pub contact_center: ContactCenter,
-    pub conversation: Option<String>,
+    pub(crate) is: &'static str,
+    pub(crate) source: String,
+    pub(crate) contact_center: ContactCenter,
+    pub(crate) conversation: Option<String>,
     /// An event of it.
-    pub event: String,
+    pub(crate) event: String,
     #[serde(with = "rfc3339")]
-    pub received_at: UnixMillis,
+    pub(crate) received_at: UnixMillis,
 }
 
 impl Store {

@@ -14,11 +14,11 @@ const AGE: Duration = Duration::from_secs(1);
 
 /// What is free on the store's disk, and what has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Space {
+pub(crate) struct Space {
     /// In bytes, for this user.
-    pub free: u64,
+    pub(crate) free: u64,
     /// In bytes.
-    pub floor: u64,
+    pub(crate) floor: u64,
 }
 
 impl Default for Space {
@@ -30,7 +30,7 @@ impl Default for Space {
 impl Space {
     /// Whether nothing new is taken.
     #[must_use]
-    pub const fn is_short(&self) -> bool {
+    pub(crate) const fn is_short(&self) -> bool {
         self.free < self.floor
     }
 }

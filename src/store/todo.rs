@@ -11,16 +11,16 @@ const PAGE: usize = 100;
 /// Dead letters of one source that have one reason.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct DeadGroup {
-    pub source: String,
+    pub(crate) source: String,
     /// The reason's word.
-    pub reason: String,
+    pub(crate) reason: String,
 }
 
 /// Events that wait for the same row of a contact centre's tables.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ParkedGroup {
-    pub contact_center: ContactCenter,
-    pub missing: Missing,
+    pub(crate) contact_center: ContactCenter,
+    pub(crate) missing: Missing,
 }
 
 /// A group of either kind.
@@ -33,28 +33,28 @@ pub(crate) enum Group {
 /// All groups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Todo {
-    pub dead: Vec<Grouped<DeadGroup>>,
-    pub parked: Vec<Grouped<ParkedGroup>>,
+    pub(crate) dead: Vec<Grouped<DeadGroup>>,
+    pub(crate) parked: Vec<Grouped<ParkedGroup>>,
     /// Dead letters in all, those included that are in no group yet.
-    pub all_dead: usize,
-    pub all_parked: usize,
+    pub(crate) all_dead: usize,
+    pub(crate) all_parked: usize,
 }
 
 /// A group and how many events it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Grouped<G> {
-    pub group: G,
-    pub events: usize,
+    pub(crate) group: G,
+    pub(crate) events: usize,
     /// When the first of them came in, and the last.
-    pub since: UnixMillis,
-    pub latest: UnixMillis,
+    pub(crate) since: UnixMillis,
+    pub(crate) latest: UnixMillis,
 }
 
 /// An event of a group, under the number by which the next ones are asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Member {
-    pub number: u64,
-    pub event: EventRecord,
+    pub(crate) number: u64,
+    pub(crate) event: EventRecord,
 }
 
 impl Store {

@@ -173,19 +173,19 @@ impl Line {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Condition {
     /// Events that wait for their turn, their retry or the rate limit.
-    pub pending: u64,
+    pub(crate) pending: u64,
     /// Age of the oldest of them.
-    pub oldest: Option<Duration>,
+    pub(crate) oldest: Option<Duration>,
     /// Events that wait for a mapping.
-    pub parked: u64,
+    pub(crate) parked: u64,
     /// Events that were given up and wait for a person.
-    pub dead: u64,
+    pub(crate) dead: u64,
     /// ServiceNow failed so often in a row that calls pause.
-    pub breaker_open: bool,
+    pub(crate) breaker_open: bool,
     /// An operator holds all sending.
-    pub held: bool,
+    pub(crate) held: bool,
     /// The last reload was refused; the configuration before it is in force.
-    pub reload_failed: bool,
+    pub(crate) reload_failed: bool,
 }
 
 impl fmt::Display for Condition {

@@ -9,16 +9,16 @@ use listenfd::ListenFd;
 
 /// The sockets that systemd hands over; a place that has none is bound from the configuration.
 #[derive(Debug, Default)]
-pub struct HandedSockets {
+pub(crate) struct HandedSockets {
     /// Where vendors call, named `intake`; also a single socket without a name.
-    pub intake: Option<TcpListener>,
+    pub(crate) intake: Option<TcpListener>,
     /// Where operators call, named `admin`.
-    pub admin: Option<TcpListener>,
+    pub(crate) admin: Option<TcpListener>,
 }
 
 /// Why the handed sockets cannot be used.
 #[derive(Debug)]
-pub enum SocketError {
+pub(crate) enum SocketError {
     /// `LISTEN_FDS` is not a number.
     BadCount(String),
     /// So many names for so many sockets.
@@ -101,7 +101,7 @@ impl HandedSockets {
     ///
     /// # Errors
     /// Numbers or names do not fit, or a socket is not a TCP listener.
-    pub fn from_environment() -> Result<Self, SocketError> {
+    pub(crate) fn from_environment() -> Result<Self, SocketError> {
         let variable = |name| std::env::var(name).ok();
         check_count(variable("LISTEN_FDS").as_deref())?;
         let names = variable("LISTEN_FDNAMES");

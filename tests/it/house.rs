@@ -1,4 +1,4 @@
-//! The house rules that a compiler does not keep: who may use whom, module docs, the length of files.
+//! The house rules that a compiler does not keep: who may use whom, what is public, module docs, the length of files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -163,6 +163,60 @@ fn files_stay_under_400_lines() {
         }
     }
     assert!(long.is_empty(), "over 400 lines: {}", long.join(", "));
+}
+
+#[test]
+fn what_is_public_is_used_from_outside() {
+    let mut named = BTreeSet::new();
+    let outside = ["tests", "benches", "fuzz/fuzz_targets"].map(sources).concat();
+    let main = sources("src").into_iter().filter(|file| file.ends_with("src/main.rs"));
+    for file in outside.into_iter().chain(main) {
+        let text = fs::read_to_string(&file).expect("the file was just listed");
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        named.extend(code.flat_map(|line| line.split(|of| !is_of_a_name(of))).map(str::to_owned));
+    }
+    let mut unused = Vec::new();
+    for file in sources("src").iter().filter(|file| !file.ends_with("src/testing.rs")) {
+        for (number, line) in production(file).lines().enumerate() {
+            if let Some(name) = public_name(line).filter(|name| !named.contains(*name)) {
+                unused.push(format!(
+                    "{}:{}: nothing in tests/, benches/, fuzz/ or src/main.rs names `{name}`; make it `pub(crate)`, then the \
+                     compiler says whether anything uses it, and delete it if nothing does",
+                    file.display(),
+                    number + 1,
+                ));
+            }
+        }
+    }
+    assert!(unused.is_empty(), "{}", unused.join("\n"));
+}
+
+#[test]
+fn a_public_name_is_that_of_a_function_or_a_constant() {
+    let of = |line| public_name(line).unwrap_or_default();
+    assert_eq!(of("    pub fn a_method(&self) -> bool {"), "a_method");
+    assert_eq!(of("pub async fn start("), "start");
+    assert_eq!(of("    pub const fn plus(self, ms: u64) -> Self {"), "plus");
+    assert_eq!(of("pub const CHAT: &str = \"27f\";"), "CHAT");
+    for line in ["pub struct Store {", "pub path: PathBuf,", "pub(crate) fn new() {", "fn a() {"] {
+        assert_eq!(public_name(line), None, "{line}");
+    }
+}
+
+/// The function or constant that a line makes public. Not a field: a struct whose fields are not all public cannot be
+/// written with `..` outside.
+fn public_name(line: &str) -> Option<&str> {
+    let mut words = line.trim_start().strip_prefix("pub ")?.split(' ').peekable();
+    let kinds = ["const", "async", "unsafe", "fn", "static"];
+    let mut is_of_a_kind = false;
+    while words.next_if(|word| kinds.contains(word)).is_some() {
+        is_of_a_kind = true;
+    }
+    words.next().filter(|_| is_of_a_kind)?.split(|of| !is_of_a_name(of)).next()
+}
+
+fn is_of_a_name(letter: char) -> bool {
+    letter.is_alphanumeric() || letter == '_'
 }
 
 /// All Rust files under a folder of the crate.

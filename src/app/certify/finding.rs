@@ -149,16 +149,16 @@ impl Outcome {
 /// What one probe found out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
-    pub probe: Probe,
-    pub outcome: Outcome,
+    pub(crate) probe: Probe,
+    pub(crate) outcome: Outcome,
     /// What was seen, and what it means.
-    pub detail: String,
+    pub(crate) detail: String,
     /// Keys of the configuration with their values in TOML, as they should be for this instance.
-    pub settings: Vec<(&'static str, String)>,
+    pub(crate) settings: Vec<(&'static str, String)>,
     /// Switches of the sandbox with which it behaves as this instance.
-    pub switches: Vec<(&'static str, Value)>,
+    pub(crate) switches: Vec<(&'static str, Value)>,
     /// The requests that it rests on, by their number in the report, from 1.
-    pub exchanges: Vec<usize>,
+    pub(crate) exchanges: Vec<usize>,
 }
 
 impl Finding {

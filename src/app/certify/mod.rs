@@ -34,34 +34,34 @@ const SETTLING: Duration = Duration::from_secs(1);
 /// Whom and what is tried with: records of a test's own.
 #[derive(Debug, Clone)]
 pub(crate) struct Subject {
-    pub agent: SysId,
-    pub second_agent: Option<SysId>,
-    pub queue: ExternalId,
-    pub second_queue: Option<ExternalId>,
+    pub(crate) agent: SysId,
+    pub(crate) second_agent: Option<SysId>,
+    pub(crate) queue: ExternalId,
+    pub(crate) second_queue: Option<ExternalId>,
     /// One at least. The next is taken where one is closed.
-    pub documents: Vec<DocumentRef>,
+    pub(crate) documents: Vec<DocumentRef>,
     /// With which cards are taken back.
-    pub reason: RejectReason,
+    pub(crate) reason: RejectReason,
     /// Whether an agent may accept work, which cannot be taken back.
-    pub accept: bool,
+    pub(crate) accept: bool,
     /// Whether the documents are closed at the end.
-    pub close: bool,
+    pub(crate) close: bool,
     /// The presence state of an agent who is away.
-    pub away: SysId,
+    pub(crate) away: SysId,
 }
 
 /// What a certification found out.
 #[derive(Debug)]
 pub(crate) struct Report {
     /// The instance's address.
-    pub instance: String,
-    pub started: UnixMillis,
-    pub subject: Subject,
+    pub(crate) instance: String,
+    pub(crate) started: UnixMillis,
+    pub(crate) subject: Subject,
     /// In the order of the probes.
-    pub findings: Vec<Finding>,
+    pub(crate) findings: Vec<Finding>,
     /// Every request, in order.
-    pub exchanges: Vec<Exchanged>,
-    pub undone: Undone,
+    pub(crate) exchanges: Vec<Exchanged>,
+    pub(crate) undone: Undone,
 }
 
 impl Report {

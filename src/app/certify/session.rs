@@ -27,8 +27,8 @@ const LONGEST_PAUSE: u64 = 60_000;
 /// One request and its answer, and what it was for.
 #[derive(Debug, Clone)]
 pub(crate) struct Exchanged {
-    pub what: String,
-    pub observed: Observed,
+    pub(crate) what: String,
+    pub(crate) observed: Observed,
 }
 
 /// Why a probe goes no further.

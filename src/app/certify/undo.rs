@@ -16,8 +16,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 /// What was taken back, and what was not.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(crate) struct Undone {
-    pub done: Vec<String>,
-    pub left: Vec<String>,
+    pub(crate) done: Vec<String>,
+    pub(crate) left: Vec<String>,
 }
 
 /// How a request of an undo ended.

@@ -23,19 +23,19 @@ use crate::source::{Profile, Source};
 
 /// What a flow is played over.
 pub(crate) struct Scenario {
-    pub profile: Arc<Profile>,
+    pub(crate) profile: Arc<Profile>,
     /// Options of the source, below those of the flow.
-    pub options: Map<String, Value>,
+    pub(crate) options: Map<String, Value>,
     /// What holds for a flow without settings of its own.
-    pub settings: Settings,
+    pub(crate) settings: Settings,
     /// Where they come from, for flows whose sections are laid over them.
-    pub configuration: Configuration,
+    pub(crate) configuration: Configuration,
     /// What the flow's queues, agents and reject reasons are looked up in first.
-    pub directory: Directory,
+    pub(crate) directory: Directory,
     /// The instance.
-    pub world: World,
+    pub(crate) world: World,
     /// The folder with other profiles.
-    pub mappings: PathBuf,
+    pub(crate) mappings: PathBuf,
 }
 
 /// What the flow's settings are laid over.

@@ -25,16 +25,16 @@ const APART: u64 = 1_000;
 /// A file as it was read.
 #[derive(Debug)]
 pub(crate) struct Input {
-    pub file: PathBuf,
-    pub body: Vec<u8>,
+    pub(crate) file: PathBuf,
+    pub(crate) body: Vec<u8>,
 }
 
 /// One call that was played.
 #[derive(Debug)]
 pub(crate) struct Rehearsed {
     /// The flow's file and description; none for requests.
-    pub flow: Option<(PathBuf, String)>,
-    pub story: Story,
+    pub(crate) flow: Option<(PathBuf, String)>,
+    pub(crate) story: Story,
 }
 
 /// Plays the requests in their order as one call, or each flow as a call of its own.

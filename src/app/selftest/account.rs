@@ -23,24 +23,24 @@ const TOLD: usize = 20;
 /// What came of the kill test.
 #[derive(Debug, Default)]
 pub(crate) struct Verdict {
-    pub kills: u32,
+    pub(crate) kills: u32,
     /// Events that were answered with a 2xx.
-    pub answered: u64,
+    pub(crate) answered: u64,
     /// Requests that it took.
-    pub requests: u64,
+    pub(crate) requests: u64,
     /// Calls that reached the sandbox, reads included.
-    pub calls: usize,
+    pub(crate) calls: usize,
     /// Calls with an injected fault.
-    pub faults: usize,
+    pub(crate) faults: usize,
     /// Events by their last state.
-    pub states: BTreeMap<String, u64>,
+    pub(crate) states: BTreeMap<String, u64>,
     /// From the start of the process to readiness, the longest.
-    pub slowest_start: Duration,
-    pub took: Duration,
+    pub(crate) slowest_start: Duration,
+    pub(crate) took: Duration,
     /// Everything that must not be; empty = passed.
-    pub breaches: Vec<String>,
+    pub(crate) breaches: Vec<String>,
     /// Where store and log were left, if there is a breach.
-    pub evidence: Option<PathBuf>,
+    pub(crate) evidence: Option<PathBuf>,
 }
 
 /// Waits until everything has ended, and accounts for it.

@@ -49,13 +49,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How the kill test is carried out.
 pub(crate) struct Plan {
     /// How often a daemon is killed.
-    pub kills: u32,
+    pub(crate) kills: u32,
     /// Chooses the moments of the kills, the node, and the faults of the sandbox.
-    pub seed: u64,
+    pub(crate) seed: u64,
     /// Where the store and the logs are written.
-    pub directory: Option<PathBuf>,
+    pub(crate) directory: Option<PathBuf>,
     /// How many daemons, over which database. None: one over files.
-    pub nodes: Option<(usize, SecretString)>,
+    pub(crate) nodes: Option<(usize, SecretString)>,
 }
 
 /// Kills daemons under load and accounts for everything. The store lies in a folder of its own, or the tables in a schema of

@@ -9,22 +9,22 @@ use crate::routing::SysId;
 /// What is to be shown of a table.
 #[derive(Debug, Default)]
 pub(super) struct Compared {
-    pub lines: Vec<Line>,
-    pub unchanged: usize,
-    pub notes: Vec<String>,
+    pub(crate) lines: Vec<Line>,
+    pub(crate) unchanged: usize,
+    pub(crate) notes: Vec<String>,
     /// Whether ServiceNow hides some records.
-    pub some_hidden: bool,
+    pub(crate) some_hidden: bool,
 }
 
 /// A row that a record of ServiceNow's makes.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
     /// All cells but the last.
-    pub key: Vec<String>,
+    pub(crate) key: Vec<String>,
     /// What they lead to.
-    pub value: String,
+    pub(crate) value: String,
     /// The records that it stands for.
-    pub records: Vec<SysId>,
+    pub(crate) records: Vec<SysId>,
 }
 
 /// How what a row leads to stands on the instance.
@@ -41,9 +41,9 @@ pub(super) enum Status {
 /// How a table's rows are compared.
 pub(super) struct Rules {
     /// Whether a record that some row leads to already needs no row of its own.
-    pub one_row_is_enough: bool,
+    pub(crate) one_row_is_enough: bool,
     /// Whether ServiceNow knows better than a row what its key leads to, as long as that is there.
-    pub record_decides: bool,
+    pub(crate) record_decides: bool,
 }
 
 /// Compares; `status` says how a row's last cell stands. The lines come in the order of the file, then what is new.

@@ -24,13 +24,13 @@ pub(crate) enum LookUps {
 /// What one question to the instance found out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Probed {
-    pub look_ups: LookUps,
+    pub(crate) look_ups: LookUps,
     /// What ServiceNow said, or what went wrong.
-    pub message: String,
+    pub(crate) message: String,
     /// What it says about the instance, for [`crate::awa::pace::Pace`].
-    pub signal: Signal,
+    pub(crate) signal: Signal,
     /// How many requests of the hourly budget it took.
-    pub requests: u32,
+    pub(crate) requests: u32,
 }
 
 pub(in crate::awa) async fn probe(client: &Client, allowance: &Allowance) -> Probed {

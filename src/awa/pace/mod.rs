@@ -47,37 +47,37 @@ const LONGEST_HINT: u64 = 5_000;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Limits {
     /// Requests in any hour; 0 = no budget.
-    pub per_hour: u32,
+    pub(crate) per_hour: u32,
     /// The share of `per_hour` that only [`Urgency::Live`] may use, 0 to 1.
-    pub reserve: f64,
-    pub max_in_flight: u32,
+    pub(crate) reserve: f64,
+    pub(crate) max_in_flight: u32,
 }
 
 /// No call may leave before `until`. Where that depends on a call that is in flight, `until` is only when to ask
 /// again at the latest; its permit's end is the better moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NotNow {
-    pub until: UnixMillis,
-    pub why: Why,
+    pub(crate) until: UnixMillis,
+    pub(crate) why: Why,
 }
 
 /// How things stand, for `/readyz` and metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Standing {
     /// Calls in flight.
-    pub in_flight: u32,
+    pub(crate) in_flight: u32,
     /// Calls that may be in flight at once, as overload has left it.
-    pub concurrency: u32,
+    pub(crate) concurrency: u32,
     /// While the breaker is open or half open: when it lets, or let, a probe through.
-    pub breaker: Option<UnixMillis>,
+    pub(crate) breaker: Option<UnixMillis>,
     /// While the credentials are refused: when they are, or were, tried again.
-    pub unauthorised: Option<UnixMillis>,
+    pub(crate) unauthorised: Option<UnixMillis>,
     /// What opened the breaker, or that the credentials are refused.
-    pub trouble: Option<Signal>,
+    pub(crate) trouble: Option<Signal>,
     /// While ServiceNow's Retry-After lasts.
-    pub retry_after: Option<UnixMillis>,
+    pub(crate) retry_after: Option<UnixMillis>,
     /// Requests of the last hour, counted where there is a budget.
-    pub used: u32,
+    pub(crate) used: u32,
 }
 
 /// Calls are held from now on, or no longer.

@@ -64,9 +64,9 @@ impl Input {
 /// What the conversation has become and what has to be done. Every effect is a row before it is carried out.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Decision {
-    pub conversation: Conversation,
+    pub(crate) conversation: Conversation,
     /// In the order in which they were decided.
-    pub effects: Vec<Effect>,
+    pub(crate) effects: Vec<Effect>,
 }
 
 /// One thing to be recorded, and perhaps done.

@@ -41,7 +41,7 @@ struct Token {
 impl Access {
     /// Takes any credentials: a known user name is that user, anything else the integration user.
     #[must_use]
-    pub fn anyone() -> Self {
+    pub(crate) fn anyone() -> Self {
         Self { anyone: true, ..Self::default() }
     }
 

@@ -100,7 +100,11 @@ impl Sandbox {
     ///
     /// # Errors
     /// If the listener has no local address.
-    pub fn start_with(listener: TcpListener, world: World, access: Access) -> io::Result<Self> {
+    pub(crate) fn start_with(
+        listener: TcpListener,
+        world: World,
+        access: Access,
+    ) -> io::Result<Self> {
         let address = listener.local_addr()?;
         let inner = Inner {
             world,
@@ -131,7 +135,7 @@ impl Sandbox {
 
     /// Where it listens.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.running.address
     }
 
@@ -184,14 +188,8 @@ impl Sandbox {
         self.state.lock().world.switches = switches;
     }
 
-    /// The instance's own clock.
-    #[must_use]
-    pub fn now(&self) -> UnixMillis {
-        self.state.lock().now()
-    }
-
     /// Stops listening and drops every connection, also those that hang.
-    pub async fn stop(&self) {
+    pub(crate) async fn stop(&self) {
         self.running.shutdown.hurry();
         let task = self.running.task.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = task

@@ -18,7 +18,7 @@ const SECRET: [&str; 2] = ["authorization", "x-sn-apikey"];
 #[derive(Debug, Clone, PartialEq)]
 pub struct RecordedCall {
     /// Its number, from 0.
-    pub number: u64,
+    pub(crate) number: u64,
     /// When it had arrived, on the real clock.
     pub at: UnixMillis,
     /// Which API it was for.
@@ -28,25 +28,26 @@ pub struct RecordedCall {
     /// The path, without the query.
     pub path: String,
     /// Undecoded, without the question mark.
-    pub query: String,
+    pub(crate) query: String,
     /// Names in lower case; the value of a credential is `…`.
-    pub headers: Vec<(String, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     /// The JSON body; none of the token endpoint's.
     pub body: Option<Value>,
     /// As whom it was authenticated.
     pub caller: Option<SysId>,
     /// The name of the fault that was injected.
-    pub fault: Option<&'static str>,
+    pub(crate) fault: Option<&'static str>,
     /// The status of the API's answer; none if the call had no effect.
     pub performed: Option<u16>,
     /// The status that was sent; none if nothing was, or not yet.
     pub status: Option<u16>,
 }
 
+#[cfg(test)]
 impl RecordedCall {
     /// A header's value by its lower-case name.
     #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 }

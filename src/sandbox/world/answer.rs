@@ -15,26 +15,26 @@ pub struct Answer {
     /// JSON body.
     pub body: Value,
     /// How many rows a table's query matched, whatever of them is shown; `X-Total-Count`.
-    pub total: Option<usize>,
+    pub(crate) total: Option<usize>,
 }
 
 impl Answer {
     /// 200 and `{"result": …}`.
     #[must_use]
-    pub fn result(result: Value) -> Self {
+    pub(crate) fn result(result: Value) -> Self {
         Self { status: 200, body: json!({ "result": result }), total: None }
     }
 
     /// The platform's error object.
     #[must_use]
-    pub fn error(status: u16, message: &str, detail: impl Into<Value>) -> Self {
+    pub(crate) fn error(status: u16, message: &str, detail: impl Into<Value>) -> Self {
         let error = json!({ "message": message, "detail": detail.into() });
         Self { status, body: json!({ "error": error, "status": "failure" }), total: None }
     }
 
     /// `{"result":{"success":false,"message"}}`.
     #[must_use]
-    pub fn success_false(status: u16, message: &str) -> Self {
+    pub(crate) fn success_false(status: u16, message: &str) -> Self {
         Self {
             status,
             body: json!({ "result": { "success": false, "message": message } }),
@@ -44,32 +44,32 @@ impl Answer {
 
     /// 400: the path is not an API of this release.
     #[must_use]
-    pub fn no_such_api(path: &str) -> Self {
+    pub(crate) fn no_such_api(path: &str) -> Self {
         let message = format!("Requested URI does not represent any resource: {path}");
         Self::error(400, &message, Value::Null)
     }
 
     /// 400 in the platform's words.
     #[must_use]
-    pub fn bad_request(detail: &str) -> Self {
+    pub(crate) fn bad_request(detail: &str) -> Self {
         Self::error(400, "Bad Request", detail)
     }
 
     /// 401 of an API call without good credentials.
     #[must_use]
-    pub fn not_authenticated() -> Self {
+    pub(crate) fn not_authenticated() -> Self {
         Self::error(401, "User Not Authenticated", "Required to provide Auth information")
     }
 
     /// 403 of an API that the caller has no role for.
     #[must_use]
-    pub fn not_authorised() -> Self {
+    pub(crate) fn not_authorised() -> Self {
         Self::error(403, "User Not Authorized", "Failed API level ACL Validation")
     }
 
     /// 404 of a record.
     #[must_use]
-    pub fn no_record() -> Self {
+    pub(crate) fn no_record() -> Self {
         Self::error(
             404,
             "No Record found",
@@ -79,7 +79,7 @@ impl Answer {
 
     /// 405.
     #[must_use]
-    pub fn method_not_supported() -> Self {
+    pub(crate) fn method_not_supported() -> Self {
         Self::error(405, "Method not supported", "Method not supported")
     }
 }

@@ -53,7 +53,7 @@ pub struct ApiRequest<'a> {
 #[derive(Debug, Clone, Default)]
 pub struct World {
     /// How it behaves.
-    pub switches: Switches,
+    pub(crate) switches: Switches,
     documents: BTreeMap<SysId, Document>,
     document_tables: BTreeSet<String>,
     /// Service channels, by name.
@@ -150,8 +150,9 @@ impl World {
     }
 
     /// A queue.
+    #[cfg(test)]
     #[must_use]
-    pub fn queue(&self, id: SysId) -> Option<&Queue> {
+    pub(crate) fn queue(&self, id: SysId) -> Option<&Queue> {
         self.queues.get(&id)
     }
 
@@ -163,13 +164,13 @@ impl World {
 
     /// A user by user name.
     #[must_use]
-    pub fn user_named(&self, user_name: &str) -> Option<&User> {
+    pub(crate) fn user_named(&self, user_name: &str) -> Option<&User> {
         self.users_by_name.get(user_name).and_then(|id| self.users.get(id))
     }
 
     /// A work item.
     #[must_use]
-    pub fn work_item(&self, id: SysId) -> Option<&WorkItem> {
+    pub(crate) fn work_item(&self, id: SysId) -> Option<&WorkItem> {
         self.work_items.get(&id)
     }
 

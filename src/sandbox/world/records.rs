@@ -8,17 +8,17 @@ use crate::routing::{DisplayOption, DocumentRef, ExternalId, SysId, TableName, U
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Document {
     /// `interaction`, for example.
-    pub table: TableName,
+    pub(crate) table: TableName,
     /// Its key.
-    pub sys_id: SysId,
+    pub(crate) sys_id: SysId,
     /// `IMS0000221`, for example.
-    pub number: String,
+    pub(crate) number: String,
     /// An interaction's is `new`, `on_hold`, `work_in_progress`, `wrap_up`, `closed_complete` or `closed_abandoned`.
     pub state: String,
     /// Whether it is not closed.
     pub active: bool,
     /// The agent who has it.
-    pub assigned_to: Option<SysId>,
+    pub(crate) assigned_to: Option<SysId>,
 }
 
 impl Document {
@@ -30,13 +30,13 @@ impl Document {
 
     /// Whether it can be offered: active and not in a closed state.
     #[must_use]
-    pub fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.active && !is_closed(&self.state)
     }
 
     /// As work items show it: `Interaction: IMS0000221`.
     #[must_use]
-    pub fn display_name(&self) -> String {
+    pub(crate) fn display_name(&self) -> String {
         let mut letters = self.table.as_str().chars();
         let first = letters.next().map(|letter| letter.to_ascii_uppercase());
         let label: String = first.into_iter().chain(letters).collect();
@@ -52,49 +52,49 @@ pub(super) fn is_closed(state: &str) -> bool {
 
 /// A queue (`awa_queue`).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Queue {
-    pub sys_id: SysId,
-    pub name: String,
+pub(crate) struct Queue {
+    pub(crate) sys_id: SysId,
+    pub(crate) name: String,
     /// Provider queue ID; several queues may have the same.
-    pub external_id: Option<ExternalId>,
-    pub service_channel: SysId,
-    pub active: bool,
+    pub(crate) external_id: Option<ExternalId>,
+    pub(crate) service_channel: SysId,
+    pub(crate) active: bool,
     /// How many queues were there before it.
-    pub number: u32,
+    pub(crate) number: u32,
 }
 
 /// A user (`sys_user`), agent or caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    pub sys_id: SysId,
-    pub user_name: String,
-    pub email: String,
-    pub employee_number: String,
-    pub active: bool,
-    pub roles: BTreeSet<String>,
+    pub(crate) sys_id: SysId,
+    pub(crate) user_name: String,
+    pub(crate) email: String,
+    pub(crate) employee_number: String,
+    pub(crate) active: bool,
+    pub(crate) roles: BTreeSet<String>,
     /// An `awa_presence_state`.
     pub presence: SysId,
     /// What it was before the Agent API changed it, and when that was.
-    pub presence_before: Option<(SysId, UnixMillis)>,
+    pub(crate) presence_before: Option<(SysId, UnixMillis)>,
 }
 
 /// What the contact centre calls an agent (`external_agent_mapping`), as Agent Mapping keeps it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AgentMapping {
-    pub external_agent_id: String,
-    pub agent: SysId,
+    pub(crate) external_agent_id: String,
+    pub(crate) agent: SysId,
     /// Whether the agent is logged in at the contact centre.
-    pub active: bool,
+    pub(crate) active: bool,
 }
 
 /// A reject reason (`awa_reject_reason`) of a service channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RejectReasonRecord {
-    pub sys_id: SysId,
-    pub service_channel: SysId,
-    pub display_value: String,
-    pub value: String,
-    pub order: u32,
+    pub(crate) sys_id: SysId,
+    pub(crate) service_channel: SysId,
+    pub(crate) display_value: String,
+    pub(crate) value: String,
+    pub(crate) order: u32,
 }
 
 /// Where a work item stands.
@@ -125,29 +125,15 @@ pub enum ConsultState {
     Cancelled,
 }
 
-impl ConsultState {
-    /// ServiceNow's word.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Requested => "Requested",
-            Self::Accepted => "Accepted",
-            Self::Ended => "Ended",
-            Self::Transferred => "Transferred",
-            Self::Cancelled => "Cancelled",
-        }
-    }
-}
-
 /// A work item (`awa_work_item`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WorkItem {
     /// Its key.
     pub sys_id: SysId,
     /// The record that is routed.
-    pub document: DocumentRef,
+    pub(crate) document: DocumentRef,
     /// The `awa_queue` it is in.
-    pub queue: SysId,
+    pub(crate) queue: SysId,
     /// Where it stands.
     pub state: WorkItemState,
     /// Whether it is not closed.
@@ -155,43 +141,43 @@ pub struct WorkItem {
     /// The agent who has it.
     pub assigned_to: Option<SysId>,
     /// When the agent was asked.
-    pub offered_on: Option<UnixMillis>,
+    pub(crate) offered_on: Option<UnixMillis>,
     /// Absent: the card stays.
-    pub timeout_seconds: Option<u64>,
+    pub(crate) timeout_seconds: Option<u64>,
     /// The presence of an agent who lets it time out.
-    pub after_timeout_presence: Option<SysId>,
+    pub(crate) after_timeout_presence: Option<SysId>,
     /// Whether the agent may decline.
-    pub allowed_to_decline: bool,
+    pub(crate) allowed_to_decline: bool,
     /// How the inbox shows it.
-    pub display_option: DisplayOption,
+    pub(crate) display_option: DisplayOption,
     /// Whether it was accepted without the agent.
-    pub auto_accepted: bool,
+    pub(crate) auto_accepted: bool,
     /// How often an agent was asked.
-    pub offer_count: u32,
+    pub(crate) offer_count: u32,
     /// Whether the last agent declined.
-    pub rejected: bool,
+    pub(crate) rejected: bool,
     /// Whether the last agent let it time out.
-    pub timed_out: bool,
+    pub(crate) timed_out: bool,
     /// The work item that it was transferred from.
     pub previous_work_item: Option<SysId>,
     /// The `external_segment_id` of its offer.
-    pub external_segment_id: Option<String>,
+    pub(crate) external_segment_id: Option<String>,
     /// Where its consult stands; none where it is no consult.
     pub consult: Option<ConsultState>,
     /// One of the documented cancel reasons.
-    pub cancel_reason: Option<&'static str>,
+    pub(crate) cancel_reason: Option<&'static str>,
     /// When it was made.
-    pub created: UnixMillis,
+    pub(crate) created: UnixMillis,
     /// When it was last changed.
-    pub updated: UnixMillis,
+    pub(crate) updated: UnixMillis,
     /// When its state last changed.
-    pub state_changed: UnixMillis,
+    pub(crate) state_changed: UnixMillis,
 }
 
 impl WorkItem {
     /// When the card goes by itself; none while it is not pending or has no time limit.
     #[must_use]
-    pub fn times_out_at(&self) -> Option<UnixMillis> {
+    pub(crate) fn times_out_at(&self) -> Option<UnixMillis> {
         let pending = self.state == WorkItemState::PendingAccept;
         let from = self.offered_on.filter(|_| pending)?;
         self.timeout_seconds.map(|seconds| from.plus(seconds.saturating_mul(1000)))
@@ -199,7 +185,7 @@ impl WorkItem {
 
     /// Whether it is the second agent's item of a consult that is not over.
     #[must_use]
-    pub const fn is_open_consult(&self) -> bool {
+    pub(crate) const fn is_open_consult(&self) -> bool {
         self.active
             && matches!(self.consult, Some(ConsultState::Requested | ConsultState::Accepted))
     }

@@ -34,28 +34,9 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Its name in JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Offer => "offer",
-            Self::Transfer => "transfer",
-            Self::Assign => "assign",
-            Self::Accept => "accept",
-            Self::Reject => "reject",
-            Self::RejectReasons => "reject_reasons",
-            Self::EndConsult => "end_consult",
-            Self::Agent => "agent",
-            Self::TableRead => "table_read",
-            Self::TableWrite => "table_write",
-            Self::Token => "token",
-            Self::Unknown => "unknown",
-        }
-    }
-
     /// Which API a request with that method, path and body is for.
     #[must_use]
-    pub fn of(method: &str, path: &str, body: Option<&Value>) -> Self {
+    pub(crate) fn of(method: &str, path: &str, body: Option<&Value>) -> Self {
         if path == "/oauth_token.do" {
             return Self::Token;
         }

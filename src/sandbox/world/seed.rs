@@ -36,7 +36,7 @@ fn known(text: &str) -> SysId {
 impl World {
     /// The out-of-box presence states, the channels `voice` and `chat`, and the integration user; nothing else.
     #[must_use]
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         let mut world = Self::default();
         for (sys_id, available) in [(AVAILABLE, true), (AWAY, false), (OFFLINE, false)] {
             world.presence_states.insert(known(sys_id), available);
@@ -75,7 +75,7 @@ impl World {
 
     /// Adds what a contact centre's tables lead to: queues by external id (or sys_id), agents available and with both
     /// roles, reject reasons by display value (on every channel). A channel that is not known is added by its name.
-    pub fn seed(
+    pub(crate) fn seed(
         &mut self,
         queues: impl IntoIterator<Item = (ExternalId, Option<Channel>)>,
         agents: impl IntoIterator<Item = SysId>,
@@ -108,7 +108,7 @@ impl World {
     }
 
     /// Adds a reject reason known by its sys_id alone, to channel `voice`.
-    pub fn seed_reason(&mut self, sys_id: SysId) {
+    pub(crate) fn seed_reason(&mut self, sys_id: SysId) {
         if !self.reject_reasons.contains_key(&sys_id) {
             self.add_reason(sys_id, VOICE, &format!("Reason {sys_id}"), 0);
         }
@@ -220,7 +220,7 @@ impl World {
     }
 
     /// Sets a user's presence state.
-    pub fn set_presence(&mut self, user: SysId, presence: SysId) {
+    pub(crate) fn set_presence(&mut self, user: SysId, presence: SysId) {
         if let Some(user) = self.users.get_mut(&user) {
             user.presence = presence;
             user.presence_before = None;
@@ -233,16 +233,11 @@ impl World {
     }
 
     /// Adds or replaces a reject reason; `channel` is a service channel's sys_id or name.
-    pub fn add_reason(&mut self, sys_id: SysId, channel: &str, reason: &str, order: u32) {
+    pub(crate) fn add_reason(&mut self, sys_id: SysId, channel: &str, reason: &str, order: u32) {
         let service_channel = SysId::parse(channel).unwrap_or_else(|_| self.channel_named(channel));
         let (display_value, value) = (reason.to_owned(), reason.to_owned());
         let record = RejectReasonRecord { sys_id, service_channel, display_value, value, order };
         self.reject_reasons.insert(sys_id, record);
-    }
-
-    /// Removes a reject reason.
-    pub fn remove_reason(&mut self, sys_id: SysId) {
-        self.reject_reasons.remove(&sys_id);
     }
 
     /// Adds an open interaction.
@@ -270,7 +265,7 @@ impl World {
     }
 
     /// The service channel of that name, added if it is not there.
-    pub fn channel_named(&mut self, name: &str) -> SysId {
+    pub(crate) fn channel_named(&mut self, name: &str) -> SysId {
         if let Some((sys_id, _)) = self.channels.iter().find(|(_, known)| *known == name) {
             return *sys_id;
         }

@@ -7,7 +7,7 @@ impl World {
     ///
     /// # Errors
     /// Says that there is none.
-    pub fn agent_accepts(&mut self, agent: SysId, now: UnixMillis) -> Result<(), String> {
+    pub(crate) fn agent_accepts(&mut self, agent: SysId, now: UnixMillis) -> Result<(), String> {
         self.tick(now);
         let item = self.pending_card(agent)?.sys_id;
         self.accept_item(item, now);
@@ -18,7 +18,7 @@ impl World {
     ///
     /// # Errors
     /// Says that there is none, or that it has no button for that.
-    pub fn agent_rejects(&mut self, agent: SysId, now: UnixMillis) -> Result<(), String> {
+    pub(crate) fn agent_rejects(&mut self, agent: SysId, now: UnixMillis) -> Result<(), String> {
         self.tick(now);
         let card = self.pending_card(agent)?;
         if !card.allowed_to_decline {
@@ -34,7 +34,7 @@ impl World {
     ///
     /// # Errors
     /// Says that there is none.
-    pub fn card_times_out(&mut self, agent: SysId, now: UnixMillis) -> Result<(), String> {
+    pub(crate) fn card_times_out(&mut self, agent: SysId, now: UnixMillis) -> Result<(), String> {
         self.tick(now);
         let item = self.pending_card(agent)?.sys_id;
         self.time_out(item, now);

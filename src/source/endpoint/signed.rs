@@ -22,7 +22,7 @@ impl Source {
     /// The fingerprint of what was signed, where the request may be read as something else: as a form with other
     /// boundaries, or with other headers or another query. A request of the same fingerprint is the same request.
     #[must_use]
-    pub fn fingerprint(&self, request: &Request) -> Option<[u8; 32]> {
+    pub(crate) fn fingerprint(&self, request: &Request) -> Option<[u8; 32]> {
         let reads = self.profile.filter.reads();
         let is_read = |name: &HeaderName| {
             let attribute = self.profile.request.decode == Decode::Cloudevents;
@@ -37,7 +37,7 @@ impl Source {
 
     /// Of what its filter reads, what its scheme does not sign: names of headers, or `$headers` and `$query` as a whole.
     #[must_use]
-    pub fn reads_unsigned(&self) -> Vec<String> {
+    pub(crate) fn reads_unsigned(&self) -> Vec<String> {
         let mut unsigned = Vec::new();
         let reads = self.profile.filter.reads();
         let nothing = Request::default();

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Why a request is not taken for its vendor's. Names are the profile's, never the sender's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Unverified {
+pub(crate) enum Unverified {
     /// The header or field is not there.
     Missing(String),
     /// The header or field is there, but cannot be read as what it should be.
@@ -54,7 +54,7 @@ impl std::error::Error for Unverified {}
 
 /// A scheme that only a vendor can sign for, or a source without a secret to sign with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Unsignable;
+pub(crate) struct Unsignable;
 
 impl fmt::Display for Unsignable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

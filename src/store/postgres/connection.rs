@@ -29,30 +29,30 @@ const CHECK: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct PostgresSettings {
     /// Hosts, database and user, as `postgres://user@host1,host2/database`, with the password.
-    pub config: Config,
+    pub(crate) config: Config,
     /// For hosts beyond loopback, always verified; none: certificates of the system's own store.
-    pub tls: Arc<rustls::ClientConfig>,
+    pub(crate) tls: Arc<rustls::ClientConfig>,
     /// The schema of the tables.
-    pub schema: Schema,
+    pub(crate) schema: Schema,
     /// Nothing is taken while no synchronous standby confirms commits.
-    pub replicas_required: bool,
+    pub(crate) replicas_required: bool,
     /// Which node this is.
-    pub node: Arc<Node>,
+    pub(crate) node: Arc<Node>,
     /// How long a call may take once it has left, in milliseconds.
-    pub call_ms: u64,
+    pub(crate) call_ms: u64,
     /// The newest version of rows that is read and written.
     pub(crate) rows_up_to: i16,
 }
 
 /// Where the tables are, and what is used of the database.
 #[derive(Debug, Clone)]
-pub struct Schema {
+pub(crate) struct Schema {
     /// Lower-case letters, digits and `_`.
-    pub name: String,
+    pub(crate) name: String,
     /// Only what databases that speak as PostgreSQL does have in common: no row is locked by a question, none that is locked is
     /// passed over, and nothing is asked of PostgreSQL's own catalogs. What others have changed meanwhile is found by the
     /// versions of rows and by the database's serializing.
-    pub is_plain: bool,
+    pub(crate) is_plain: bool,
 }
 
 impl fmt::Display for Schema {
@@ -126,7 +126,7 @@ pub struct Node {
 
 impl Node {
     /// A name with the file that it is taken by.
-    pub const fn new(name: String, taken: File) -> Self {
+    pub(crate) const fn new(name: String, taken: File) -> Self {
         Self { name, taken: Mutex::new(Some(taken)) }
     }
 

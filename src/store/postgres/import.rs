@@ -25,8 +25,8 @@ const WAITING: usize = 4;
 /// How many rows were taken over.
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct Imported {
-    pub events: u64,
-    pub conversations: u64,
+    pub(crate) events: u64,
+    pub(crate) conversations: u64,
 }
 
 impl PostgresSettings {
