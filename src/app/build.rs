@@ -29,6 +29,7 @@ pub(super) struct Built {
 ///
 /// # Errors
 /// Every problem of every part.
+#[expect(clippy::disallowed_methods, reason = "at the start beside the runtime, and in `check`")]
 pub(super) fn build(settings: &Settings) -> Result<Built, Vec<Problem>> {
     let mut problems = exposure::exposure(settings).problems;
     problems.extend(database::way(settings).err().unwrap_or_default());
@@ -64,6 +65,10 @@ pub(super) struct Notes {
 }
 
 impl Notes {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "at the start beside the runtime, and in `check`"
+    )]
     pub(super) fn of(settings: &Settings) -> Self {
         Self {
             warnings: certificates::warnings(settings, clock::now()),

@@ -23,6 +23,10 @@ pub(super) struct Exposure {
 }
 
 /// Looks through all secrets of the configuration.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "runs at the start, in `check`, and in a reload beside the runtime"
+)]
 pub(super) fn exposure(settings: &Settings) -> Exposure {
     let mut exposure = Exposure { problems: Vec::new(), hints: Vec::new() };
     for secret in settings.keys.secrets() {

@@ -1,5 +1,10 @@
 //! From the configuration to the client of the instance: addresses, credentials with their secrets read, limits.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "runs at the start, in `check`, and in a reload beside the runtime"
+)]
+
 use std::path::Path;
 use std::sync::Arc;
 

@@ -47,6 +47,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tracing::info;
 
+use crate::admin;
 use crate::awa::pace::Pace;
 use crate::clock::{self, millis};
 use crate::config::Settings;
@@ -191,9 +192,9 @@ pub(crate) async fn start_on(
 ) -> Result<Bridge, Failure> {
     let metrics = Metrics::install().map_err(|error| Failure::Broken(error.to_string()))?;
     counters::of_the_program();
-    let build::Built { files, tls, client, fetcher, receiver } =
-        build::build(&settings).map_err(Failure::Configuration)?;
-    build::Notes::of(&settings).tell();
+    let (settings, built, notes) = built(settings).await?;
+    let build::Built { files, tls, client, fetcher, receiver } = built;
+    notes.tell();
     let (tls, client) = (tls.map(Tls::new), Arc::new(client));
     let rules = Arc::new(RulesInForce::new(&settings, &files, Arc::clone(&client)));
     let opened = open_store(&settings, Arc::clone(&rules));
@@ -214,6 +215,7 @@ pub(crate) async fn start_on(
     announce(&settings, &files, intake_at, admin_at);
     let hold = Hold::open(store.clone()).await?;
     let pushing = Arc::new(Pushing::to(receiver));
+    let token = token(&settings, &host).await?;
     let parts = Parts {
         settings,
         files,
@@ -227,9 +229,10 @@ pub(crate) async fn start_on(
         shared,
         metrics,
         tls,
+        token,
         host,
     };
-    let running = tokio::spawn(parts.start()?.run(listeners, shutdown.clone()));
+    let running = tokio::spawn(parts.start().run(listeners, shutdown.clone()));
     Ok(Bridge { intake: intake_at, admin: admin_at, shutdown, running })
 }
 
@@ -258,30 +261,61 @@ fn announce(settings: &Settings, files: &Files, intake: SocketAddr, admin: Socke
     );
 }
 
-#[expect(clippy::disallowed_methods, reason = "opened beside the runtime")]
+/// Reads the files and builds what the daemon is made of.
+#[expect(clippy::disallowed_methods, reason = "under spawn_blocking")]
+async fn built(settings: Settings) -> Result<(Settings, build::Built, build::Notes), Failure> {
+    let building = tokio::task::spawn_blocking(move || {
+        let built = build::build(&settings)?;
+        let notes = build::Notes::of(&settings);
+        Ok((settings, built, notes))
+    });
+    joined("reading the files", building).await?.map_err(Failure::Configuration)
+}
+
+#[expect(clippy::disallowed_methods, reason = "under spawn_blocking")]
 async fn open_store(settings: &Settings, rules: Arc<RulesInForce>) -> Result<Store, Failure> {
-    let of_config = |text: String| Failure::Configuration(vec![files::of_config(settings, text)]);
-    let refused = |error: OpenError| match error {
-        OpenError::NotOwn { .. } | OpenError::Refused(_) | OpenError::OtherMeans(_) => {
-            of_config(error.to_string())
+    let settings = settings.clone();
+    let opening = tokio::task::spawn_blocking(move || {
+        let of_config =
+            |text: String| Failure::Configuration(vec![files::of_config(&settings, text)]);
+        let refused = |error: OpenError| match error {
+            OpenError::NotOwn { .. } | OpenError::Refused(_) | OpenError::OtherMeans(_) => {
+                of_config(error.to_string())
+            }
+            other => Failure::Broken(other.to_string()),
+        };
+        let postgres = database::settings(&settings).map_err(Failure::Configuration)?;
+        let wanted = store::Settings {
+            path: settings.store.path.clone(),
+            postgres,
+            retention_ms: millis(settings.store.retention),
+            body_retention_ms: millis(settings.store.body_retention),
+            limits: pending_limits(&settings),
+            tell: Arc::new(crate::report::transition),
+            free_space_floor: settings.store.free_space_floor,
+            ..store::Settings::default()
+        };
+        Store::open(wanted, rules, clock::now).map_err(refused)
+    });
+    joined("opening the store", opening).await?
+}
+
+/// The token of the admin address, copied for the daemon's group.
+#[expect(clippy::disallowed_methods, reason = "under spawn_blocking")]
+async fn token(settings: &Settings, host: &Host) -> Result<admin::Token, Failure> {
+    let (settings, copy) = (settings.clone(), host.runtime_directory.clone());
+    let reading = tokio::task::spawn_blocking(move || {
+        let token = admin_token::in_force(&settings)?;
+        if let Some(directory) = &copy {
+            admin_token::copy_to(directory, &token);
         }
-        other => Failure::Broken(other.to_string()),
-    };
-    let postgres = database::settings(settings).map_err(Failure::Configuration)?;
-    let settings = store::Settings {
-        path: settings.store.path.clone(),
-        postgres,
-        retention_ms: millis(settings.store.retention),
-        body_retention_ms: millis(settings.store.body_retention),
-        limits: pending_limits(settings),
-        tell: Arc::new(crate::report::transition),
-        free_space_floor: settings.store.free_space_floor,
-        ..store::Settings::default()
-    };
-    tokio::task::spawn_blocking(move || Store::open(settings, rules, clock::now))
-        .await
-        .map_err(|error| Failure::Broken(format!("opening the store panicked: {error}")))?
-        .map_err(refused)
+        Ok(token)
+    });
+    joined("reading the admin token", reading).await?.map(admin::Token::new)
+}
+
+async fn joined<T>(what: &str, work: JoinHandle<T>) -> Result<T, Failure> {
+    work.await.map_err(|error| Failure::Broken(format!("{what} panicked: {error}")))
 }
 
 /// How much may be owed. A single source need not leave room for others.

@@ -42,6 +42,7 @@ pub(crate) struct Line {
 ///
 /// # Errors
 /// The configuration does not say how to call the instance.
+#[expect(clippy::disallowed_methods, reason = "a command has the process to itself")]
 pub(crate) async fn check(settings: &Settings, files: &Files) -> Result<Asked, Failure> {
     let client = instance::client(settings)?;
     let findings = client.check_online(&wanted(settings, files)).await;

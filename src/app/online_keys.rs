@@ -17,6 +17,7 @@ const REMEDY: &str = "`jwks_url` has to be the issuer's `jwks_uri` (its OpenID c
 ///
 /// # Errors
 /// The configuration does not say how to reach an issuer.
+#[expect(clippy::disallowed_methods, reason = "a command has the process to itself")]
 pub(crate) async fn check(settings: &Settings, files: &Files) -> Result<Vec<Line>, Failure> {
     let Some(fetcher) = instance::fetcher(settings, files)? else { return Ok(Vec::new()) };
     let mut fetched = HashMap::new();

@@ -17,7 +17,7 @@ use super::shared_pace;
 use super::tasks::Tasks;
 use super::upkeep::{self, Beats};
 use super::vitals::Vitals;
-use super::{Failure, Host, Listeners, admin_token};
+use super::{Failure, Host, Listeners};
 use crate::admin::{self, Admin, AdminReads, HoldWish};
 use crate::awa::pace::{Pace, Shared};
 use crate::awa::{Client, Fetcher};
@@ -58,6 +58,7 @@ pub(super) struct Parts {
     pub(super) shared: Option<Arc<Shared>>,
     pub(super) metrics: Metrics,
     pub(super) tls: Option<Tls>,
+    pub(super) token: admin::Token,
     pub(super) host: Host,
 }
 
@@ -77,7 +78,7 @@ pub(super) struct Running {
 
 impl Parts {
     /// Puts the parts together.
-    pub(super) fn start(self) -> Result<Running, Failure> {
+    pub(super) fn start(self) -> Running {
         let Self {
             settings,
             files,
@@ -91,13 +92,9 @@ impl Parts {
             shared,
             metrics,
             tls,
+            token,
             host,
         } = self;
-        let token = admin_token::in_force(&settings)?;
-        if let Some(directory) = &host.runtime_directory {
-            admin_token::copy_to(directory, &token);
-        }
-        let token = admin::Token::new(token);
         let sources = Sources::new(files.sources.clone());
         let body_limits = reload::body_limits(&settings);
         let webhooks = Arc::new(Webhooks::new(sources.clone(), store.clone(), body_limits));
@@ -125,18 +122,7 @@ impl Parts {
         let started_at = clock::now();
         let vitals = Arc::new(Vitals { store, pace, client, reloader, hold, pushing, started_at });
         let admin = Arc::new(admin_of(&vitals, &metrics, token, settings.admin.listen));
-        Ok(Running {
-            settings,
-            webhooks,
-            tls,
-            places,
-            limits,
-            vitals,
-            admin,
-            shared,
-            metrics,
-            host,
-        })
+        Running { settings, webhooks, tls, places, limits, vitals, admin, shared, metrics, host }
     }
 }
 

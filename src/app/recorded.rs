@@ -201,6 +201,7 @@ pub(crate) fn flow(
 }
 
 impl Origin {
+    #[expect(clippy::disallowed_methods, reason = "a command has the process to itself")]
     fn of(settings: &Settings, name: &str) -> Result<Self, String> {
         let source = settings.sources.get(name).ok_or_else(|| {
             format!("the configuration has no source {name}: its profile is not known here")

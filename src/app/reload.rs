@@ -170,6 +170,7 @@ impl Reloader {
     }
 
     /// Hands what is new to every part, and says what is different. Blocks; what is in force can be read meanwhile.
+    #[expect(clippy::disallowed_methods, reason = "under spawn_blocking")]
     fn put_in_force(&self, loaded: Loaded) -> Vec<String> {
         let Loaded {
             settings,
@@ -323,6 +324,7 @@ impl Reloader {
 
 /// The configuration file if there is one, else what is in force, with profiles, secrets, tables and certificates read
 /// anew. Changes nothing.
+#[expect(clippy::disallowed_methods, reason = "under spawn_blocking")]
 fn load(old: &Settings, contents: &Contents, client: &Client) -> Result<Loaded, Vec<String>> {
     let (mut settings, changes) = old
         .reload(|change| changes::needs_restart(change, old))

@@ -119,6 +119,7 @@ pub(crate) enum Found {
 ///
 /// # Errors
 /// The configuration, the files or the vendor's list are wrong, or a file cannot be written.
+#[expect(clippy::disallowed_methods, reason = "a command has the process to itself")]
 pub(crate) async fn pull(
     settings: &Settings,
     wish: &Wish<'_>,
@@ -172,6 +173,7 @@ async fn read(
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a command has the process to itself")]
 fn done(
     table: Table,
     file: PathBuf,
@@ -223,6 +225,7 @@ fn edits(
 }
 
 /// What is wrong with the files of the tables that are asked for.
+#[expect(clippy::disallowed_methods, reason = "a command has the process to itself")]
 fn problems_of(
     settings: &Settings,
     contact_center: &str,
@@ -257,6 +260,7 @@ fn contact_center<'a>(settings: &'a Settings, named: Option<&str>) -> Result<&'a
 }
 
 /// The rows of all contact centres by what they lead to: the contact centre's name of it, and file and line.
+#[expect(clippy::disallowed_methods, reason = "a command has the process to itself")]
 pub(super) fn rows_that_name(
     settings: &Settings,
     table: Table,

@@ -13,6 +13,10 @@ use crate::problem::Problem;
 ///
 /// # Errors
 /// A file that cannot be read, or that is not what it should be.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "runs at the start, in `check`, and in a reload beside the runtime"
+)]
 pub(super) fn acceptor(settings: &Settings) -> Result<Option<TlsAcceptor>, Problem> {
     let Some(IntakeTls { pair, client_ca }) = &settings.intake.tls else { return Ok(None) };
     let wrong = |problem| of_config(settings, problem);

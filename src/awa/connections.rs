@@ -61,6 +61,10 @@ pub(super) struct Lease {
 
 impl Connections {
     /// Makes ready; nothing is connected.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "runs at the start, in `check`, and in a reload beside the runtime"
+    )]
     pub(super) fn new(base: &Url, settings: &Settings) -> Result<Self, SettingsError> {
         let https_only = base.scheme() == "https";
         let proxy = settings.proxy.as_ref().map(Proxy::new).transpose()?;

@@ -130,6 +130,10 @@ impl Poster {
 }
 
 /// Adds what holds for every other server.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "runs at the start, in `check`, and in a reload beside the runtime"
+)]
 fn client(
     builder: reqwest::ClientBuilder,
     ca: Option<&[u8]>,

@@ -21,6 +21,7 @@ const PACKAGED_TOKEN: &str = "/var/lib/awa-bridge/admin-token";
 ///
 /// # Errors
 /// There is one, and the user may not read it, or the configured one cannot be read.
+#[expect(clippy::disallowed_methods, reason = "a command has the process to itself")]
 pub(super) fn find(settings: &Settings) -> Result<(Option<SecretString>, String), Exit> {
     let packaged = settings.file.as_deref() == Some(Path::new(PACKAGED_CONFIG));
     // Before the configured one, which may be a credential that systemd gives to the daemon alone.

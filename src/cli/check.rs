@@ -10,6 +10,7 @@ use crate::app::{self, Failure};
 use crate::config::Settings;
 use crate::problem::counted;
 
+#[expect(clippy::disallowed_methods, reason = "a command has the process to itself")]
 pub(super) fn run(config: Option<&Path>, online: bool) -> Exit {
     let settings = match super::load_settings(config) {
         Ok(settings) => settings,

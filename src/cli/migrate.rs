@@ -6,6 +6,7 @@ use super::{Exit, runtime, say};
 use crate::app::{Failure, database};
 use crate::config::Settings;
 
+#[expect(clippy::disallowed_methods, reason = "a command has the process to itself")]
 pub(super) fn run(config: Option<&Path>, from: Option<&Path>) -> Exit {
     let settings = match Settings::load(config) {
         Ok(settings) => settings,

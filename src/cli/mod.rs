@@ -152,6 +152,7 @@ fn say(text: &str) {
 }
 
 /// The configuration, and all files that it names.
+#[expect(clippy::disallowed_methods, reason = "a command has the process to itself")]
 fn load(config: Option<&Path>) -> Result<(Settings, Files), Exit> {
     let settings = load_settings(config)?;
     let files = Files::load(&settings)
@@ -159,6 +160,7 @@ fn load(config: Option<&Path>) -> Result<(Settings, Files), Exit> {
     Ok((settings, files))
 }
 
+#[expect(clippy::disallowed_methods, reason = "at the start, and in commands")]
 fn load_settings(config: Option<&Path>) -> Result<Settings, Exit> {
     Settings::load(config)
         .map_err(|problems| Exit::Usage(format!("the configuration is not valid:\n{problems}")))

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::{Exit, say};
 use crate::app;
 
+#[expect(clippy::disallowed_methods, reason = "a command has the process to itself")]
 pub(super) fn run(config: Option<&Path>, vendor: &str, vendors: Option<&Path>) -> Exit {
     let vendors = match vendors {
         Some(vendors) => vendors.to_owned(),

@@ -104,6 +104,7 @@ async fn daemon(
 }
 
 /// What was read otherwise than its writer may have meant.
+#[expect(clippy::disallowed_methods, reason = "before the daemon starts")]
 fn warn_of_unread(settings: &Settings) {
     for text in settings.warnings() {
         tracing::warn!("{text}");
@@ -143,6 +144,7 @@ async fn serve(
 }
 
 /// Starts a sandbox that knows all that the tables name, and points the settings to it.
+#[expect(clippy::disallowed_methods, reason = "before the daemon starts")]
 async fn start_sandbox(settings: &mut Settings) -> Result<Sandbox, Exit> {
     let files = app::files::Files::load(settings)
         .map_err(|problems| Exit::Usage(Failure::Configuration(problems).to_string()))?;

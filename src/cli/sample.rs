@@ -107,6 +107,7 @@ async fn requests(admin: &AdminClient, events: &[EventRecord]) -> Result<Vec<Rec
     )))
 }
 
+#[expect(clippy::disallowed_methods, reason = "a command has the process to itself")]
 fn written(settings: &Settings, output: Option<&Path>, made: &Made) -> Result<Exit, Exit> {
     if output == Some(Path::new("-")) {
         say(made.text.trim_end());

@@ -78,6 +78,7 @@ impl Report {
 ///
 /// # Errors
 /// The configuration does not say how to speak to the instance.
+#[expect(clippy::disallowed_methods, reason = "a command has the process to itself")]
 pub(crate) async fn certify(
     settings: &Settings,
     subject: Subject,

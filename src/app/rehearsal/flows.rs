@@ -48,6 +48,7 @@ pub(crate) enum Configuration {
 }
 
 impl Configuration {
+    #[expect(clippy::disallowed_methods, reason = "a command has the process to itself")]
     fn with(&self, sections: &Map<String, Value>) -> Result<Settings, Problems> {
         match self {
             Self::Defaults => Settings::defaults_with(sections),
@@ -94,6 +95,7 @@ pub(super) fn play_flow_as(
 ///
 /// # Errors
 /// Every flow that cannot be read or does not end as it says.
+#[expect(clippy::disallowed_methods, reason = "a command has the process to itself")]
 pub(crate) fn play_profile(folder: &Path, mappings: &Path) -> Result<usize, Vec<Problem>> {
     let flows = flows::load(folder)?;
     if flows.is_empty() {
@@ -112,6 +114,7 @@ pub(crate) fn play_profile(folder: &Path, mappings: &Path) -> Result<usize, Vec<
 }
 
 /// A folder's profile over the compiled-in defaults.
+#[expect(clippy::disallowed_methods, reason = "a command has the process to itself")]
 pub(super) fn scenario_of(folder: &Path, mappings: &Path) -> Result<Scenario, Vec<Problem>> {
     scenario(Arc::new(Profile::load(folder)?), mappings)
 }
@@ -146,6 +149,7 @@ fn switches(needs: &Map<String, Value>) -> Result<Switches, String> {
 }
 
 /// The source of the flow, and that of every other profile which its steps name.
+#[expect(clippy::disallowed_methods, reason = "a command has the process to itself")]
 fn sources(
     scenario: &Scenario,
     flow: &Flow,

@@ -143,6 +143,7 @@ fn moments(own: Vec<Option<UnixMillis>>) -> Vec<UnixMillis> {
     moments
 }
 
+#[expect(clippy::disallowed_methods, reason = "a command has the process to itself")]
 fn play_flows(
     settings: &Settings,
     files: &Files,
