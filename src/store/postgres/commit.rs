@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
 use super::connection::within;
 use super::known::Known;
 use super::lanes::CallOwner;
-use super::rows::{NOW, Rows, unsigned};
+use super::rows::{NOW, Rows};
 use super::schema;
 use super::trouble::Trouble;
 use super::view::Read;
@@ -34,15 +33,6 @@ const COMMIT: Duration = Duration::from_secs(3);
 /// How long a COMMIT is in doubt before its senders are told to come again.
 const DOUBT: Duration = Duration::from_secs(3);
 
-/// What one transaction begins with, after [`PLAIN`] where no lane is locked by reading it. A frozen node loses its locks, and nobody waits for long.
-const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '5s'; \
-                     SET LOCAL idle_in_transaction_session_timeout = '2s'";
-const PLAIN: &str = "SET TRANSACTION ISOLATION LEVEL SERIALIZABLE";
-/// And where statements are prepared: each is planned once, for any values, and by its index, however few rows its table has at
-/// that moment.
-const PREPARED: &str =
-    "SET LOCAL plan_cache_mode = force_generic_plan; SET LOCAL enable_seqscan = off";
-
 /// What a look at a COMMIT in doubt begins with: it ends at the server too, whoever waits for it.
 const LOOK: &str =
     "BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL idle_in_transaction_session_timeout = '2s'";
@@ -62,7 +52,6 @@ impl Postgres {
         let (known, incarnation) = (Arc::clone(&self.known), self.incarnation);
         let (written, flight_ms) = (self.written, self.flight_ms());
         let schema = self.link.settings.schema.clone();
-        self.link.client().await?;
         let rows = Rows::new(self.link.same()?, &schema).of_groups(self.link.prepared());
         // What others' transactions have kept it from is locked in its place the next time.
         read.wanted.get_mut().with_lanes(lanes);
@@ -169,17 +158,6 @@ impl Postgres {
     }
 }
 
-/// Sets the group's commit mark, which nobody can set a second time, and draws its first number: behind the locks, so that
-/// numbers rise within a lane.
-async fn begun(rows: Rows<'_>, mark: &[u8; 16]) -> Result<Row, Trouble> {
-    let values = [(&mark.as_slice() as _, Type::BYTEA)];
-    let mut drawn = rows.read_again(BEGUN, |sql| sql.replace("{NOW}", NOW), &values).await?;
-    drawn.pop().ok_or_else(|| Trouble::refused("no number was drawn".to_owned()))
-}
-
-const BEGUN: &str = "INSERT INTO @.commit_mark VALUES ($1, {NOW})
-    RETURNING nextval('@.number'), at, (SELECT oldest FROM @.meta WHERE one)";
-
 /// What a group has come to, the moment of it on the database's clock, and how long the exchange took that told it.
 struct Decided {
     outcomes: Outcomes,
@@ -200,18 +178,11 @@ async fn decided(
     rows.prepare().await?;
     let wanted = read.take_wanted();
     let began = clock::now();
-    let begin = match rows.schema.is_plain {
-        true => format!("{BEGIN}; {PLAIN}"),
-        false if rows.prepares() => format!("{BEGIN}; {PREPARED}"),
-        false => BEGIN.to_owned(),
-    };
-    let begin = async { rows.client.batch_execute(&begin).await.map_err(Trouble::from) };
-    let ((), (), drawn) =
-        tokio::try_join!(biased; begin, rows.load(&wanted, read), begun(rows, mark))?;
-    schema::is_allowed(rows.schema, drawn.try_get(2)?)?;
-    let first = unsigned(drawn.try_get(0)?);
+    let ((), begun) = tokio::try_join!(biased; rows.begin(), rows.load(&wanted, read, Some(mark)))?;
+    schema::is_allowed(rows.schema, begun.oldest)?;
+    let first = begun.first;
     let ended = clock::now();
-    let ahead_ms = known.measure(drawn.try_get(1)?, began, ended);
+    let ahead_ms = known.measure(begun.at, began, ended);
     let now = known.moment(terms.now);
     let terms = Terms { rules: Arc::clone(&terms.rules), ahead_ms, now, ..*terms };
     let mut reads = 0;
@@ -227,7 +198,7 @@ async fn decided(
         let wanted = read.take_wanted();
         if !wanted.is_empty() {
             lanes.extend(wanted.lanes.clone());
-            rows.load(&wanted, read).await?;
+            rows.load(&wanted, read, None).await?;
             reads += 1;
             continue;
         }

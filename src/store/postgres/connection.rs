@@ -159,6 +159,7 @@ impl Link {
 
     /// The connection, made if it is not there.
     pub(super) async fn client(&mut self) -> Result<&Client, Trouble> {
+        Threads::catch_up().await;
         if self.connected.as_ref().is_none_or(|connected| connected.client.is_closed()) {
             self.drop_client();
             self.connected = Some(self.connect().await?);

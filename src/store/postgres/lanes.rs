@@ -5,7 +5,8 @@ use std::sync::Arc;
 use tokio_postgres::Row;
 use tokio_postgres::types::Type;
 
-use super::rows::{BYTES, NUMBERS, Rows, TEXTS, bytes_of, json, signed, text_of, unsigned};
+use super::parts::{Part, value};
+use super::rows::{BYTES, NUMBERS, TEXTS, bytes_of, json, signed, text_of, unsigned};
 use super::trouble::Trouble;
 use super::view::Read;
 use crate::routing::{Due, Entry, EntryId, LaneKey, UnixMillis, Urgency};
@@ -22,76 +23,64 @@ pub(super) struct CallOwner<'a> {
     pub(super) flight_ms: u64,
 }
 
-impl Rows<'_> {
-    /// Writes the lanes that a group had before it. One that another transaction has made meanwhile is in the way.
-    pub(super) async fn put_lanes(
-        &self,
-        read: &Read,
-        lanes: &[(Arc<LaneKey>, Arc<Lane>)],
-        written: i16,
-        now: UnixMillis,
-    ) -> Result<(), Trouble> {
-        let mut news = LaneColumns::default();
-        let mut known = LaneColumns::default();
-        for (hash, key, lane) in in_order(lanes) {
-            let before = read.lanes.get(&hash);
-            let version = before.and_then(|before| before.version);
-            if before.is_some_and(|before| !before.damaged && is_same(&before.lane, lane)) {
-                continue;
-            }
-            let columns = if version.is_some() { &mut known } else { &mut news };
-            columns.push(&hash, key, lane, version);
-            columns.row_versions.push(read.version_of_lane(&hash, lane, written));
+/// Writes the lanes that a group had before it. One that another transaction has made meanwhile is in the way.
+pub(super) fn lanes<'a>(
+    read: &Read,
+    lanes: &[(Arc<LaneKey>, Arc<Lane>)],
+    written: i16,
+    now: UnixMillis,
+) -> impl Iterator<Item = Part<'a>> {
+    let mut news = LaneColumns::default();
+    let mut known = LaneColumns::default();
+    for (hash, key, lane) in in_order(lanes) {
+        let before = read.lanes.get(&hash);
+        let version = before.and_then(|before| before.version);
+        if before.is_some_and(|before| !before.damaged && is_same(&before.lane, lane)) {
+            continue;
         }
-        tokio::try_join!(
-            biased;
-            news.write(self, INSERT_LANES, now),
-            known.write(self, PUT_LANES, now),
-        )?;
-        Ok(())
+        let columns = if version.is_some() { &mut known } else { &mut news };
+        columns.push(&hash, key, lane, version);
+        columns.row_versions.push(read.version_of_lane(&hash, lane, written));
     }
+    let known = known.part(PUT_LANES, now).map(Part::second);
+    news.part(INSERT_LANES, now).into_iter().chain(known)
+}
 
-    pub(super) async fn put_calls(
-        &self,
-        read: &Read,
-        lanes: &[(Arc<LaneKey>, Arc<Lane>)],
-        owner: &CallOwner<'_>,
-    ) -> Result<(), Trouble> {
-        let (mut touched, mut calls) = (Vec::new(), Vec::new());
-        for (hash, _, lane) in in_order(lanes) {
-            let entries = lane.conversation.entries();
-            calls.extend(
-                entries.filter(|entry| entry.stage.is_in_flight()).map(|entry| (entry, hash)),
-            );
-            // A lane that begins here has had no call.
-            if read.lanes.get(&hash).is_none_or(|before| before.version.is_some()) {
-                touched.push(hash.to_vec());
-            }
+/// The calls in flight of the lanes that a group had before it.
+pub(super) fn calls<'a>(
+    read: &Read,
+    lanes: &[(Arc<LaneKey>, Arc<Lane>)],
+    owner: &CallOwner<'a>,
+) -> impl Iterator<Item = Part<'a>> {
+    let (mut touched, mut calls) = (Vec::new(), Vec::new());
+    for (hash, _, lane) in in_order(lanes) {
+        let entries = lane.conversation.entries().filter(|entry| entry.stage.is_in_flight());
+        calls.extend(entries.map(|entry| (entry, hash)));
+        // A lane that begins here has had no call.
+        if read.lanes.get(&hash).is_none_or(|before| before.version.is_some()) {
+            touched.push(hash.to_vec());
         }
-        calls.sort_unstable_by_key(|(entry, _)| entry.id);
-        let calling: Vec<Vec<u8>> = calls.iter().map(|(_, lane)| lane.to_vec()).collect();
-        let entries: Vec<i64> = calls.iter().map(|(entry, _)| signed(entry.id.0)).collect();
-        let claims: Vec<i64> = calls.iter().map(|(entry, _)| signed(entry.story.claim.0)).collect();
-        let leave_by = |entry: &Entry| entry.story.leave_by.unwrap_or_default();
-        let leave: Vec<i64> = calls.iter().map(|(entry, _)| leave_by(entry).0).collect();
-        let lapses = |entry: &Entry| leave_by(entry).plus(owner.flight_ms).0;
-        let lapse: Vec<i64> = calls.iter().map(|(entry, _)| lapses(entry)).collect();
-        let put = [
-            (&calling as _, BYTES),
-            (&entries as _, NUMBERS),
-            (&claims as _, NUMBERS),
-            (&owner.incarnation as _, Type::BYTEA),
-            (&leave as _, NUMBERS),
-            (&lapse as _, NUMBERS),
-        ];
-        let left = [(&touched as _, BYTES), (&entries as _, NUMBERS)];
-        tokio::try_join!(
-            biased;
-            self.write_if(!calling.is_empty(), PUT_CALLS, &put),
-            self.write_if(!touched.is_empty(), END_CALLS, &left),
-        )?;
-        Ok(())
     }
+    calls.sort_unstable_by_key(|(entry, _)| entry.id);
+    let calling: Vec<Vec<u8>> = calls.iter().map(|(_, lane)| lane.to_vec()).collect();
+    let entries: Vec<i64> = calls.iter().map(|(entry, _)| signed(entry.id.0)).collect();
+    let claims: Vec<i64> = calls.iter().map(|(entry, _)| signed(entry.story.claim.0)).collect();
+    let leave_by = |entry: &Entry| entry.story.leave_by.unwrap_or_default();
+    let leave: Vec<i64> = calls.iter().map(|(entry, _)| leave_by(entry).0).collect();
+    let lapses = |entry: &Entry| leave_by(entry).plus(owner.flight_ms).0;
+    let lapse: Vec<i64> = calls.iter().map(|(entry, _)| lapses(entry)).collect();
+    let (calls, touches) = (!calls.is_empty(), !touched.is_empty());
+    let left = vec![value(touched, BYTES), value(entries.clone(), NUMBERS)];
+    let put = vec![
+        value(calling, BYTES),
+        value(entries, NUMBERS),
+        value(claims, NUMBERS),
+        value(owner.incarnation, Type::BYTEA),
+        value(leave, NUMBERS),
+        value(lapse, NUMBERS),
+    ];
+    let end = touches.then(|| Part::new(END_CALLS, left).second());
+    calls.then(|| Part::new(PUT_CALLS, put)).into_iter().chain(end)
 }
 
 /// A call that is in flight already stays its maker's.
@@ -158,29 +147,25 @@ impl LaneColumns {
         self.calls.push(due.map(|due| due.calls));
     }
 
-    async fn write(
-        &self,
-        rows: &Rows<'_>,
-        sql: &'static str,
-        now: UnixMillis,
-    ) -> Result<(), Trouble> {
-        let values = [
-            (&self.hashes as _, BYTES),
-            (&self.names as _, TEXTS),
-            (&self.versions as _, NUMBERS),
-            (&self.conversations as _, NUMBERS),
-            (&self.contents as _, BYTES),
-            (&self.due as _, NUMBERS),
-            (&self.live as _, Type::BOOL_ARRAY),
-            (&self.urgent as _, NUMBERS),
-            (&self.entries as _, NUMBERS),
-            (&self.expires as _, NUMBERS),
-            (&self.expires_entries as _, NUMBERS),
-            (&self.calls as _, Type::BOOL_ARRAY),
-            (&now.0 as _, Type::INT8),
-            (&self.row_versions as _, Type::INT2_ARRAY),
+    fn part<'a>(self, sql: &'static str, now: UnixMillis) -> Option<Part<'a>> {
+        let count = self.hashes.len();
+        let values = vec![
+            value(self.hashes, BYTES),
+            value(self.names, TEXTS),
+            value(self.versions, NUMBERS),
+            value(self.conversations, NUMBERS),
+            value(self.contents, BYTES),
+            value(self.due, NUMBERS),
+            value(self.live, Type::BOOL_ARRAY),
+            value(self.urgent, NUMBERS),
+            value(self.entries, NUMBERS),
+            value(self.expires, NUMBERS),
+            value(self.expires_entries, NUMBERS),
+            value(self.calls, Type::BOOL_ARRAY),
+            value(now.0, Type::INT8),
+            value(self.row_versions, Type::INT2_ARRAY),
         ];
-        rows.write_all(sql, &values, self.hashes.len()).await
+        (count > 0).then(|| Part::new(sql, values).all(count))
     }
 }
 

@@ -4,8 +4,8 @@
 //! decided on what was read; what it asks for beyond that is read, and it is decided again. A COMMIT in doubt is settled by its
 //! mark. All moments in rows are on the database's clock; the clocks of nodes never meet there.
 //!
-//! Transactions take rows in one order, so that no two wait for each other: existing lanes, ids, new lanes, calls, documents,
-//! registers, each of them in the order of their keys. What comes out of that order does not wait (`NOWAIT`, `SKIP LOCKED`), or is a
+//! Transactions take rows in one order, so that no two wait for each other: existing lanes, ids, new lanes, documents, registers,
+//! then what belongs to these lanes, each of them in the order of their keys. What comes out of that order does not wait (`NOWAIT`, `SKIP LOCKED`), or is a
 //! transaction of one row.
 
 mod commit;
@@ -16,6 +16,7 @@ mod known;
 mod lanes;
 mod means;
 mod operators;
+mod parts;
 mod prepared;
 mod quick;
 mod read;
@@ -114,11 +115,11 @@ impl Postgres {
         retention_ms: u64,
         body_retention_ms: u64,
     ) -> Result<(Self, DatabaseReader), OpenError> {
-        let runtime = Threads::start()
-            .map_err(|error| OpenError::Refused(format!("no thread for the database: {error}")))?;
-        let (runtime, known) = (Arc::new(runtime), Arc::<Known>::default());
-        let reader =
-            DatabaseReader::new(settings.clone(), Arc::clone(&runtime), Arc::clone(&known));
+        let refused = |error| OpenError::Refused(format!("no thread for the database: {error}"));
+        let runtime = Arc::new(Threads::callers_own().map_err(refused)?);
+        let of_reader = Arc::new(Threads::start().map_err(refused)?);
+        let known = Arc::<Known>::default();
+        let reader = DatabaseReader::new(settings.clone(), of_reader, Arc::clone(&known));
         let link = Link::new(settings, Arc::clone(&runtime));
         let mut engine = Self {
             runtime,

@@ -33,7 +33,7 @@ pub(super) struct Rows<'a> {
     pub(super) client: &'a Client,
     pub(super) schema: &'a Schema,
     /// Where statements that come again are prepared; none, where none may be.
-    prepared: Option<&'a Prepared>,
+    pub(super) prepared: Option<&'a Prepared>,
 }
 
 impl<'a> Rows<'a> {
@@ -46,10 +46,6 @@ impl<'a> Rows<'a> {
         Self { prepared, ..self }
     }
 
-    pub(super) const fn prepares(&self) -> bool {
-        self.prepared.is_some()
-    }
-
     /// Prepares what earlier groups have used.
     pub(super) async fn prepare(&self) -> Result<(), Trouble> {
         match self.prepared {
@@ -58,24 +54,25 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Reads with a statement that comes again; `text` is what it is sent as, made of it. It is planned once: so it is one that
-    /// has only one good plan, whatever its values and however many rows there are.
-    pub(super) async fn read_again(
+    /// Carries out a statement that comes again, which is made of some texts. It is planned once: so it is one that has only one
+    /// good plan, whatever its values and however many rows there are.
+    pub(super) async fn again(
         &self,
-        sql: &'static str,
-        text: impl FnOnce(&str) -> String,
+        key: &[&'static str],
+        text: impl FnOnce() -> String,
         values: Values<'_>,
     ) -> Result<Vec<Row>, Trouble> {
-        if let Some(statement) = self.prepared.and_then(|prepared| prepared.get(sql)) {
+        if let Some(statement) = self.prepared.and_then(|prepared| prepared.get(key)) {
             let values: Vec<_> = values.iter().map(|(value, _)| *value).collect();
             return Ok(self.client.query(&statement, &values).await?);
         }
-        let text = self.schema.named(&text(sql));
+        let text = self.schema.named(&text());
         if let Some(prepared) = self.prepared {
-            prepared.note(sql, &text, values.iter().map(|(_, of)| of.clone()));
+            prepared.note(key, &text, values.iter().map(|(_, of)| of.clone()));
         }
         Ok(self.client.query_typed(&text, values).await?)
     }
+
     pub(super) async fn read(&self, sql: &str, values: Values<'_>) -> Result<Vec<Row>, Trouble> {
         Ok(self.client.query_typed(&self.schema.named(sql), values).await?)
     }
@@ -101,41 +98,59 @@ impl<'a> Rows<'a> {
     /// Reads what is wanted: lanes are locked before anything of them is read, in the order of their hashes over the whole
     /// transaction. So two that want the same lanes cannot wait for each other: one that should have come before a lane that is
     /// locked already is not waited for, and fails the transaction if another has it.
-    pub(super) async fn load(&self, wanted: &Wanted, read: &mut Read) -> Result<(), Trouble> {
+    ///
+    /// The first time it sets the group's commit mark, which nobody can set a second time, and draws its first number: behind
+    /// the locks, so that numbers rise within a lane.
+    pub(super) async fn load(
+        &self,
+        wanted: &Wanted,
+        read: &mut Read,
+        mark: Option<&[u8; 16]>,
+    ) -> Result<Begun, Trouble> {
         let hashes: Vec<&[u8]> = wanted.lanes.keys().map(<[u8; 16]>::as_slice).collect();
         let documents: Vec<&[u8]> = wanted.documents.iter().map(<[u8; 16]>::as_slice).collect();
         let ids: Vec<&[u8]> = wanted.ids.iter().map(<[u8; 16]>::as_slice).collect();
         let numbers: Vec<i64> = wanted.events.iter().map(|number| signed(*number)).collect();
         let names: Vec<&str> = wanted.registers.iter().map(String::as_str).collect();
-        let (of_lanes, of_documents) = ([(&hashes as _, BYTES)], [(&documents as _, BYTES)]);
-        let (of_ids, of_numbers) = ([(&ids as _, BYTES)], [(&numbers as _, NUMBERS)]);
-        let of_names = [(&names as _, TEXTS)];
+        let mark = mark.map(<[u8; 16]>::as_slice);
+        let (of_lanes, of_names) = ([(&hashes as _, BYTES)], [(&names as _, TEXTS)]);
+        let of_rows = [
+            (&hashes as _, BYTES),
+            (&documents as _, BYTES),
+            (&ids as _, BYTES),
+            (&numbers as _, NUMBERS),
+            (&mark as _, Type::BYTEA),
+        ];
+        let (key, text, of_rows) = match mark {
+            Some(_) => {
+                ([MARKED], format!("{}{ROWS_READ}", MARKED.replace("{NOW}", NOW)), &of_rows[..])
+            }
+            None => ([ROWS_READ], ROWS_READ.to_owned(), &of_rows[..4]),
+        };
         let lock = if comes_late(wanted, read) { LOCK_LANES_AT_ONCE } else { LOCK_LANES };
-        let (lanes, open, documents, known, events, registers) = tokio::try_join!(
+        let (lanes, found, registers) = tokio::try_join!(
             biased;
             self.read_if(!hashes.is_empty(), lock, &of_lanes),
-            self.read_if(!hashes.is_empty(), "SELECT lane, number, content, row_version FROM @.event WHERE lane = ANY($1)", &of_lanes),
-            self.read_if(!documents.is_empty(), "SELECT hash, name FROM @.document WHERE hash = ANY($1)", &of_documents),
-            self.read_if(!ids.is_empty(), "SELECT hash, number FROM @.known WHERE hash = ANY($1)", &of_ids),
-            self.read_if(!numbers.is_empty(), "SELECT number, content, row_version FROM @.event WHERE number = ANY($1)", &of_numbers),
-            self.read_if(!names.is_empty(), "SELECT name, version, value, row_version FROM @.register WHERE name = ANY($1)", &of_names),
+            self.again(&key, || text, of_rows),
+            self.read_if(!names.is_empty(), REGISTERS, &of_names),
         )?;
-        take_lanes(wanted, &lanes, &open, read)?;
+        let of_kind = |kind: i16| found.iter().filter(move |row| row.get::<_, i16>(0) == kind);
+        take_lanes(wanted, &lanes, of_kind(OPEN), read)?;
         read.documents.extend(wanted.documents.iter().map(|hash| (*hash, None)));
-        for row in documents {
-            let name: &str = row.try_get(1)?;
-            read.documents.insert(hash_at(&row, 0)?, Some(json(name.as_bytes())?));
+        for row in of_kind(DOCUMENT) {
+            let name: &str = row.try_get(6)?;
+            read.documents.insert(hash_at(row, 1)?, Some(json(name.as_bytes())?));
         }
         read.ids.extend(wanted.ids.iter().map(|hash| (*hash, None)));
-        for row in known {
-            read.ids.insert(hash_at(&row, 0)?, Some(unsigned(row.try_get(1)?)));
+        for row in of_kind(KNOWN) {
+            read.ids.insert(hash_at(row, 1)?, Some(unsigned(row.try_get(2)?)));
         }
         read.events.extend(wanted.events.iter().map(|number| (*number, None)));
-        for row in events {
-            let (number, version) = (unsigned(row.try_get(0)?), row.try_get(2)?);
+        for row in of_kind(EVENT) {
+            let (number, version) = (unsigned(row.try_get(2)?), row.try_get(5)?);
             read.row_versions.insert(number, version);
             if version <= read.rows_up_to {
-                read.events.insert(number, Some(json(row.try_get(1)?)?));
+                read.events.insert(number, Some(json(row.try_get(4)?)?));
             }
         }
         read.registers.extend(wanted.registers.iter().map(|name| (name.clone(), None)));
@@ -149,26 +164,14 @@ impl<'a> Rows<'a> {
             let latest = self.latest(*conversation).await?;
             read.latest.insert(*conversation, latest);
         }
-        Ok(())
-    }
-
-    /// Writes with a statement that comes again, planned once as in [`Rows::read_again`].
-    pub(super) async fn write_again(
-        &self,
-        sql: &'static str,
-        values: Values<'_>,
-    ) -> Result<(), Trouble> {
-        self.read_again(sql, str::to_owned, values).await.map(drop)
-    }
-
-    /// The same, if it is needed.
-    pub(super) async fn write_if(
-        &self,
-        needed: bool,
-        sql: &'static str,
-        values: Values<'_>,
-    ) -> Result<(), Trouble> {
-        if needed { self.write_again(sql, values).await } else { Ok(()) }
+        let mut begun = Begun::default();
+        for row in of_kind(MARK) {
+            (begun.first, begun.at) = (unsigned(row.try_get(2)?), row.try_get(3)?);
+        }
+        for row in of_kind(OLDEST) {
+            begun.oldest = i32::try_from(row.try_get::<_, i64>(2)?).ok();
+        }
+        Ok(begun)
     }
 
     async fn read_if(
@@ -177,7 +180,7 @@ impl<'a> Rows<'a> {
         sql: &'static str,
         values: Values<'_>,
     ) -> Result<Vec<Row>, Trouble> {
-        if needed { self.read_again(sql, str::to_owned, values).await } else { Ok(Vec::new()) }
+        if needed { self.again(&[sql], || sql.to_owned(), values).await } else { Ok(Vec::new()) }
     }
 
     async fn latest(&self, conversation: u64) -> Result<Vec<(u64, IndexRow)>, Trouble> {
@@ -205,6 +208,36 @@ impl<'a> Rows<'a> {
 const LOCK_LANES: &str = "SELECT hash, version, content, row_version FROM @.lane WHERE hash = ANY($1) ORDER BY hash FOR UPDATE";
 const LOCK_LANES_AT_ONCE: &str = "SELECT hash, version, content, row_version FROM @.lane WHERE hash = ANY($1) ORDER BY hash FOR UPDATE NOWAIT";
 
+const REGISTERS: &str =
+    "SELECT name, version, value, row_version FROM @.register WHERE name = ANY($1)";
+
+/// What a transaction begins with: its first number, the moment, and the oldest schema that may be written.
+#[derive(Debug, Default)]
+pub(super) struct Begun {
+    pub(super) first: u64,
+    pub(super) at: i64,
+    pub(super) oldest: Option<i32>,
+}
+
+/// The kinds of rows that are read in one statement.
+const MARK: i16 = 0;
+const OPEN: i16 = 1;
+const DOCUMENT: i16 = 2;
+const KNOWN: i16 = 3;
+const EVENT: i16 = 4;
+const OLDEST: i16 = 5;
+
+/// By kind: hash, number, moment, content, version, name.
+const ROWS_READ: &str = "SELECT 1::int2, lane, number, NULL::int8, content, row_version, NULL::text FROM @.event WHERE lane = ANY($1)
+    UNION ALL SELECT 2::int2, hash, NULL, NULL, NULL, NULL, name FROM @.document WHERE hash = ANY($2)
+    UNION ALL SELECT 3::int2, hash, number, NULL, NULL, NULL, NULL FROM @.known WHERE hash = ANY($3)
+    UNION ALL SELECT 4::int2, NULL, number, NULL, content, row_version, NULL FROM @.event WHERE number = ANY($4)";
+
+/// What comes before it the first time.
+const MARKED: &str = "WITH mark AS (INSERT INTO @.commit_mark VALUES ($5, {NOW}) RETURNING nextval('@.number') AS number, at)
+    SELECT 0::int2, NULL::bytea, number, at, NULL::bytea, NULL::int2, NULL::text FROM mark
+    UNION ALL SELECT 5::int2, NULL, oldest::int8, NULL, NULL, NULL, NULL FROM @.meta WHERE one UNION ALL ";
+
 /// Whether one of the wanted lanes should have been locked before one that is.
 fn comes_late(wanted: &Wanted, read: &Read) -> bool {
     let locked = read.lanes.iter().filter(|(_, lane)| lane.version.is_some());
@@ -222,10 +255,10 @@ pub(super) const TEXTS: Type = Type::TEXT_ARRAY;
 
 /// What of a lane's events can go on, and what cannot because its row cannot be read. Of a lane whose own row cannot be read
 /// nothing can go on.
-fn take_lanes(
+fn take_lanes<'a>(
     wanted: &Wanted,
     lanes: &[Row],
-    open: &[Row],
+    open: impl Iterator<Item = &'a Row>,
     read: &mut Read,
 ) -> Result<(), Trouble> {
     let mut rows: BTreeMap<Hash, (i64, Result<LaneRow, String>)> = BTreeMap::new();
@@ -237,12 +270,12 @@ fn take_lanes(
     }
     let mut entries: BTreeMap<Hash, (Vec<_>, Vec<Lost>)> = BTreeMap::new();
     for row in open {
-        let (hash, number) = (hash_at(row, 0)?, unsigned(row.try_get(1)?));
-        let version = row.try_get(3)?;
+        let (hash, number) = (hash_at(row, 1)?, unsigned(row.try_get(2)?));
+        let version = row.try_get(5)?;
         read.row_versions.insert(number, version);
         versions.entry(hash).or_default().1 |= version > read.rows_up_to;
         let (entries, lost) = entries.entry(hash).or_default();
-        let event: Result<EventRow, String> = parsed(row.try_get(2)?);
+        let event: Result<EventRow, String> = parsed(row.try_get(4)?);
         let lane = rows.get(&hash).map(|(_, lane)| lane);
         match (event, lane) {
             (Ok(event), Some(Err(why))) => {

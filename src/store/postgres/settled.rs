@@ -17,6 +17,7 @@
 
 use tokio_postgres::types::Type;
 
+use super::parts::{Part, value};
 use super::rows::{NUMBERS, Rows, json, read_row, shown, signed, text_of, unsigned};
 use super::trouble::Trouble;
 use crate::store::record;
@@ -68,17 +69,14 @@ const FORGET_SETTLED: &str =
     ORDER BY position DESC, number DESC LIMIT 1 ON CONFLICT (name) DO UPDATE SET value = EXCLUDED.value)
     SELECT count(*) FROM gone";
 
-impl Rows<'_> {
-    /// Writes the order in which events settle; when all lanes of its transaction are locked.
-    pub(super) async fn insert_settled(&self, settled: &[u64]) -> Result<(), Trouble> {
-        if settled.is_empty() {
-            return Ok(());
-        }
-        let events: Vec<i64> = settled.iter().map(|event| signed(*event)).collect();
-        let sql = if self.schema.is_plain { INSERT_UNPLACED } else { INSERT };
-        self.write_again(sql, &[(&events as _, NUMBERS)]).await
-    }
+/// Writes the order in which events settle; when all lanes of its transaction are locked.
+pub(super) fn settled_part<'a>(settled: &[u64], is_plain: bool) -> Option<Part<'a>> {
+    let events: Vec<i64> = settled.iter().map(|event| signed(*event)).collect();
+    let sql = if is_plain { INSERT_UNPLACED } else { INSERT };
+    (!settled.is_empty()).then(|| Part::new(sql, vec![value(events, NUMBERS)]))
+}
 
+impl Rows<'_> {
     /// Forgets places whose events are forgotten; whether there may be more.
     pub(super) async fn forget_settled(&self) -> Result<bool, Trouble> {
         if self.schema.is_plain {

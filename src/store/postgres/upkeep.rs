@@ -66,6 +66,7 @@ impl Postgres {
             return Ok(upkeep);
         }
         self.ready().await?;
+        within(ROUND, self.plan_each()).await?;
         let beats = is_over(&mut self.schedule.beat, BEAT);
         let counts = is_over(&mut self.schedule.counted, COUNT);
         let rests = |last: UnixMillis| now >= last && now.since(last) < FORGET_MS;
@@ -237,6 +238,7 @@ impl Postgres {
 
     pub(super) async fn lanes_with_parked(&mut self) -> Result<Vec<Arc<LaneKey>>, Trouble> {
         self.ready().await?;
+        self.plan_each().await?;
         let rows_up_to = self.link.settings.rows_up_to;
         let schema = self.link.settings.schema.clone();
         let rows = Rows::new(self.link.client().await?, &schema);

@@ -1,11 +1,13 @@
-//! Writing what a group has come to, each table in one statement.
+//! Writing what a group has come to, all tables in one statement.
 
 use std::collections::BTreeMap;
 
 use tokio_postgres::types::Type;
 
-use super::lanes::CallOwner;
-use super::rows::{BYTES, NUMBERS, Rows, TEXTS, Values, bytes_of, index_of, signed, text_of};
+use super::lanes::{CallOwner, calls, lanes};
+use super::parts::{Part, value};
+use super::rows::{BYTES, NUMBERS, Rows, TEXTS, bytes_of, index_of, signed, text_of};
+use super::settled::settled_part;
 use super::trouble::Trouble;
 use super::view::Read;
 use crate::routing::{LaneKey, Stage, UnixMillis};
@@ -28,27 +30,6 @@ impl Rows<'_> {
         tokio::try_join!(biased; self.keep(read, outcomes, call, now), commit).map(|_| ())
     }
 
-    /// Writes so many rows: if another transaction is in the way of one of them, all that is written with it fails.
-    pub(super) async fn write_all(
-        &self,
-        sql: &'static str,
-        values: Values<'_>,
-        count: usize,
-    ) -> Result<(), Trouble> {
-        if count == 0 {
-            return Ok(());
-        }
-        // What divides by nought here is `Trouble::Again`.
-        let (count, number) = (signed(count as u64), values.len() + 1);
-        let counted = |sql: &str| {
-            format!(
-                "WITH written AS ({sql} RETURNING 1) SELECT 1 / (count(*) = ${number})::int4 FROM written"
-            )
-        };
-        let values = [values, &[(&count as _, Type::INT8)]].concat();
-        self.read_again(sql, counted, &values).await.map(drop)
-    }
-
     /// Writes what a group has come to.
     pub(super) async fn keep(
         &self,
@@ -57,89 +38,25 @@ impl Rows<'_> {
         call: &CallOwner<'_>,
         now: UnixMillis,
     ) -> Result<(), Trouble> {
-        let Sorted { known, events, moved, bodies, documents, registers, settled } =
-            Sorted::of(&outcomes.changes, outcomes.first_number);
+        let sorted = Sorted::of(&outcomes.changes, outcomes.first_number);
+        let parts = [
+            known(&sorted.known),
+            events(read, &sorted.events, call.written),
+            bodies(&sorted.bodies),
+        ];
+        let parts = parts.into_iter().flatten();
+        let parts = parts.chain(lanes(read, &outcomes.lanes, call.written, now));
+        let parts = parts.chain(calls(read, &outcomes.lanes, call));
+        let parts = parts.chain(documents(read, &sorted.documents));
+        let parts = parts.chain(registers(read, &sorted.registers, call.written));
+        let parts = parts.chain(settled_part(&sorted.settled, self.schema.is_plain));
         // Sent one after the other without waiting for answers, which come in the same order.
         tokio::try_join!(
             biased;
-            self.insert_known(&known),
-            self.put_events(read, &events, call.written),
-            self.move_events(&moved),
-            self.insert_bodies(&bodies),
-            self.put_lanes(read, &outcomes.lanes, call.written, now),
-            self.put_calls(read, &outcomes.lanes, call),
-            self.put_documents(read, &documents),
-            self.put_registers(read, &registers, call.written),
-            self.insert_settled(&settled),
+            self.move_events(&sorted.moved),
+            self.write_parts(parts.collect()),
         )?;
         Ok(())
-    }
-
-    async fn insert_known(&self, known: &[(u64, &IndexRow)]) -> Result<(), Trouble> {
-        let mut known = known.to_vec();
-        known.sort_unstable_by_key(|(_, row)| row.id);
-        let hashes: Vec<&[u8]> = known.iter().map(|(_, row)| row.id.as_slice()).collect();
-        let numbers: Vec<i64> = known.iter().map(|(number, _)| signed(*number)).collect();
-        let received: Vec<i64> = known.iter().map(|(_, row)| row.received_at.0).collect();
-        let values = [(&hashes as _, BYTES), (&numbers as _, NUMBERS), (&received as _, NUMBERS)];
-        self.write_all(
-            "INSERT INTO @.known SELECT * FROM unnest($1::bytea[], $2::int8[], $3::int8[]) ON CONFLICT DO NOTHING",
-            &values,
-            known.len(),
-        )
-        .await
-    }
-
-    async fn put_events(
-        &self,
-        read: &Read,
-        events: &BTreeMap<u64, PutEvent<'_>>,
-        written: i16,
-    ) -> Result<(), Trouble> {
-        if events.is_empty() {
-            return Ok(());
-        }
-        let numbers: Vec<i64> = events.keys().map(|number| signed(*number)).collect();
-        let versions: Vec<i16> =
-            events.keys().map(|number| read.version_of(*number, written)).collect();
-        let (mut sources, mut received, mut states) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut owns, mut of_lanes, mut lanes) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut whys, mut contents) = (Vec::new(), Vec::new());
-        for PutEvent { row, index } in events.values() {
-            let conversations = match index {
-                Some(index) => index.conversations,
-                None => index_of(row).conversations,
-            };
-            sources.push(&*row.origin.source);
-            received.push(row.origin.received_at.0);
-            states.push(state_of(row));
-            owns.push(conversations.map(|[own, _]| own.cast_signed()));
-            of_lanes.push(conversations.map(|[_, lane]| lane.cast_signed()));
-            let lane = row.entry.as_ref().and_then(|_| row.lane());
-            lanes.push(lane.map(|lane| hashes::of_lane(&lane).to_vec()));
-            whys.push(why_of(row));
-            contents.push(bytes_of(row));
-        }
-        let values = [
-            (&numbers as _, NUMBERS),
-            (&sources as _, TEXTS),
-            (&received as _, NUMBERS),
-            (&states as _, Type::INT2_ARRAY),
-            (&owns as _, NUMBERS),
-            (&of_lanes as _, NUMBERS),
-            (&lanes as _, BYTES),
-            (&whys as _, TEXTS),
-            (&contents as _, BYTES),
-            (&versions as _, Type::INT2_ARRAY),
-        ];
-        self.write_again(
-            "INSERT INTO @.event SELECT * FROM unnest($1::int8[], $2::text[], $3::int8[], $4::int2[], $5::int8[], $6::int8[],
-             $7::bytea[], $8::text[], $9::bytea[], $10::int2[])
-             ON CONFLICT (number) DO UPDATE SET state = EXCLUDED.state, lane = EXCLUDED.lane, why = EXCLUDED.why, content = EXCLUDED.content,
-             row_version = EXCLUDED.row_version, lane_conversation = coalesce(EXCLUDED.lane_conversation, event.lane_conversation)",
-            &values,
-        )
-        .await
     }
 
     /// Lists events with the lane that their conversation has moved into.
@@ -159,92 +76,109 @@ impl Rows<'_> {
         .await?;
         Ok(())
     }
+}
 
-    async fn insert_bodies(&self, bodies: &[(u64, &BodyRow)]) -> Result<(), Trouble> {
-        if bodies.is_empty() {
-            return Ok(());
-        }
-        let numbers: Vec<i64> = bodies.iter().map(|(number, _)| signed(*number)).collect();
-        let received: Vec<i64> = bodies.iter().map(|(_, row)| row.received_at.0).collect();
-        let events: Vec<i32> =
-            bodies.iter().map(|(_, row)| i32::try_from(row.events).unwrap_or(i32::MAX)).collect();
-        let contents: Vec<&[u8]> = bodies.iter().map(|(_, row)| &*row.bytes).collect();
-        let values = [
-            (&numbers as _, NUMBERS),
-            (&received as _, NUMBERS),
-            (&events as _, Type::INT4_ARRAY),
-            (&contents as _, BYTES),
-        ];
-        self.write_again(
-            "INSERT INTO @.body SELECT * FROM unnest($1::int8[], $2::int8[], $3::int4[], $4::bytea[])",
-            &values,
-        )
-        .await
-    }
+fn known<'a>(known: &[(u64, &'a IndexRow)]) -> Option<Part<'a>> {
+    let mut known = known.to_vec();
+    known.sort_unstable_by_key(|(_, row)| row.id);
+    let hashes: Vec<&[u8]> = known.iter().map(|(_, row)| row.id.as_slice()).collect();
+    let numbers: Vec<i64> = known.iter().map(|(number, _)| signed(*number)).collect();
+    let received: Vec<i64> = known.iter().map(|(_, row)| row.received_at.0).collect();
+    let values = vec![value(hashes, BYTES), value(numbers, NUMBERS), value(received, NUMBERS)];
+    (!known.is_empty()).then(|| Part::new(INSERT_KNOWN, values).all(known.len()))
+}
 
-    /// A document whose lane was not the one that the group has read is in the way: two lanes would each take it for theirs.
-    async fn put_documents(
-        &self,
-        read: &Read,
-        documents: &[(Hash, Option<&LaneKey>)],
-    ) -> Result<(), Trouble> {
-        // Each as the group has left it.
-        let documents: BTreeMap<Hash, Option<&LaneKey>> = documents.iter().copied().collect();
-        let (mut ids, mut gone) = (Vec::new(), Vec::new());
-        let (mut lanes, mut names, mut befores) = (Vec::new(), Vec::new(), Vec::new());
-        for (hash, lane) in &documents {
-            let Some(lane) = lane else {
-                gone.push(hash.as_slice());
-                continue;
-            };
-            let before = read.documents.get(hash).and_then(Option::as_ref);
-            ids.push(hash.as_slice());
-            lanes.push(hashes::of_lane(lane).to_vec());
-            names.push(text_of(lane));
-            befores.push(before.map(|lane| hashes::of_lane(lane).to_vec()));
-        }
-        let values = [
-            (&ids as _, BYTES),
-            (&lanes as _, BYTES),
-            (&names as _, TEXTS),
-            (&befores as _, BYTES),
-        ];
-        let ended = [(&gone as _, BYTES)];
-        tokio::try_join!(
-            biased;
-            self.write_all(PUT_DOCUMENTS, &values, ids.len()),
-            self.write_if(!gone.is_empty(), "DELETE FROM @.document WHERE hash = ANY($1)", &ended),
-        )?;
-        Ok(())
-    }
+const INSERT_KNOWN: &str = "INSERT INTO @.known SELECT * FROM unnest($1::bytea[], $2::int8[], $3::int8[]) ON CONFLICT DO NOTHING";
 
-    async fn put_registers(
-        &self,
-        read: &Read,
-        registers: &[(&str, &RegisterRow)],
-        written: i16,
-    ) -> Result<(), Trouble> {
-        // Each as the group has left it, over what it was read as.
-        let registers: BTreeMap<&str, &RegisterRow> = registers.iter().copied().collect();
-        let (mut names, mut versions, mut texts) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut row_versions, mut seen) = (Vec::new(), Vec::new());
-        for (name, row) in registers {
-            let before = read.registers.get(name).and_then(Option::as_ref);
-            names.push(name);
-            versions.push(signed(row.version));
-            texts.push(text_of(&row.value));
-            row_versions.push(before.map_or(written, |(_, before)| written.max(*before)));
-            seen.push(before.map(|(before, _)| signed(before.version)));
-        }
-        let values = [
-            (&names as _, TEXTS),
-            (&versions as _, NUMBERS),
-            (&texts as _, TEXTS),
-            (&row_versions as _, Type::INT2_ARRAY),
-            (&seen as _, NUMBERS),
-        ];
-        self.write_all(PUT_REGISTERS, &values, names.len()).await
+fn events<'a>(read: &Read, events: &BTreeMap<u64, PutEvent<'a>>, written: i16) -> Option<Part<'a>> {
+    if events.is_empty() {
+        return None;
     }
+    let numbers: Vec<i64> = events.keys().map(|number| signed(*number)).collect();
+    let versions: Vec<i16> =
+        events.keys().map(|number| read.version_of(*number, written)).collect();
+    let (mut sources, mut received, mut states) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut owns, mut of_lanes, mut lanes) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut whys, mut contents) = (Vec::new(), Vec::new());
+    for PutEvent { row, index } in events.values() {
+        let conversations = match index {
+            Some(index) => index.conversations,
+            None => index_of(row).conversations,
+        };
+        sources.push(&*row.origin.source);
+        received.push(row.origin.received_at.0);
+        states.push(state_of(row));
+        owns.push(conversations.map(|[own, _]| own.cast_signed()));
+        of_lanes.push(conversations.map(|[_, lane]| lane.cast_signed()));
+        let lane = row.entry.as_ref().and_then(|_| row.lane());
+        lanes.push(lane.map(|lane| hashes::of_lane(&lane).to_vec()));
+        whys.push(why_of(row));
+        contents.push(bytes_of(row));
+    }
+    let values = vec![
+        value(numbers, NUMBERS),
+        value(sources, TEXTS),
+        value(received, NUMBERS),
+        value(states, Type::INT2_ARRAY),
+        value(owns, NUMBERS),
+        value(of_lanes, NUMBERS),
+        value(lanes, BYTES),
+        value(whys, TEXTS),
+        value(contents, BYTES),
+        value(versions, Type::INT2_ARRAY),
+    ];
+    Some(Part::new(PUT_EVENTS, values))
+}
+
+const PUT_EVENTS: &str = "INSERT INTO @.event SELECT * FROM unnest($1::int8[], $2::text[], $3::int8[], $4::int2[], $5::int8[],
+    $6::int8[], $7::bytea[], $8::text[], $9::bytea[], $10::int2[])
+    ON CONFLICT (number) DO UPDATE SET state = EXCLUDED.state, lane = EXCLUDED.lane, why = EXCLUDED.why, content = EXCLUDED.content,
+    row_version = EXCLUDED.row_version, lane_conversation = coalesce(EXCLUDED.lane_conversation, event.lane_conversation)";
+
+fn bodies<'a>(bodies: &[(u64, &'a BodyRow)]) -> Option<Part<'a>> {
+    let numbers: Vec<i64> = bodies.iter().map(|(number, _)| signed(*number)).collect();
+    let received: Vec<i64> = bodies.iter().map(|(_, row)| row.received_at.0).collect();
+    let events: Vec<i32> =
+        bodies.iter().map(|(_, row)| i32::try_from(row.events).unwrap_or(i32::MAX)).collect();
+    let contents: Vec<&[u8]> = bodies.iter().map(|(_, row)| &*row.bytes).collect();
+    let values = vec![
+        value(numbers, NUMBERS),
+        value(received, NUMBERS),
+        value(events, Type::INT4_ARRAY),
+        value(contents, BYTES),
+    ];
+    (!bodies.is_empty()).then(|| Part::new(INSERT_BODIES, values))
+}
+
+const INSERT_BODIES: &str =
+    "INSERT INTO @.body SELECT * FROM unnest($1::int8[], $2::int8[], $3::int4[], $4::bytea[])";
+
+/// A document whose lane was not the one that the group has read is in the way: two lanes would each take it for theirs.
+fn documents<'a>(
+    read: &Read,
+    documents: &[(Hash, Option<&'a LaneKey>)],
+) -> impl Iterator<Item = Part<'a>> {
+    // Each as the group has left it.
+    let documents: BTreeMap<Hash, Option<&LaneKey>> = documents.iter().copied().collect();
+    let (mut ids, mut gone) = (Vec::new(), Vec::new());
+    let (mut lanes, mut names, mut befores) = (Vec::new(), Vec::new(), Vec::new());
+    for (hash, lane) in &documents {
+        let Some(lane) = lane else {
+            gone.push(hash.to_vec());
+            continue;
+        };
+        let before = read.documents.get(hash).and_then(Option::as_ref);
+        ids.push(hash.to_vec());
+        lanes.push(hashes::of_lane(lane).to_vec());
+        names.push(text_of(lane));
+        befores.push(before.map(|lane| hashes::of_lane(lane).to_vec()));
+    }
+    let (count, is_gone) = (ids.len(), !gone.is_empty());
+    let values =
+        vec![value(ids, BYTES), value(lanes, BYTES), value(names, TEXTS), value(befores, BYTES)];
+    let put = (count > 0).then(|| Part::new(PUT_DOCUMENTS, values).all(count));
+    let end = is_gone.then(|| Part::new(END_DOCUMENTS, vec![value(gone, BYTES)]).second());
+    put.into_iter().chain(end)
 }
 
 /// In the order of their hashes, be they new or another lane's: two transactions may take the same ones for new.
@@ -252,6 +186,36 @@ const PUT_DOCUMENTS: &str = "INSERT INTO @.document AS old SELECT hash, lane, na
     FROM unnest($1::bytea[], $2::bytea[], $3::text[]) AS new (hash, lane, name)
     ON CONFLICT (hash) DO UPDATE SET lane = EXCLUDED.lane, name = EXCLUDED.name
     WHERE old.lane = ($4::bytea[])[array_position($1::bytea[], old.hash)]";
+
+const END_DOCUMENTS: &str = "DELETE FROM @.document WHERE hash = ANY($1)";
+
+fn registers<'a>(
+    read: &Read,
+    registers: &[(&'a str, &'a RegisterRow)],
+    written: i16,
+) -> Option<Part<'a>> {
+    // Each as the group has left it, over what it was read as.
+    let registers: BTreeMap<&str, &RegisterRow> = registers.iter().copied().collect();
+    let (mut names, mut versions, mut texts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut row_versions, mut seen) = (Vec::new(), Vec::new());
+    for (name, row) in registers {
+        let before = read.registers.get(name).and_then(Option::as_ref);
+        names.push(name);
+        versions.push(signed(row.version));
+        texts.push(text_of(&row.value));
+        row_versions.push(before.map_or(written, |(_, before)| written.max(*before)));
+        seen.push(before.map(|(before, _)| signed(before.version)));
+    }
+    let count = names.len();
+    let values = vec![
+        value(names, TEXTS),
+        value(versions, NUMBERS),
+        value(texts, TEXTS),
+        value(row_versions, Type::INT2_ARRAY),
+        value(seen, NUMBERS),
+    ];
+    (count > 0).then(|| Part::new(PUT_REGISTERS, values).all(count))
+}
 
 const PUT_REGISTERS: &str = "INSERT INTO @.register AS before SELECT name, version, value, row_version
     FROM unnest($1::text[], $2::int8[], $3::text[], $4::int2[]) AS new (name, version, value, row_version)
