@@ -190,6 +190,7 @@ impl Postgres {
             Ok(()) => None,
             Err(trouble) => {
                 self.link.drop_client();
+                self.alive_since = None;
                 Some((clock::instant(), trouble.to_string()))
             }
         };

@@ -66,7 +66,6 @@ impl Postgres {
             return Ok(upkeep);
         }
         self.ready().await?;
-        within(ROUND, self.plan_each()).await?;
         let beats = is_over(&mut self.schedule.beat, BEAT);
         let counts = is_over(&mut self.schedule.counted, COUNT);
         let rests = |last: UnixMillis| now >= last && now.since(last) < FORGET_MS;
@@ -125,6 +124,7 @@ impl Postgres {
         let (retention, body_retention) = (self.retention_ms, self.body_retention_ms);
         let (incarnation, known) = (self.incarnation, Arc::clone(&self.known));
         let rows_up_to = self.link.settings.rows_up_to;
+        self.plan_each().await?;
         if beats && self.link.settings.replicas_required {
             self.look_for_replica().await?;
         }
