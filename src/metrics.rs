@@ -8,6 +8,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
+use crate::routing::Meaning;
+
 /// One metric, as `/metrics` and `monitoring/README.md` show it; tests hold both against this table.
 #[derive(Debug)]
 pub(crate) struct Metric {
@@ -96,23 +98,7 @@ const CALL: Label = Label::of(
         "token",
     ],
 );
-const WHY: Label = Label::of(
-    "why",
-    &[
-        "agent_unavailable",
-        "clock_skew",
-        "conflict",
-        "unexplained",
-        "not_there",
-        "busy",
-        "not_landed",
-        "not_sent",
-        "in_doubt",
-        "look_up_forbidden",
-        "unauthorised",
-        "not_servicenow",
-    ],
-);
+const WHY: Label = Label::of("why", &Meaning::PUT_OFF);
 const LIMIT: Label = Label::of(
     "limit",
     &["pending", "source", "parked", "conversation", "queue", "disk", "store", "newer"],

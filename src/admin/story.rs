@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use super::wording::{call, full_time, meaning, time_of_day, words};
 use crate::routing::{
-    CallKind, CallRecord, ConversationRecord, EarlierRecord, EventRecord, UnixMillis, rfc3339,
-    visible_line,
+    CallKind, CallRecord, ConversationRecord, EarlierRecord, EventRecord, Meaning, UnixMillis,
+    rfc3339, visible_line,
 };
 use cards::Cards;
 
@@ -220,7 +220,7 @@ pub(crate) fn call_line(one: &CallRecord) -> String {
 /// What ServiceNow answered.
 fn answer_of(one: &CallRecord) -> String {
     // Where all went well, ServiceNow's words say nothing more.
-    let all_well = one.meaning.as_deref() == Some("landed");
+    let all_well = one.meaning.as_ref().is_some_and(|meaning| *meaning == Meaning::Landed);
     let message = one.message.as_deref().filter(|message| !message.is_empty() && !all_well);
     let message = message.map(|message| format!(" “{message}”")).unwrap_or_default();
     let answer = match (one.status.filter(|status| *status != 0), one.elapsed_ms) {
@@ -229,7 +229,7 @@ fn answer_of(one: &CallRecord) -> String {
         (Some(status), None) => format!(" (HTTP {status})"),
         (Some(status), Some(elapsed)) => format!(" (HTTP {status}, {elapsed} ms)"),
     };
-    let meaning = one.meaning.as_deref().map_or_else(|| "no answer yet".to_owned(), meaning);
+    let meaning = one.meaning.as_ref().map_or_else(|| "no answer yet".to_owned(), meaning);
     format!("{meaning}{answer}{message}")
 }
 

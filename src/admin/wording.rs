@@ -1,7 +1,7 @@
 //! How times, durations, words of the program and long ids are shown to a person: by the commands and by the page alike.
 
 use crate::clock;
-use crate::routing::{CallKind, UnixMillis, Word};
+use crate::routing::{CallKind, Meaning, UnixMillis, Word};
 
 /// `20:52:14` for today, `11-21 20:52` for another day; UTC.
 pub(crate) fn short_time(at: UnixMillis) -> String {
@@ -45,26 +45,33 @@ pub(crate) fn shortened(text: &str, width: usize) -> String {
 }
 
 /// What ServiceNow's answer meant, as the end of a sentence; a word that is not known stays.
-pub(crate) fn meaning(word: &str) -> String {
-    let known = match word {
-        "landed" => "done",
-        "already_ours" => "already in place",
-        "taken_by_another" => "the work item is assigned to someone else",
-        "agent_unavailable" => "the agent is not available",
-        "document_closed" => "the document is closed",
-        "too_late" => "it was too late",
-        "clock_skew" => "its time was ahead of ServiceNow's clock",
-        "misconfigured" => "ServiceNow refused it",
-        "busy" => "ServiceNow was too busy",
-        "not_sent" => "not sent: no connection",
-        "in_doubt" => "no answer: unknown whether it was carried out",
-        "not_landed" => "it had not been carried out",
-        "look_up_forbidden" => "ServiceNow does not allow the look-up",
-        "unauthorised" => "ServiceNow refused the credentials",
-        "not_servicenow" => "something other than ServiceNow answered",
-        other => return other.replace('_', " "),
+pub(crate) fn meaning(word: &Word<Meaning>) -> String {
+    let meaning = match word {
+        Word::Known(meaning) => meaning,
+        Word::Other(word) => return words(word),
     };
-    known.to_owned()
+    let shown = match meaning {
+        Meaning::Landed => "done",
+        Meaning::AlreadyOurs => "already in place",
+        Meaning::TakenByAnother => "the work item is assigned to someone else",
+        Meaning::NoConsult => "no consult is open",
+        Meaning::AgentUnavailable => "the agent is not available",
+        Meaning::DocumentClosed => "the document is closed",
+        Meaning::TooLate => "it was too late",
+        Meaning::ClockSkew => "its time was ahead of ServiceNow's clock",
+        Meaning::Conflict => "ServiceNow refused it for the work item's state",
+        Meaning::Unexplained => "ServiceNow refused it in words that are not known",
+        Meaning::NotThere => "the record was not found",
+        Meaning::Misconfigured => "ServiceNow refused it",
+        Meaning::Busy => "ServiceNow was too busy",
+        Meaning::NotLanded => "it had not been carried out",
+        Meaning::NotSent => "not sent: no connection",
+        Meaning::InDoubt => "no answer: unknown whether it was carried out",
+        Meaning::LookUpForbidden => "ServiceNow does not allow the look-up",
+        Meaning::Unauthorised => "ServiceNow refused the credentials",
+        Meaning::NotServiceNow => "something other than ServiceNow answered",
+    };
+    shown.to_owned()
 }
 
 /// What a call asks of ServiceNow, as the start of a sentence.

@@ -16,7 +16,8 @@ use crate::contained::{Panicked, contained};
 use crate::pauses::backoff_delay;
 use crate::report::{self, Repeats};
 use crate::routing::{
-    Answer, Answered, AwaReply, CallKind, CallOptions, ClaimId, Due, EntryId, LaneKey, Wait, Waited,
+    Answer, Answered, AwaReply, CallKind, CallOptions, ClaimId, Due, EntryId, LaneKey, Trouble,
+    Wait, Waited,
 };
 use crate::store::{Claim, EventMeta};
 use crate::{clock, metrics as names};
@@ -255,7 +256,7 @@ fn log(asked: &Asked<'_>, answered: &Answered, repeats: &Repeats) {
     let status = answered.answer.status;
     let answer = Some(answered.answer.message.as_str()).filter(|text| !text.is_empty());
     let elapsed_ms = answered.elapsed_ms;
-    let trouble = Trouble::of(&answered.reply);
+    let trouble = answered.reply.meaning().trouble();
     if trouble != Trouble::None {
         counter!(names::RETRIES, "why" => outcome).increment(1);
     }
@@ -295,41 +296,4 @@ fn log_undocumented(asked: &Asked<'_>, answered: &Answered, repeats: &Repeats) {
         %source, event_id, kind, conversation, call, attempt, status, outcome, elapsed_ms, text = message,
         repeats, "undocumented answer"
     );
-}
-
-/// What an answer means for the connection to ServiceNow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Trouble {
-    /// ServiceNow has decided about the call.
-    None,
-    /// The call is to be made again.
-    Again,
-    /// Something between the bridge and ServiceNow is wrong.
-    NoGoodAnswer,
-}
-
-impl Trouble {
-    const fn of(reply: &AwaReply) -> Self {
-        match reply {
-            AwaReply::Landed { .. }
-            | AwaReply::AlreadyOurs { .. }
-            | AwaReply::TakenBy { .. }
-            | AwaReply::NoConsult
-            | AwaReply::DocumentClosed
-            | AwaReply::TooLate
-            | AwaReply::Misconfigured { .. } => Self::None,
-            AwaReply::AgentUnavailable
-            | AwaReply::ClockSkew
-            | AwaReply::Conflict { .. }
-            | AwaReply::Unexplained { .. }
-            | AwaReply::NotThere { .. }
-            | AwaReply::Busy { .. }
-            | AwaReply::NotLanded => Self::Again,
-            AwaReply::NotSent { .. }
-            | AwaReply::InDoubt { .. }
-            | AwaReply::LookUpForbidden
-            | AwaReply::Unauthorised { .. }
-            | AwaReply::NotServiceNow { .. } => Self::NoGoodAnswer,
-        }
-    }
 }

@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ClaimId, DocumentRef, ExternalId, SegmentId, SysId, TransferKind, UnixMillis};
+use super::{
+    ClaimId, DocumentRef, ExternalId, Meaning, SegmentId, SysId, TransferKind, UnixMillis,
+};
 
 /// One request to AWA, with every id already ServiceNow's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -303,29 +305,35 @@ pub enum AwaReply {
 }
 
 impl AwaReply {
+    /// What it means, without what it says beside it.
+    #[must_use]
+    pub(crate) const fn meaning(&self) -> Meaning {
+        match self {
+            Self::Landed { .. } => Meaning::Landed,
+            Self::AlreadyOurs { .. } => Meaning::AlreadyOurs,
+            Self::TakenBy { .. } => Meaning::TakenByAnother,
+            Self::NoConsult => Meaning::NoConsult,
+            Self::AgentUnavailable => Meaning::AgentUnavailable,
+            Self::DocumentClosed => Meaning::DocumentClosed,
+            Self::TooLate => Meaning::TooLate,
+            Self::ClockSkew => Meaning::ClockSkew,
+            Self::Conflict { .. } => Meaning::Conflict,
+            Self::Unexplained { .. } => Meaning::Unexplained,
+            Self::NotThere { .. } => Meaning::NotThere,
+            Self::Misconfigured { .. } => Meaning::Misconfigured,
+            Self::Busy { .. } => Meaning::Busy,
+            Self::NotSent { .. } => Meaning::NotSent,
+            Self::InDoubt { .. } => Meaning::InDoubt,
+            Self::NotLanded => Meaning::NotLanded,
+            Self::LookUpForbidden => Meaning::LookUpForbidden,
+            Self::Unauthorised { .. } => Meaning::Unauthorised,
+            Self::NotServiceNow { .. } => Meaning::NotServiceNow,
+        }
+    }
+
     /// The meaning's name in logs and stories.
     #[must_use]
     pub(crate) const fn name(&self) -> &'static str {
-        match self {
-            Self::Landed { .. } => "landed",
-            Self::AlreadyOurs { .. } => "already_ours",
-            Self::TakenBy { .. } => "taken_by_another",
-            Self::NoConsult => "no_consult",
-            Self::AgentUnavailable => "agent_unavailable",
-            Self::DocumentClosed => "document_closed",
-            Self::TooLate => "too_late",
-            Self::ClockSkew => "clock_skew",
-            Self::Conflict { .. } => "conflict",
-            Self::Unexplained { .. } => "unexplained",
-            Self::NotThere { .. } => "not_there",
-            Self::Misconfigured { .. } => "misconfigured",
-            Self::Busy { .. } => "busy",
-            Self::NotSent { .. } => "not_sent",
-            Self::InDoubt { .. } => "in_doubt",
-            Self::NotLanded => "not_landed",
-            Self::LookUpForbidden => "look_up_forbidden",
-            Self::Unauthorised { .. } => "unauthorised",
-            Self::NotServiceNow { .. } => "not_servicenow",
-        }
+        self.meaning().as_str()
     }
 }

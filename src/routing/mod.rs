@@ -13,6 +13,7 @@ mod event;
 mod event_json;
 mod id;
 mod leg;
+mod meaning;
 mod outbox;
 mod record;
 pub(crate) mod rfc3339;
@@ -21,6 +22,7 @@ mod rules;
 mod tests;
 mod text;
 mod waited;
+mod words;
 
 pub use call::AwaReply;
 pub(crate) use call::{
@@ -44,6 +46,8 @@ pub use id::{
     VendorQueueId,
 };
 pub(crate) use leg::{Leg, Recent};
+pub(crate) use meaning::Meaning;
+pub(crate) use meaning::Trouble;
 pub use outbox::{Answer, Answered};
 pub(crate) use outbox::{
     Attempt, Brought, ClaimId, Ended, Entry, EntryId, Missing, Outcome, Pause, PauseCause, Reason,

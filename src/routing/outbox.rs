@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AwaReply, CallKind, Channel, DocumentRef, RoutingEvent, SysId, TransferKind, UnixMillis,
-    VendorAgentId, VendorQueueId, Waited,
+    AwaReply, CallKind, Channel, DocumentRef, Meaning, RoutingEvent, SysId, TransferKind,
+    UnixMillis, VendorAgentId, VendorQueueId, Waited, Word,
 };
 
 /// The place of an event in the order of arrival: unique and rising over the life of the store.
@@ -183,31 +183,35 @@ impl Story {
 
     /// What the last answer was taken to mean.
     #[must_use]
-    pub(crate) fn last_meaning(&self) -> &str {
-        self.calls.last().and_then(|call| call.meaning.as_deref()).unwrap_or("no_answer")
+    pub(crate) fn last_meaning(&self) -> String {
+        let meaning = self.calls.last().and_then(|call| call.meaning.as_ref());
+        meaning.map_or_else(|| "no_answer".to_owned(), Word::to_string)
     }
 
     /// What the answer to the last call, except look-ups, was taken to mean; none where there was no answer to take.
     #[must_use]
-    pub(crate) fn last_call_meaning(&self) -> Option<&str> {
-        self.meanings().next_back().flatten()
+    pub(crate) fn last_call_meaning(&self) -> Option<Meaning> {
+        self.meanings().next_back().flatten().and_then(Word::known)
     }
 
     /// How many of the calls that are kept were answered so.
     #[must_use]
-    pub(crate) fn answered_so(&self, meaning: &str) -> usize {
-        self.meanings().filter(|answer| *answer == Some(meaning)).count()
+    pub(crate) fn answered_so(&self, meaning: Meaning) -> usize {
+        self.meanings().filter(|answer| answer.is_some_and(|answer| *answer == meaning)).count()
     }
 
-    /// Whether a call that is kept may have been carried out without our knowing.
+    /// Whether a call that is kept may have been carried out without our knowing. An answer whose meaning this version does
+    /// not know counts as an answer: a dead letter is seen, a card that was only presumed is not.
     #[must_use]
     pub(crate) fn was_in_doubt(&self) -> bool {
-        self.meanings().any(|answer| matches!(answer, None | Some("in_doubt" | "not_servicenow")))
+        let leaves_doubt =
+            |answer: &Word<Meaning>| answer.known().is_some_and(Meaning::leaves_doubt);
+        self.meanings().any(|answer| answer.is_none_or(leaves_doubt))
     }
 
-    fn meanings(&self) -> impl DoubleEndedIterator<Item = Option<&str>> {
+    fn meanings(&self) -> impl DoubleEndedIterator<Item = Option<&Word<Meaning>>> {
         let calls = self.calls.iter().filter(|attempt| attempt.call != CallKind::LookUp);
-        calls.map(|attempt| attempt.meaning.as_deref())
+        calls.map(|attempt| attempt.meaning.as_ref())
     }
 
     /// Adds a call, forgetting the oldest past [`Story::KEPT`].
@@ -261,9 +265,9 @@ pub(crate) struct Attempt {
     pub(crate) elapsed_ms: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<u16>,
-    /// What the answer was taken to mean.
+    /// What the answer was taken to mean. A word of another version stays as it came, so that no row is lost for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) meaning: Option<String>,
+    pub(crate) meaning: Option<Word<Meaning>>,
     /// ServiceNow's own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) message: Option<String>,

@@ -10,8 +10,8 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
-    Answer, Attempt, CallKind, ContactCenter, DocumentRef, EventJson, Leg, Missing, Outcome, SysId,
-    UnixMillis, Waited, WorkItem, rfc3339,
+    Answer, Attempt, CallKind, ContactCenter, DocumentRef, EventJson, Leg, Meaning, Missing,
+    Outcome, SysId, UnixMillis, Waited, WorkItem, rfc3339,
 };
 
 /// A word of a closed set, or one that this version does not know.
@@ -210,7 +210,7 @@ pub(crate) struct CallRecord {
     pub(crate) at: UnixMillis,
     pub(crate) elapsed_ms: Option<u64>,
     pub(crate) status: Option<u16>,
-    pub(crate) meaning: Option<String>,
+    pub(crate) meaning: Option<Word<Meaning>>,
     pub(crate) message: Option<String>,
 }
 

@@ -39,7 +39,7 @@ pub(super) const MAY_USE: [(&str, &[&str]); 26] = [
     ("logging", &["routing"]),
     ("systemd", &[]),
     ("shutdown", &[]),
-    ("metrics", &[]),
+    ("metrics", &["routing"]),
     ("clock", &["routing"]),
     ("contained", &[]),
     ("pauses", &["clock"]),

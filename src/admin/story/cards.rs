@@ -1,7 +1,7 @@
 //! Which agent has the card, as far as calls and their answers tell.
 
 use super::CallKind;
-use crate::routing::{CallRecord, EventRecord};
+use crate::routing::{CallRecord, EventRecord, Meaning, Word};
 
 /// Who has the card of a document, one call after the other.
 #[derive(Default)]
@@ -12,8 +12,7 @@ pub(super) struct Cards {
 impl Cards {
     /// What a call has changed; none where it changed nothing.
     pub(super) fn after(&mut self, event: &EventRecord, call: &CallRecord) -> Option<String> {
-        let in_place = ["landed", "already_ours"];
-        if !call.meaning.as_deref().is_some_and(|meaning| in_place.contains(&meaning)) {
+        if !call.meaning.as_ref().and_then(Word::known).is_some_and(Meaning::is_done) {
             return None;
         }
         let said = event.event.as_ref();

@@ -4,14 +4,9 @@ use super::landed::{go_on, landed};
 use super::taken::{Holder, moves, no_room, taken};
 use super::{Effect, Lane};
 use crate::routing::{
-    Action, Answered, AwaReply, Doubt, Entry, EntryId, Outcome, Pause, PauseCause, Reason, Rules,
-    Stage, Step, SysId, UnixMillis, VendorTarget, Wait,
+    Action, Answered, AwaReply, Doubt, Entry, EntryId, Meaning, Outcome, Pause, PauseCause, Reason,
+    Rules, Stage, Step, SysId, UnixMillis, VendorTarget, Wait, Word,
 };
-
-/// The meanings, as stories keep them, that the answer to a look-up is seen in the light of.
-const ALREADY_OURS: &str = "already_ours";
-const CONFLICT: &str = "conflict";
-const UNEXPLAINED: &str = "unexplained";
 
 /// What to do after an answer that settles nothing.
 pub(super) enum Again {
@@ -37,7 +32,7 @@ pub(super) fn reply(
     if let Some(call) = entry.story.calls.last_mut() {
         call.elapsed_ms = Some(elapsed_ms);
         call.status = answer.status;
-        call.meaning = Some(reply.name().to_owned());
+        call.meaning = Some(reply.meaning().into());
         call.message = Some(answer.message.clone());
     }
     entry.story.last_answer = Some(answer);
@@ -57,9 +52,9 @@ pub(super) fn reply(
         return in_place(lane, id, work_item, at, rules);
     }
     let brings_work_item = entry.brings_work_item();
-    let conflicts = entry.story.answered_so(CONFLICT);
-    let in_conflict = looked_up && entry.story.last_call_meaning() == Some(CONFLICT);
-    let unexplained = looked_up && entry.story.last_call_meaning() == Some(UNEXPLAINED);
+    let conflicts = entry.story.answered_so(Meaning::Conflict);
+    let in_conflict = looked_up && entry.story.last_call_meaning() == Some(Meaning::Conflict);
+    let unexplained = looked_up && entry.story.last_call_meaning() == Some(Meaning::Unexplained);
     let presumed = rules.doubt == Doubt::Repeat && entry.story.was_in_doubt();
     let step = entry.story.step.clone().unwrap_or(Step::Own);
     let tidies = step.tidies();
@@ -116,7 +111,7 @@ pub(super) fn reply(
             return landed(lane, id, None, "presumed_in_place", at, rules);
         }
         AwaReply::NotLanded | AwaReply::LookUpForbidden if unexplained => {
-            let detail = lane.message_of(id, UNEXPLAINED);
+            let detail = lane.message_of(id, Meaning::Unexplained);
             return ring_again(lane, id, Reason::with("misconfigured", detail), at, rules);
         }
         AwaReply::AgentUnavailable => {
@@ -210,7 +205,7 @@ fn put_back(lane: &mut Lane, id: EntryId, what: &Again, pause: Pause, at: UnixMi
     };
     entry.story.pause = Some(pause);
     entry.due = at.plus(pause.ms);
-    let (at, why) = (entry.due, Reason::plain(entry.story.last_meaning()));
+    let (at, why) = (entry.due, Reason::plain(&entry.story.last_meaning()));
     lane.effects.push(Effect::Reschedule { entry: id, at, why });
 }
 
@@ -262,14 +257,15 @@ impl Lane {
             entry.story.no_room = true;
             return None;
         }
-        Some((Outcome::Dead, Reason::with("refused", self.message_of(id, CONFLICT))))
+        Some((Outcome::Dead, Reason::with("refused", self.message_of(id, Meaning::Conflict))))
     }
 
     /// What ServiceNow said in the last answer of that meaning.
-    fn message_of(&self, id: EntryId, meaning: &str) -> String {
+    fn message_of(&self, id: EntryId, meaning: Meaning) -> String {
         let calls = self.conversation.entry(id).map(|entry| entry.story.calls.as_slice());
         let mut calls = calls.unwrap_or_default().iter().rev();
-        let call = calls.find(|attempt| attempt.meaning.as_deref() == Some(meaning));
+        let is_so = |answer: &Word<Meaning>| *answer == meaning;
+        let call = calls.find(|attempt| attempt.meaning.as_ref().is_some_and(is_so));
         call.and_then(|call| call.message.clone()).unwrap_or_default()
     }
 
@@ -328,7 +324,7 @@ impl Entry {
     /// Whether ServiceNow has said that it is done, and is only looked up for the work item: whatever that brings, or if
     /// there is no time left for it.
     pub(super) fn is_in_place(&self) -> bool {
-        self.story.last_call_meaning() == Some(ALREADY_OURS)
+        self.story.last_call_meaning() == Some(Meaning::AlreadyOurs)
     }
 
     /// Until when the call may still land that was not found by the look-up which was answered last: it had begun before.

@@ -179,7 +179,7 @@ fn the_story_keeps_the_answer_word_for_word() {
         at: START,
         elapsed_ms: Some(40),
         status: Some(429),
-        meaning: Some("busy".to_owned()),
+        meaning: Some(Meaning::Busy.into()),
         message: Some("slow down".to_owned()),
     };
     assert_eq!(story.calls, [attempt]);

@@ -190,6 +190,16 @@ const FIELDS: [&str; 39] = [
     "WorkItem: agent consult conversation document entry rung segment state sys_id until",
 ];
 
+#[test]
+fn a_meaning_of_another_version_stays_in_its_row_as_it_came() {
+    let mut row = event();
+    for calls in ["/end/story/calls", "/entry/story/calls", "/earlier/0/calls"] {
+        row.pointer_mut(calls).expect("calls")[0]["meaning"] = json!("cold_already");
+    }
+    let read: EventRow = serde_json::from_value(row.clone()).expect("it can be read");
+    assert_eq!(serde_json::to_value(&read).expect("a row"), row);
+}
+
 /// The words that a row may have in one place, as the refusal of another says.
 fn words<T: DeserializeOwned>(other: Value) -> String {
     let Err(refused) = serde_json::from_value::<T>(other) else { panic!("it is no word") };

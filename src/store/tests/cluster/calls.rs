@@ -5,7 +5,7 @@ use super::faults::Fault;
 use super::node::{Asks, Outgoing, REQUEST_TIMEOUT, Stage};
 use super::steps::AnswerKind;
 use super::world::{DONE_TWICE, Flying, LANDED, Play, World};
-use crate::routing::{AwaCall, Wait};
+use crate::routing::{Attempt, AwaCall, Meaning, Wait};
 
 /// The clocks of nodes, as their calls count on them, may be apart by so much, in milliseconds.
 const CLOCKS: i64 = 1_000;
@@ -178,7 +178,8 @@ impl Play {
         self.database(|database| {
             let row = database.events.get(&entry.0).and_then(|row| row.entry.as_ref());
             let calls = row.map_or(&[][..], |entry| entry.story.calls.as_slice());
-            calls.iter().any(|call| call.meaning.as_deref() == Some("landed"))
+            let landed = |call: &Attempt| call.meaning == Some(Meaning::Landed.into());
+            calls.iter().any(landed)
         })
     }
 
