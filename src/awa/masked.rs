@@ -53,28 +53,7 @@ impl Own {
 
     /// A reply without them.
     pub(super) fn blotted_in(&self, reply: AwaReply) -> AwaReply {
-        let why = |why: String| self.blotted(why);
-        match reply {
-            AwaReply::Conflict { why: text } => AwaReply::Conflict { why: why(text) },
-            AwaReply::Unexplained { why: text } => AwaReply::Unexplained { why: why(text) },
-            AwaReply::NotThere { what } => AwaReply::NotThere { what: why(what) },
-            AwaReply::Misconfigured { what } => AwaReply::Misconfigured { what: why(what) },
-            AwaReply::NotSent { why: text } => AwaReply::NotSent { why: why(text) },
-            AwaReply::InDoubt { why: text } => AwaReply::InDoubt { why: why(text) },
-            AwaReply::Unauthorised { why: text } => AwaReply::Unauthorised { why: why(text) },
-            AwaReply::NotServiceNow { what } => AwaReply::NotServiceNow { what: why(what) },
-            other @ (AwaReply::Landed { .. }
-            | AwaReply::AlreadyOurs { .. }
-            | AwaReply::TakenBy { .. }
-            | AwaReply::NoConsult
-            | AwaReply::AgentUnavailable
-            | AwaReply::DocumentClosed
-            | AwaReply::TooLate
-            | AwaReply::ClockSkew
-            | AwaReply::Busy { .. }
-            | AwaReply::NotLanded
-            | AwaReply::LookUpForbidden) => other,
-        }
+        reply.map_detail(|detail| self.blotted(detail))
     }
 }
 

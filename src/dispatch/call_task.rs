@@ -218,25 +218,8 @@ fn after_defect(elapsed_ms: u64) -> Answered {
 /// The cause, at its most explicit.
 fn why(answered: &Answered) -> &str {
     match &answered.reply {
-        AwaReply::Unauthorised { why } => why,
-        AwaReply::NotServiceNow { what } => what,
-        AwaReply::Landed { .. }
-        | AwaReply::AlreadyOurs { .. }
-        | AwaReply::TakenBy { .. }
-        | AwaReply::NoConsult
-        | AwaReply::AgentUnavailable
-        | AwaReply::DocumentClosed
-        | AwaReply::TooLate
-        | AwaReply::ClockSkew
-        | AwaReply::Conflict { .. }
-        | AwaReply::Unexplained { .. }
-        | AwaReply::NotThere { .. }
-        | AwaReply::Misconfigured { .. }
-        | AwaReply::Busy { .. }
-        | AwaReply::NotSent { .. }
-        | AwaReply::InDoubt { .. }
-        | AwaReply::NotLanded
-        | AwaReply::LookUpForbidden => &answered.answer.message,
+        AwaReply::Unauthorised { why: detail } | AwaReply::NotServiceNow { what: detail } => detail,
+        _ => &answered.answer.message,
     }
 }
 

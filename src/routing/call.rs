@@ -336,4 +336,57 @@ impl AwaReply {
     pub(crate) const fn name(&self) -> &'static str {
         self.meaning().as_str()
     }
+
+    /// The sentence that goes with it, in ServiceNow's words or the bridge's own.
+    #[must_use]
+    pub(crate) fn detail(&self) -> Option<&str> {
+        match self {
+            Self::Conflict { why: detail }
+            | Self::Unexplained { why: detail }
+            | Self::NotThere { what: detail }
+            | Self::Misconfigured { what: detail }
+            | Self::NotSent { why: detail }
+            | Self::InDoubt { why: detail }
+            | Self::Unauthorised { why: detail }
+            | Self::NotServiceNow { what: detail } => Some(detail),
+            Self::Landed { .. }
+            | Self::AlreadyOurs { .. }
+            | Self::TakenBy { .. }
+            | Self::NoConsult
+            | Self::AgentUnavailable
+            | Self::DocumentClosed
+            | Self::TooLate
+            | Self::ClockSkew
+            | Self::Busy { .. }
+            | Self::NotLanded
+            | Self::LookUpForbidden => None,
+        }
+    }
+
+    /// With another sentence, where it has one.
+    #[must_use]
+    pub(crate) fn map_detail(mut self, change: impl FnOnce(String) -> String) -> Self {
+        match &mut self {
+            Self::Conflict { why: detail }
+            | Self::Unexplained { why: detail }
+            | Self::NotThere { what: detail }
+            | Self::Misconfigured { what: detail }
+            | Self::NotSent { why: detail }
+            | Self::InDoubt { why: detail }
+            | Self::Unauthorised { why: detail }
+            | Self::NotServiceNow { what: detail } => *detail = change(std::mem::take(detail)),
+            Self::Landed { .. }
+            | Self::AlreadyOurs { .. }
+            | Self::TakenBy { .. }
+            | Self::NoConsult
+            | Self::AgentUnavailable
+            | Self::DocumentClosed
+            | Self::TooLate
+            | Self::ClockSkew
+            | Self::Busy { .. }
+            | Self::NotLanded
+            | Self::LookUpForbidden => {}
+        }
+        self
+    }
 }

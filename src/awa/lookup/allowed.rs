@@ -75,23 +75,6 @@ fn by_rows(rows: &[serde_json::Value], total: Option<u64>) -> LookUps {
 fn by_verdict(verdict: &Verdict) -> LookUps {
     match &verdict.reply {
         AwaReply::Misconfigured { what } => LookUps::Forbidden(what.clone()),
-        AwaReply::Landed { .. }
-        | AwaReply::AlreadyOurs { .. }
-        | AwaReply::TakenBy { .. }
-        | AwaReply::NoConsult
-        | AwaReply::AgentUnavailable
-        | AwaReply::DocumentClosed
-        | AwaReply::TooLate
-        | AwaReply::ClockSkew
-        | AwaReply::Conflict { .. }
-        | AwaReply::Unexplained { .. }
-        | AwaReply::NotThere { .. }
-        | AwaReply::Busy { .. }
-        | AwaReply::NotSent { .. }
-        | AwaReply::InDoubt { .. }
-        | AwaReply::NotLanded
-        | AwaReply::LookUpForbidden
-        | AwaReply::Unauthorised { .. }
-        | AwaReply::NotServiceNow { .. } => LookUps::Unknown(verdict.message.clone()),
+        _ => LookUps::Unknown(verdict.message.clone()),
     }
 }

@@ -9,7 +9,7 @@ use crate::awa::client::Client;
 use crate::awa::transport::Outgoing;
 use crate::awa::wire::ApiVersion;
 use crate::clock;
-use crate::routing::AwaReply;
+use crate::routing::Meaning;
 
 /// The name of the finding that makes all others pointless.
 pub(super) const INSTANCE: &str = "instance";
@@ -72,41 +72,28 @@ fn finding(name: &str, answer: Result<(), Verdict>, version: ApiVersion) -> Find
     let Err(verdict) = answer else { return Finding::new("api", name, Found::Ok, "") };
     let api = |found, detail: &str| Finding::new("api", name, found, detail);
     let says = |part: &str| verdict.message.to_lowercase().contains(part);
-    match &verdict.reply {
-        AwaReply::Unauthorised { why } => Finding::new("api", INSTANCE, Found::Unfit, why),
-        AwaReply::NotServiceNow { what } => Finding::new("api", INSTANCE, Found::Unfit, what),
-        AwaReply::NotSent { why } => Finding::new("api", INSTANCE, Found::Unknown, why),
-        AwaReply::Misconfigured { what } if says("does not represent any resource") => {
+    let detail = verdict.reply.detail().unwrap_or(&verdict.message);
+    match verdict.reply.meaning() {
+        Meaning::Unauthorised | Meaning::NotServiceNow => {
+            Finding::new("api", INSTANCE, Found::Unfit, detail)
+        }
+        Meaning::NotSent => Finding::new("api", INSTANCE, Found::Unknown, detail),
+        Meaning::Misconfigured if says("does not represent any resource") => {
             let detail = match version.pinned() {
-                Some(pinned) => format!("{what}; or it has not the version of {pinned}"),
-                None => what.clone(),
+                Some(pinned) => format!("{detail}; or it has not the version of {pinned}"),
+                None => detail.to_owned(),
             };
             api(Found::Missing, &detail)
         }
-        AwaReply::Misconfigured { what }
-            if verdict.status == Some(403) || says("does not have the") =>
-        {
-            api(Found::Unfit, what)
+        Meaning::Misconfigured if verdict.status == Some(403) || says("does not have the") => {
+            api(Found::Unfit, detail)
         }
-        AwaReply::Misconfigured { .. } => api(Found::Ok, ""),
-        AwaReply::InDoubt { why } if verdict.status.is_none_or(|status| status >= 502) => {
-            api(Found::Unknown, why)
+        Meaning::Misconfigured => api(Found::Ok, ""),
+        Meaning::InDoubt if verdict.status.is_none_or(|status| status >= 502) => {
+            api(Found::Unknown, detail)
         }
-        AwaReply::Busy { .. } => api(Found::Unknown, &verdict.message),
+        Meaning::Busy => api(Found::Unknown, &verdict.message),
         // It was answered by the API itself, whatever it made of a record that is not there.
-        AwaReply::InDoubt { .. }
-        | AwaReply::Landed { .. }
-        | AwaReply::AlreadyOurs { .. }
-        | AwaReply::TakenBy { .. }
-        | AwaReply::NoConsult
-        | AwaReply::AgentUnavailable
-        | AwaReply::DocumentClosed
-        | AwaReply::TooLate
-        | AwaReply::ClockSkew
-        | AwaReply::Conflict { .. }
-        | AwaReply::Unexplained { .. }
-        | AwaReply::NotThere { .. }
-        | AwaReply::NotLanded
-        | AwaReply::LookUpForbidden => api(Found::Ok, &verdict.message),
+        _ => api(Found::Ok, &verdict.message),
     }
 }
