@@ -14,15 +14,11 @@ use tracing::{debug, error, info, warn};
 
 use crate::clock;
 use crate::metrics as names;
-use crate::routing::{Outcome, UnixMillis};
+use crate::routing::{Outcome, ReasonCode, UnixMillis};
 use crate::store::{EventMeta, Failed, Operated, Settled, Transition};
 
 pub(crate) use last_hour::{Activity, Happening, SourceActivity, last_hour};
 pub(crate) use repeats::Repeats;
-
-/// Reasons of a dead letter that a person has to act on: nothing heals them by itself.
-const ACT_ON: [&str; 6] =
-    ["misconfigured", "unreadable", "in_doubt", "clock_skew", "damaged_row", "table_not_allowed"];
 
 /// Counts what the profile of a source knows nothing about.
 pub(crate) fn unknown(source: &str) {
@@ -99,18 +95,19 @@ fn ended(settled: &Settled) {
     if *outcome == Outcome::Dead {
         happened(Happening::Dead);
     }
-    if reason.code == "unreadable" {
+    let code = reason.code.known();
+    if code == Some(ReasonCode::Unreadable) {
         happened(Happening::Unreadable);
     }
-    if reason.code == "logical_duplicate" {
+    if code == Some(ReasonCode::LogicalDuplicate) {
         counter!(names::LOGICAL_DUPLICATES, "source" => source.clone()).increment(1);
     }
     let (event_id, conversation) = (meta.id.as_str(), meta.conversation.as_str());
     let what = if kind == "unknown" { "event" } else { kind };
     let detail = reason.detail.as_deref();
-    let (reason, waited_ms) = (reason.code.as_str(), waited.total());
+    let (reason, waited_ms) = (reason.code.to_string(), waited.total());
     let waited = (waited_ms > 0).then(|| display(waited));
-    if *outcome == Outcome::Dead && ACT_ON.contains(&reason) {
+    if *outcome == Outcome::Dead && code.is_some_and(ReasonCode::needs_a_person) {
         error!(
             source,
             event_id,

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::admin::story::{Happened, call_line, earlier_end, happened, moments, reason};
 use crate::admin::wording::{full_time, words};
-use crate::routing::{EventRecord, State, UnixMillis, Waited};
+use crate::routing::{EventRecord, ReasonCode, State, UnixMillis, Waited};
 
 /// Lines under a head; nothing of the vendor's body.
 pub(super) fn tell(event: &EventRecord) -> String {
@@ -101,7 +101,7 @@ fn next_step(event: &EventRecord) -> Vec<String> {
         "`awa-bridge events show {place} --body` shows the vendor's body while it is kept."
     );
     let step = match event.state.known() {
-        Some(State::Dead) if event.reason.as_deref() == Some("unreadable") => {
+        Some(State::Dead) if event.reason.as_deref() == Some(ReasonCode::Unreadable.as_str()) => {
             format!("Fix the profile and have the vendor send the event again, then run `awa-bridge events discard {place}`.")
         }
         Some(State::Dead) => {

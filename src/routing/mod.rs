@@ -15,6 +15,7 @@ mod id;
 mod leg;
 mod meaning;
 mod outbox;
+mod reason;
 mod record;
 pub(crate) mod rfc3339;
 mod rules;
@@ -50,9 +51,10 @@ pub(crate) use meaning::Meaning;
 pub(crate) use meaning::Trouble;
 pub use outbox::{Answer, Answered};
 pub(crate) use outbox::{
-    Attempt, Brought, ClaimId, Ended, Entry, EntryId, Missing, Outcome, Pause, PauseCause, Reason,
-    Stage, Step, Story,
+    Attempt, Brought, ClaimId, Ended, Entry, EntryId, Missing, Outcome, Pause, PauseCause, Stage,
+    Step, Story,
 };
+pub(crate) use reason::{Reason, ReasonCode};
 pub(crate) use record::{CallRecord, ConversationRecord, EarlierRecord, LegRecord, Page, Word};
 pub use record::{EventRecord, State};
 pub(crate) use rules::{Doubt, Replace, WithdrawAction};

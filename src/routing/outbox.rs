@@ -5,8 +5,8 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AwaReply, CallKind, Channel, DocumentRef, Meaning, RoutingEvent, SysId, TransferKind,
-    UnixMillis, VendorAgentId, VendorQueueId, Waited, Word,
+    AwaReply, CallKind, Channel, DocumentRef, Meaning, Reason, ReasonCode, RoutingEvent, SysId,
+    TransferKind, UnixMillis, VendorAgentId, VendorQueueId, Waited, Word,
 };
 
 /// The place of an event in the order of arrival: unique and rising over the life of the store.
@@ -181,11 +181,14 @@ impl Story {
     /// How many calls are kept word for word.
     pub(crate) const KEPT: usize = 12;
 
-    /// What the last answer was taken to mean.
+    /// What the last answer was taken to mean, as the reason to wait.
     #[must_use]
-    pub(crate) fn last_meaning(&self) -> String {
-        let meaning = self.calls.last().and_then(|call| call.meaning.as_ref());
-        meaning.map_or_else(|| "no_answer".to_owned(), Word::to_string)
+    pub(crate) fn last_meaning(&self) -> Word<ReasonCode> {
+        match self.calls.last().and_then(|call| call.meaning.as_ref()) {
+            Some(Word::Known(meaning)) => ReasonCode::from(*meaning).into(),
+            Some(Word::Other(word)) => Word::Other(word.clone()),
+            None => ReasonCode::NoAnswer.into(),
+        }
     }
 
     /// What the answer to the last call, except look-ups, was taken to mean; none where there was no answer to take.
@@ -348,36 +351,5 @@ impl Outcome {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
-    }
-}
-
-/// Why an event ended as it did, or waits: a word to filter by and a sentence to read.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Reason {
-    pub(crate) code: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) detail: Option<String>,
-}
-
-impl Reason {
-    /// A reason that its word says wholly.
-    #[must_use]
-    pub(crate) fn plain(code: &str) -> Self {
-        Self { code: code.to_owned(), detail: None }
-    }
-
-    /// A word and a sentence.
-    #[must_use]
-    pub(crate) fn with(code: &str, detail: impl fmt::Display) -> Self {
-        Self { code: code.to_owned(), detail: Some(detail.to_string()) }
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.detail {
-            Some(detail) => write!(f, "{}: {detail}", self.code),
-            None => f.write_str(&self.code),
-        }
     }
 }

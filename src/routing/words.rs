@@ -15,6 +15,7 @@ macro_rules! words {
 
         impl $name {
             /// All of them.
+            #[allow(dead_code, reason = "not every set is gone through outside of tests")]
             $vis const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             /// The word.

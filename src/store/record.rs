@@ -69,7 +69,7 @@ pub(super) fn event(row: EventRow) -> EventRecord {
         (None, None) => (Story::default(), None),
     };
     if let Some(reason) = reason {
-        record.reason = Some(reason.code);
+        record.reason = Some(reason.code.to_string());
         record.detail = reason.detail;
     }
     record.attempts = story.attempts;
@@ -87,7 +87,7 @@ impl From<EarlierEnd> for EarlierRecord {
         let EarlierEnd { outcome, reason, settled_at, by, attempts, calls } = end;
         Self {
             state: State::from(outcome).into(),
-            reason: reason.code,
+            reason: reason.code.to_string(),
             detail: reason.detail,
             settled_at,
             attempts,

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::story::EventShown;
-use crate::routing::{EntryId, Outcome, Reason, RoutingEvent};
+use crate::routing::{EntryId, Outcome, Reason, ReasonCode, RoutingEvent};
 
 /// Every event, in the order of arrival.
 #[derive(Default)]
@@ -52,7 +52,7 @@ impl Register {
             kind: None,
             conversation,
             state: Outcome::Dead.as_str(),
-            reason: Some(Reason::with("unreadable", problem).to_string()),
+            reason: Some(Reason::with(ReasonCode::Unreadable, problem).to_string()),
         });
     }
 

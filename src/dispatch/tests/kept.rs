@@ -183,7 +183,7 @@ impl Drop for Kept<'_> {
 
 fn end_in(told: &Transition) -> Option<Ended> {
     let Transition::Settled(settled) = told else { return None };
-    let (outcome, reason) = (settled.outcome, settled.reason.code.clone());
+    let (outcome, reason) = (settled.outcome, settled.reason.code.to_string());
     Some(Ended { number: number_of(&settled.meta.id), outcome, reason })
 }
 

@@ -95,7 +95,8 @@ impl Pure {
                         (settled.story.waited.total(), at.since(settled.received_at));
                     let right = reported == passed || self.latest.is_none();
                     assert!(right, "{reported} of {passed} ms of {:?} are booked", settled.id);
-                    let (number, reason) = (number_of(settled.event.id.as_str()), reason.code);
+                    let (number, reason) =
+                        (number_of(settled.event.id.as_str()), reason.code.to_string());
                     self.rows.entry(settled.id).or_insert(settled.event);
                     self.ends.insert(settled.id, outcome);
                     news.ended.push(Ended { number, outcome, reason });

@@ -3,7 +3,7 @@
 use super::plan::Stop;
 use crate::routing::{
     Action, AwaCall, Brought, Channel, Conversation, DocumentRef, Entry, ExternalId, ForeignText,
-    Missing, OfferWindow, Outcome, Reason, Rules, SegmentId, Step, SysId, TransferKind,
+    Missing, OfferWindow, Outcome, Reason, ReasonCode, Rules, SegmentId, Step, SysId, TransferKind,
     TransferTarget, UnixMillis, VendorAgentId, VendorQueueId, VendorTarget,
 };
 
@@ -19,12 +19,12 @@ pub(super) enum Need {
 }
 
 impl Need {
-    pub(super) const fn code(self) -> &'static str {
+    pub(super) const fn code(self) -> ReasonCode {
         match self {
-            Self::Document => "no_document",
-            Self::WorkItem | Self::OfferOwed => "no_work_item",
-            Self::Queue => "no_queue",
-            Self::SourceQueue => "no_source_queue",
+            Self::Document => ReasonCode::NoDocument,
+            Self::WorkItem | Self::OfferOwed => ReasonCode::NoWorkItem,
+            Self::Queue => ReasonCode::NoQueue,
+            Self::SourceQueue => ReasonCode::NoSourceQueue,
         }
     }
 
@@ -62,7 +62,7 @@ pub(super) fn not_allowed(document: &DocumentRef) -> Reason {
     let detail = format_args!(
         "{document}: {table} is not among the tables that are called for; add it to servicenow.tables if it is meant"
     );
-    Reason::with("table_not_allowed", detail)
+    Reason::with(ReasonCode::TableNotAllowed, detail)
 }
 
 /// The document, if it may be called for.

@@ -4,8 +4,8 @@ use super::plan::{self, Stop};
 use super::{Effect, Lane};
 use crate::routing::{
     Action, Conversation, DocumentRef, Entry, EntryId, HandOver, ItemState, OpenConsult, Outcome,
-    Reason, Rules, Stage, Step, SysId, TransferKind, UnixMillis, VendorAgentId, VendorTarget,
-    WorkItem,
+    Reason, ReasonCode, Rules, Stage, Step, SysId, TransferKind, UnixMillis, VendorAgentId,
+    VendorTarget, WorkItem,
 };
 
 /// What a landed step leads to.
@@ -24,7 +24,7 @@ pub(super) fn landed(
     lane: &mut Lane,
     id: EntryId,
     work_item: Option<SysId>,
-    code: &str,
+    code: ReasonCode,
     at: UnixMillis,
     rules: &Rules,
 ) {
@@ -52,7 +52,7 @@ pub(super) fn landed(
 pub(super) fn go_on(lane: &mut Lane, id: EntryId, reason: Reason, at: UnixMillis, rules: &Rules) {
     let Some(entry) = lane.entry_mut(id) else { return };
     if entry.story.withdrawn {
-        return lane.settle(id, Outcome::Superseded, Reason::plain("withdrawn"), at);
+        return lane.settle(id, Outcome::Superseded, Reason::plain(ReasonCode::Withdrawn), at);
     }
     entry.begins_anew();
     entry.story.work_item = None;
@@ -64,7 +64,7 @@ pub(super) fn go_on(lane: &mut Lane, id: EntryId, reason: Reason, at: UnixMillis
     if let Some(entry) = lane.entry_mut(id) {
         entry.stage = Stage::Waiting;
         entry.due = at;
-        let why = Reason::plain("next_step");
+        let why = Reason::plain(ReasonCode::NextStep);
         lane.effects.push(Effect::Reschedule { entry: id, at, why });
     }
 }
@@ -98,7 +98,7 @@ pub(super) fn takes_over(
             TransferKind::Blind => Some(HandOver::Blind),
         };
     }
-    let reason = Reason::plain("already_in_place");
+    let reason = Reason::plain(ReasonCode::AlreadyInPlace);
     if watches {
         lane.settle_and_watch(id, reason, at, rules);
     } else {

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use super::{
     Action, Answered, AwaCall, CallOptions, ClaimId, ClockOffset, Conversation, Ended, Entry,
-    EntryId, LookUp, Missing, Outcome, Reason, RoutingEvent, Rules, Stage, UnixMillis,
+    EntryId, LookUp, Missing, Outcome, Reason, ReasonCode, RoutingEvent, Rules, Stage, UnixMillis,
     VendorTarget, Waited,
 };
 
@@ -120,7 +120,7 @@ pub(crate) fn decide(conversation: Option<Conversation>, input: Input, rules: &R
 fn discard(lane: &mut Lane, id: EntryId, at: UnixMillis) {
     let open = |entry: &Entry| !entry.stage.is_in_flight() && entry.ended.is_none();
     if lane.conversation.entry(id).is_some_and(open) {
-        lane.settle(id, Outcome::Discarded, Reason::plain("discarded_by_operator"), at);
+        lane.settle(id, Outcome::Discarded, Reason::plain(ReasonCode::DiscardedByOperator), at);
     }
 }
 

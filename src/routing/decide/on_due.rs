@@ -5,8 +5,8 @@ use super::plan::{self, Stop};
 use super::{Effect, Lane, landed, on_reply};
 use crate::routing::{
     Action, Attempt, AwaCall, CallKind, CallOptions, ClaimId, ClockOffset, Conversation, Entry,
-    EntryId, LookUp, Missing, OfferWindow, Outcome, PauseCause, Reason, Rules, Stage, Step,
-    UnixMillis, Waited, clock_offset,
+    EntryId, LookUp, Missing, OfferWindow, Outcome, PauseCause, Reason, ReasonCode, Rules, Stage,
+    Step, UnixMillis, Waited, clock_offset,
 };
 
 /// How long a look-up waits for a mapping that was taken away under it, in milliseconds.
@@ -67,7 +67,7 @@ fn doubted(lane: &mut Lane, position: usize, at: UnixMillis, rules: &Rules) {
             let at = at.plus(LOST_MAPPING_PAUSE);
             let entry = lane.entry_at(position);
             entry.due = at;
-            let (entry, why) = (entry.id, Reason::plain("mapping_lost_in_doubt"));
+            let (entry, why) = (entry.id, Reason::plain(ReasonCode::MappingLostInDoubt));
             lane.effects.push(Effect::Reschedule { entry, at, why });
         }
     }
@@ -105,7 +105,7 @@ fn proceed(
             lane.effects.push(effect);
         }
         Err(Stop::Missing(missing)) if entry.ended.is_some() => {
-            lane.settle(id, Outcome::Dead, Reason::with("unmapped", missing), at);
+            lane.settle(id, Outcome::Dead, Reason::with(ReasonCode::Unmapped, missing), at);
         }
         Err(Stop::Missing(missing)) => park(lane, position, missing),
         Err(Stop::Unknown(need)) => hold(lane, position, need, at, rules),
@@ -197,7 +197,7 @@ fn wait(lane: &mut Lane, position: usize, until: UnixMillis) {
     entry.story.behind = true;
     entry.due = until.min(entry.deadline);
     let (id, at) = (entry.id, entry.due);
-    let why = Reason::with("card_of_another", "another agent has the card of the document");
+    let why = Reason::with(ReasonCode::CardOfAnother, "another agent has the card of the document");
     lane.effects.push(Effect::Reschedule { entry: id, at, why });
 }
 
@@ -230,13 +230,13 @@ fn hold(lane: &mut Lane, position: usize, need: Need, at: UnixMillis, rules: &Ru
 
 fn expiry(stage: &Stage, waited: Waited) -> Reason {
     match stage {
-        Stage::Parked { missing } => Reason::with("deadline_while_parked", missing),
+        Stage::Parked { missing } => Reason::with(ReasonCode::DeadlineWhileParked, missing),
         Stage::InDoubt => Reason::with(
-            "deadline_in_doubt",
+            ReasonCode::DeadlineInDoubt,
             format_args!("a call was sent and what became of it is not known; waited: {waited}"),
         ),
         Stage::Waiting | Stage::Held | Stage::Sending | Stage::LookingUp => {
-            Reason::with("deadline", format_args!("waited: {waited}"))
+            Reason::with(ReasonCode::Deadline, format_args!("waited: {waited}"))
         }
     }
 }

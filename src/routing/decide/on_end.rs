@@ -6,8 +6,8 @@ use super::on_event::entry;
 use super::plan::{self, Subject, concerns};
 use crate::routing::leg::same_leg;
 use crate::routing::{
-    Action, Entry, EntryId, ItemState, Outcome, Reason, RoutingEvent, Rules, Stage, Step,
-    UnixMillis, WithdrawAction, WorkItem,
+    Action, Entry, EntryId, ItemState, Outcome, Reason, ReasonCode, RoutingEvent, Rules, Stage,
+    Step, UnixMillis, WithdrawAction, WorkItem,
 };
 
 /// Takes back what is not sent, marks what is in flight, and stays in the lane where something is left to undo.
@@ -57,7 +57,11 @@ pub(super) fn withdraw(
         rules.withdraw != WithdrawAction::None || rules.withdraw_ends_consult || ends_consult;
     lane.enqueue(entry);
     if !(acts && to_undo) {
-        let code = if to_undo { "no_action_configured" } else { "nothing_left_to_withdraw" };
+        let code = if to_undo {
+            ReasonCode::NoActionConfigured
+        } else {
+            ReasonCode::NothingLeftToWithdraw
+        };
         lane.settle(id, Outcome::Delivered, Reason::plain(code), at);
     }
 }
@@ -84,7 +88,7 @@ pub(super) fn leave(
     let may_act = in_flight || owed || pending || conversation.consult.is_some();
     lane.enqueue(entry(id, event, at, rules));
     if !may_act {
-        lane.settle(id, Outcome::Delivered, Reason::plain("noted"), at);
+        lane.settle(id, Outcome::Delivered, Reason::plain(ReasonCode::Noted), at);
     }
 }
 
@@ -111,7 +115,8 @@ fn take_back(lane: &mut Lane, ids: &[EntryId], event: &RoutingEvent, at: UnixMil
                 in_flight = true;
             }
             Some((Stage::Waiting | Stage::Held | Stage::Parked { .. }, _)) => {
-                let reason = Reason::with("withdrawn", format_args!("by event {}", event.id));
+                let reason =
+                    Reason::with(ReasonCode::Withdrawn, format_args!("by event {}", event.id));
                 lane.settle(*id, Outcome::Superseded, reason, at);
             }
             None => {}

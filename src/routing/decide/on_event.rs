@@ -4,8 +4,8 @@ use super::build::{not_allowed, window};
 use super::on_end;
 use super::{Lane, MAX_AHEAD};
 use crate::routing::{
-    Action, ClaimId, Conversation, Entry, EntryId, Outcome, Reason, RoutingEvent, Rules, Stage,
-    Story, TransferKind, UnixMillis, VendorTarget,
+    Action, ClaimId, Conversation, Entry, EntryId, Outcome, Reason, ReasonCode, RoutingEvent,
+    Rules, Stage, Story, TransferKind, UnixMillis, VendorTarget,
 };
 
 pub(super) fn event(
@@ -36,7 +36,7 @@ pub(super) fn event(
         Action::Bind => {
             let (outcome, reason) = match event.document.as_ref().filter(|it| !rules.allow(it)) {
                 Some(document) => (Outcome::Dead, not_allowed(document)),
-                None => (Outcome::Delivered, Reason::plain("bound")),
+                None => (Outcome::Delivered, Reason::plain(ReasonCode::Bound)),
             };
             lane.enqueue(entry(id, event, at, rules));
             lane.settle(id, outcome, reason, at);
@@ -75,7 +75,7 @@ fn too_old(lane: &mut Lane, id: EntryId, event: RoutingEvent, at: UnixMillis, ru
     }
     lane.enqueue(entry);
     let reason = Reason::with(
-        "too_old",
+        ReasonCode::TooOld,
         format_args!("it occurred at {occurred_at}, before the time for which ids are remembered"),
     );
     lane.settle(id, Outcome::Dead, reason, at);
@@ -84,7 +84,7 @@ fn too_old(lane: &mut Lane, id: EntryId, event: RoutingEvent, at: UnixMillis, ru
 /// Why an event need not be carried out: it repeats another, or what it is about is over already.
 fn pointless(conversation: &Conversation, event: &RoutingEvent, rules: &Rules) -> Option<Reason> {
     if let Some(first) = conversation.repeated_by(event, rules.repeat_window) {
-        return Some(Reason::with("logical_duplicate", format_args!("of event {first}")));
+        return Some(Reason::with(ReasonCode::LogicalDuplicate, format_args!("of event {first}")));
     }
     let (whole, occurred_at) = (conversation.whole_end(&event.conversation), event.occurred_at);
     let whole = whole.filter(|ended| *ended >= occurred_at);
@@ -111,7 +111,7 @@ fn pointless(conversation: &Conversation, event: &RoutingEvent, rules: &Rules) -
         | Action::Leave { .. }
         | Action::Bind => None,
     };
-    ended.map(|at| Reason::with("leg_ended", format_args!("it was over at {at} already")))
+    ended.map(|at| Reason::with(ReasonCode::LegEnded, format_args!("it was over at {at} already")))
 }
 
 /// What an event says about its leg.
@@ -171,7 +171,7 @@ fn enqueue_or_expire(lane: &mut Lane, entry: Entry, at: UnixMillis) {
             ms => format!("{} s", ms / 1_000),
         };
         let reason = Reason::with(
-            "late_on_arrival",
+            ReasonCode::LateOnArrival,
             format_args!("the ring time was over {late} before the event came in"),
         );
         lane.settle(id, Outcome::Expired, reason, at);

@@ -5,7 +5,7 @@ use super::taken::{Holder, moves, no_room, taken};
 use super::{Effect, Lane};
 use crate::routing::{
     Action, Answered, AwaReply, Doubt, Entry, EntryId, Meaning, Outcome, Pause, PauseCause, Reason,
-    Rules, Stage, Step, SysId, UnixMillis, VendorTarget, Wait, Word,
+    ReasonCode, Rules, Stage, Step, SysId, UnixMillis, VendorTarget, Wait, Word,
 };
 
 /// What to do after an answer that settles nothing.
@@ -46,7 +46,7 @@ pub(super) fn reply(
     let doubtful = if looked_up { Again::LookUp } else { Again::Call };
     let back_off = Pause { cause: PauseCause::BackOff, ms: retry_in };
     let at_once = Pause { cause: PauseCause::BackOff, ms: 0 };
-    let dead = |code: &str, detail: &str| (Outcome::Dead, Reason::with(code, detail));
+    let dead = |code: ReasonCode, detail: &str| (Outcome::Dead, Reason::with(code, detail));
     if looked_up && entry.is_in_place() {
         let work_item = if let AwaReply::Landed { work_item } = reply { work_item } else { None };
         return in_place(lane, id, work_item, at, rules);
@@ -60,7 +60,7 @@ pub(super) fn reply(
     let tidies = step.tidies();
     let end = match reply {
         AwaReply::Landed { work_item } => {
-            let code = if looked_up { "found_by_look_up" } else { "confirmed" };
+            let code = if looked_up { ReasonCode::FoundByLookUp } else { ReasonCode::Confirmed };
             return landed(lane, id, work_item, code, at, rules);
         }
         AwaReply::AlreadyOurs { work_item: None } if !looked_up && brings_work_item => {
@@ -70,12 +70,12 @@ pub(super) fn reply(
             return in_place(lane, id, work_item, at, rules);
         }
         AwaReply::NoConsult if tidies => {
-            return landed(lane, id, None, "no_consult", at, rules);
+            return landed(lane, id, None, ReasonCode::NoConsult, at, rules);
         }
         AwaReply::NoConsult => {
             lane.conversation.consult_ended(false);
             let detail = "no consult is open on the document: there is nothing to end";
-            (Outcome::Superseded, Reason::with("no_consult", detail))
+            (Outcome::Superseded, Reason::with(ReasonCode::NoConsult, detail))
         }
         AwaReply::TakenBy { agent, work_item, accepted } => {
             let holder = Holder { agent, work_item, accepted };
@@ -98,30 +98,36 @@ pub(super) fn reply(
         }
         AwaReply::NotLanded if in_conflict && conflicts > 1 => match lane.refused(id, &step) {
             Some(end) => end,
-            None => return go_on(lane, id, Reason::plain("refused"), at, rules),
+            None => return go_on(lane, id, Reason::plain(ReasonCode::Refused), at, rules),
         },
         AwaReply::LookUpForbidden if in_conflict && (presumed || tidies) => {
-            return landed(lane, id, None, "presumed_in_place", at, rules);
+            return landed(lane, id, None, ReasonCode::PresumedInPlace, at, rules);
         }
         AwaReply::LookUpForbidden if in_conflict => match lane.refused(id, &step) {
             Some(end) => end,
-            None => return go_on(lane, id, Reason::plain("refused"), at, rules),
+            None => return go_on(lane, id, Reason::plain(ReasonCode::Refused), at, rules),
         },
         AwaReply::LookUpForbidden if unexplained && presumed => {
-            return landed(lane, id, None, "presumed_in_place", at, rules);
+            return landed(lane, id, None, ReasonCode::PresumedInPlace, at, rules);
         }
         AwaReply::NotLanded | AwaReply::LookUpForbidden if unexplained => {
             let detail = lane.message_of(id, Meaning::Unexplained);
-            return ring_again(lane, id, Reason::with("misconfigured", detail), at, rules);
+            return ring_again(
+                lane,
+                id,
+                Reason::with(ReasonCode::Misconfigured, detail),
+                at,
+                rules,
+            );
         }
         AwaReply::AgentUnavailable => {
             let detail =
                 "ServiceNow says that the agent is not available; check the agent's presence there";
-            let reason = Reason::with("agent_unavailable", detail);
+            let reason = Reason::with(ReasonCode::AgentUnavailable, detail);
             return ring_again(lane, id, reason, at, rules);
         }
         AwaReply::NotThere { what } => {
-            return ring_again(lane, id, Reason::with("misconfigured", what), at, rules);
+            return ring_again(lane, id, Reason::with(ReasonCode::Misconfigured, what), at, rules);
         }
         AwaReply::DocumentClosed if lane.is_end(id) => {
             return in_place(lane, id, None, at, rules);
@@ -131,17 +137,17 @@ pub(super) fn reply(
             return moves(lane, id, &step, at, rules);
         }
         AwaReply::DocumentClosed => {
-            dead("document_closed", "the conversation is over in ServiceNow")
+            dead(ReasonCode::DocumentClosed, "the conversation is over in ServiceNow")
         }
         AwaReply::TooLate if lane.may_move(id, &step) => {
             return moves(lane, id, &step, at, rules);
         }
-        AwaReply::TooLate => (Outcome::Expired, Reason::plain("too_late_for_servicenow")),
+        AwaReply::TooLate => (Outcome::Expired, Reason::plain(ReasonCode::TooLateForServiceNow)),
         AwaReply::ClockSkew => return clock_skew(lane, id, at),
         AwaReply::Misconfigured { what: _ } if lane.makes_room(id, &step) => {
             return no_room(lane, id, at, rules);
         }
-        AwaReply::Misconfigured { what } => dead("misconfigured", &what),
+        AwaReply::Misconfigured { what } => dead(ReasonCode::Misconfigured, &what),
         AwaReply::Busy { wait: Wait::RetryAfter(ms) } => {
             return again(lane, id, &doubtful, Pause { cause: PauseCause::RetryAfter, ms }, at);
         }
@@ -157,7 +163,7 @@ pub(super) fn reply(
         AwaReply::LookUpForbidden => match rules.doubt {
             Doubt::Repeat => return again(lane, id, &Again::Call, back_off, at),
             Doubt::Dead => dead(
-                "in_doubt",
+                ReasonCode::InDoubt,
                 "a call was sent, what became of it is not known, and ServiceNow forbids the look-up",
             ),
         },
@@ -179,7 +185,7 @@ pub(super) fn recovered(
         }
         entry.stage = Stage::InDoubt;
         entry.due = at;
-        let why = Reason::plain("recovered_in_doubt");
+        let why = Reason::plain(ReasonCode::RecoveredInDoubt);
         lane.effects.push(Effect::Reschedule { entry: id, at, why });
     }
 }
@@ -197,7 +203,7 @@ fn put_back(lane: &mut Lane, id: EntryId, what: &Again, pause: Pause, at: UnixMi
     let Some(entry) = lane.entry_mut(id) else { return };
     entry.stage = match what {
         Again::Call if entry.story.withdrawn => {
-            lane.settle(id, Outcome::Superseded, Reason::plain("withdrawn"), at);
+            lane.settle(id, Outcome::Superseded, Reason::plain(ReasonCode::Withdrawn), at);
             return;
         }
         Again::Call => Stage::Waiting,
@@ -205,7 +211,8 @@ fn put_back(lane: &mut Lane, id: EntryId, what: &Again, pause: Pause, at: UnixMi
     };
     entry.story.pause = Some(pause);
     entry.due = at.plus(pause.ms);
-    let (at, why) = (entry.due, Reason::plain(&entry.story.last_meaning()));
+    let (at, code) = (entry.due, entry.story.last_meaning());
+    let why = Reason { code, detail: None };
     lane.effects.push(Effect::Reschedule { entry: id, at, why });
 }
 
@@ -226,7 +233,8 @@ fn ring_again(lane: &mut Lane, id: EntryId, reason: Reason, at: UnixMillis, rule
 fn clock_skew(lane: &mut Lane, id: EntryId, at: UnixMillis) {
     let Some(entry) = lane.entry_mut(id) else { return };
     if entry.story.corrections > 0 {
-        let reason = Reason::with("clock_skew", "ServiceNow refused the corrected offered_on too");
+        let reason =
+            Reason::with(ReasonCode::ClockSkew, "ServiceNow refused the corrected offered_on too");
         lane.settle(id, Outcome::Dead, reason, at);
         return;
     }
@@ -244,7 +252,7 @@ pub(super) fn in_place(
     at: UnixMillis,
     rules: &Rules,
 ) {
-    landed(lane, id, work_item, "already_in_place", at, rules);
+    landed(lane, id, work_item, ReasonCode::AlreadyInPlace, at, rules);
 }
 
 impl Lane {
@@ -257,7 +265,10 @@ impl Lane {
             entry.story.no_room = true;
             return None;
         }
-        Some((Outcome::Dead, Reason::with("refused", self.message_of(id, Meaning::Conflict))))
+        Some((
+            Outcome::Dead,
+            Reason::with(ReasonCode::Refused, self.message_of(id, Meaning::Conflict)),
+        ))
     }
 
     /// What ServiceNow said in the last answer of that meaning.

@@ -10,8 +10,8 @@ mod ring;
 
 use super::build::Need;
 use crate::routing::{
-    Action, Conversation, Entry, Missing, Outcome, Reason, RoutingEvent, Rules, Step, SysId,
-    UnixMillis, VendorTarget,
+    Action, Conversation, Entry, Missing, Outcome, Reason, ReasonCode, RoutingEvent, Rules, Step,
+    SysId, UnixMillis, VendorTarget,
 };
 
 pub(super) use self::cards::no_offer;
@@ -31,11 +31,11 @@ pub(super) enum Stop {
     Done(Outcome, Reason),
 }
 
-fn done(code: &str) -> Stop {
+fn done(code: ReasonCode) -> Stop {
     Stop::Done(Outcome::Delivered, Reason::plain(code))
 }
 
-fn pointless(code: &str, detail: &str) -> Stop {
+fn pointless(code: ReasonCode, detail: &str) -> Stop {
     Stop::Done(Outcome::Superseded, Reason::with(code, detail))
 }
 
@@ -66,7 +66,7 @@ pub(super) fn next(
         Action::Reject { agent, work_item, .. } => plan.reject(agent, *work_item),
         Action::Withdraw => plan.withdraw(),
         Action::Leave { .. } => plan.leave(),
-        Action::Bind => Err(done("done")),
+        Action::Bind => Err(done(ReasonCode::Done)),
     }
 }
 

@@ -4,8 +4,8 @@ use super::Lane;
 use super::landed::go_on;
 use super::on_reply::{Again, again};
 use crate::routing::{
-    Conversation, EntryId, ItemState, Outcome, Pause, Reason, Rules, Step, SysId, UnixMillis,
-    VendorAgentId, WorkItem,
+    Conversation, EntryId, ItemState, Outcome, Pause, Reason, ReasonCode, Rules, Step, SysId,
+    UnixMillis, VendorAgentId, WorkItem,
 };
 
 /// Who has the work item in the place of the agent of a call.
@@ -32,14 +32,14 @@ pub(super) fn taken(
         if !known && let Step::TakeBack { work_item, agent } = step {
             lane.conversation.returned(*work_item, Some(agent));
         }
-        go_on(lane, id, Reason::plain("taken_by_another"), at, rules);
+        go_on(lane, id, Reason::plain(ReasonCode::TakenByAnother), at, rules);
         return None;
     }
     let detail = match &holder.agent {
         Some(agent) => agent.clone(),
         None => "nobody: it is back in its queue".to_owned(),
     };
-    let dead = (Outcome::Dead, Reason::with("taken_by_another", detail));
+    let dead = (Outcome::Dead, Reason::with(ReasonCode::TakenByAnother, detail));
     match step {
         Step::Accept { .. } if lane.may_move(id, step) && (known || holder.agent.is_none()) => {
             moves(lane, id, step, at, rules);
@@ -52,10 +52,10 @@ pub(super) fn taken(
         }
         Step::Reject { .. } if holder.accepted => {
             let detail = "the agent has accepted it in ServiceNow";
-            Some((Outcome::Superseded, Reason::with("answered", detail)))
+            Some((Outcome::Superseded, Reason::with(ReasonCode::Answered, detail)))
         }
         Step::Own | Step::HandOver { .. } if known && holder.accepted => {
-            go_on(lane, id, Reason::plain("taken_by_another"), at, rules);
+            go_on(lane, id, Reason::plain(ReasonCode::TakenByAnother), at, rules);
             None
         }
         // The bridge takes the card for gone, and it is still there: it is made to go, or goes within moments.
@@ -81,7 +81,7 @@ pub(super) fn moves(lane: &mut Lane, id: EntryId, step: &Step, at: UnixMillis, r
     if let Some(entry) = lane.entry_mut(id) {
         entry.story.moves += 1;
     }
-    go_on(lane, id, Reason::plain("card_gone"), at, rules);
+    go_on(lane, id, Reason::plain(ReasonCode::CardGone), at, rules);
 }
 
 /// A card cannot be taken back: the ring waits for its end.
@@ -89,7 +89,7 @@ pub(super) fn no_room(lane: &mut Lane, id: EntryId, at: UnixMillis, rules: &Rule
     if let Some(entry) = lane.entry_mut(id) {
         entry.story.no_room = true;
     }
-    go_on(lane, id, Reason::plain("no_room"), at, rules);
+    go_on(lane, id, Reason::plain(ReasonCode::NoRoom), at, rules);
 }
 
 impl Lane {

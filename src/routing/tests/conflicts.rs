@@ -109,5 +109,5 @@ fn a_refusal_is_told_in_the_words_of_the_call_and_not_of_its_look_up() {
     scene.decide(says(1, "the state is wrong", conflict(), 10)).due(10, 1).so_far();
     scene.decide(says(2, "forbidden", AwaReply::LookUpForbidden, 20));
     let Some(Effect::Settle { reason, .. }) = scene.effects.pop() else { panic!("an end") };
-    assert_eq!(reason, Reason::with("refused", "the state is wrong"));
+    assert_eq!(reason, Reason::with(ReasonCode::Refused, "the state is wrong"));
 }

@@ -66,7 +66,10 @@ fn an_unexplained_refusal_that_stays_is_given_up_in_its_own_words() {
     let Some(Effect::Settle { outcome, reason, .. }) = scene.effects.pop() else {
         panic!("an end")
     };
-    assert_eq!((outcome, reason), (Outcome::Dead, Reason::with("misconfigured", "pas disponible")));
+    assert_eq!(
+        (outcome, reason),
+        (Outcome::Dead, Reason::with(ReasonCode::Misconfigured, "pas disponible"))
+    );
 }
 
 #[test]

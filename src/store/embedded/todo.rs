@@ -93,7 +93,7 @@ impl Known {
         let dead = self.dead.without_the_gone(&dead);
         self.dead.read(&rows, &dead, |row| {
             let end = row.origin.end.as_ref().filter(|_| row.class() == Class::Dead)?;
-            let (source, reason) = (row.origin.source.to_string(), end.reason.code.clone());
+            let (source, reason) = (row.origin.source.to_string(), end.reason.code.to_string());
             Some(DeadGroup { source, reason })
         })?;
         let parked = self.parked.without_the_gone(&parked);

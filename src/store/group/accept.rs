@@ -8,8 +8,8 @@ use super::{
     meta_of,
 };
 use crate::routing::{
-    ConversationId, EntryId, Input, LaneKey, Outcome, Reason, RoutingEvent, Story, UnixMillis,
-    Unreadable, Waited,
+    ConversationId, EntryId, Input, LaneKey, Outcome, Reason, ReasonCode, RoutingEvent, Story,
+    UnixMillis, Unreadable, Waited,
 };
 use crate::store::hashes;
 use crate::store::records::{BodyRow, Content, Hash};
@@ -141,7 +141,7 @@ impl Group<'_> {
         unreadable: &Unreadable,
         origin: Origin,
     ) -> Result<(), Failed> {
-        let reason = Reason::with("unreadable", &unreadable.problem);
+        let reason = Reason::with(ReasonCode::Unreadable, &unreadable.problem);
         let received_at = self.received_at(delivery);
         let end = End {
             outcome: Outcome::Dead,

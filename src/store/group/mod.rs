@@ -34,7 +34,7 @@ use super::request::{
 use super::settings::Limits;
 use crate::routing::{
     ContactCenter, Decision, DocumentRef, Effect, Ended, Entry, EntryId, Input, LaneKey, Outcome,
-    Reason, UnixMillis, decide,
+    Reason, ReasonCode, UnixMillis, decide,
 };
 
 /// What a group goes by, beside the view.
@@ -239,7 +239,7 @@ impl<'a> Group<'a> {
         let mut row = row.map_or_else(|| EventRow::lost(received_at), |row| *row);
         let story = row.entry.take().map(|entry| entry.story).unwrap_or_default();
         let (settled_at, outcome) = (self.terms.now, Outcome::Dead);
-        let reason = Reason::with("damaged_row", why);
+        let reason = Reason::with(ReasonCode::DamagedRow, why);
         let is_named = !matches!(row.content, Content::Lost);
         if row.origin.end.is_none() && is_named {
             self.note_settled(number);
@@ -285,7 +285,7 @@ impl<'a> Group<'a> {
             Effect::Reschedule { entry, at: _, why } => lane.explain(entry, Some(why)),
             Effect::Park { entry, missing } => {
                 let meta = lane.meta_of(entry);
-                lane.explain(entry, Some(Reason::with("unmapped", &missing)));
+                lane.explain(entry, Some(Reason::with(ReasonCode::Unmapped, &missing)));
                 self.transitions.extend(meta.map(|meta| Transition::Parked(meta, missing)));
             }
             Effect::Resume { entry } => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Change, Class, EventRow, Failed, Group, IndexRow, Origin, Settled, Transition};
-use crate::routing::{Effect, Entry, EntryId, Input, LaneKey, Outcome, Reason, decide};
+use crate::routing::{Effect, Entry, EntryId, Input, LaneKey, Outcome, Reason, ReasonCode, decide};
 use crate::store::hashes;
 use crate::store::records::Content;
 use crate::store::request::{DiscardAnswer, ReplayAnswer, Wish};
@@ -116,7 +116,7 @@ impl Group<'_> {
             return Ok(DiscardAnswer::Settled(end.outcome));
         }
         let (at, outcome) = (self.terms.now, Outcome::Discarded);
-        let reason = Reason::plain("discarded_by_operator");
+        let reason = Reason::plain(ReasonCode::DiscardedByOperator);
         let settled = Settled {
             meta,
             outcome,

@@ -282,7 +282,7 @@ fn why_of(row: &EventRow) -> Option<String> {
         return Some(text_of(&(&row.contact_center, missing)));
     }
     let end = row.origin.end.as_ref().filter(|_| row.class() == Class::Dead)?;
-    Some(end.reason.code.clone())
+    Some(end.reason.code.to_string())
 }
 
 /// Where an event stands, as its row has it.

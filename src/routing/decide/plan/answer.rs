@@ -4,8 +4,8 @@ use super::cards::no_offer;
 use super::{Plan, Stop, done, pointless};
 use crate::routing::decide::build::{Need, is_same_or_unsaid};
 use crate::routing::{
-    Entry, ItemState, Leg, Outcome, Reason, Step, SysId, TransferKind, UnixMillis, VendorAgentId,
-    WorkItem,
+    Entry, ItemState, Leg, Outcome, Reason, ReasonCode, Step, SysId, TransferKind, UnixMillis,
+    VendorAgentId, WorkItem,
 };
 
 /// How often an accept may have the work moved to its agent.
@@ -19,7 +19,7 @@ impl Plan<'_> {
             if item.state != ItemState::Accepted {
                 return Ok(Step::Accept { work_item: item.sys_id });
             }
-            return self.consult_step().ok_or_else(|| done("already_in_place"));
+            return self.consult_step().ok_or_else(|| done(ReasonCode::AlreadyInPlace));
         }
         let leg = self.conversation.leg(self.event);
         if let Some(reason) = leg.and_then(|leg| leg.failed.clone()) {
@@ -41,17 +41,22 @@ impl Plan<'_> {
         let mine = leg.accepted.unwrap_or(self.event.occurred_at);
         let over = |ended: Option<UnixMillis>| ended.is_some_and(|ended| ended >= mine);
         if over(leg.ended) || over(self.conversation.whole_end(&leg.conversation)) {
-            return Err(pointless("leg_ended", "the leg has ended since"));
+            return Err(pointless(ReasonCode::LegEnded, "the leg has ended since"));
         }
         let later = |other: &Leg| {
             other.agent.as_ref() != Some(agent) && other.accepted.is_some_and(|at| at > mine)
         };
         if self.conversation.legs.iter().any(later) {
-            return Err(pointless("answered_by_another", "another agent has accepted since"));
+            return Err(pointless(
+                ReasonCode::AnsweredByAnother,
+                "another agent has accepted since",
+            ));
         }
         if self.entry.story.moves >= MOVES {
-            let reason =
-                Reason::with("card_gone", "ServiceNow does not leave the work with the agent");
+            let reason = Reason::with(
+                ReasonCode::CardGone,
+                "ServiceNow does not leave the work with the agent",
+            );
             return Err(Stop::Done(Outcome::Dead, reason));
         }
         if let Some(consult) = self.consult() {
@@ -86,7 +91,7 @@ impl Plan<'_> {
                 // The agent's leg has ended: that may end a consult.
                 ItemState::Accepted => self
                     .consult_step()
-                    .ok_or_else(|| pointless("answered", "the agent had accepted it")),
+                    .ok_or_else(|| pointless(ReasonCode::Answered, "the agent had accepted it")),
                 ItemState::Pending if item.consult && self.consult_is_by_ring() => {
                     Ok(Step::EndConsult { document: self.document_of(item)?, hand_over: false })
                 }

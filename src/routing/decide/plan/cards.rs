@@ -3,8 +3,8 @@
 use super::{Plan, Stop, pointless};
 use crate::routing::decide::build::{Need, is_same_or_unsaid};
 use crate::routing::{
-    Action, Channel, DocumentRef, Entry, EntryId, HandOver, ItemState, OpenConsult, RejectReason,
-    Rings, UnixMillis, VendorAgentId, VendorTarget, WorkItem,
+    Action, Channel, DocumentRef, Entry, EntryId, HandOver, ItemState, OpenConsult, ReasonCode,
+    RejectReason, Rings, UnixMillis, VendorAgentId, VendorTarget, WorkItem,
 };
 
 impl Plan<'_> {
@@ -127,7 +127,7 @@ impl Plan<'_> {
 /// How an answer to an offer that was never made ends.
 pub(in crate::routing::decide) fn no_offer() -> Stop {
     pointless(
-        "no_offer",
+        ReasonCode::NoOffer,
         "no card of this agent is there on this leg: none was offered, or it has ended",
     )
 }

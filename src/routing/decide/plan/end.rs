@@ -4,7 +4,7 @@ use super::{Plan, Stop, done};
 use crate::routing::leg::same_leg;
 use crate::routing::{
     Action, Conversation, ConversationId, Entry, EntryId, HandOver, ItemState, OpenConsult,
-    RoutingEvent, SegmentId, Step, VendorAgentId, WithdrawAction, WorkItem,
+    ReasonCode, RoutingEvent, SegmentId, Step, VendorAgentId, WithdrawAction, WorkItem,
 };
 
 /// How long the leave of one agent waits for the leave or the accept of the other, in milliseconds: so much vendors'
@@ -31,13 +31,13 @@ impl Plan<'_> {
                 && concerns(self.conversation, self.event, Subject::of_item(item))
         });
         match (self.rules.withdraw, &self.event.segment) {
-            (WithdrawAction::None, _) => Err(done("done")),
+            (WithdrawAction::None, _) => Err(done(ReasonCode::Done)),
             (WithdrawAction::CloseDocument, None) if self.may_close() => {
                 match (items.find(|item| self.is_document_of(item)), self.document()) {
                     (Some(_), Some(document)) if !self.is_shared() => {
                         Ok(Step::CloseDocument { document })
                     }
-                    (Some(_) | None, Some(_) | None) => Err(done("done")),
+                    (Some(_) | None, Some(_) | None) => Err(done(ReasonCode::Done)),
                 }
             }
             (WithdrawAction::CloseDocument | WithdrawAction::Reject, _) => {
@@ -54,10 +54,10 @@ impl Plan<'_> {
 
     pub(super) fn withdraw_card(&self, item: Option<&WorkItem>) -> Result<Step, Stop> {
         let Some((item, agent)) = item.and_then(|item| Some((item, item.agent.clone()?))) else {
-            return Err(done("done"));
+            return Err(done(ReasonCode::Done));
         };
         if self.default_reason().is_none() {
-            return Err(done("no_default_reason"));
+            return Err(done(ReasonCode::NoDefaultReason));
         }
         Ok(Step::TakeBack { work_item: item.sys_id, agent })
     }
@@ -108,7 +108,7 @@ impl Plan<'_> {
             return Err(Stop::Wait(patience));
         }
         match self.rules.withdraw {
-            WithdrawAction::None => Err(done("noted")),
+            WithdrawAction::None => Err(done(ReasonCode::Noted)),
             WithdrawAction::Reject | WithdrawAction::CloseDocument => self.withdraw_card(item),
         }
     }
@@ -117,10 +117,10 @@ impl Plan<'_> {
     pub(super) fn watch(&self) -> Result<Step, Stop> {
         let ours = |item: &&WorkItem| item.is_pending_by(self.entry.id);
         let Some(item) = self.conversation.work_items.iter().find(ours) else {
-            return Err(done("done"));
+            return Err(done(ReasonCode::Done));
         };
         if self.answers_wait(item) {
-            return Err(done("done"));
+            return Err(done(ReasonCode::Done));
         }
         if item.consult && self.consult_is_by_ring() {
             let document = self.document_of(item)?;

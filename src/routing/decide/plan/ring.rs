@@ -3,8 +3,8 @@
 use super::{Plan, Stop, done, pointless};
 use crate::routing::decide::build::is_same_or_unsaid;
 use crate::routing::{
-    Action, Entry, HandOver, ItemState, OpenConsult, Replace, Rings, Step, TransferKind,
-    UnixMillis, VendorAgentId, WorkItem,
+    Action, Entry, HandOver, ItemState, OpenConsult, ReasonCode, Replace, Rings, Step,
+    TransferKind, UnixMillis, VendorAgentId, WorkItem,
 };
 
 impl Plan<'_> {
@@ -36,7 +36,10 @@ impl Plan<'_> {
                 }
                 let since = item.rung.is_some_and(|rung| rung > self.event.occurred_at);
                 if since && rings && !answered && !theirs {
-                    return Err(pointless("rung_since", "another agent has been rung since"));
+                    return Err(pointless(
+                        ReasonCode::RungSince,
+                        "another agent has been rung since",
+                    ));
                 }
                 self.make_room(item, answered)
             }
@@ -83,7 +86,7 @@ impl Plan<'_> {
         };
         if over {
             return Err(pointless(
-                "answered_by_another",
+                ReasonCode::AnsweredByAnother,
                 "another agent, who was rung too, has accepted",
             ));
         }
@@ -103,7 +106,7 @@ impl Plan<'_> {
             ItemState::Pending if auto => Ok(Step::Accept { work_item: item.sys_id }),
             ItemState::Pending => Err(Stop::Has(item.sys_id)),
             ItemState::Accepted | ItemState::Queued | ItemState::Returned => {
-                Err(done("already_in_place"))
+                Err(done(ReasonCode::AlreadyInPlace))
             }
         }
     }
@@ -157,7 +160,7 @@ impl Plan<'_> {
                 Err(Stop::Has(item.sys_id))
             }
             (TransferKind::Consult | TransferKind::Blind, None) => match self.holder() {
-                Some(item) if theirs(item) => Err(done("already_in_place")),
+                Some(item) if theirs(item) => Err(done(ReasonCode::AlreadyInPlace)),
                 Some(_) | None => Ok(self.own_after_consult(kind)),
             },
         }

@@ -177,7 +177,7 @@ fn reported(effect: &Effect) -> Option<String> {
         Effect::Settle { settled, outcome, reason } => {
             Some(format!("{} {outcome}: {}", settled.id.0, reason.code))
         }
-        Effect::Reschedule { why, .. } if why.code == "next_step" => None,
+        Effect::Reschedule { why, .. } if why.code == ReasonCode::NextStep => None,
         Effect::Reschedule { entry, at, why } => {
             Some(format!("{} waits until +{}: {}", entry.0, at.since(START), why.code))
         }
