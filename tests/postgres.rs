@@ -1,6 +1,7 @@
 //! A PostgreSQL server of a test's own: in a temporary folder, on a free port of loopback, gone with the test.
 
 use std::fs;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -223,9 +224,13 @@ fn lacks(what: &str, package: &str) {
     assert!(!ci, "{what} must be installed here");
 }
 
+/// None of those that the system gives to whoever connects: until the server listens, one of them may be taken again.
 fn free_port() -> u16 {
-    let port = TcpListener::bind("127.0.0.1:0").and_then(|port| port.local_addr());
-    port.expect("a free port").port()
+    let random = || std::hash::RandomState::new().build_hasher().finish();
+    (0..100)
+        .filter_map(|_| u16::try_from(10_000 + random() % 22_000).ok())
+        .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+        .expect("a free port")
 }
 
 impl Drop for Server {
