@@ -63,7 +63,7 @@ fn check_names_file_and_line_of_every_wrong_row() {
 #[test]
 fn a_folder_of_tables_alone_is_enough_for_a_shipped_vendor() {
     let home = home(&Setup::default());
-    std::fs::remove_file(home.directory.path().join("mappings/vendors")).expect("the link");
+    std::fs::remove_dir_all(home.directory.path().join("mappings/vendors")).expect("the profiles");
     let (code, shown, errors) = run(&mut home.command(&["check"]));
     assert_eq!(code, 0, "{shown}{errors}");
 }

@@ -190,7 +190,7 @@ async fn a_refused_start_and_a_refused_reload_tell_no_secret_either() {
 fn home_of_one_profile(instance: &str) -> Home {
     let home = Home::new(instance, &Setup::default());
     let vendors = home.directory.path().join("mappings/vendors");
-    std::fs::remove_file(&vendors).expect("the link to the shipped profiles");
+    std::fs::remove_dir_all(&vendors).expect("the links to the profiles");
     std::fs::create_dir_all(vendors.join("native")).expect("a folder");
     for file in ["vendor.toml", "events.jq"] {
         let shipped = root().join("mappings/vendors/native").join(file);

@@ -29,7 +29,7 @@ async fn judged(case: &Case, prepare: impl FnOnce(&Path)) -> String {
     let sandbox = start_sandbox(setup.switches.clone()).await;
     let home = Home::new(&sandbox.url(), &setup);
     let vendors = home.directory.path().join("mappings/vendors");
-    std::fs::remove_file(&vendors).expect("the link to the shipped profiles");
+    std::fs::remove_dir_all(&vendors).expect("the links to the profiles");
     std::fs::create_dir_all(vendors.join("native")).expect("a folder");
     for file in ["vendor.toml", "events.jq"] {
         let shipped = root().join("mappings/vendors/native").join(file);

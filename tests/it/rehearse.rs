@@ -172,7 +172,7 @@ fn wrong_usage_exits_with_64() {
 fn check_names_the_flow_that_does_not_end_as_it_says() {
     let home = home();
     let vendors = home.directory.path().join("mappings/vendors");
-    std::fs::remove_file(&vendors).expect("the link");
+    std::fs::remove_dir_all(&vendors).expect("the links to the profiles");
     copy(&root().join("mappings/vendors/native"), &vendors.join("native"));
     std::fs::remove_dir_all(vendors.join("native/flows")).expect("the flows");
     let (code, shown, errors) = run(&mut home.command(&["check"]));

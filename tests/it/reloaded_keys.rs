@@ -183,7 +183,7 @@ async fn a_profile_may_take_less_than_the_intake() {
     let sandbox = start_sandbox(setup.switches.clone()).await;
     let home = Home::new(&sandbox.url(), &setup);
     let vendors = home.directory.path().join("mappings/vendors");
-    std::fs::remove_file(&vendors).expect("the link to the shipped profiles");
+    std::fs::remove_dir_all(&vendors).expect("the links to the profiles");
     copy_folder(&root().join("mappings/vendors/native"), &vendors.join("native"));
     let file = vendors.join("native/vendor.toml");
     let profile = std::fs::read_to_string(&file).expect("the profile");

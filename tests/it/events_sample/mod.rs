@@ -91,7 +91,7 @@ impl Story {
         let sandbox = start_sandbox(Default::default()).await;
         let home = Home::new(&sandbox.url(), &Setup { config, ..Setup::default() });
         let vendors = home.directory.path().join("mappings/vendors");
-        fs::remove_file(&vendors).expect("the link to the shipped profiles");
+        fs::remove_dir_all(&vendors).expect("the links to the profiles");
         for vendor in [vendor, "native"] {
             copy(&root().join("mappings/vendors").join(vendor), &vendors.join(vendor));
         }

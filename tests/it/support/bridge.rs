@@ -232,13 +232,21 @@ pub(crate) async fn start_sandbox(switches: Switches) -> Sandbox {
     sandbox
 }
 
-/// The shipped profiles and the story's own tables.
+/// The shipped profiles that the story names, since `check` tries all that are there, and its own tables.
 pub(crate) fn write_mappings(directory: &Path, setup: &Setup) {
     let mappings = directory.join("mappings");
     let tables = mappings.join("sources/native");
     std::fs::create_dir_all(&tables).expect("a folder for the tables");
+    let vendors = mappings.join("vendors");
+    std::fs::create_dir(&vendors).expect("a folder for the profiles");
     let shipped = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("mappings/vendors");
-    std::os::unix::fs::symlink(shipped, mappings.join("vendors")).expect("a link to the profiles");
+    for shipped in std::fs::read_dir(shipped).expect("the shipped profiles") {
+        let shipped = shipped.expect("an entry");
+        let vendor = shipped.file_name().into_string().expect("a plain name");
+        if vendor == "native" || setup.config.contains(&format!("\"{vendor}\"")) {
+            std::os::unix::fs::symlink(shipped.path(), vendors.join(vendor)).expect("a link");
+        }
+    }
     for (file, text) in [
         ("queues.csv", &setup.queues),
         ("agents.csv", &setup.agents),

@@ -47,18 +47,9 @@ impl Home {
         Self { directory, intake, admin }
     }
 
-    /// The shipped profiles, and one of the story's own beside them.
+    /// A profile of the story's own beside the shipped ones.
     pub(crate) fn own_vendor(&self, vendor: &str, toml: &str, jq: &str) {
         let vendors = self.directory.path().join("mappings/vendors");
-        if vendors.is_symlink() {
-            std::fs::remove_file(&vendors).expect("the link to the shipped profiles");
-            std::fs::create_dir(&vendors).expect("a folder");
-            for shipped in std::fs::read_dir(root().join("mappings/vendors")).expect("a folder") {
-                let shipped = shipped.expect("an entry");
-                let link = vendors.join(shipped.file_name());
-                std::os::unix::fs::symlink(shipped.path(), link).expect("a link");
-            }
-        }
         let folder = vendors.join(vendor);
         std::fs::create_dir_all(&folder).expect("a folder");
         std::fs::write(folder.join("vendor.toml"), toml).expect("a profile");
