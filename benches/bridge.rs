@@ -1,13 +1,14 @@
-//! The daemon, a load and a bound side by side in one go: `cargo bench --bench bridge` prints how much of what the machine
-//! can do the daemon reaches; `cargo bench --bench bridge -- memory` what a full store costs at start;
+//! The daemon, a load and a bound side by side in one go: `cargo bench --bench bridge` prints how much of what the
+//! machine can do the daemon reaches; `cargo bench --bench bridge -- memory` what a full store costs at start;
 //! `-- life` what an event costs from its webhook to its recorded answer, also among many live offers and in a long
-//! conversation; `-- nodes` one node and two over a PostgreSQL of the bench's own, `-- nodes memory` what a node needs that owes much,
-//! `-- nodes bloat [EVENTS]` what a transaction that stays open in the server costs, in four minutes with the default;
-//! `-- soak [EVENTS [offer]]` whether memory and disk stay flat under ten million events that are remembered for a minute.
+//! conversation; `-- nodes` one node and two over a PostgreSQL of the bench's own, `-- nodes memory` what a node needs
+//! that owes much, `-- nodes bloat [EVENTS]` what a transaction that stays open in the server costs, in four minutes
+//! with the default; `-- soak [EVENTS [offer]]` whether memory and disk stay flat under ten million events that are
+//! remembered for a minute.
 //!
-//! The bound is the least that a durable intake can be: hyper, JSON, HMAC, and one append-only file with one fdatasync for
-//! each group of requests. Daemon and bound are processes of their own; the load shares the machine with them, so that
-//! only ratios of one run mean something.
+//! The bound is the least that a durable intake can be: hyper, JSON, HMAC, and one append-only file with one fdatasync
+//! for each group of requests. Daemon and bound are processes of their own; the load shares the machine with them, so
+//! that only ratios of one run mean something.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark may block")]
 #![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a bench talks to a terminal")]

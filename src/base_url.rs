@@ -77,7 +77,8 @@ impl BaseUrl {
     }
 }
 
-/// Where something is posted to: an https URL, or http on this machine, maybe with a path and a query. Its host alone is shown.
+/// Where something is posted to: an https URL, or http on this machine, maybe with a path and a query. Its host alone
+/// is shown.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub(crate) struct ReceiverUrl {

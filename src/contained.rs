@@ -1,6 +1,7 @@
 //! Futures whose panic is a value, so that it costs what it happened in and nothing else; each is counted and logged.
 //!
-//! A task that nobody waits for goes through [`supervised`], a thread through [`supervised_thread`], so that none ends unnoticed.
+//! A task that nobody waits for goes through [`supervised`], a thread through [`supervised_thread`], so that none ends
+//! unnoticed.
 
 use std::any::Any;
 use std::future::poll_fn;

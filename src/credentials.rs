@@ -1,5 +1,5 @@
-//! How the bridge authenticates at the instance. `config` reads it with secrets that are still where they are kept; `awa` gets
-//! it with their texts.
+//! How the bridge authenticates at the instance. `config` reads it with secrets that are still where they are kept;
+//! `awa` gets it with their texts.
 
 use std::collections::BTreeMap;
 

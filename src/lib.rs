@@ -1,4 +1,5 @@
-//! awa-bridge carries a contact centre's routing events to ServiceNow Advanced Work Assignment (AWA): durable, in order, once.
+//! awa-bridge carries a contact centre's routing events to ServiceNow Advanced Work Assignment (AWA): durable, in
+//! order, once.
 //!
 #![doc = include_str!("../docs/architecture.md")]
 #![cfg_attr(

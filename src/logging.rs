@@ -1,6 +1,6 @@
 //! The log: one event a line on stdout, as JSON or for people, by tracing-subscriber. What is logged can be changed
-//! while the program runs. It never decides what a line says: no bodies, no secrets is the writers' duty. It never makes
-//! anybody wait: lines that stdout's reader does not take in time are dropped and counted.
+//! while the program runs. It never decides what a line says: no bodies, no secrets is the writers' duty. It never
+//! makes anybody wait: lines that stdout's reader does not take in time are dropped and counted.
 
 mod lines;
 

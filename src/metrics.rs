@@ -1,5 +1,5 @@
-//! Every metric in one table: name, kind, labels with their values, help. And the process's one recorder, which opens no
-//! port: the admin address shows what [`Metrics::render`] returns.
+//! Every metric in one table: name, kind, labels with their values, help. And the process's one recorder, which opens
+//! no port: the admin address shows what [`Metrics::render`] returns.
 
 use std::collections::BTreeSet;
 use std::fmt;

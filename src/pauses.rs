@@ -1,5 +1,5 @@
-//! How long to wait before the next try: pauses that double, by the `backoff` crate. The number of tries is the caller's,
-//! nothing gives up here, and nothing sleeps.
+//! How long to wait before the next try: pauses that double, by the `backoff` crate. The number of tries is the
+//! caller's, nothing gives up here, and nothing sleeps.
 
 use std::time::Duration;
 

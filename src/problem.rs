@@ -102,8 +102,8 @@ pub(crate) fn looks_like_key(key: &str) -> bool {
     !key.is_empty() && key.len() <= 40 && key.chars().all(fits)
 }
 
-/// serde's account of what a value is not, for whoever wrote the value: the program's types are called by what they look
-/// like in the file, `object` being the word for a group of keys there.
+/// serde's account of what a value is not, for whoever wrote the value: the program's types are called by what they
+/// look like in the file, `object` being the word for a group of keys there.
 pub(crate) fn in_plain_words(account: &str, object: &str) -> String {
     let Some((before, expected)) = account.rsplit_once("expected ") else {
         return account.to_owned();

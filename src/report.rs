@@ -1,5 +1,5 @@
-//! One log line and one count per state that an event reaches, in the order of the commits; and the cap on lines that an outage would
-//! repeat without end.
+//! One log line and one count per state that an event reaches, in the order of the commits; and the cap on lines that
+//! an outage would repeat without end.
 
 mod histogram;
 mod last_hour;

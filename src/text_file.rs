@@ -1,4 +1,5 @@
-//! Text files that people write, all read in one way: UTF-8 of a bounded size, without the mark that some editors put first.
+//! Text files that people write, all read in one way: UTF-8 of a bounded size, without the mark that some editors put
+//! first.
 //!
 //! It knows nothing of what a file says.
 

@@ -1,4 +1,4 @@
-//! The configuration through the process's environment and working directory: alone, because both belong to the process.
+//! The configuration through the environment and the working directory: alone, because both belong to the process.
 
 #![allow(clippy::disallowed_methods, reason = "tests may block")]
 #![expect(clippy::result_large_err, reason = "the jail fixes its stories' error")]

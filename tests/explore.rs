@@ -1,7 +1,8 @@
-//! Draws histories until enough steps are played; a history that breaks a promise is made as short as it goes and printed.
+//! Draws histories until enough steps are played; a history that breaks a promise is made as short as it goes and
+//! printed.
 //!
-//! Every run plays the same histories, so that a change is judged by itself; `TEST_SEED` sets the first one, so that it also
-//! plays one again, and `MODEL_STEPS` how many steps all properties play together.
+//! Every run plays the same histories, so that a change is judged by itself; `TEST_SEED` sets the first one, so that it
+//! also plays one again, and `MODEL_STEPS` how many steps all properties play together.
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};

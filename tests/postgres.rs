@@ -18,8 +18,8 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts one with `settings` beside what a test needs; none, and says so, where PostgreSQL is not installed. With `CI=true`
-    /// that is a failure.
+    /// Starts one with `settings` beside what a test needs; none, and says so, where PostgreSQL is not installed. With
+    /// `CI=true` that is a failure.
     pub(crate) fn start(settings: &[&str]) -> Option<Self> {
         let server = Self::planned()?;
         let (data, port) = (server.data(), server.port);

@@ -1,7 +1,7 @@
 //! Where every random choice of the tests comes from, so that `cargo test` is the same each time.
 //!
-//! `TEST_SEED=5 cargo test NAME` makes other choices; a test that fails says the seed. The variable does not begin as the
-//! program's own do, because the configuration refuses those that it does not know.
+//! `TEST_SEED=5 cargo test NAME` makes other choices; a test that fails says the seed. The variable does not begin as
+//! the program's own do, because the configuration refuses those that it does not know.
 
 /// The seed of this run.
 #[expect(clippy::print_stdout, reason = "shown of tests that fail")]

@@ -1,5 +1,5 @@
-//! What a transaction that somebody holds open costs: PostgreSQL cleans up nothing behind the events meanwhile. Whole lives at a
-//! steady rate before it, while it is open, and after it.
+//! What a transaction that somebody holds open costs: PostgreSQL cleans up nothing behind the events meanwhile. Whole
+//! lives at a steady rate before it, while it is open, and after it.
 
 use std::time::Duration;
 

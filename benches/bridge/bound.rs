@@ -1,5 +1,5 @@
-//! The bound: a hyper server that verifies, parses, appends to a file, and answers after one fdatasync for the group; for
-//! an event's whole life it then sends one request to AWA, over connections that stay open, and appends the answer.
+//! The bound: a hyper server that verifies, parses, appends to a file, and answers after one fdatasync for the group;
+//! for an event's whole life it then sends one request to AWA, over connections that stay open, and appends the answer.
 
 use std::convert::Infallible;
 use std::fs::File;

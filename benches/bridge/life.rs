@@ -93,8 +93,8 @@ fn live(bounds: &[Figures]) {
     }
 }
 
-/// Assignments: each of a conversation of its own, all of one that had many before, all of one in which others wait for an
-/// agent whom no table knows.
+/// Assignments: each of a conversation of its own, all of one that had many before, all of one in which others wait for
+/// an agent whom no table knows.
 fn conversation(bounds: &[Figures]) {
     let sender = Sender::native_of("s", "assign");
     let in_one = sender.clone().in_conversation("one");

@@ -1,4 +1,4 @@
-//! Senders: closed loop (as fast as answers come) and open loop (at a rate, whatever comes), with signatures made as they send.
+//! Senders: closed loop (as fast as answers come) and open loop (at a rate, whatever comes); each signs as it sends.
 
 use std::fmt;
 use std::net::SocketAddr;

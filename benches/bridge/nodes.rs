@@ -1,4 +1,5 @@
-//! One node and two over one PostgreSQL, as multiples of what a single connection commits there row by row in the same run.
+//! One node and two over one PostgreSQL, as multiples of what a single connection commits there row by row in the same
+//! run.
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
-//! Many events through a daemon that remembers them for a minute: memory, disk and what is remembered have to stay flat.
+//! Many events through a daemon that remembers them for a minute: memory, disk and what is remembered have to stay
+//! flat.
 //!
-//! Binds, which are done as soon as they are stored; or offers, each carried out by an AWA that says yes at once. The sender
-//! waits while much is pending, so that the daemon's own pace is what counts.
+//! Binds, which are done as soon as they are stored; or offers, each carried out by an AWA that says yes at once. The
+//! sender waits while much is pending, so that the daemon's own pace is what counts.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};

@@ -1,4 +1,5 @@
-//! Settled events in the order of settling, for programs that follow them: what there is at once, or a long poll for what comes.
+//! Settled events in the order of settling, for programs that follow them: what there is at once, or a long poll for
+//! what comes.
 //!
 //! Whoever waits holds a connection and a place among those that may wait, and nothing else.
 

@@ -1,5 +1,5 @@
-//! The admin address: health, metrics and the record of events, on loopback. Reads only, but for replay,
-//! discard, hold and reload, which a person asks for. All but health, metrics and the page itself is for the holder of the token.
+//! The admin address: health, metrics and the record of events, on loopback. Reads only, but for replay, discard, hold
+//! and reload, which a person asks for. All but health, metrics and the page itself is for the holder of the token.
 
 mod access;
 mod answer;

@@ -1,5 +1,5 @@
-//! The operators' page: four files in the program. They hold no data and are served without the token, which the page asks for.
-//! What it shows and does goes through `/v1/`, like the commands.
+//! The operators' page: four files in the program. They hold no data and are served without the token, which the page
+//! asks for. What it shows and does goes through `/v1/`, like the commands.
 
 use hyper::Response;
 use hyper::header::{CACHE_CONTROL, HeaderName, HeaderValue};

@@ -1,5 +1,5 @@
-//! What a POST may say: nothing but the parameters of its path. A word that is not understood must not be passed over: a hold
-//! whose time is misspelt would last without end.
+//! What a POST may say: nothing but the parameters of its path. A word that is not understood must not be passed over:
+//! a hold whose time is misspelt would last without end.
 
 use std::collections::HashMap;
 use std::time::Duration;

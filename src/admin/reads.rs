@@ -1,5 +1,5 @@
-//! Where questions that read the store are answered: a few at a time, so that operators who ask for much wait for each other and
-//! webhooks wait for none of them.
+//! Where questions that read the store are answered: a few at a time, so that operators who ask for much wait for each
+//! other and webhooks wait for none of them.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -29,8 +29,8 @@ impl Default for Reads {
 }
 
 impl Reads {
-    /// Asks when it is its turn; whoever has to wait for long is told to come again. A question that was begun is answered to its
-    /// end, whether anybody still waits or not.
+    /// Asks when it is its turn; whoever has to wait for long is told to come again. A question that was begun is
+    /// answered to its end, whether anybody still waits or not.
     pub(super) async fn ask(
         &self,
         question: impl Future<Output = Response<Body>> + Send + 'static,

@@ -1,5 +1,5 @@
-//! How the daemon stands: the JSON of `GET /v1/status` and of the answers to hold and resume. The commands read it too, so a
-//! member that the daemon does not write has its default.
+//! How the daemon stands: the JSON of `GET /v1/status` and of the answers to hold and resume. The commands read it too,
+//! so a member that the daemon does not write has its default.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,5 @@
-//! What happened to a conversation or an event, in words: the command `trace` prints them, the page shows them as lanes.
+//! What happened to a conversation or an event, in words: the command `trace` prints them, the page shows them as
+//! lanes.
 
 mod cards;
 

@@ -1,4 +1,5 @@
-//! How times, durations, words of the program and long ids are shown to a person: by the commands and by the page alike.
+//! How times, durations, words of the program and long ids are shown to a person: by the commands and by the page
+//! alike.
 
 use crate::clock;
 use crate::routing::{CallKind, Meaning, UnixMillis, Word};

@@ -4,8 +4,8 @@
 //! The file is written beside its place and renamed, so that it is whole or not there, and a link in its place is
 //! replaced, not followed. It is kept over restarts, for scripts that have read it.
 //!
-//! Where systemd gives the daemon a runtime directory, the token in force is copied there, readable by the daemon's group:
-//! the state directory of a dynamic user is closed to all but root.
+//! Where systemd gives the daemon a runtime directory, the token in force is copied there, readable by the daemon's
+//! group: the state directory of a dynamic user is closed to all but root.
 
 #![expect(
     clippy::disallowed_methods,
@@ -97,8 +97,8 @@ pub(super) fn of_file(path: &Path) -> Result<SecretString, Failure> {
     Err(Failure::Broken(format!("no admin token in {}: {why}", path.display())))
 }
 
-/// Reads a file that a daemon keeps its own token in, for a command. A link is not followed, and what no daemon has made
-/// is never sent: the folder may be another user's.
+/// Reads a file that a daemon keeps its own token in, for a command. A link is not followed, and what no daemon has
+/// made is never sent: the folder may be another user's.
 ///
 /// # Errors
 /// As for any file; `InvalidData` where it holds something else than a token.

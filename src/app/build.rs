@@ -1,5 +1,5 @@
-//! Everything that is built of the files before the daemon listens. `check` builds the same in the same way, so that what it
-//! accepts does not fail at the start.
+//! Everything that is built of the files before the daemon listens. `check` builds the same in the same way, so that
+//! what it accepts does not fail at the start.
 
 use std::sync::Arc;
 

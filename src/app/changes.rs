@@ -1,5 +1,5 @@
-//! What a reload changes, in words: for the log line and for the operator who asked for it; and which changes wait for a
-//! restart. No value of a secret is ever shown.
+//! What a reload changes, in words: for the log line and for the operator who asked for it; and which changes wait for
+//! a restart. No value of a secret is ever shown.
 
 use super::files::Files;
 use crate::config::{KeyChange, Settings};
@@ -29,8 +29,8 @@ pub(super) fn of_files(old: &Files, new: &Files) -> Vec<String> {
     changes
 }
 
-/// Sections and keys that a reload puts in force, each with all that is below it. Every other key, also one that is new in
-/// the program, keeps its old value until a restart, and a reload says so.
+/// Sections and keys that a reload puts in force, each with all that is below it. Every other key, also one that is new
+/// in the program, keeps its old value until a restart, and a reload says so.
 const IN_FORCE: [&str; 21] = [
     "admin.token",
     "admin.token_file",

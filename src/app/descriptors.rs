@@ -6,8 +6,8 @@ use tracing::warn;
 
 use crate::config::Settings;
 
-/// What the store, the log, name look-ups, calls to ServiceNow beside `max_in_flight` and connections that are about to end
-/// may need.
+/// What the store, the log, name look-ups, calls to ServiceNow beside `max_in_flight` and connections that are about to
+/// end may need.
 const RESERVED: usize = 64;
 
 /// How many connections of the admin address are taken at the same time: people, their scripts and Prometheus.

@@ -144,8 +144,8 @@ impl Explainer {
         Explained { event: json, request, reason }
     }
 
-    /// Answers in place of ServiceNow: every call lands, and an offer gets a work item of zeros. What waits is discarded, since nothing
-    /// else will come.
+    /// Answers in place of ServiceNow: every call lands, and an offer gets a work item of zeros. What waits is
+    /// discarded, since nothing else will come.
     fn answer(&self, conversation: Conversation, entry: EntryId, at: UnixMillis) -> Conversation {
         let reply = AwaReply::Landed { work_item: SysId::parse(&"0".repeat(32)).ok() };
         let answered = Answered { reply, answer: Answer::default(), elapsed_ms: 0 };

@@ -170,8 +170,8 @@ fn build(
     Source::build(profile, spec).map_err(|problems| problems.into_iter().map(placed).collect())
 }
 
-/// A problem with the configuration. Where the message begins with the path of a key and a colon, it is told at the line
-/// or the variable that sets the key; else with the file as a whole.
+/// A problem with the configuration. Where the message begins with the path of a key and a colon, it is told at the
+/// line or the variable that sets the key; else with the file as a whole.
 pub(crate) fn of_config(settings: &Settings, message: String) -> Problem {
     let fits = |char: char| char.is_ascii_alphanumeric() || "._-[]".contains(char);
     let keyed =

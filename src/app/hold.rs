@@ -1,5 +1,6 @@
 //! An operator's hold: while it lasts, events are taken in and kept, nothing is sent, and what is over still expires.
-//! It is a register of the store: it survives a restart, and ends with `resume` or with its own time, on the store's clock.
+//! It is a register of the store: it survives a restart, and ends with `resume` or with its own time, on the store's
+//! clock.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -80,8 +81,8 @@ impl Hold {
         Ok(true)
     }
 
-    /// Takes up what other nodes make of the hold, and ends one whose time is over, so that it is seen; runs until it is
-    /// dropped.
+    /// Takes up what other nodes make of the hold, and ends one whose time is over, so that it is seen; runs until it
+    /// is dropped.
     pub(super) async fn watch(self) {
         loop {
             tokio::time::sleep(LOOK).await;

@@ -1,4 +1,5 @@
-//! What surrounds the daemon: systemd's notifications, its watchdog, and the process's log. Tests and the demo have none of them.
+//! What surrounds the daemon: systemd's notifications, its watchdog, and the process's log. Tests and the demo have
+//! none of them.
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Keeps the keys of issuers fresh: a task for each source whose keys are at a URL, so that at most one fetch of a source is
-//! in flight, and none sooner after a successful one than `jwks_pause` says, whatever is sent to the bridge.
+//! Keeps the keys of issuers fresh: a task for each source whose keys are at a URL, so that at most one fetch of a
+//! source is in flight, and none sooner after a successful one than `jwks_pause` says, whatever is sent to the bridge.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

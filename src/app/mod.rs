@@ -1,7 +1,7 @@
 //! Builds the parts, starts intake, dispatch and admin, and owns shutdown and reload.
 //!
-//! Nothing is bound before the whole configuration holds. Parts are stopped in the order of an event's path: no new webhooks,
-//! then no new calls, then the store is closed, so that all that was answered is on the disk.
+//! Nothing is bound before the whole configuration holds. Parts are stopped in the order of an event's path: no new
+//! webhooks, then no new calls, then the store is closed, so that all that was answered is on the disk.
 
 pub(crate) mod admin_token;
 mod build;

@@ -1,5 +1,5 @@
-//! The folder of a new profile: an invented vendor's, whole and working, with a mark at each place that is to be filled. And
-//! what of a folder is still to be.
+//! The folder of a new profile: an invented vendor's, whole and working, with a mark at each place that is to be
+//! filled. And what of a folder is still to be.
 
 #![expect(clippy::disallowed_methods, reason = "commands have the process to themselves")]
 
@@ -25,7 +25,8 @@ const FILES: [(&str, &str); 8] = [
     ("flows/01-answered.json", include_str!("new_vendor/template/flows/01-answered.json")),
 ];
 
-/// Writes the folder of a vendor below `vendors`; returns it with the files that it has. Nothing that is there is touched.
+/// Writes the folder of a vendor below `vendors`; returns it with the files that it has. Nothing that is there is
+/// touched.
 ///
 /// # Errors
 /// The name is none, the folder is there already, or it could not be written.

@@ -137,7 +137,8 @@ const fn in_force(policy: Doubt) -> &'static str {
     }
 }
 
-/// Finds out once whether calls in doubt can be looked up, and warns if they cannot. Whatever it finds, the daemon runs.
+/// Finds out once whether calls in doubt can be looked up, and warns if they cannot. Whatever it finds, the daemon
+/// runs.
 pub(super) async fn warn_if_forbidden(client: Arc<Client>, policy: Doubt) {
     info!(
         "ServiceNow's error messages are recognised by their English text: set the integration user's language to English"

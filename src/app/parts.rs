@@ -1,5 +1,5 @@
-//! The parts that run side by side, and the order in which they stop: no new webhooks, then no new calls, then the store
-//! is closed, so that all that was answered is on the disk.
+//! The parts that run side by side, and the order in which they stop: no new webhooks, then no new calls, then the
+//! store is closed, so that all that was answered is on the disk.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Taking new files over under a running daemon, all or nothing.
 //!
-//! Which keys are taken over is said in `changes`; the others keep their values until a restart, so that the settings in
-//! force are what the daemon works by.
+//! Which keys are taken over is said in `changes`; the others keep their values until a restart, so that the settings
+//! in force are what the daemon works by.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,5 +1,5 @@
-//! The pace that several nodes share: reads the register that holds it whenever this node waits to send, and writes what the
-//! node is granted and has to tell. It sends nothing and decides nothing: that is `awa::pace`'s.
+//! The pace that several nodes share: reads the register that holds it whenever this node waits to send, and writes
+//! what the node is granted and has to tell. It sends nothing and decides nothing: that is `awa::pace`'s.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! The tasks that run side by side. None ends unnoticed: where an essential one ends, the bridge ends with it and is started
-//! anew by systemd; the others are started again.
+//! The tasks that run side by side. None ends unnoticed: where an essential one ends, the bridge ends with it and is
+//! started anew by systemd; the others are started again.
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinHandle;

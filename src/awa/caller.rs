@@ -1,4 +1,5 @@
-//! Makes the requests of one call or one look-up and says what came of them; what it learns of the instance it remembers.
+//! Makes the requests of one call or one look-up and says what came of them; what it learns of the instance it
+//! remembers.
 //!
 //! It repeats nothing. What carries the requests is an [`Exchange`].
 

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
-/// Reads a body by its byte order mark, else by the charset of its content type. JSON is UTF-8 whatever a header says of
-/// single bytes; what is not UTF-8 and names nothing is taken for windows-1252.
+/// Reads a body by its byte order mark, else by the charset of its content type. JSON is UTF-8 whatever a header says
+/// of single bytes; what is not UTF-8 and names nothing is taken for windows-1252.
 pub(super) fn decoded<'a>(body: &'a [u8], content_type: &str) -> Cow<'a, str> {
     let named = label(content_type).and_then(|label| Encoding::for_label(label.as_bytes()));
     let wide = [UTF_16LE, UTF_16BE];

@@ -1,9 +1,9 @@
-//! The connections to the instance and its token endpoint: one pool at a time, which is given up for its age and for what a
-//! connection of it answers.
+//! The connections to the instance and its token endpoint: one pool at a time, which is given up for its age and for
+//! what a connection of it answers.
 //!
-//! A kept connection pins the bridge to one node behind a balancer, and to the address that the name had when it was made.
-//! So a gateway's answer, a page that is not ServiceNow's and an answer that never came end the pool: the next request, above
-//! all a probe, looks the name up and connects anew. Requests in flight finish on the old one.
+//! A kept connection pins the bridge to one node behind a balancer, and to the address that the name had when it was
+//! made. So a gateway's answer, a page that is not ServiceNow's and an answer that never came end the pool: the next
+//! request, above all a probe, looks the name up and connects anew. Requests in flight finish on the old one.
 
 use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -99,8 +99,8 @@ impl Connections {
         Lease { http: pool.http.clone(), number: pool.number }
     }
 
-    /// Takes note of what a request over a lease came to. An answer that a failing node, a gateway or another server may have given
-    /// ends the pool that it came from.
+    /// Takes note of what a request over a lease came to. An answer that a failing node, a gateway or another server
+    /// may have given ends the pool that it came from.
     pub(super) fn note(&self, lease: &Lease, outcome: &Result<Received, Failure>) {
         let (sick, trouble) = match outcome {
             Ok(received) => {

@@ -1,5 +1,5 @@
-//! Where requests go: over the network within an allowance or, in a rehearsal, to an instance in memory. Which requests a
-//! call or a look-up takes and what the answers mean is the same for both.
+//! Where requests go: over the network within an allowance or, in a rehearsal, to an instance in memory. Which requests
+//! a call or a look-up takes and what the answers mean is the same for both.
 
 use std::future::Future;
 

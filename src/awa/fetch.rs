@@ -1,5 +1,6 @@
-//! Fetches a small document of another server's, such as an issuer's keys, or posts one, as the instance is reached: by the same
-//! proxy, the same authorities. It shows no credentials and no client certificate, follows no redirect and keeps no cookie.
+//! Fetches a small document of another server's, such as an issuer's keys, or posts one, as the instance is reached: by
+//! the same proxy, the same authorities. It shows no credentials and no client certificate, follows no redirect and
+//! keeps no cookie.
 
 use std::fmt;
 use std::time::Duration;

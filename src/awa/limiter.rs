@@ -1,11 +1,11 @@
 //! The one rate limiter: each request to the instance, be it a call, a look-up or one for a token, is charged as it
 //! leaves. For a call that is planned it only says how long it would have to wait.
 //!
-//! governor lets `burst` requests leave at once and then one in each period: `n` requests more than `burst` take at least
-//! `n` periods, however they bunch. The period is [`SECOND`] divided by `per_second - burst + 1`, so that `per_second + 1`
-//! requests take at least a [`SECOND`]: no second sees more than `per_second`. Since the burst is counted in, no more of
-//! it is granted than a tenth of `per_second` and one; thus at least 0.87 of the limit can be used for long. (Timers are
-//! exact to a millisecond or two: at hundreds a second a burst of 1 costs more.)
+//! governor lets `burst` requests leave at once and then one in each period: `n` requests more than `burst` take at
+//! least `n` periods, however they bunch. The period is [`SECOND`] divided by `per_second - burst + 1`, so that
+//! `per_second + 1` requests take at least a [`SECOND`]: no second sees more than `per_second`. Since the burst is
+//! counted in, no more of it is granted than a tenth of `per_second` and one; thus at least 0.87 of the limit can be
+//! used for long. (Timers are exact to a millisecond or two: at hundreds a second a burst of 1 costs more.)
 //!
 //! Where several nodes share the rate, permits of [`Shared`] take the place of governor.
 
@@ -87,8 +87,8 @@ impl Limiter {
         self.shared.get()
     }
 
-    /// Takes a new rate. The burst counts as used up, so that a second which the change falls into sees no more than the
-    /// higher of both rates.
+    /// Takes a new rate. The burst counts as used up, so that a second which the change falls into sees no more than
+    /// the higher of both rates.
     pub(crate) fn set(&self, rate: Rate) {
         if let Some(shared) = self.shared() {
             shared.set_limits(|limits| {
@@ -184,8 +184,8 @@ impl InForce {
     }
 }
 
-/// governor's own, in nanoseconds, so that it can be put back after a look: governor has none that charges nothing. It is
-/// used under the limiter's lock alone.
+/// governor's own, in nanoseconds, so that it can be put back after a look: governor has none that charges nothing. It
+/// is used under the limiter's lock alone.
 #[derive(Debug, Clone, Default)]
 struct State(Arc<AtomicU64>);
 

@@ -1,5 +1,5 @@
-//! The bridge's own credentials, which no answer is repeated with: ServiceNow's words go into the log, the store and to operators,
-//! and whoever wrote a script on the instance decides what they are.
+//! The bridge's own credentials, which no answer is repeated with: ServiceNow's words go into the log, the store and to
+//! operators, and whoever wrote a script on the instance decides what they are.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

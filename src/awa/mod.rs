@@ -1,8 +1,8 @@
 //! ServiceNow's Advanced Work Assignment as the bridge uses it: the one client, and what each answer means.
 //!
 //! [`wire`] writes a call in ServiceNow's words, [`client`] sends it once, `classify` reads the answer, `lookup` clears
-//! doubt, [`pace`] says when the next call may be claimed, `limiter` when a request may leave. Nothing here repeats a call in doubt, follows a redirect, keeps
-//! a cookie, or decides what becomes of an event.
+//! doubt, [`pace`] says when the next call may be claimed, `limiter` when a request may leave. Nothing here repeats a
+//! call in doubt, follows a redirect, keeps a cookie, or decides what becomes of an event.
 
 // A peer may send a number of any size: sums with it are checked or saturate.
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]

@@ -1,5 +1,6 @@
 //! Requests whose answers are looked at as they came, beside what the client makes of them: how an instance behaves is
-//! judged by both. The way out is that of every other request: limiter, proxy, credentials, no redirect. Repeats nothing.
+//! judged by both. The way out is that of every other request: limiter, proxy, credentials, no redirect. Repeats
+//! nothing.
 
 use hyper::Method;
 use serde_json::Value;
@@ -229,8 +230,8 @@ impl Observed {
         matches!(self.reply, AwaReply::Landed { .. })
     }
 
-    /// The work items of a look at those of `document`; rows of others, which an access rule or a dropped condition lets
-    /// through, do not count.
+    /// The work items of a look at those of `document`; rows of others, which an access rule or a dropped condition
+    /// lets through, do not count.
     #[must_use]
     pub(crate) fn items(&self, document: &DocumentRef) -> Vec<SeenItem> {
         let own = document.sys_id.to_string();

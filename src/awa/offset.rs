@@ -9,7 +9,8 @@ use crate::routing::{ClockOffset, UnixMillis};
 const DRIFT: u64 = 2_000;
 /// By less than this our clock is not said to have been set back, in milliseconds.
 const SET_BACK: u64 = 1_000;
-/// No clock that keeps time is further off than this, in milliseconds: such a header says nothing of ServiceNow's clock.
+/// No clock that keeps time is further off than this, in milliseconds: such a header says nothing of ServiceNow's
+/// clock.
 const FARTHEST: i64 = 86_400_000;
 
 /// ServiceNow's clock less ours, as an interval in milliseconds.
@@ -42,8 +43,8 @@ impl Offset {
         self.known = Some(Known { bounds, at: end });
     }
 
-    /// What is known at `now`; none before the first answer. A measurement from the future says that our clock was set back
-    /// since: then nothing is known.
+    /// What is known at `now`; none before the first answer. A measurement from the future says that our clock was set
+    /// back since: then nothing is known.
     pub(super) fn at(&self, now: UnixMillis) -> Option<ClockOffset> {
         let known = self.known.filter(|known| known.at.since(now) < SET_BACK)?;
         Some(known.aged(now))

@@ -1,4 +1,5 @@
-//! The HTTP proxy between the bridge and ServiceNow: its address and credentials, and which hosts are reached without it.
+//! The HTTP proxy between the bridge and ServiceNow: its address and credentials, and which hosts are reached without
+//! it.
 
 use std::fmt;
 

@@ -1,4 +1,5 @@
-//! A test's own ServiceNow in the place of the network: it gets what the client would send, and answers when the test says.
+//! A test's own ServiceNow in the place of the network: it gets what the client would send, and answers when the test
+//! says.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
-//! Whom the bridge trusts between itself and ServiceNow, and the certificate that it presents: the system's authorities, those of
-//! `servicenow.ca`, the client certificate.
+//! Whom the bridge trusts between itself and ServiceNow, and the certificate that it presents: the system's
+//! authorities, those of `servicenow.ca`, the client certificate.
 
 #![expect(
     clippy::disallowed_methods,

@@ -54,7 +54,8 @@ pub(super) struct Transport {
 pub(super) struct Allowance {
     started: Instant,
     ends: Instant,
-    /// The same moment by both clocks: neither a wall clock that is set nor a monotonic one that stood still may prolong it.
+    /// The same moment by both clocks: neither a wall clock that is set nor a monotonic one that stood still may
+    /// prolong it.
     leave_by: (UnixMillis, Instant),
     requests: AtomicU32,
 }

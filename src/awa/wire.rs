@@ -29,7 +29,8 @@ fn by_name<S: Serializer>(method: &Method, serializer: S) -> Result<S::Ok, S::Er
 }
 
 /// Which version of AWA's APIs is called: the path parameter `{api_version}` of the reference pages. Without one it is
-/// the default URL, which follows the instance's release. Other APIs, such as the Table API, have versions of their own.
+/// the default URL, which follows the instance's release. Other APIs, such as the Table API, have versions of their
+/// own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct ApiVersion(Option<u16>);
 

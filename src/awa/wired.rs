@@ -19,8 +19,8 @@ impl Wired {
         Ok(Self { transport, caller: Caller::new(channels) })
     }
 
-    /// The same for other settings. The requests of the last second and the instance's clock stay known; queues and reasons are
-    /// asked for anew.
+    /// The same for other settings. The requests of the last second and the instance's clock stay known; queues and
+    /// reasons are asked for anew.
     pub(super) fn successor(&self, settings: Settings) -> Result<Self, SettingsError> {
         let (transport, channels) = self.transport.successor(settings)?;
         Ok(Self { transport, caller: Caller::new(channels) })

@@ -37,8 +37,8 @@ pub(super) enum Command {
         /// Show two daemons over one database instead, one of which is killed
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(2..=2))]
         nodes: Option<u8>,
-        /// The database, such as postgres://bridge@db1/bridge; its tables are made in a schema of their own, and removed.
-        /// Without it a server is started for the demonstration, where PostgreSQL is installed
+        /// The database, such as postgres://bridge@db1/bridge; its tables are made in a schema of their own, and
+        /// removed. Without it a server is started for the demonstration, where PostgreSQL is installed
         #[arg(long, value_name = "URL", requires = "nodes")]
         postgres: Option<String>,
     },
@@ -77,8 +77,8 @@ pub(super) enum Command {
         /// Print one line of JSON per step, and one for the end
         #[arg(long)]
         json: bool,
-        /// The requests of one call in order (bodies or profile samples), or flow files; a folder means its files in name
-        /// order, `-` means stdin
+        /// The requests of one call in order (bodies or profile samples), or flow files; a folder means its files in
+        /// name order, `-` means stdin
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
@@ -159,7 +159,8 @@ pub(super) enum Command {
         /// How many daemons run over one database, one of which is killed each time; needs --postgres
         #[arg(long, value_name = "N", requires = "postgres", value_parser = clap::value_parser!(u8).range(2..=8))]
         nodes: Option<u8>,
-        /// The database, such as postgres://bridge@db1/bridge; its tables are made in a schema of their own, and removed
+        /// The database, such as postgres://bridge@db1/bridge; its tables are made in a schema of their own, and
+        /// removed
         #[arg(long, value_name = "URL", requires = "nodes")]
         postgres: Option<String>,
     },

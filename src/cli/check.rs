@@ -1,4 +1,5 @@
-//! `check`: every problem of the files at once; with `--online` also what ServiceNow lacks, and whether issuers publish their keys.
+//! `check`: every problem of the files at once; with `--online` also what ServiceNow lacks, and whether issuers publish
+//! their keys.
 
 use std::path::Path;
 

@@ -85,15 +85,15 @@ pub fn main() -> ExitCode {
     ExitCode::from(exit.code())
 }
 
-/// The kernel zeroes a huge page (2 MiB) when it is first touched, which takes some 6 ms where a host gives a guest its memory
-/// only then, and every call waits meanwhile.
+/// The kernel zeroes a huge page (2 MiB) when it is first touched, which takes some 6 ms where a host gives a guest its
+/// memory only then, and every call waits meanwhile.
 fn take_no_huge_pages() {
     // A kernel without huge pages, or one that may not be asked, works as well.
     rustix::thread::disable_transparent_huge_pages(true).unwrap_or_default();
 }
 
-/// What the daemon writes, its own files and those that its libraries make, is for its user alone, whatever the umask that it
-/// was started with.
+/// What the daemon writes, its own files and those that its libraries make, is for its user alone, whatever the umask
+/// that it was started with.
 fn close_new_files() {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
 }
@@ -140,7 +140,8 @@ fn dispatch(arguments: Arguments) -> Exit {
     }
 }
 
-/// Writes to stdout, hidden characters of others escaped. A reader that went away (`| head`) is no fault of the command.
+/// Writes to stdout, hidden characters of others escaped. A reader that went away (`| head`) is no fault of the
+/// command.
 fn say(text: &str) {
     let text = visible(text);
     let mut out = std::io::stdout().lock();

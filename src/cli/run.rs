@@ -33,8 +33,8 @@ pub(super) fn run(config: Option<&Path>, log_format: Option<LogFormat>, sandbox:
         handed,
     };
     let exit = runtime.block_on(until_stopped(wanted));
-    // Everything is written. What may be left is a name look-up that hangs, or a store that is being opened, for which the
-    // end must not wait.
+    // Everything is written. What may be left is a name look-up that hangs, or a store that is being opened, for which
+    // the end must not wait.
     runtime.shutdown_background();
     Logging::flush_installed(super::LAST_LINES);
     exit
@@ -48,8 +48,8 @@ struct Wanted {
     handed: HandedSockets,
 }
 
-/// Catches the signals before anything that may take its time, then runs the daemon beside them: an end that is asked for
-/// during the start does not wait for the start for long.
+/// Catches the signals before anything that may take its time, then runs the daemon beside them: an end that is asked
+/// for during the start does not wait for the start for long.
 async fn until_stopped(wanted: Wanted) -> Exit {
     let shutdown = Shutdown::new();
     let caught = shutdown.on_signals().and_then(|_| Hangups::catch());

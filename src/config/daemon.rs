@@ -27,7 +27,8 @@ pub struct Intake {
     /// Each holds a file descriptor.
     #[serde(deserialize_with = "whole::<1, 65_536, _, _>")]
     pub(crate) max_connections: usize,
-    /// Unsettled events, parked ones aside, past which nothing more is taken. They are also held in memory, by id and time.
+    /// Unsettled events, parked ones aside, past which nothing more is taken. They are also held in memory, by id and
+    /// time.
     #[serde(deserialize_with = "whole::<1, 10_000_000, _, _>")]
     pub(crate) max_pending: usize,
     /// The share of them that one source may hold where there are several, and as many parked ones beside; 0 to 1.
@@ -39,7 +40,8 @@ pub struct Intake {
     /// For a TLS handshake, and for a request's head. The slowest vendor gives up after 60 s.
     #[serde(deserialize_with = "duration::<10, 600_000, _>")]
     pub(crate) header_timeout: Duration,
-    /// For a kept-alive connection without a request. Load balancers keep them for a minute by default, for an hour at most.
+    /// For a kept-alive connection without a request. Load balancers keep them for a minute by default, for an hour at
+    /// most.
     #[serde(deserialize_with = "duration::<10, 3_600_000, _>")]
     pub(crate) idle_timeout: Duration,
     /// For a request's body.

@@ -1,5 +1,6 @@
-//! Every key that is set, as it was given, so that two readings of the configuration can be compared key by key: a key that
-//! is new in the program is compared like all others. Of a secret only a hash is compared, and no value of one is told.
+//! Every key that is set, as it was given, so that two readings of the configuration can be compared key by key: a key
+//! that is new in the program is compared like all others. Of a secret only a hash is compared, and no value of one is
+//! told.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

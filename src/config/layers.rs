@@ -1,4 +1,5 @@
-//! Reads the three layers (compiled-in defaults, file, environment) with figment and remembers where each value came from.
+//! Reads the three layers (compiled-in defaults, file, environment) with figment and remembers where each value came
+//! from.
 //!
 //! It does not judge values. An environment variable stays text until its key is known, so that a secret of digits
 //! keeps every digit.

@@ -117,8 +117,8 @@ impl Settings {
     /// Reads the named file, else the first of [`found::SEARCHED`] that is there, else none; then the environment.
     ///
     /// # Errors
-    /// All problems of all layers. A named file that is not there is one, and one in the working directory that may be a
-    /// stranger's.
+    /// All problems of all layers. A named file that is not there is one, and one in the working directory that may be
+    /// a stranger's.
     pub fn load(path: Option<&Path>) -> Result<Self, Problems> {
         let found = match path {
             Some(path) => Some(path.to_owned()),
@@ -363,8 +363,8 @@ fn dict(sections: &Sections) -> Dict {
     Value::serialize(sections).ok().and_then(Value::into_dict).unwrap_or_default()
 }
 
-/// Ids are remembered for `retention` from their receipt, and an event may have occurred a little after that by its sender's
-/// clock.
+/// Ids are remembered for `retention` from their receipt, and an event may have occurred a little after that by its
+/// sender's clock.
 fn memory(retention: Duration) -> u64 {
     let retention = millis(retention);
     retention - MAX_AHEAD.min(retention / 2)

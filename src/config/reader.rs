@@ -1,12 +1,14 @@
-//! The serde [`Deserializer`] of the configuration, over figment's merged values. It notes each problem with its key and its
-//! place in the [`Report`], refuses unknown keys of every struct, and never quotes a text.
+//! The serde [`Deserializer`] of the configuration, over figment's merged values. It notes each problem with its key
+//! and its place in the [`Report`], refuses unknown keys of every struct, and never quotes a text.
 //!
 //! What differs from other formats:
-//! - An environment variable's text is parsed where a number, flag, array or table is wanted, and only there: a secret of
-//!   digits keeps every digit.
-//! - What is not there is read too: as none, as an empty array or table, else it is a problem. So no field says `default`.
+//! - An environment variable's text is parsed where a number, flag, array or table is wanted, and only there: a secret
+//!   of digits keeps every digit.
+//! - What is not there is read too: as none, as an empty array or table, else it is a problem. So no field says
+//!   `default`.
 //! - An enum is a word, and the fields of its variant stand beside that word (`kind = "basic", username = "…"`).
-//! - Some types are known by their names: [`SHOWN`], [`FILE`], [`EMPTY_IS_NONE`], [`KEY_FILE`], [`SECRET`], [`SECRETS`].
+//! - Some types are known by their names: [`SHOWN`], [`FILE`], [`EMPTY_IS_NONE`], [`KEY_FILE`], [`SECRET`],
+//!   [`SECRETS`].
 
 use figment::value::{Dict, Num, Tag, Value};
 use serde::de::value::{MapDeserializer, SeqDeserializer};

@@ -56,7 +56,8 @@ impl Secret {
     /// Reads the secret from where it is kept; the line end of a file's or a variable's last line is cut off.
     ///
     /// # Errors
-    /// The variable or file is not there, is empty, too large, not UTF-8 or has more than one line. Names the place, never the content.
+    /// The variable or file is not there, is empty, too large, not UTF-8 or has more than one line. Names the place,
+    /// never the content.
     pub fn reveal(&self) -> Result<SecretString, Problem> {
         let name = self.text.expose_secret();
         let revealed = match self.kept {

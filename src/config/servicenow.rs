@@ -27,12 +27,12 @@ pub struct ServiceNow {
     /// 1 where the paths of AWA's APIs are to say `v1`; none for their default URLs.
     #[serde(deserialize_with = "api_version")]
     pub(crate) api_version: Option<u16>,
-    /// From the start of a call to the end of its answer. ServiceNow cancels a transaction of its own accord at 60 s, its
-    /// load balancer at 5 min.
+    /// From the start of a call to the end of its answer. ServiceNow cancels a transaction of its own accord at 60 s,
+    /// its load balancer at 5 min.
     #[serde(deserialize_with = "duration::<10, 300_000, _>")]
     pub request_timeout: Duration,
-    /// Calls in flight at the same time. An integration pool is 4 threads and a queue of 50 a node (KB0635398); more only
-    /// queues.
+    /// Calls in flight at the same time. An integration pool is 4 threads and a queue of 50 a node (KB0635398); more
+    /// only queues.
     #[serde(deserialize_with = "whole::<1, 1_024, _, _>")]
     pub max_in_flight: usize,
     /// Not needed where a sandbox takes the instance's place, or where the client certificate is enough.

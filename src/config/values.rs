@@ -1,5 +1,5 @@
-//! The kinds of value that keys take, each with what it checks. What is wrong is said as the end of a sentence that starts with
-//! the key.
+//! The kinds of value that keys take, each with what it checks. What is wrong is said as the end of a sentence that
+//! starts with the key.
 
 use std::fmt;
 use std::marker::PhantomData;

@@ -166,8 +166,8 @@ const fn id_of(claim: &Claim) -> ClaimId {
     }
 }
 
-/// A pause that ServiceNow has asked for is kept by the pace, for all calls: the entry itself is deferred only for a moment, so
-/// that it goes at once when the pause is over, or is ended by an operator.
+/// A pause that ServiceNow has asked for is kept by the pace, for all calls: the entry itself is deferred only for a
+/// moment, so that it goes at once when the pause is over, or is ended by an operator.
 fn with_short_pause(reply: AwaReply) -> AwaReply {
     match reply {
         AwaReply::Busy { wait: Wait::RetryAfter(ms) } => {
@@ -185,7 +185,8 @@ fn give_back(permit: Option<Permit>, dispatch: &Dispatch) {
     }
 }
 
-/// The answer to a call. Where the task panics it is unknown what ServiceNow did: the answer is that the call is in doubt.
+/// The answer to a call. Where the task panics it is unknown what ServiceNow did: the answer is that the call is in
+/// doubt.
 async fn answer_of(asked: &Asked<'_>, call: impl Future<Output = Reply>) -> Reply {
     let began = clock::instant();
     let defect = match contained(call).await {

@@ -31,7 +31,8 @@ use direct::DirectSender;
 
 /// How many tasks (claims, calls, answers) may be under way, whatever the number of calls at once.
 const MAX_CALL_TASKS: usize = 256;
-/// How many of them may be under way for what is only settled to be begun: where very many entries are over at once, calls are made all the same.
+/// How many of them may be under way for what is only settled to be begun: where very many entries are over at once,
+/// calls are made all the same.
 const MAX_EXPIRING: usize = MAX_CALL_TASKS / 2;
 /// How long the loop sleeps at most, so that a watchdog sees it alive.
 const MAX_SLEEP_MS: u64 = 1_000;
@@ -67,8 +68,8 @@ pub(crate) struct Dispatch {
 }
 
 impl Dispatch {
-    /// Works until shutdown is asked for, then waits for calls under way at most as long as `drain` says at that moment. What is
-    /// not finished by then is found again at the next start, as in doubt.
+    /// Works until shutdown is asked for, then waits for calls under way at most as long as `drain` says at that
+    /// moment. What is not finished by then is found again at the next start, as in doubt.
     pub(crate) async fn run(self, shutdown: Shutdown, drain: impl Fn() -> Duration) {
         let mut tasks = JoinSet::new();
         let mut blocked = Blocked::default();

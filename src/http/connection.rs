@@ -1,5 +1,5 @@
-//! What one connection is at and what it has shown so far: reported by its stream and its server, read by whoever needs its
-//! place.
+//! What one connection is at and what it has shown so far: reported by its stream and its server, read by whoever needs
+//! its place.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -42,8 +42,8 @@ impl Phase {
     }
 }
 
-/// Microseconds of quiet that a byte makes up for, also in advance: whoever sends less than 8 bytes a millisecond counts as
-/// quiet.
+/// Microseconds of quiet that a byte makes up for, also in advance: whoever sends less than 8 bytes a millisecond
+/// counts as quiet.
 const CREDIT: u64 = 125;
 
 /// Whom a connection is from: an IPv4 address, or the /64 network of an IPv6 address, which is one customer's.

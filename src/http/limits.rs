@@ -38,8 +38,8 @@ impl Listener {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) listener: Listener,
-    /// At the same time. A new one takes the place of one that can be spared; if there is none, it waits in the system's
-    /// backlog.
+    /// At the same time. A new one takes the place of one that can be spared; if there is none, it waits in the
+    /// system's backlog.
     pub(crate) max_connections: usize,
     /// For a TLS handshake, for a request's head, and for a peer that does not read its answer.
     pub(crate) header_timeout: Duration,
@@ -49,8 +49,8 @@ pub(crate) struct Limits {
     pub(crate) grace: Duration,
 }
 
-/// The limits that are in force; clones are the same. Replaced ones hold for every connection from its next wait on: for the
-/// head of a request, for the next request, for a place.
+/// The limits that are in force; clones are the same. Replaced ones hold for every connection from its next wait on:
+/// for the head of a request, for the next request, for a place.
 #[derive(Debug, Clone)]
 pub(crate) struct LimitsInForce(Arc<Mutex<Limits>>);
 

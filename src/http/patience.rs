@@ -1,5 +1,5 @@
-//! How long a connection may say nothing, or take nothing: one limit for the head of a request and for the reading of an
-//! answer, another while no request is begun.
+//! How long a connection may say nothing, or take nothing: one limit for the head of a request and for the reading of
+//! an answer, another while no request is begun.
 //!
 //! Load balancers keep idle connections for a minute and send their next request over one of them; a client that sends
 //! its head byte by byte is to be cut off long before.

@@ -1,9 +1,9 @@
 //! The places for connections of one listener, and who gives way when they are short.
 //!
-//! Nobody proves anything before a whole request has come, so a new connection always gets a place soon: one that keeps its
-//! place for nothing loses it. Peers without any authentic request give way first, and among them those of an address
-//! that holds more than half of the places. There is no fixed share for an address: behind a load balancer all senders have
-//! the same one.
+//! Nobody proves anything before a whole request has come, so a new connection always gets a place soon: one that keeps
+//! its place for nothing loses it. Peers without any authentic request give way first, and among them those of an
+//! address that holds more than half of the places. There is no fixed share for an address: behind a load balancer all
+//! senders have the same one.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -15,13 +15,14 @@ use tokio::task::AbortHandle;
 
 use super::connection::{Connection, Origin, Phase, Standing, micros};
 
-/// How long a connection may be quiet before its place is taken, in microseconds: a round trip or two, for a handshake of
-/// TLS.
+/// How long a connection may be quiet before its place is taken, in microseconds: a round trip or two, for a handshake
+/// of TLS.
 const PATIENCE: u64 = 500_000;
 
-/// The same for an address that holds more than half of the places, for each place that there is. It is a load balancer, which
-/// is near and writes a request in one go, or somebody who wants all places: then all of them are taken anew in a third of
-/// a millisecond a place, and who waits before them in the system's backlog, 1,024 at most, is served within a second.
+/// The same for an address that holds more than half of the places, for each place that there is. It is a load
+/// balancer, which is near and writes a request in one go, or somebody who wants all places: then all of them are taken
+/// anew in a third of a millisecond a place, and who waits before them in the system's backlog, 1,024 at most, is
+/// served within a second.
 const SHORT_PATIENCE: u64 = 300;
 const SHORTEST: u64 = 4_000;
 const LONGEST_SHORT: u64 = 100_000;
@@ -78,8 +79,8 @@ impl Places {
         Arc::default()
     }
 
-    /// One of `most` places, if there is one or one is given up for it, and how many connections had to give way. Where more
-    /// are taken, as there were more, those over the number give way first.
+    /// One of `most` places, if there is one or one is given up for it, and how many connections had to give way. Where
+    /// more are taken, as there were more, those over the number give way first.
     pub(super) fn take(self: &Arc<Self>, origin: Origin, most: usize) -> (Option<Place>, usize) {
         let mut taken = self.taken();
         let mut evicted = 0;

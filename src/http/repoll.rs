@@ -1,7 +1,7 @@
 //! A future that is polled again at once when it wakes itself while it is polled.
 //!
-//! A connection wakes itself with the body that it hands from its one half to its other. Through the scheduler, that is a wake-up of
-//! another thread and a second poll for every request.
+//! A connection wakes itself with the body that it hands from its one half to its other. Through the scheduler, that is
+//! a wake-up of another thread and a second poll for every request.
 
 use std::pin::Pin;
 use std::sync::Arc;

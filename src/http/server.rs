@@ -68,9 +68,9 @@ impl std::error::Error for Unanswered {}
 
 /// Serves until the end is asked for and what was begun is answered, or the grace is over.
 ///
-/// TLS is spoken where `tls` is given. `beat` is called on every turn of the accepting loop, for the watchdog. A panic of
-/// `service` is answered 500. A connection ends with the first answer of 400 and above that is not
-/// [`Authentic`], and without an answer where that is [`Unanswered`]. `limits` may be replaced meanwhile.
+/// TLS is spoken where `tls` is given. `beat` is called on every turn of the accepting loop, for the watchdog. A panic
+/// of `service` is answered 500. A connection ends with the first answer of 400 and above that is not [`Authentic`],
+/// and without an answer where that is [`Unanswered`]. `limits` may be replaced meanwhile.
 pub(crate) async fn serve<F, R, B>(
     listener: TcpListener,
     tls: Option<Tls>,

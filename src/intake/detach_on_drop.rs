@@ -10,7 +10,8 @@ use tokio::runtime::Handle;
 use crate::contained::contained;
 use crate::metrics::INTAKE_PANICS;
 
-/// Polled where it is as long as it is waited for, which costs less than a task of its own; a task takes it over when it is dropped early.
+/// Polled where it is as long as it is waited for, which costs less than a task of its own; a task takes it over when
+/// it is dropped early.
 pub(super) struct DetachOnDrop<F: Future<Output: Send> + Send + 'static> {
     /// None once it has ended.
     rest: Option<Pin<Box<F>>>,

@@ -1,4 +1,5 @@
-//! What is done with one webhook request, in order: source, method, body, handshake, signature, reading, commit, answer.
+//! What is done with one webhook request, in order: source, method, body, handshake, signature, reading, commit,
+//! answer.
 //!
 //! Nothing is parsed before it is verified, and a 2xx leaves only when all is synced.
 
@@ -36,8 +37,8 @@ const SMALL_BODY: usize = 32 * 1024;
 const READING: LineLimits =
     LineLimits { threads: 1, waiting: 64, patience: Duration::from_secs(5) };
 
-/// Requests that wait to be verified. They are as many as there are connections: who signs is not known yet, so nobody is
-/// refused for a stranger.
+/// Requests that wait to be verified. They are as many as there are connections: who signs is not known yet, so nobody
+/// is refused for a stranger.
 fn verifying() -> LineLimits {
     let threads = std::thread::available_parallelism().map_or(1, |cores| cores.get() / 2);
     let threads = threads.clamp(1, 4);

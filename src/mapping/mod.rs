@@ -1,7 +1,7 @@
 //! Files to a [`Directory`]: the tables of one contact centre, read and checked as a whole.
 //!
-//! A table that has any mistake is not used at all, and the mistakes of all tables are reported at once, of each the first. A [`Sheet`] is
-//! one table as its text, for whoever changes rows and keeps the rest.
+//! A table that has any mistake is not used at all, and the mistakes of all tables are reported at once, of each the
+//! first. A [`Sheet`] is one table as its text, for whoever changes rows and keeps the rest.
 
 mod difference;
 #[cfg(any(test, fuzzing))]

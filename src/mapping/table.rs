@@ -95,8 +95,8 @@ fn good_reason(text: &str) -> Result<(), String> {
     }
 }
 
-/// Hands every row's columns to `take`, in the order of `columns`, whatever their order in the file. `take` says whether
-/// the row is the first with its key: all columns but the last.
+/// Hands every row's columns to `take`, in the order of `columns`, whatever their order in the file. `take` says
+/// whether the row is the first with its key: all columns but the last.
 fn each_row<const N: usize>(
     file: PathBuf,
     columns: [&str; N],

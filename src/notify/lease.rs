@@ -1,5 +1,6 @@
-//! The right to push and the place up to which all was taken: one register of the store, written anew every second where other
-//! nodes use the store, too. A node takes over what has not changed for a while by its own clock: clocks are never compared.
+//! The right to push and the place up to which all was taken: one register of the store, written anew every second
+//! where other nodes use the store, too. A node takes over what has not changed for a while by its own clock: clocks
+//! are never compared.
 
 use std::pin::pin;
 use std::time::{Duration, Instant};

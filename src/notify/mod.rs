@@ -1,8 +1,10 @@
-//! Pushes settled events to the URL of `[notify]`, one a request, signed as Standard Webhooks, in the order of settling.
+//! Pushes settled events to the URL of `[notify]`, one a request, signed as Standard Webhooks, in the order of
+//! settling.
 //!
-//! What was taken is a cursor in a register of the store: it survives a restart, and of several nodes over one database one
-//! pushes, for as long as it goes on writing that register. An event is pushed until the receiver answers 2xx, so it may come
-//! twice (the `webhook-id` is the same then) and is never passed over while the store keeps it. Nothing else waits for it.
+//! What was taken is a cursor in a register of the store: it survives a restart, and of several nodes over one database
+//! one pushes, for as long as it goes on writing that register. An event is pushed until the receiver answers 2xx, so
+//! it may come twice (the `webhook-id` is the same then) and is never passed over while the store keeps it. Nothing
+//! else waits for it.
 
 mod lease;
 mod receiver;

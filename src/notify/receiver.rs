@@ -1,4 +1,5 @@
-//! The receiver of settled events: which of them it wants, and one request to it. Its URL and its secret are never shown.
+//! The receiver of settled events: which of them it wants, and one request to it. Its URL and its secret are never
+//! shown.
 
 use std::fmt;
 use std::time::Duration;
@@ -141,7 +142,8 @@ fn judged(answered: &Answered) -> Result<(), Refused> {
     }
 }
 
-/// The same however often an event is pushed for one settling, and another one for every other settling, also of another store.
+/// The same however often an event is pushed for one settling, and another one for every other settling, also of
+/// another store.
 fn id_of(place: &Cursor, event: &EventRecord) -> String {
     let settled_at = event.settled_at.map_or(0, |at| at.0);
     let text = format!("{place}\0{settled_at}\0{}\0{}", event.source, event.id);

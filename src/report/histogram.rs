@@ -1,5 +1,5 @@
-//! How long things took, in a fixed number of buckets: so histograms of minutes and of nodes can be added, and the quantiles of the
-//! sum are those of all.
+//! How long things took, in a fixed number of buckets: so histograms of minutes and of nodes can be added, and the
+//! quantiles of the sum are those of all.
 
 use serde::Serialize;
 
@@ -8,7 +8,8 @@ const FINE: usize = 8;
 /// Durations up to 2^22 ms, which is more than an hour; longer ones count as that.
 const BUCKETS: usize = FINE * 20;
 
-/// How many events were carried to ServiceNow, and how long that took from the webhook on: at most so many milliseconds.
+/// How many events were carried to ServiceNow, and how long that took from the webhook on: at most so many
+/// milliseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Calls {
     pub(crate) calls: u64,

@@ -1,5 +1,5 @@
-//! What happened in the last hour, minute by minute, and to each source since the start: for the operators' page. It is counted where
-//! metrics are, has a fixed size for each source of the configuration, and nothing runs for it.
+//! What happened in the last hour, minute by minute, and to each source since the start: for the operators' page. It is
+//! counted where metrics are, has a fixed size for each source of the configuration, and nothing runs for it.
 
 use std::collections::BTreeMap;
 use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};

@@ -1,6 +1,6 @@
-//! What the nodes of one database have counted: each writes its minutes and its sums into rows of its own, every few seconds, and
-//! whoever is asked adds those of the others to its own. Minutes in rows are on the store's clock, which all nodes share; each node
-//! counts and shows by its own.
+//! What the nodes of one database have counted: each writes its minutes and its sums into rows of its own, every few
+//! seconds, and whoever is asked adds those of the others to its own. Minutes in rows are on the store's clock, which
+//! all nodes share; each node counts and shows by its own.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -140,8 +140,8 @@ impl Sums {
     }
 }
 
-/// How many minutes the store's clock is ahead: as many as were taken to be, unless it is clearly otherwise. A minute that is
-/// written as now this and now that would count twice.
+/// How many minutes the store's clock is ahead: as many as were taken to be, unless it is clearly otherwise. A minute
+/// that is written as now this and now that would count twice.
 fn kept(minutes: i64, ahead_ms: i64) -> i64 {
     const MINUTE: i64 = 60_000;
     if ahead_ms.saturating_sub(minutes * MINUTE).saturating_abs() <= MINUTE * 3 / 4 {

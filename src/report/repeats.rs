@@ -24,8 +24,8 @@ const MINUTE: u64 = 60_000;
 /// What causes past [`CAUSES`] are known by; no cause of a program's own is empty.
 const OTHERS: &str = "";
 
-/// Caps lines that come again and again: one a cause in ten seconds, which then says how many it stands for, and 30 a minute
-/// for each source.
+/// Caps lines that come again and again: one a cause in ten seconds, which then says how many it stands for, and 30 a
+/// minute for each source.
 #[derive(Debug, Default)]
 pub(crate) struct Repeats {
     groups: Mutex<HashMap<String, Group>>,
@@ -49,16 +49,16 @@ struct Capped {
 }
 
 impl Repeats {
-    /// Whether the cause may be said now, and how often it came unsaid since it was said last, if it did. For causes that
-    /// the program itself knows.
+    /// Whether the cause may be said now, and how often it came unsaid since it was said last, if it did. For causes
+    /// that the program itself knows.
     #[must_use]
     pub(crate) fn may_say(&self, cause: &str, now: UnixMillis) -> Option<Option<u64>> {
         let mut groups = self.groups();
         groups.entry(String::new()).or_default().may_say(cause, now, usize::MAX)
     }
 
-    /// The same for a source, which may name as many causes as it likes: it has its share of lines, and what is held back
-    /// is counted.
+    /// The same for a source, which may name as many causes as it likes: it has its share of lines, and what is held
+    /// back is counted.
     #[must_use]
     pub(crate) fn may_say_of(
         &self,

@@ -145,7 +145,8 @@ pub enum TransferTarget {
     Queue(ExternalId),
 }
 
-/// When the agent was offered the work, on the vendor's clock but never ahead of ServiceNow's, and for how long the card stays.
+/// When the agent was offered the work, on the vendor's clock but never ahead of ServiceNow's, and for how long the
+/// card stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OfferWindow {
     pub(crate) offered_on: UnixMillis,
@@ -257,8 +258,8 @@ pub enum AwaReply {
         /// ServiceNow's text.
         why: String,
     },
-    /// Refused in words that no page of ServiceNow's documents, such as another language's: whether it is as wanted all the
-    /// same, a look tells.
+    /// Refused in words that no page of ServiceNow's documents, such as another language's: whether it is as wanted all
+    /// the same, a look tells.
     Unexplained {
         /// ServiceNow's text.
         why: String,

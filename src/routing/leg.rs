@@ -1,7 +1,8 @@
-//! What a conversation remembers of its legs: whom it rang, who accepted, whose leg has ended, and when each of it happened.
+//! What a conversation remembers of its legs: whom it rang, who accepted, whose leg has ended, and when each of it
+//! happened.
 //!
-//! The moments are the vendor's own (`occurred_at`), so that what comes in the wrong order is still understood. Bounded:
-//! the oldest is forgotten first, those that have ended before the others.
+//! The moments are the vendor's own (`occurred_at`), so that what comes in the wrong order is still understood.
+//! Bounded: the oldest is forgotten first, those that have ended before the others.
 
 use serde::{Deserialize, Serialize};
 
@@ -71,8 +72,8 @@ impl Leg {
     }
 }
 
-/// Whether two names of a leg, each a segment, an agent or both, can be of the same one: what both say has to agree, and
-/// something has to be said by both.
+/// Whether two names of a leg, each a segment, an agent or both, can be of the same one: what both say has to agree,
+/// and something has to be said by both.
 pub(super) fn same_leg(
     ours: (Option<&SegmentId>, Option<&VendorAgentId>),
     theirs: (Option<&SegmentId>, Option<&VendorAgentId>),
@@ -163,7 +164,8 @@ impl Conversation {
         }
     }
 
-    /// Notes that the agent of an accept has answered; after the end of the leg it is another one, whose ring is on its way.
+    /// Notes that the agent of an accept has answered; after the end of the leg it is another one, whose ring is on its
+    /// way.
     pub(super) fn accepts(&mut self, event: &RoutingEvent) {
         let over = |leg: &Leg| {
             let rung_since = |ended| leg.rung.is_some_and(|rung| rung > ended);

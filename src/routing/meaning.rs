@@ -3,8 +3,8 @@
 use super::words::words;
 
 words! {
-    /// What an answer was taken to mean, as stories, logs and metrics spell it. The words stand in rows: to change one is to lose
-    /// what stories of older versions say.
+    /// What an answer was taken to mean, as stories, logs and metrics spell it. The words stand in rows: to change one
+    /// is to lose what stories of older versions say.
     pub(crate) enum Meaning {
         /// It is done.
         Landed = "landed",

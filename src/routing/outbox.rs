@@ -203,8 +203,8 @@ impl Story {
         self.meanings().filter(|answer| answer.is_some_and(|answer| *answer == meaning)).count()
     }
 
-    /// Whether a call that is kept may have been carried out without our knowing. An answer whose meaning this version does
-    /// not know counts as an answer: a dead letter is seen, a card that was only presumed is not.
+    /// Whether a call that is kept may have been carried out without our knowing. An answer whose meaning this version
+    /// does not know counts as an answer: a dead letter is seen, a card that was only presumed is not.
     #[must_use]
     pub(crate) fn was_in_doubt(&self) -> bool {
         let leaves_doubt =

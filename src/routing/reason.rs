@@ -40,8 +40,8 @@ impl fmt::Display for Reason {
 }
 
 words! {
-    /// The word of a reason, as rows, JSON and logs spell it. It stands in rows: to change one is to lose what events of older
-    /// versions ended for.
+    /// The word of a reason, as rows, JSON and logs spell it. It stands in rows: to change one is to lose what events
+    /// of older versions ended for.
     pub(crate) enum ReasonCode {
         /// ServiceNow has confirmed it.
         Confirmed = "confirmed",

@@ -1,8 +1,8 @@
 //! Events and conversations as operators see them: the JSON of the admin address, which the daemon writes and the
 //! commands read.
 //!
-//! The commands may be of another version than the daemon: fields that are not known are passed over, a word that is not
-//! known stays as it came, and of the richer members what cannot be read is left out.
+//! The commands may be of another version than the daemon: fields that are not known are passed over, a word that is
+//! not known stays as it came, and of the richer members what cannot be read is left out.
 
 use std::fmt;
 

@@ -17,8 +17,8 @@ pub struct Rules {
     pub give_up_after: u64,
     /// How long an event waits for a document or a work item that another feed may still bring, in milliseconds.
     pub hold: u64,
-    /// How far apart two events may lie, on the vendor's clock, that tell the same thing under two ids, in milliseconds;
-    /// 0 = never taken for the same.
+    /// How far apart two events may lie, on the vendor's clock, that tell the same thing under two ids, in
+    /// milliseconds; 0 = never taken for the same.
     pub repeat_window: u64,
     /// Pauses after "agent is not available", in milliseconds; when they are used up the offer is given up.
     pub unavailable_pauses: Vec<u64>,
@@ -28,7 +28,8 @@ pub struct Rules {
     pub withdraw: WithdrawAction,
     /// Ends an open consult when the conversation is withdrawn.
     pub withdraw_ends_consult: bool,
-    /// How long after it occurred an event is taken, in milliseconds: its id must still be remembered if it is sent again.
+    /// How long after it occurred an event is taken, in milliseconds: its id must still be remembered if it is sent
+    /// again.
     pub memory: u64,
     /// The only tables whose documents are called for.
     pub tables: Vec<TableName>,

@@ -1,4 +1,5 @@
-//! Text of others: bounded and without characters that change how the text around it is shown, or shown with those escaped.
+//! Text of others: bounded and without characters that change how the text around it is shown, or shown with those
+//! escaped.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,8 +10,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// How many characters are kept of a text that has no format of its own.
 pub(super) const MAX_CHARS: usize = 256;
 
-/// Whether a character is none to be seen, but changes how others are shown: a control character, a separator of lines, a
-/// mark that changes the direction.
+/// Whether a character is none to be seen, but changes how others are shown: a control character, a separator of lines,
+/// a mark that changes the direction.
 #[must_use]
 pub(crate) const fn is_hidden(c: char) -> bool {
     matches!(
@@ -26,8 +27,8 @@ pub(crate) const fn is_hidden(c: char) -> bool {
     )
 }
 
-/// A text that others wrote, such as a reject's reason or an operator's name: at most [`MAX_CHARS`] characters, none of them
-/// hidden. What was longer ends in `…`; each hidden character is U+FFFD. Nothing is refused.
+/// A text that others wrote, such as a reject's reason or an operator's name: at most [`MAX_CHARS`] characters, none of
+/// them hidden. What was longer ends in `…`; each hidden character is U+FFFD. Nothing is refused.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ForeignText(Arc<str>);
 

@@ -170,8 +170,8 @@ pub enum TransferOfPending {
     Refused,
 }
 
-/// A rejected blind transfer. "Transfer was canceled or rejected" is a documented cancel reason; of which transfers the pages
-/// do not say.
+/// A rejected blind transfer. "Transfer was canceled or rejected" is a documented cancel reason; of which transfers the
+/// pages do not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RejectedTransfer {

@@ -122,8 +122,8 @@ pub(super) fn compact_jwt(body: &[u8]) -> Option<&str> {
     (text.split('.').count() == 3 && !text.contains(['{', ' '])).then_some(text)
 }
 
-/// The claims of a compact JWT, nothing of it checked: that is the verification's duty. A JSON object stands for itself:
-/// a sender without a secret has nothing to make a token with.
+/// The claims of a compact JWT, nothing of it checked: that is the verification's duty. A JSON object stands for
+/// itself: a sender without a secret has nothing to make a token with.
 fn jwt_claims(body: &[u8]) -> Result<Val, Malformed> {
     if body.trim_ascii_start().starts_with(b"{") {
         return json::parse(body);

@@ -1,8 +1,9 @@
 //! A vendor's jq filter: compiled once, run over each decoded request.
 //!
-//! A run yields at most [`MAX_OUTPUTS`] values over an input of limited size and depth, takes at most [`MAX_STEPS`] steps
-//! (see [`meter`]), and cannot see the environment, the clock, the disk or the process. So every loop of a filter ends, and
-//! in the same way for the same request. Filters are the operator's own: what one step of theirs may make is not bounded.
+//! A run yields at most [`MAX_OUTPUTS`] values over an input of limited size and depth, takes at most [`MAX_STEPS`]
+//! steps (see [`meter`]), and cannot see the environment, the clock, the disk or the process. So every loop of a filter
+//! ends, and in the same way for the same request. Filters are the operator's own: what one step of theirs may make is
+//! not bounded.
 
 mod literals;
 mod meter;
@@ -140,8 +141,8 @@ impl Filter {
         self.attempt(input, &bindings.variables(), SMALL, &mut outputs).ok().map(|_| outputs)
     }
 
-    /// Runs the filter; a part that fails does not keep the others from coming. Where the allowance is used up, what has
-    /// come stays and the error ends it. It may take long: not for a thread that others wait for.
+    /// Runs the filter; a part that fails does not keep the others from coming. Where the allowance is used up, what
+    /// has come stays and the error ends it. It may take long: not for a thread that others wait for.
     pub(super) fn run(&self, input: &Val, bindings: &Bindings) -> Vec<Output> {
         // A filter does nothing but yield values: it can start again with more.
         if let Some(outputs) = self.run_quickly(input, bindings) {

@@ -52,8 +52,8 @@ impl Issuer {
         self.state.borrow().keys.clone()
     }
 
-    /// Why the issuer's keys cannot be fetched, as the end of a sentence; none where the last fetch went well, or none has
-    /// ended yet.
+    /// Why the issuer's keys cannot be fetched, as the end of a sentence; none where the last fetch went well, or none
+    /// has ended yet.
     pub(crate) fn trouble(&self) -> Option<String> {
         let state = self.state.borrow();
         let trouble = state.trouble.as_ref()?;

@@ -80,8 +80,8 @@ pub(crate) struct Pseudonyms {
 }
 
 impl Pseudonyms {
-    /// For requests of which the first came at `received_at` and shall look as if it came at `shown_at`. The values of the
-    /// `kept` fields stay as they are.
+    /// For requests of which the first came at `received_at` and shall look as if it came at `shown_at`. The values of
+    /// the `kept` fields stay as they are.
     pub(crate) fn new(received_at: UnixMillis, shown_at: UnixMillis, kept: &[String]) -> Self {
         Self {
             words: Words::default(),

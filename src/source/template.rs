@@ -2,8 +2,8 @@
 //!
 //! In its texts `{{now}}`, `{{now_s}}` and `{{now_ms}}` stand for the time of receipt, and the string `"{{#now_s}}"` or
 //! `"{{#now_ms}}"` for the bare number, so that the same request can be sent at any time. An object with the only key
-//! `"{{base64}}"` stands for the base64 of what is in it, a body that is `{"form": {…}}` or `{"jwt": {…}}` for a form or
-//! a token.
+//! `"{{base64}}"` stands for the base64 of what is in it, a body that is `{"form": {…}}` or `{"jwt": {…}}` for a form
+//! or a token.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! Which lanes have something due, when, and in what order. The writer publishes after each flush, the dispatcher takes.
+//! Which lanes have something due, when, and in what order. The writer publishes after each flush, the dispatcher
+//! takes.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -137,8 +138,8 @@ impl Lanes {
         Some(due)
     }
 
-    /// A wall clock that was set back must not prolong a pause of seconds by an hour: all that waited for its time is due
-    /// then, once. What is not ready after all is put off again by the decision over it.
+    /// A wall clock that was set back must not prolong a pause of seconds by an hour: all that waited for its time is
+    /// due then, once. What is not ready after all is put off again by the decision over it.
     fn ripen(&mut self, now: UnixMillis) {
         let set_back = self.looked_at.since(now) >= SET_BACK;
         let until = if set_back { UnixMillis::MAX } else { now };

@@ -1,5 +1,6 @@
-//! What each node counts, in rows of its own that other nodes read: a row for a minute, and one for what is not of a minute. What
-//! they say is their owner's. Nothing that was promised depends on them; they are gone an hour after they were written.
+//! What each node counts, in rows of its own that other nodes read: a row for a minute, and one for what is not of a
+//! minute. What they say is their owner's. Nothing that was promised depends on them; they are gone an hour after they
+//! were written.
 
 use super::{Failed, Store};
 

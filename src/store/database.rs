@@ -13,7 +13,8 @@ pub(crate) struct DatabaseStanding {
     pub(crate) round_trip_us: u64,
     /// Its clock less this machine's, in milliseconds.
     pub(crate) clock_ahead_ms: i64,
-    /// Only what databases that speak as PostgreSQL does have in common is used: of standbys and transactions nothing is known.
+    /// Only what databases that speak as PostgreSQL does have in common is used: of standbys and transactions nothing
+    /// is known.
     pub(crate) is_plain: bool,
     /// How many standbys confirm a commit before it is answered.
     pub(crate) synchronous_standbys: u32,
@@ -21,7 +22,8 @@ pub(crate) struct DatabaseStanding {
     pub(crate) rows_written: i16,
     /// How many conversations a newer program has written, which this node leaves to others; 10,000 stands for more.
     pub(crate) newer_lanes: u32,
-    /// How long the oldest transaction of any user has been open, in seconds; without the role `pg_monitor` only this user's.
+    /// How long the oldest transaction of any user has been open, in seconds; without the role `pg_monitor` only this
+    /// user's.
     pub(crate) oldest_transaction_s: u64,
     /// Its server process, 0 where there is none.
     pub(crate) oldest_transaction_pid: i32,
@@ -50,7 +52,8 @@ impl Store {
         self.inner.has_nodes
     }
 
-    /// The moment on the clock that the store's own moments are on: the database's, as far as it is known; over files ours.
+    /// The moment on the clock that the store's own moments are on: the database's, as far as it is known; over files
+    /// ours.
     #[must_use]
     pub(crate) fn now(&self) -> UnixMillis {
         UnixMillis(clock::now().0.saturating_add(self.clock_ahead_ms()))

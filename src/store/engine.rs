@@ -26,7 +26,8 @@ pub(super) type Decide<'a> = dyn FnMut(&mut group::Group<'_>) -> Result<(), Fail
 
 /// What writes. Only the writer uses it.
 pub(super) trait Engine: Send {
-    /// Has a group decided on what is committed, and writes all that it changes or nothing: when it returns, that is on the disk.
+    /// Has a group decided on what is committed, and writes all that it changes or nothing: when it returns, that is on
+    /// the disk.
     ///
     /// # Errors
     /// Nothing of the group is written.
@@ -92,7 +93,8 @@ pub(super) trait Reader: Send + Sync {
     ) -> Result<Option<ConversationRecord>, Failed>;
     /// A register; none where it was never written.
     fn register(&self, name: &str) -> Result<Option<RegisterRow>, Failed>;
-    /// What settled after a place in the order of settling, at most so many events; without a place the end of that order.
+    /// What settled after a place in the order of settling, at most so many events; without a place the end of that
+    /// order.
     fn changes(&self, after: Option<Cursor>, limit: usize) -> Result<Changes, Failed>;
     /// A register, and when it was read.
     fn register_now(&self, name: &str) -> Result<Reading, Failed> {

@@ -1,6 +1,8 @@
-//! What is held in memory of every event: which ids are known, what is not settled, what is dead. Numbers and times, no contents.
+//! What is held in memory of every event: which ids are known, what is not settled, what is dead. Numbers and times, no
+//! contents.
 //!
-//! It follows from the rows: whatever a commit changes is applied here after it, and the same is done at open with what is found.
+//! It follows from the rows: whatever a commit changes is applied here after it, and the same is done at open with what
+//! is found.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -1,7 +1,7 @@
 //! What a group leaves to other nodes, because a newer program has written it: no decision, no claim, no rewrite.
 //!
-//! A question shows only while it is decided that it concerns such a row. The group is then decided again without it, so that
-//! nothing of it stays behind.
+//! A question shows only while it is decided that it concerns such a row. The group is then decided again without it,
+//! so that nothing of it stays behind.
 
 use std::collections::HashSet;
 

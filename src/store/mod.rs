@@ -1,7 +1,8 @@
-//! The durable store: what was accepted is on disk before it is answered, and what is to be sent is on disk before it is sent.
+//! The durable store: what is accepted is on disk before it is answered, what is to be sent before it is sent.
 //!
-//! Its interface is events and entries; keys, rows and engines stay inside. One thread owns all writes (`writer`): it decides
-//! what has queued up (`group`), has an engine write what that changes (`embedded`, `postgres`), and answers; everyone else asks it through a bounded queue, or reads. It never calls ServiceNow, never reads the wall clock but through the function it is given, and never starts afresh over a store that it cannot read.
+//! Its interface is events and entries; keys, rows and engines stay inside. One thread owns all writes (`writer`): it
+//! decides what has queued up (`group`), has an engine write that (`embedded`, `postgres`), and answers; all others ask
+//! it through a bounded queue, or read. It is given its clock, and never starts afresh over a store it cannot read.
 
 mod agenda;
 mod changes;
@@ -210,8 +211,7 @@ impl Store {
         }
     }
 
-    /// Records ServiceNow's answer to a call or look-up that was made under that claim. `retry_in` is the back-off's next delay
-    /// in milliseconds.
+    /// Records the answer to a call or look-up that was made under that claim; `retry_in`: the next delay, in ms.
     ///
     /// # Errors
     /// The store has failed; after the next start the call is in doubt.

@@ -1,9 +1,11 @@
-//! What is kept, as serde types: one event, one lane, one body, one line of the index. An engine decides where they lie.
+//! What is kept, as serde types: one event, one lane, one body, one line of the index. An engine decides where they
+//! lie.
 //!
-//! A row is written anew as a whole, so a program that does not know a field would lose it. So every new field, variant or meaning
-//! raises [`ROWS`], and has a default, so that rows of older versions stay readable. In a database of several nodes each row says
-//! in which version it is written, and nobody touches one that is newer than what it knows; a store of files has the version in its
-//! schema. What version N adds is written only into rows of version N: `postgres` asks for the one that all living nodes know.
+//! A row is written anew as a whole, so a program that does not know a field would lose it. So every new field, variant
+//! or meaning raises [`ROWS`], and has a default, so that rows of older versions stay readable. In a database of
+//! several nodes each row says in which version it is written, and nobody touches one that is newer than what it knows;
+//! a store of files has the version in its schema. What version N adds is written only into rows of version N:
+//! `postgres` asks for the one that all living nodes know.
 
 use std::sync::Arc;
 
@@ -19,7 +21,8 @@ use crate::routing::{
 /// The version of these rows, and the newest that this program reads and writes. Also of the values of registers.
 pub(super) const ROWS: i16 = 1;
 
-/// The first half of a SHA-256 over what names something: an event among its source's, a document among its contact centre's.
+/// The first half of a SHA-256 over what names something: an event among its source's, a document among its contact
+/// centre's.
 pub(super) type Hash = [u8; 16];
 
 /// The same of a conversation's name, shorter: two that share one are only listed together.

@@ -1,5 +1,5 @@
-//! Registers: settings that all senders of calls share, each with a name and a version. A write names the version that was
-//! read, and gets the present one where another write came first.
+//! Registers: settings that all senders of calls share, each with a name and a version. A write names the version that
+//! was read, and gets the present one where another write came first.
 
 use serde_json::Value;
 
@@ -35,8 +35,8 @@ impl Store {
         self.read(move |reader| reader.register_now(name)).await
     }
 
-    /// Writes a register of that version at once and beside the groups of the writer; false where another write came first.
-    /// A database that was promoted without the last writes may have an earlier version again.
+    /// Writes a register of that version at once and beside the groups of the writer; false where another write came
+    /// first. A database that was promoted without the last writes may have an earlier version again.
     ///
     /// # Errors
     /// The store is closed or has failed; the register is as it was, or is written.

@@ -109,8 +109,8 @@ pub struct Delivery {
     pub body: Option<Bytes>,
     /// The events of the request, in its order.
     pub items: Vec<Item>,
-    /// What the signature covers, where the same signed bytes can be read as other events: a second delivery with the same
-    /// one is a duplicate as a whole.
+    /// What the signature covers, where the same signed bytes can be read as other events: a second delivery with the
+    /// same one is a duplicate as a whole.
     pub fingerprint: Option<[u8; 32]>,
 }
 

@@ -1,7 +1,7 @@
 //! Which conversation a word belongs to: an event's id, a conversation, a document or an agent.
 //!
-//! Ids of events, conversations and documents are looked up. Agents, and documents of other tables, are looked for among the latest
-//! events: a bounded number for each question, and the answer says how many and where to go on.
+//! Ids of events, conversations and documents are looked up. Agents, and documents of other tables, are looked for
+//! among the latest events: a bounded number for each question, and the answer says how many and where to go on.
 
 use std::collections::BTreeSet;
 

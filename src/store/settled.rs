@@ -1,7 +1,7 @@
 //! The order of settling: what other programs are told of events that have reached their last state.
 //!
-//! Each settling has a place in one order, written in the commit that settles. An event that settles again has a place again;
-//! what is told of either is the event as it is when it is read. No second copy of an event is kept for it.
+//! Each settling has a place in one order, written in the commit that settles. An event that settles again has a place
+//! again; what is told of either is the event as it is when it is read. No second copy of an event is kept for it.
 
 use std::fmt;
 use std::time::Duration;
@@ -23,7 +23,8 @@ pub(super) const READ: usize = 4 * 1024 * 1024;
 /// How often a database is asked what other nodes have settled, while somebody waits for it.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// A place in the order of settling: everything up to it was told. Its text is for whoever follows, and says nothing else.
+/// A place in the order of settling: everything up to it was told. Its text is for whoever follows, and says nothing
+/// else.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Cursor {
     /// Where several nodes write, what orders their transactions.
@@ -35,8 +36,8 @@ pub(crate) struct Cursor {
 /// What is told from a place on.
 #[derive(Debug)]
 pub(crate) enum Changes {
-    /// The settled events after the place, each with its own, in the order of settling, and the place of the last that was
-    /// looked at.
+    /// The settled events after the place, each with its own, in the order of settling, and the place of the last that
+    /// was looked at.
     Told { events: Vec<(Cursor, EventRecord)>, cursor: Cursor },
     /// What comes next after the place is forgotten: the place after which it goes on.
     Forgotten { oldest: Cursor },
@@ -96,8 +97,8 @@ impl Changes {
 }
 
 impl Store {
-    /// What settled after a place, at most so many events; without a place the one of the end, and nothing. An answer without
-    /// events whose cursor is another than the one that was asked for has more behind it.
+    /// What settled after a place, at most so many events; without a place the one of the end, and nothing. An answer
+    /// without events whose cursor is another than the one that was asked for has more behind it.
     ///
     /// # Errors
     /// The store is closed or cannot be read.

@@ -1,4 +1,5 @@
-//! What an operator has to look at, in groups: dead letters by source and reason, parked events by what the tables lack.
+//! What an operator has to look at, in groups: dead letters by source and reason, parked events by what the tables
+//! lack.
 
 use super::Store;
 use super::index::Owed;

@@ -13,8 +13,8 @@ use super::writer::Queued;
 /// How long answers that cannot be recorded wait until they are tried again.
 const AWAY: Duration = Duration::from_millis(50);
 
-/// While the engine is away: deliveries are refused and claims are dropped, since what is due comes up again. The answers of
-/// calls stay until they can be recorded. Whether the store is to be closed.
+/// While the engine is away: deliveries are refused and claims are dropped, since what is due comes up again. The
+/// answers of calls stay until they can be recorded. Whether the store is to be closed.
 pub(super) fn turn_away(waiting: &mut VecDeque<Queued>) -> bool {
     let mut closing = false;
     for queued in std::mem::take(waiting) {

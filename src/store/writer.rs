@@ -1,7 +1,8 @@
 //! The one thread that writes: it takes what has queued up, decides all of it as one group, and commits that at once.
 //!
-//! Nothing is answered, reported or applied to memory before the sync of the commit that holds it, duplicates included. An error of the disk or
-//! of sled ends the thread and fails the store. It never waits for anything but its queue and the disk.
+//! Nothing is answered, reported or applied to memory before the sync of the commit that holds it, duplicates included.
+//! An error of the disk or of sled ends the thread and fails the store. It never waits for anything but its queue and
+//! the disk.
 
 #![expect(clippy::disallowed_methods, reason = "the store's own threads, and what opens it")]
 
@@ -52,7 +53,8 @@ pub(super) struct Queued {
     pub(super) place: OwnedSemaphorePermit,
 }
 
-/// What the writer is given by its owner: the rules and the wall clock, asked for each group, and what changes are reported to.
+/// What the writer is given by its owner: the rules and the wall clock, asked for each group, and what changes are
+/// reported to.
 pub(super) struct Outside {
     pub(super) rules: Arc<dyn RulesFor>,
     pub(super) now: fn() -> UnixMillis,

@@ -94,7 +94,8 @@ impl Place {
 }
 
 impl HandedSockets {
-    /// Takes what `LISTEN_FDS`, `LISTEN_FDNAMES` and `LISTEN_PID` speak of; nothing where they speak to another process.
+    /// Takes what `LISTEN_FDS`, `LISTEN_FDNAMES` and `LISTEN_PID` speak of; nothing where they speak to another
+    /// process.
     ///
     /// Removes the variables, so it belongs at the very start, before there is a second thread; a second call
     /// finds nothing.

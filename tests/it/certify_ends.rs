@@ -1,5 +1,5 @@
-//! `certify` where something is in the way: what could not be tried says why, and at every end nothing is left before an
-//! agent.
+//! `certify` where something is in the way: what could not be tried says why, and at every end nothing is left before
+//! an agent.
 
 use std::io::Write;
 use std::process::{Child, Stdio};

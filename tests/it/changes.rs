@@ -1,5 +1,5 @@
-//! Settled events in the order of settling, for programs that follow them: each is told once to whoever goes on from the last
-//! cursor, over restarts, kills and several nodes.
+//! Settled events in the order of settling, for programs that follow them: each is told once to whoever goes on from
+//! the last cursor, over restarts, kills and several nodes.
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
-//! 8x8's chat webhooks: signed over a text that is made of the body's checksum and headers, as the profile's README says.
+//! 8x8's chat webhooks: signed over a text that is made of the body's checksum and headers, as the profile's README
+//! says.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,5 +1,5 @@
-//! The way to the database fails in the middle of it: connections are cut around a COMMIT, fall silent, are refused. What was
-//! answered 2xx is there once and is carried out once; everything else is 503, and no daemon ends.
+//! The way to the database fails in the middle of it: connections are cut around a COMMIT, fall silent, are refused.
+//! What was answered 2xx is there once and is carried out once; everything else is 503, and no daemon ends.
 
 use std::cell::Cell;
 use std::ops::Range;

@@ -1,4 +1,5 @@
-//! What one source does must not cost another its calls: rate and budget are for calls that leave, and the most urgent goes first.
+//! What one source does must not cost another its calls: rate and budget are for calls that leave, and the most urgent
+//! goes first.
 
 use awa_bridge::testing::sandbox::{Endpoint, Fault, Misbehaviour, RecordedCall};
 use serde_json::{Value, json};

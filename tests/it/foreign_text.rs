@@ -1,5 +1,5 @@
-//! What senders, operators and ServiceNow write goes through every output, and none of them takes a terminal, a log or a
-//! table over.
+//! What senders, operators and ServiceNow write goes through every output, and none of them takes a terminal, a log or
+//! a table over.
 
 use awa_bridge::testing::sandbox::{Endpoint, Fault, Misbehaviour};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! A node that stands still in the midst of its work, for longer than its calls may take, and then goes on: others have taken
-//! its work up, and what it still does changes nothing.
+//! A node that stands still in the midst of its work, for longer than its calls may take, and then goes on: others have
+//! taken its work up, and what it still does changes nothing.
 
 use std::time::Duration;
 

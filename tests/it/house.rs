@@ -105,7 +105,8 @@ fn routing_reads_no_clock_draws_no_random_numbers_and_does_no_io() {
     assert!(breaches.is_empty(), "{}", breaches.join("\n"));
 }
 
-/// A group may be decided several times, and may come to nothing: what it does is told by its transitions, after its commit.
+/// A group may be decided several times, and may come to nothing: what it does is told by its transitions, after its
+/// commit.
 #[test]
 fn what_is_decided_is_neither_logged_nor_counted_before_its_commit() {
     let deciding = |file: &PathBuf| {
@@ -163,6 +164,23 @@ fn files_stay_under_400_lines() {
         }
     }
     assert!(long.is_empty(), "over 400 lines: {}", long.join(", "));
+}
+
+#[test]
+fn comments_have_at_most_120_columns() {
+    let mut wide = Vec::new();
+    for file in ["src", "tests", "benches", "fuzz/fuzz_targets"].map(sources).concat() {
+        let text = fs::read_to_string(&file).expect("the file was just listed");
+        for (number, line) in text.lines().enumerate() {
+            let comment = line.trim_start();
+            // A row of a table cannot be broken.
+            let is_row = comment.starts_with("//! |");
+            if comment.starts_with("//") && !is_row && line.chars().count() > 120 {
+                wide.push(format!("{}:{}", file.display(), number + 1));
+            }
+        }
+    }
+    assert!(wide.is_empty(), "over 120 columns: {}", wide.join(", "));
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! The integration tests: one binary (one link), a file per story. Each story boots the daemon on port 0 with a store on
-//! disk against the AWA sandbox, or starts the built program itself.
+//! The integration tests: one binary (one link), a file per story. Each story boots the daemon on port 0 with a store
+//! on disk against the AWA sandbox, or starts the built program itself.
 
 #![allow(clippy::disallowed_methods, reason = "tests may block")]
 

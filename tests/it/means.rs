@@ -1,5 +1,5 @@
-//! Nodes over one PostgreSQL with different `means` never work side by side: the later one is refused, or gives way, and works
-//! once the others are gone.
+//! Nodes over one PostgreSQL with different `means` never work side by side: the later one is refused, or gives way,
+//! and works once the others are gone.
 
 use std::time::Duration;
 

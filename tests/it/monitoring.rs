@@ -20,7 +20,8 @@ const FILES: [&str; 7] = [
     "../docs/security.md",
 ];
 
-/// Every `awa_bridge_…` of a text, without what a histogram adds; recorded series (`awa_bridge:…`) are not the program's.
+/// Every `awa_bridge_…` of a text, without what a histogram adds; recorded series (`awa_bridge:…`) are not the
+/// program's.
 fn names(text: &str) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for (start, _) in text.match_indices("awa_bridge_") {

@@ -1,5 +1,5 @@
-//! Two nodes over one PostgreSQL: either takes any webhook, one is killed and the other goes on, and nothing is lost or done
-//! twice. The servers are the tests' own.
+//! Two nodes over one PostgreSQL: either takes any webhook, one is killed and the other goes on, and nothing is lost or
+//! done twice. The servers are the tests' own.
 
 use std::process::Command;
 use std::time::Duration;

@@ -1,4 +1,5 @@
-//! A transaction that somebody holds open in the database's server is seen: it lets tables grow and holds up those that follow.
+//! A transaction that somebody holds open in the database's server is seen: it lets tables grow and holds up those that
+//! follow.
 
 use super::nodes::Pair;
 use super::support::eventually;

@@ -1,5 +1,5 @@
-//! What the operators' page asks for: counts by source, groups of what wants a person, search, stories. All of it is small, whatever
-//! the store holds.
+//! What the operators' page asks for: counts by source, groups of what wants a person, search, stories. All of it is
+//! small, whatever the store holds.
 
 use std::collections::BTreeSet;
 

@@ -1,5 +1,5 @@
-//! The store is its user's alone: what is made is closed to others whatever the umask, and what is a stranger's or a link is
-//! not used.
+//! The store is its user's alone: what is made is closed to others whatever the umask, and what is a stranger's or a
+//! link is not used.
 
 use std::fs::{Permissions, create_dir, set_permissions, write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};

@@ -1,5 +1,5 @@
-//! What nodes share by `means = "plain"` alone: the order of settling, pushing, counts. On a server that serializes, as the
-//! databases do for which that is.
+//! What nodes share by `means = "plain"` alone: the order of settling, pushing, counts. On a server that serializes, as
+//! the databases do for which that is.
 
 use std::collections::BTreeSet;
 
@@ -59,7 +59,8 @@ fn all(numbers: std::ops::Range<usize>) -> BTreeSet<String> {
     numbers.flat_map(|number| [format!("offer-{number}"), format!("accept-{number}")]).collect()
 }
 
-/// Each of them at least once; of each call the ring first. An event that came again came before, so the first of each count.
+/// Each of them at least once; of each call the ring first. An event that came again came before, so the first of each
+/// count.
 fn in_order(ids: &[String], numbers: std::ops::Range<usize>) {
     let place =
         |id: String| ids.iter().position(|one| *one == id).unwrap_or_else(|| panic!("{id}"));

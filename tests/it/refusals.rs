@@ -1,4 +1,5 @@
-//! Refusals that time may heal: words that nobody documents, a document that is not there yet, a pause of unknown origin.
+//! Refusals that time may heal: words that nobody documents, a document that is not there yet, a pause of unknown
+//! origin.
 
 use awa_bridge::testing::sandbox::{Endpoint, Fault, Misbehaviour};
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! What `check` lets pass the daemon starts with, and what the one refuses the other refuses too: certificates and keys, secrets
-//! that protect nothing, and places that cannot be had. No refusal quotes what may be a secret.
+//! What `check` lets pass the daemon starts with, and what the one refuses the other refuses too: certificates and
+//! keys, secrets that protect nothing, and places that cannot be had. No refusal quotes what may be a secret.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! What a reload says of each key is true: what is in force works at once, and everything else is named as waiting for a
-//! restart. The keys come from the program's own defaults, so that a new one cannot be forgotten here.
+//! What a reload says of each key is true: what is in force works at once, and everything else is named as waiting for
+//! a restart. The keys come from the program's own defaults, so that a new one cannot be forgotten here.
 
 use awa_bridge::testing::routing::UnixMillis;
 use awa_bridge::testing::sandbox::{Access, Sandbox};

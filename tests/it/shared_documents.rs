@@ -1,4 +1,5 @@
-//! A vendor that opens a new conversation for a transfer: both name the same document, and its card is moved in one order.
+//! A vendor that opens a new conversation for a transfer: both name the same document, and its card is moved in one
+//! order.
 
 use awa_bridge::testing::sandbox::world::{WorkItem, WorkItemState};
 use awa_bridge::testing::sandbox::{

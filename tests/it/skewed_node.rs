@@ -1,5 +1,5 @@
-//! Two nodes over one PostgreSQL, of which one has its clock an hour wrong: order, limits and deadlines are as they were, and an
-//! operator is told. Not run where PostgreSQL or libfaketime is not installed.
+//! Two nodes over one PostgreSQL, of which one has its clock an hour wrong: order, limits and deadlines are as they
+//! were, and an operator is told. Not run where PostgreSQL or libfaketime is not installed.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

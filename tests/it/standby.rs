@@ -1,5 +1,5 @@
-//! A synchronous standby: its server takes over, is missing, or a COMMIT is told to wait for it no longer. What was answered
-//! 2xx is on both servers.
+//! A synchronous standby: its server takes over, is missing, or a COMMIT is told to wait for it no longer. What was
+//! answered 2xx is on both servers.
 
 use std::time::Duration;
 
@@ -128,8 +128,8 @@ async fn a_fresh_database_without_the_standby_that_is_required_says_what_is_miss
     carried_out_once(&daemon, &sandbox, 2).await;
 }
 
-/// Where replicas are not required, commits wait for a standby that is not there: each node leaves the server few connections
-/// that wait, however long it takes.
+/// Where replicas are not required, commits wait for a standby that is not there: each node leaves the server few
+/// connections that wait, however long it takes.
 #[tokio::test]
 async fn a_standby_that_is_missing_does_not_use_the_connections_up() {
     let Some((primary, standby)) = pair() else { return };

@@ -1,4 +1,5 @@
-//! TLS on the intake: the certificate is swapped by a reload, a bad one is refused, and clients may have to show theirs.
+//! TLS on the intake: the certificate is swapped by a reload, a bad one is refused, and clients may have to show
+//! theirs.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Where `check` tells a mistake: each with file, line and key, however late it is found, all at once, and of many of one kind the
-//! first.
+//! Where `check` tells a mistake: each with file, line and key, however late it is found, all at once, and of many of
+//! one kind the first.
 
 use super::support::bridge::Setup;
 use super::support::program::{Home, run};

@@ -1,5 +1,5 @@
-//! Two nodes over one PostgreSQL: the rate, Retry-After and refused credentials hold for both; a broken way to the instance
-//! for its own node alone. Not run where PostgreSQL is not installed.
+//! Two nodes over one PostgreSQL: the rate, Retry-After and refused credentials hold for both; a broken way to the
+//! instance for its own node alone. Not run where PostgreSQL is not installed.
 
 use std::time::Duration;
 

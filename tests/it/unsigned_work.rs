@@ -1,5 +1,5 @@
-//! What a stranger makes the daemon work: a request that nobody signed costs about what a plain one of the same size does,
-//! whatever its headers, names and body are. Measured as the processor time of the built program.
+//! What a stranger makes the daemon work: a request that nobody signed costs about what a plain one of the same size
+//! does, whatever its headers, names and body are. Measured as the processor time of the built program.
 
 use super::support::bridge::{Setup, start_sandbox};
 use super::support::program::{Daemon, Home};

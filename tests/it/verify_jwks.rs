@@ -1,5 +1,5 @@
-//! Bearer tokens under keys that their issuer publishes, through the built program, against an issuer of the tests' own: keys
-//! that change, keys that nobody knows, an issuer that is down, slow, endless or elsewhere.
+//! Bearer tokens under keys that their issuer publishes, through the built program, against an issuer of the tests'
+//! own: keys that change, keys that nobody knows, an issuer that is down, slow, endless or elsewhere.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

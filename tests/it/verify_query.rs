@@ -1,5 +1,5 @@
-//! A secret in the URL: what does not bring it is refused before its body is read, whoever brings it gets the test of the
-//! address answered, and no log, event or admin page shows it.
+//! A secret in the URL: what does not bring it is refused before its body is read, whoever brings it gets the test of
+//! the address answered, and no log, event or admin page shows it.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

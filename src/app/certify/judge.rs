@@ -88,8 +88,8 @@ fn missing_role(observed: &Observed) -> Option<&'static str> {
     }
 }
 
-/// The queues that share an external id, oldest first, and the queue that an offer by it was put in: none where the offer
-/// was refused as naming nothing.
+/// The queues that share an external id, oldest first, and the queue that an offer by it was put in: none where the
+/// offer was refused as naming nothing.
 pub(super) fn shared_external_id(queues: &[SeenQueue], taken: Option<&str>) -> Finding {
     let probe = Probe::SharedExternalId;
     let [first, .., last] = queues else {

@@ -1,6 +1,6 @@
 //! Tries on a real instance, with a test agent, queue and document, what no document of ServiceNow's settles, and says
-//! which settings follow. The daemon's own client asks; [`judge`] reads the answers; what is put before an agent is taken
-//! back at every end.
+//! which settings follow. The daemon's own client asks; [`judge`] reads the answers; what is put before an agent is
+//! taken back at every end.
 
 mod at_stake;
 mod finding;
@@ -73,8 +73,8 @@ impl Report {
     }
 }
 
-/// Tries everything; `show` is called with each finding as it is made. A wish to end that comes through `shutdown` ends the
-/// probes, not what takes back what they left.
+/// Tries everything; `show` is called with each finding as it is made. A wish to end that comes through `shutdown` ends
+/// the probes, not what takes back what they left.
 ///
 /// # Errors
 /// The configuration does not say how to speak to the instance.

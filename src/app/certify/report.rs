@@ -1,5 +1,5 @@
-//! The report: for a person's ticket, in Markdown, with what was sent and answered. Of an answer only what is known to be
-//! ServiceNow's own words and ids is shown; names and texts of records are not.
+//! The report: for a person's ticket, in Markdown, with what was sent and answered. Of an answer only what is known to
+//! be ServiceNow's own words and ids is shown; names and texts of records are not.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -215,8 +215,8 @@ fn known(value: &Value, is_known: bool) -> Value {
     }
 }
 
-/// A text without what may be a telephone number or an address of somebody's: words with `@`, and runs of seven digits and
-/// more that are no part of an id or a time.
+/// A text without what may be a telephone number or an address of somebody's: words with `@`, and runs of seven digits
+/// and more that are no part of an id or a time.
 pub(super) fn without_numbers(text: &str) -> String {
     let mut private = false;
     let words = text.split(' ').map(|word| {

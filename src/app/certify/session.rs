@@ -257,8 +257,8 @@ impl<'a> Session<'a> {
         Ok(readable(&observed, &document))
     }
 
-    /// Looks until the work items are as wanted, or the time is over. Of the looks the last is kept. How long it took, in
-    /// milliseconds; none where it did not come about.
+    /// Looks until the work items are as wanted, or the time is over. Of the looks the last is kept. How long it took,
+    /// in milliseconds; none where it did not come about.
     pub(super) async fn until(
         &mut self,
         what: &str,

@@ -1,5 +1,5 @@
-//! Takes back what a certification put before agents: cards, consults, a presence. It runs after each probe and at every
-//! end, also of one that was interrupted, and says what it could not take back.
+//! Takes back what a certification put before agents: cards, consults, a presence. It runs after each probe and at
+//! every end, also of one that was interrupted, and says what it could not take back.
 
 use std::time::Duration;
 

@@ -19,8 +19,8 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    /// The lane that an event belongs to, opened if it is the first of it. Two lanes become one where the event says that
-    /// both are about its document.
+    /// The lane that an event belongs to, opened if it is the first of it. Two lanes become one where the event says
+    /// that both are about its document.
     pub(super) fn of(&mut self, event: &RoutingEvent) -> LaneId {
         let by_document = event.document.as_ref().and_then(|document| self.documents.get(document));
         let by_conversation = self.conversations.get(&event.conversation);

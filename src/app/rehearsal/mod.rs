@@ -1,5 +1,5 @@
-//! Rehearsals: whole calls played through the profile, the decision and the sandbox in virtual time, to see which agent has which
-//! card in the end. Nothing is listened on, stored or sent.
+//! Rehearsals: whole calls played through the profile, the decision and the sandbox in virtual time, to see which agent
+//! has which card in the end. Nothing is listened on, stored or sent.
 
 mod flows;
 mod in_flight;
@@ -37,8 +37,8 @@ struct Scripted {
     also: Option<Also>,
 }
 
-/// Plays a call to its end. The cards are those of the moment when the last step's consequences have come about: no card's
-/// time is waited for. The events end afterwards, each in its time.
+/// Plays a call to its end. The cards are those of the moment when the last step's consequences have come about: no
+/// card's time is waited for. The events end afterwards, each in its time.
 fn play(mut player: Player, script: Vec<Scripted>) -> Story {
     let started = script.first().map_or_else(|| player.now(), |step| step.at);
     let mut steps = Vec::with_capacity(script.len());

@@ -18,7 +18,8 @@ pub(crate) struct Played {
     /// What an agent did in ServiceNow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) also: Option<String>,
-    /// The routing events; `{"ignored"}`, `{"unknown"}`, `{"duplicate"}`, `{"unreadable"}` or `{"refused"}` for what is none.
+    /// The routing events; `{"ignored"}`, `{"unknown"}`, `{"duplicate"}`, `{"unreadable"}` or `{"refused"}` for what is
+    /// none.
     pub(crate) events: Vec<Value>,
     pub(crate) calls: Vec<Called>,
     /// All cards when that was done.

@@ -87,8 +87,8 @@ pub(super) async fn settle(
     Ok(verdict)
 }
 
-/// What is wrong with what was done for a conversation: each kind once, in the order of the events, and none missing that is
-/// said to be delivered.
+/// What is wrong with what was done for a conversation: each kind once, in the order of the events, and none missing
+/// that is said to be delivered.
 fn breach(conversation: u64, done: &[&str], delivered: &[&str]) -> Option<String> {
     let places: Vec<_> =
         done.iter().filter_map(|kind| KINDS.iter().position(|known| known == kind)).collect();

@@ -1,4 +1,5 @@
-//! Senders that behave as a contact centre does: events of a conversation in their order, each sent again until it is answered.
+//! Senders that behave as a contact centre does: events of a conversation in their order, each sent again until it is
+//! answered.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -58,8 +58,8 @@ pub(crate) struct Plan {
     pub(crate) nodes: Option<(usize, SecretString)>,
 }
 
-/// Kills daemons under load and accounts for everything. The store lies in a folder of its own, or the tables in a schema of
-/// their own; both are removed if all was well. `show` is called with the progress.
+/// Kills daemons under load and accounts for everything. The store lies in a folder of its own, or the tables in a
+/// schema of their own; both are removed if all was well. `show` is called with the progress.
 ///
 /// # Errors
 /// The test could not be carried out, or `stop` was asked for.

@@ -1,5 +1,5 @@
-//! `demo --nodes`: two daemons over one database take the events of calls in turns, one of them is killed while its call is on the
-//! way, and the other goes on. Every event is accounted for.
+//! `demo --nodes`: two daemons over one database take the events of calls in turns, one of them is killed while its
+//! call is on the way, and the other goes on. Every event is accounted for.
 
 use std::time::Duration;
 
@@ -22,8 +22,8 @@ const MIDDLE: u64 = CALLS / 2;
 /// How long everything may take to end: a call of the killed node is looked up when it cannot land any more.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Plays it over a database, in a schema of its own, which is removed afterwards; without one over a server of its own. Whether
-/// every event ended as expected.
+/// Plays it over a database, in a schema of its own, which is removed afterwards; without one over a server of its own.
+/// Whether every event ended as expected.
 ///
 /// # Errors
 /// It could not be played, or `stop` was asked for.

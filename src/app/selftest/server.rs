@@ -1,4 +1,5 @@
-//! A PostgreSQL server of the demonstration's own: its files in a temporary folder, reached by a socket in it, and gone with it.
+//! A PostgreSQL server of the demonstration's own: its files in a temporary folder, reached by a socket in it, and gone
+//! with it.
 
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt as _;
@@ -111,8 +112,8 @@ fn succeeded(what: &str, done: std::io::Result<Output>) -> Result<(), Failure> {
     Err(broken(&format!("cannot {what}"), &said.trim()))
 }
 
-/// The folder of the newest server's programs: where Debian and the packages of postgresql.org have them, else of the first on
-/// the path.
+/// The folder of the newest server's programs: where Debian and the packages of postgresql.org have them, else of the
+/// first on the path.
 fn programs(root: &Path, path: Option<&OsStr>) -> Result<PathBuf, Failure> {
     let has = |folder: &PathBuf| folder.join("initdb").is_file() && folder.join("pg_ctl").is_file();
     let under = |folder: &str| std::fs::read_dir(root.join(folder)).into_iter().flatten().flatten();

@@ -3,7 +3,8 @@
 use super::Verdict;
 use crate::routing::AwaReply;
 
-/// A conflict over an offer, or a success that is false, in words that are not documented may be any of the documented ones in another language.
+/// A conflict over an offer, or a success that is false, in words that are not documented may be any of the documented
+/// ones in another language.
 pub(super) fn of_offer(verdict: Verdict) -> Verdict {
     match (&verdict.reply, verdict.status) {
         (AwaReply::Misconfigured { .. }, Some(200..=299 | 409)) if verdict.unknown => {

@@ -1,5 +1,5 @@
-//! When the next call may be claimed: hourly budget, Retry-After, concurrency, breaker, refused credentials, and when the
-//! limiter lets a further request leave.
+//! When the next call may be claimed: hourly budget, Retry-After, concurrency, breaker, refused credentials, and when
+//! the limiter lets a further request leave.
 //!
 //! Made for one dispatcher that asks without waiting and passes the time in. It never sleeps, sends nothing, and keeps
 //! no entry: order and fairness are the dispatcher's.
@@ -39,8 +39,8 @@ const ASK_AGAIN: u64 = 1_000;
 const SET_BACK: u64 = 1_000;
 /// The longest Retry-After that is believed, in milliseconds: ServiceNow's rules are per hour.
 const LONGEST_RETRY_AFTER: u64 = 3_600_000;
-/// The longest that a Retry-After of unknown origin is believed at first, in milliseconds: a ring of a few seconds outlasts
-/// what a proxy says once. One that says it again is believed for twice as long.
+/// The longest that a Retry-After of unknown origin is believed at first, in milliseconds: a ring of a few seconds
+/// outlasts what a proxy says once. One that says it again is believed for twice as long.
 const LONGEST_HINT: u64 = 5_000;
 
 /// What the configuration allows.
@@ -280,7 +280,8 @@ impl State {
         Ok(Probe { breaker, unauthorised })
     }
 
-    /// While Retry-After lasts. A wall clock that was set back must not prolong it: an instance that still wants it says so again.
+    /// While Retry-After lasts. A wall clock that was set back must not prolong it: an instance that still wants it
+    /// says so again.
     fn blocked_until(&self, now: UnixMillis) -> Option<UnixMillis> {
         let own =
             self.retry_after.filter(|(since, until)| since.since(now) < SET_BACK && now < *until);
@@ -343,7 +344,8 @@ impl State {
         }
     }
 
-    /// Makes a pause for as long as the instance, or something before it, has asked for; on all nodes that share the pace.
+    /// Makes a pause for as long as the instance, or something before it, has asked for; on all nodes that share the
+    /// pace.
     fn pause_all(&mut self, ms: u64, now: UnixMillis) {
         self.reachable();
         if self.limiter.shared().is_some() {

@@ -1,5 +1,5 @@
-//! What several nodes tell each other of the instance: what it said to one holds for all. A way to it that is broken stays
-//! the node's own.
+//! What several nodes tell each other of the instance: what it said to one holds for all. A way to it that is broken
+//! stays the node's own.
 
 use super::shared::{Kind, News};
 use super::{Pace, Signal, State, Turn, Why, lock};
@@ -54,7 +54,8 @@ impl Pace {
         (!was_held).then_some(Turn::Held(signal))
     }
 
-    /// A probe of this node's own way to the instance, where that is broken and calls that are due are left to other nodes.
+    /// A probe of this node's own way to the instance, where that is broken and calls that are due are left to other
+    /// nodes.
     #[must_use]
     pub(crate) fn probe_own_route(&self, now: UnixMillis) -> Option<super::Permit> {
         let is_shared = lock(&self.state).limiter.shared().is_some();

@@ -1,5 +1,5 @@
-//! The token endpoint's own back-off: after a failure it is not asked for a moment, and longer after each that follows. A
-//! refusal of the credentials is no such failure: for those [`Pace`](crate::awa::pace::Pace) holds all calls.
+//! The token endpoint's own back-off: after a failure it is not asked for a moment, and longer after each that follows.
+//! A refusal of the credentials is no such failure: for those [`Pace`](crate::awa::pace::Pace) holds all calls.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,8 @@ use crate::routing::AwaReply;
 
 /// The pause after the first failure, doubled with each that follows, in milliseconds.
 const FIRST: u64 = 250;
-/// The longest pause, in milliseconds: short enough that a ring of a few seconds is still served when the endpoint is back.
+/// The longest pause, in milliseconds: short enough that a ring of a few seconds is still served when the endpoint is
+/// back.
 const LONGEST: u64 = 2_000;
 
 /// What failed last; nothing while the endpoint grants.

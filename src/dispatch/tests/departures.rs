@@ -75,7 +75,8 @@ impl Witness {
         let fate = self.fate(number);
         let lane = self.lane(number);
         let others = || self.others_of(lane);
-        // Of lanes that have become one, what was replayed keeps its place in its own, and all do where the clock was set back.
+        // Of lanes that have become one, what was replayed keeps its place in its own, and all do where the clock was
+        // set back.
         let comparable = |other: &&Fate| {
             let moved = fate.is_replayed() || other.is_replayed() || self.set_back;
             !moved || other.event.conversation == fate.event.conversation

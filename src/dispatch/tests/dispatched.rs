@@ -1,4 +1,5 @@
-//! The real dispatcher with the real store and the real pace; only the network is a stand-in, and the loop is turned by hand.
+//! The real dispatcher with the real store and the real pace; only the network is a stand-in, and the loop is turned by
+//! hand.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,5 @@
-//! What the reference model holds of one event: what it asks for, what ServiceNow has said of it, how it ended. Written from
-//! the contract's words, without a look at stages, entries or effects.
+//! What the reference model holds of one event: what it asks for, what ServiceNow has said of it, how it ended. Written
+//! from the contract's words, without a look at stages, entries or effects.
 
 use std::collections::HashMap;
 

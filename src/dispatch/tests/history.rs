@@ -1,4 +1,5 @@
-//! What may happen, drawn at random: the steps of a history and the policies that it is played under, each in plain words.
+//! What may happen, drawn at random: the steps of a history and the policies that it is played under, each in plain
+//! words.
 
 use std::fmt;
 
@@ -41,7 +42,8 @@ pub(super) enum Step {
         which: usize,
         behaviour: Behaviour,
     },
-    /// Again and again: time passes until something is due, the dispatcher looks, and ServiceNow answers in that behaviour.
+    /// Again and again: time passes until something is due, the dispatcher looks, and ServiceNow answers in that
+    /// behaviour.
     Rounds {
         behaviour: Behaviour,
         times: usize,

@@ -1,4 +1,5 @@
-//! A real store on a disk of its own, in memory where the machine has such a place, with a clock and tables that are set by hand.
+//! A real store on a disk of its own, in memory where the machine has such a place, with a clock and tables that are
+//! set by hand.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,5 @@
-//! Random histories of events, answers, crashes, reloads and clock jumps against a simple reference model: see `witness` for
-//! the promises, `history` for what may happen, `play` for how it is played.
+//! Random histories of events, answers, crashes, reloads and clock jumps against a simple reference model: see
+//! `witness` for the promises, `history` for what may happen, `play` for how it is played.
 
 mod asked;
 mod calls;

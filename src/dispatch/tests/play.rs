@@ -1,5 +1,5 @@
-//! Plays a history against a bridge, with the witness beside it, and then lets the world calm down: all answers are good, nobody
-//! holds anything, and time passes until nothing is owed.
+//! Plays a history against a bridge, with the witness beside it, and then lets the world calm down: all answers are
+//! good, nobody holds anything, and time passes until nothing is owed.
 
 use super::history::{History, Step, Told};
 use super::servicenow::{Behaviour, ServiceNow};
@@ -48,8 +48,8 @@ pub(super) trait Bridge {
     /// How an event has ended; none while it is open.
     fn end_of(&self, number: usize) -> Option<Outcome>;
 
-    /// Of an event that has ended: how much of its time is told, and how much went by, in milliseconds. None where that is
-    /// checked at each step.
+    /// Of an event that has ended: how much of its time is told, and how much went by, in milliseconds. None where that
+    /// is checked at each step.
     fn waits(&self, _number: usize) -> Option<(u64, u64)> {
         None
     }

@@ -1,5 +1,5 @@
-//! ServiceNow as the histories know it: what it was made to do for each event, and answers by behaviour. A look-up is answered with
-//! the truth, unless the behaviour says that the work has moved on.
+//! ServiceNow as the histories know it: what it was made to do for each event, and answers by behaviour. A look-up is
+//! answered with the truth, unless the behaviour says that the work has moved on.
 
 use std::collections::HashMap;
 

@@ -1,22 +1,21 @@
-//! The reference model: a witness who sees what the vendor was answered, what left for ServiceNow and what it answered, and knows
-//! the promises. It decides nothing and knows nothing of stages, rows or agendas.
+//! The reference model: a witness who sees what the vendor was answered, what left for ServiceNow and what it answered,
+//! and knows the promises. It decides nothing and knows nothing of stages, rows or agendas.
 //!
 //! The promises, in words:
 //! 1. What was accepted is open or has ended; nothing is lost. It ends exactly once, and for a cause: delivered only if
-//!    ServiceNow has said so or another event has brought the work to the same agent, expired only at its deadline, superseded
-//!    only by what other events have reported of the leg, the agent or the document, dead only if it was refused or never whole,
-//!    discarded only by a person.
+//!    ServiceNow has said so or another event has brought the work to the same agent, expired only at its deadline,
+//!    superseded only by what other events have reported of the leg, the agent or the document, dead only if it was
+//!    refused or never whole, discarded only by a person.
 //! 2. An id is taken once. What repeats one of the last rings within two seconds is not carried out.
-//! 3. Calls about one document leave one at a time and in the order of acceptance; only what lacks a mapping or a word of its
-//!    conversation, or waits for the card of another agent, lets others pass.
-//!    What is over or could leave does not lie.
-//!    A withdraw undoes only what was accepted before it.
-//! 4. Nothing leaves at or after its deadline, after its withdraw, after its end, or while a person holds all calls; but the card
-//!    of a ring that is over may be taken away.
+//! 3. Calls about one document leave one at a time and in the order of acceptance; only what lacks a mapping or a word
+//!    of its conversation, or waits for the card of another agent, lets others pass. What is over or could leave does
+//!    not lie. A withdraw undoes only what was accepted before it.
+//! 4. Nothing leaves at or after its deadline, after its withdraw, after its end, or while a person holds all calls;
+//!    but the card of a ring that is over may be taken away.
 //! 5. What may have been carried out is looked up before it is repeated, unless policy or a person excuses that; what
 //!    ServiceNow has done is not asked of it again.
-//! 6. An event may take several calls, each of which it may need. A call is repeated only on an answer that asks for it, and
-//!    asks for the same each time.
+//! 6. An event may take several calls, each of which it may need. A call is repeated only on an answer that asks for
+//!    it, and asks for the same each time.
 
 use std::collections::HashMap;
 

@@ -69,8 +69,8 @@ pub(super) fn go_on(lane: &mut Lane, id: EntryId, reason: Reason, at: UnixMillis
     }
 }
 
-/// The agent of a ring or of a transfer has this work item already. A ring makes it the card of its leg; a transfer says
-/// what a consult that a ring began is for.
+/// The agent of a ring or of a transfer has this work item already. A ring makes it the card of its leg; a transfer
+/// says what a consult that a ring began is for.
 pub(super) fn takes_over(
     lane: &mut Lane,
     id: EntryId,
@@ -303,8 +303,8 @@ impl Conversation {
         }
     }
 
-    /// The card of that agent is gone, of a consult the work item too. ServiceNow puts the next agent's card on the same
-    /// work item, so that it may be another's by now.
+    /// The card of that agent is gone, of a consult the work item too. ServiceNow puts the next agent's card on the
+    /// same work item, so that it may be another's by now.
     pub(super) fn returned(&mut self, sys_id: SysId, agent: Option<&VendorAgentId>) {
         let theirs = |item: &WorkItem| item.agent.is_some() && item.agent.as_ref() != agent;
         if self.work_items.iter().any(|item| item.sys_id == sys_id && theirs(item)) {

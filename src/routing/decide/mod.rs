@@ -31,16 +31,17 @@ pub(crate) enum Input {
     /// The dispatcher has a free place, and the entry is due. `waited` is the time since the entry was due that
     /// went by for pace, `clock` what is known of ServiceNow's clock.
     Due { entry: EntryId, waited: Waited, clock: Option<ClockOffset>, at: UnixMillis },
-    /// ServiceNow answered the call or the look-up that was made under the entry's claim; an answer to another claim than
-    /// the last one changes nothing. `retry_in` is the back-off's next delay in milliseconds, should one be needed.
+    /// ServiceNow answered the call or the look-up that was made under the entry's claim; an answer to another claim
+    /// than the last one changes nothing. `retry_in` is the back-off's next delay in milliseconds, should one be
+    /// needed.
     Reply { entry: EntryId, claim: ClaimId, answered: Answered, retry_in: u64, at: UnixMillis },
-    /// The process came up again, or another one has taken over, and found the entry's call or look-up in flight: nobody knows
-    /// how it ended. Where the call may still land, until when.
+    /// The process came up again, or another one has taken over, and found the entry's call or look-up in flight:
+    /// nobody knows how it ended. Where the call may still land, until when.
     Recovered { entry: EntryId, doubt_until: Option<UnixMillis>, at: UnixMillis },
     /// The tables changed: what is parked may go on.
     Reloaded { at: UnixMillis },
-    /// A person wants a settled event done again; it goes to the end of the lane under its old id. `claim` is the last claim that
-    /// it had: an answer to that one may still come.
+    /// A person wants a settled event done again; it goes to the end of the lane under its old id. `claim` is the last
+    /// claim that it had: an answer to that one may still come.
     Replay { entry: EntryId, event: RoutingEvent, claim: ClaimId, at: UnixMillis },
     /// A person gives an entry up; without effect while its call or look-up is in flight.
     Discard { entry: EntryId, at: UnixMillis },

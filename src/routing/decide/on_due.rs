@@ -12,7 +12,8 @@ use crate::routing::{
 /// How long a look-up waits for a mapping that was taken away under it, in milliseconds.
 const LOST_MAPPING_PAUSE: u64 = 1_000;
 
-/// So long after its claim a call may leave, in milliseconds: the claim is written first, and a token may have to be fetched.
+/// So long after its claim a call may leave, in milliseconds: the claim is written first, and a token may have to be
+/// fetched.
 const LEAVE_WITHIN: u64 = 5_000;
 
 pub(super) fn due(
@@ -115,8 +116,8 @@ fn proceed(
     }
 }
 
-/// An event that names a document which is not called for gets no call at all, whatever it asks for; but what only tells
-/// that something is over still takes back what the bridge itself has put there.
+/// An event that names a document which is not called for gets no call at all, whatever it asks for; but what only
+/// tells that something is over still takes back what the bridge itself has put there.
 fn document_allowed(entry: &Entry, rules: &Rules) -> Result<(), Stop> {
     let ends = matches!(entry.event.action, Action::Withdraw | Action::Leave { .. });
     match &entry.event.document {
@@ -201,8 +202,8 @@ fn wait(lane: &mut Lane, position: usize, until: UnixMillis) {
     lane.effects.push(Effect::Reschedule { entry: id, at, why });
 }
 
-/// Waits a little for what another feed may still bring. What never came is a dead letter, or an answer to an offer that
-/// the bridge never made.
+/// Waits a little for what another feed may still bring. What never came is a dead letter, or an answer to an offer
+/// that the bridge never made.
 fn hold(lane: &mut Lane, position: usize, need: Need, at: UnixMillis, rules: &Rules) {
     let entry = lane.entry_at(position);
     let id = entry.id;

@@ -216,7 +216,8 @@ fn put_back(lane: &mut Lane, id: EntryId, what: &Again, pause: Pause, at: UnixMi
     lane.effects.push(Effect::Reschedule { entry: id, at, why });
 }
 
-/// Calls again after one of the pauses of a ring; gives up with the reason when they are used up, or the ring is over before.
+/// Calls again after one of the pauses of a ring; gives up with the reason when they are used up, or the ring is over
+/// before.
 fn ring_again(lane: &mut Lane, id: EntryId, reason: Reason, at: UnixMillis, rules: &Rules) {
     let Some(entry) = lane.entry_mut(id) else { return };
     let used = usize::try_from(entry.story.unavailable).unwrap_or(usize::MAX);
@@ -332,13 +333,14 @@ impl Step {
 }
 
 impl Entry {
-    /// Whether ServiceNow has said that it is done, and is only looked up for the work item: whatever that brings, or if
-    /// there is no time left for it.
+    /// Whether ServiceNow has said that it is done, and is only looked up for the work item: whatever that brings, or
+    /// if there is no time left for it.
     pub(super) fn is_in_place(&self) -> bool {
         self.story.last_call_meaning() == Some(Meaning::AlreadyOurs)
     }
 
-    /// Until when the call may still land that was not found by the look-up which was answered last: it had begun before.
+    /// Until when the call may still land that was not found by the look-up which was answered last: it had begun
+    /// before.
     fn may_still_land(&self) -> Option<UnixMillis> {
         let began = self.story.calls.last().map(|look_up| look_up.at);
         self.story.doubt_until.filter(|until| began.is_none_or(|began| began < *until))

@@ -1,7 +1,8 @@
 //! The next step of an entry: what has to be asked of ServiceNow now, so that the right agent has the card.
 //!
-//! It looks at the cards that the bridge knows of and at the legs that the vendor has reported, never at what was planned
-//! before: a step that has become needless, or another one that has become needed, follows from the state alone.
+//! It looks at the cards that the bridge knows of and at the legs that the vendor has reported, never at what was
+//! planned before: a step that has become needless, or another one that has become needed, follows from the state
+//! alone.
 
 mod answer;
 mod cards;

@@ -15,8 +15,8 @@ pub(super) struct Holder {
     pub(super) accepted: bool,
 }
 
-/// The work item is with somebody else, or with nobody any more. If the bridge knows the agent, the conversation goes on from
-/// there; a stranger's work is not touched.
+/// The work item is with somebody else, or with nobody any more. If the bridge knows the agent, the conversation goes
+/// on from there; a stranger's work is not touched.
 pub(super) fn taken(
     lane: &mut Lane,
     id: EntryId,

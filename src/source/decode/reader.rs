@@ -9,8 +9,8 @@ use serde::forward_to_deserialize_any;
 
 use super::string_of;
 
-/// A value as serde reads it. Integers beyond 64 bits are strings of their digits, whole floats are integers, and what is no
-/// number of JSON is null.
+/// A value as serde reads it. Integers beyond 64 bits are strings of their digits, whole floats are integers, and what
+/// is no number of JSON is null.
 #[derive(Clone, Copy)]
 pub(in super::super) struct Reader<'de>(pub(in super::super) &'de Val);
 

@@ -5,8 +5,8 @@ use crate::problem::{Problem, looks_like_key};
 /// The keys below a source that a message may name first.
 const OWN: [&str; 3] = ["options", "secrets", "verify"];
 
-/// A message about a source, behind the path of its key. `own`: the source has a scheme of its own, whose keys messages name
-/// without `verify`; else the scheme is the profile's.
+/// A message about a source, behind the path of its key. `own`: the source has a scheme of its own, whose keys messages
+/// name without `verify`; else the scheme is the profile's.
 pub(super) fn problem(source: &str, own: bool, message: &str) -> Problem {
     let (key, text) = keyed(own, message);
     Problem::unplaced(format!("sources.{source}.{key}: {text}"))

@@ -35,7 +35,8 @@ impl Source {
         Some(Sha256::digest(&signed).into())
     }
 
-    /// Of what its filter reads, what its scheme does not sign: names of headers, or `$headers` and `$query` as a whole.
+    /// Of what its filter reads, what its scheme does not sign: names of headers, or `$headers` and `$query` as a
+    /// whole.
     #[must_use]
     pub(crate) fn reads_unsigned(&self) -> Vec<String> {
         let mut unsigned = Vec::new();
@@ -96,8 +97,8 @@ impl Source {
         self.run_by(|bindings| filter.run_quickly(body, bindings), body, request)
     }
 
-    /// Where the filter reads headers or a query that nobody signed, ids and times are those that it gives without them:
-    /// whoever has seen one request could else make new events of it.
+    /// Where the filter reads headers or a query that nobody signed, ids and times are those that it gives without
+    /// them: whoever has seen one request could else make new events of it.
     fn run_by(
         &self,
         run: impl Fn(&Bindings) -> Option<Vec<Output>>,
@@ -131,8 +132,8 @@ impl Source {
     }
 }
 
-/// Puts ids and times of `signed` in place of those of `outputs`. Where they are not the same events, as of a filter that
-/// looks up the event's type in a header, an id stays that stands in the body as it is.
+/// Puts ids and times of `signed` in place of those of `outputs`. Where they are not the same events, as of a filter
+/// that looks up the event's type in a header, an id stays that stands in the body as it is.
 fn bind(outputs: &mut [Output], signed: &[Output], body: &Val) {
     if outputs.len() == signed.len() && kinds(outputs).eq(kinds(signed)) {
         for (output, signed) in outputs.iter_mut().zip(signed) {

@@ -6,8 +6,8 @@ use super::super::profile::Profile;
 use super::super::verify::Verifier;
 use super::super::verify::mac::GOOD_KEY;
 
-/// An answer that is an HMAC over the asker's own text is a signature, where events are signed with the same key over a text
-/// that can be written so.
+/// An answer that is an HMAC over the asker's own text is a signature, where events are signed with the same key over a
+/// text that can be written so.
 const STRANGERS_SIGN: &str = "the profile has a handshake with `verified = false` that answers `{hmac_…:…}`, and a \
      signature of an event could be had from it by anybody: set `verified = true`";
 

@@ -12,8 +12,8 @@ use super::super::decode::string_val;
 use super::{Bindings, Filter};
 use crate::routing::shortened;
 
-/// The filters whose first argument is a regular expression, and whose place of the flags is this one. `split` takes one
-/// only where it has flags.
+/// The filters whose first argument is a regular expression, and whose place of the flags is this one. `split` takes
+/// one only where it has flags.
 const PATTERNS: [(&str, usize, usize); 8] = [
     ("test", 1, 1),
     ("match", 1, 1),

@@ -245,8 +245,8 @@ fn nanoseconds(time: &Val) -> Option<i128> {
     Some(short.parse::<jiff::Timestamp>().ok()?.as_nanosecond())
 }
 
-/// A hash over the parts, each with its kind and its length before it, so that no other parts give the same. A number is
-/// the same as its digits as a text.
+/// A hash over the parts, each with its kind and its length before it, so that no other parts give the same. A number
+/// is the same as its digits as a text.
 fn id_of_parts(parts: &Val) -> Val {
     let Val::Arr(parts) = parts else { return Val::Null };
     if parts.iter().all(|part| matches!(part, Val::Null)) {

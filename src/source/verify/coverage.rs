@@ -25,8 +25,8 @@ impl Verifier {
         }
     }
 
-    /// Whether a header of a verified request can only be its sender's: signed, or sent along with a secret. One that is
-    /// there several times is not: its readers may take another value than the verification did.
+    /// Whether a header of a verified request can only be its sender's: signed, or sent along with a secret. One that
+    /// is there several times is not: its readers may take another value than the verification did.
     pub(in super::super) fn covers_header(&self, request: &Request, name: &str) -> bool {
         let signed = match self {
             Self::None | Self::Header(_) | Self::Basic(_) | Self::Query(_) | Self::Field(_) => {

@@ -123,7 +123,8 @@ pub(super) fn checked_name(key: &str, name: &str) -> Result<String, String> {
         .map_err(|_| format!("`{key}` is not the name of a header: letters, digits and -"))
 }
 
-/// The header that a token stands in, `authorization` where none is named; empty, with a problem more, where it can be none.
+/// The header that a token stands in, `authorization` where none is named; empty, with a problem more, where it can be
+/// none.
 pub(super) fn of_token(named: Option<&str>, problems: &mut Vec<String>) -> String {
     let checked = checked_name("header", named.unwrap_or(AUTHORIZATION.as_str()));
     checked.map_err(|problem| problems.push(problem)).unwrap_or_default()

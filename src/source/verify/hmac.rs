@@ -47,7 +47,7 @@ pub(in super::super) struct HmacSpec {
     /// How a secret becomes a key.
     #[serde(default)]
     key: KeyForm,
-    /// A JSON pointer: the last path segment there chooses among secrets written `key=secret`; one without a key fits all.
+    /// A JSON pointer: the last path segment there chooses among secrets written `key=secret`; one without fits all.
     secret_by: Option<String>,
 }
 
@@ -191,8 +191,8 @@ impl Hmac {
         self.fitting(&message, &signatures, allowed).ok_or(Unverified::Wrong)
     }
 
-    /// Reading a body costs some ten times as much as hashing it: nothing of it is read for whoever has no key at all. A
-    /// short one is, so that an operator learns that a subscription has no secret.
+    /// Reading a body costs some ten times as much as hashing it: nothing of it is read for whoever has no key at all.
+    /// A short one is, so that an operator learns that a subscription has no secret.
     fn first_fitting(
         &self,
         request: &Request,
@@ -336,8 +336,8 @@ impl Hmac {
         }
     }
 
-    /// The body's own time, which is signed: a header has to agree with it. The header alone can only make a request look
-    /// older than one without any time.
+    /// The body's own time, which is signed: a header has to agree with it. The header alone can only make a request
+    /// look older than one without any time.
     fn timestamp_in_body(&self, request: &Request) -> Result<Option<String>, Unverified> {
         let Some(place) = &self.timestamp_pointer else { return Ok(None) };
         let body = parse_json(&request.body).map_err(|_| Unverified::Unreadable(place.clone()))?;

@@ -43,8 +43,8 @@ const MAX_HEAD: usize = 4_096;
 const MAX_SIGNATURE: usize = 2_048;
 
 impl JoseHeader {
-    /// Whether the payload is encoded before it is signed; none where the header breaks RFC 7515 or RFC 7797: what `crit`
-    /// names has to be understood and there, and `b64` is only to be believed where `crit` names it.
+    /// Whether the payload is encoded before it is signed; none where the header breaks RFC 7515 or RFC 7797: what
+    /// `crit` names has to be understood and there, and `b64` is only to be believed where `crit` names it.
     fn encoded(&self) -> Option<bool> {
         match (self.b64, self.crit.as_deref()) {
             (None | Some(true), None) => Some(true),

@@ -1,4 +1,5 @@
-//! `jwt_header` and `jwt_body`: a compact JWT under HS256, beside the body with its hash as a claim, or as the body itself.
+//! `jwt_header` and `jwt_body`: a compact JWT under HS256, beside the body with its hash as a claim, or as the body
+//! itself.
 //!
 //! The algorithm is ours to say and never the token's: `none` and every other one are refused.
 
@@ -73,7 +74,8 @@ const fn half_a_minute() -> Span {
 /// How long a token's first part may be: it is read before anything is proved.
 pub(super) const MAX_HEAD: usize = 4_096;
 
-/// How far ahead of now a token may end, in milliseconds: some 400 days. One that never ends could be sent again for ever.
+/// How far ahead of now a token may end, in milliseconds: some 400 days. One that never ends could be sent again for
+/// ever.
 const LONGEST_MS: i64 = 400 * 86_400_000;
 
 /// Whom a token has to be for and from, where the source says it.

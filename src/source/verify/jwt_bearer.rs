@@ -1,9 +1,9 @@
-//! `jwt_bearer`: a JWT under an issuer's public key, in a header beside the body. The keys come from the issuer's JWK Set or
-//! from files.
+//! `jwt_bearer`: a JWT under an issuer's public key, in a header beside the body. The keys come from the issuer's JWK
+//! Set or from files.
 //!
-//! Which algorithms are taken is the profile's to say, and a key is only used as what it is: `none`, and a public key taken
-//! for an HMAC's secret, prove nothing. Unless a claim has the body's hash, the token says who sends and not what: it is a
-//! secret that travels with the request, for as long as it lives.
+//! Which algorithms are taken is the profile's to say, and a key is only used as what it is: `none`, and a public key
+//! taken for an HMAC's secret, prove nothing. Unless a claim has the body's hash, the token says who sends and not
+//! what: it is a secret that travels with the request, for as long as it lives.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;

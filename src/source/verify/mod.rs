@@ -36,7 +36,8 @@ pub(crate) use key_set::KeySet;
 pub(crate) use standard_webhooks::SigningKey;
 pub(crate) use unverified::{Unsignable, Unverified};
 
-/// A body that is read before it is believed, in bytes: what a stranger may have read of his costs no more than hashing it.
+/// A body that is read before it is believed, in bytes: what a stranger may have read of his costs no more than hashing
+/// it.
 const SHORT: usize = 4096;
 
 /// The `[verify]` section.
@@ -90,7 +91,8 @@ pub(super) enum Verifier {
 }
 
 impl Verifier {
-    /// Whether a public key is asked, which takes some hundred times as long as a hash, or the body is read for its secret.
+    /// Whether a public key is asked, which takes some hundred times as long as a hash, or the body is read for its
+    /// secret.
     pub(super) const fn is_costly(&self) -> bool {
         match self {
             Self::JwtHeader(_)

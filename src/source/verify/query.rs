@@ -1,5 +1,5 @@
-//! `query`: the secret is a parameter of the URL, as in `?code=…`. It is compared before the body is read, and whoever reads
-//! the query afterwards does not see it.
+//! `query`: the secret is a parameter of the URL, as in `?code=…`. It is compared before the body is read, and whoever
+//! reads the query afterwards does not see it.
 
 use std::borrow::Cow;
 

@@ -1,5 +1,6 @@
 //! The store's directory: one process at a time, a marker that says what is to be expected in it, and what has to be
-//! cleared or saved before sled may touch it. Never reads or changes sled's own files, but for leftovers that would stop sled.
+//! cleared or saved before sled may touch it. Never reads or changes sled's own files, but for leftovers that would
+//! stop sled.
 
 #![expect(clippy::disallowed_methods, reason = "the store's own threads, and what opens it")]
 

@@ -1,7 +1,8 @@
 //! Makes sled sync for real: overrides `sync_file_range` for the whole process, and proves that the override holds.
 //!
-//! sled 0.34.7 ends a write to its log in `sync_file_range`, which starts the write-out and waits for no disk: acknowledged
-//! events would be lost in a power cut. The override does what is needed in its place, at the same moment: `fsync`.
+//! sled 0.34.7 ends a write to its log in `sync_file_range`, which starts the write-out and waits for no disk:
+//! acknowledged events would be lost in a power cut. The override does what is needed in its place, at the same moment:
+//! `fsync`.
 //!
 //! This is the only file of the program that holds `unsafe`.
 #![allow(unsafe_code, reason = "a C symbol is defined and called, and errno is written")]
@@ -24,8 +25,8 @@ pub(super) extern "C" fn sync_file_range(file: c_int, _: off64_t, _: off64_t, _:
     unsafe { libc::fsync(file) }
 }
 
-/// Whether `sync_file_range`, called as sled calls it, is answered by the override above. The real one would say EBADF to
-/// this descriptor.
+/// Whether `sync_file_range`, called as sled calls it, is answered by the override above. The real one would say EBADF
+/// to this descriptor.
 pub(super) fn syncs_for_real() -> bool {
     // SAFETY: no memory is passed, and -1 is no file.
     let answer = unsafe { libc::sync_file_range(-1, 0, 0, 0) };

@@ -1,7 +1,8 @@
-//! The keys of the one tree, and the bytes of its values. Nothing outside this file puts a key together or takes one apart.
+//! The keys of the one tree, and the bytes of its values. Nothing outside this file puts a key together or takes one
+//! apart.
 //!
-//! All numbers are big-endian, so that byte order is numeric order. Every key ends in the number of its chunk (`u16`); see
-//! `value.rs` for the frame of the values.
+//! All numbers are big-endian, so that byte order is numeric order. Every key ends in the number of its chunk (`u16`);
+//! see `value.rs` for the frame of the values.
 //!
 //! | row | key | content |
 //! |---|---|---|
@@ -16,7 +17,8 @@
 //! | settled | `c` number:`u64` | `u64`: the number of the event that settled; the number of the row is its place in the order of settling |
 //! | document | `r` hash:16 | JSON [`LaneKey`](crate::routing::LaneKey) of the lane that carries the document's events out; the hash is over contact centre, table and sys_id |
 //!
-//! An event's number is its place in the order of arrival; places in the order of settling are drawn from the same numbers. See `hashes.rs` for the hashes.
+//! An event's number is its place in the order of arrival; places in the order of settling are drawn from the same
+//! numbers. See `hashes.rs` for the hashes.
 
 use crate::routing::UnixMillis;
 use crate::store::records::{BodyRow, Class, Hash, IndexRow};

@@ -1,7 +1,8 @@
-//! The embedded engine: sled, one tree, one batch for a commit, and a sync before anyone is answered. The only place that knows sled.
+//! The embedded engine: sled, one tree, one batch for a commit, and a sync before anyone is answered. The only place
+//! that knows sled.
 //!
-//! sled's own `flush` does not survive a power cut; what makes it survive is in `durable.rs`. A confirmed commit that sled has lost
-//! is noticed at the next start by `watermark.rs`.
+//! sled's own `flush` does not survive a power cut; what makes it survive is in `durable.rs`. A confirmed commit that
+//! sled has lost is noticed at the next start by `watermark.rs`.
 
 #![expect(clippy::disallowed_methods, reason = "the store's own thread")]
 
@@ -150,7 +151,8 @@ impl Engine for Embedded {
 }
 
 impl Database {
-    /// Writes all changes or none of them; they are on the disk when it returns. `next_number` is the first that is free then.
+    /// Writes all changes or none of them; they are on the disk when it returns. `next_number` is the first that is
+    /// free then.
     ///
     /// # Errors
     /// sled cannot write: nothing can be written any more until the process starts anew.

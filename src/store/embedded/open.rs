@@ -28,7 +28,8 @@ use crate::store::shared::Pulse;
 /// The schema that this program reads and writes.
 pub(in crate::store) const SCHEMA: u32 = 2;
 
-// A program that does not know a version of rows must not open a store of it: it would write them anew without what it does not know.
+// A program that does not know a version of rows must not open a store of it: it would write them anew without what it
+// does not know.
 const _: () = assert!(SCHEMA == ROWS.cast_unsigned() as u32 + 1, "a version of rows is a schema");
 
 /// An open database with what was found in it.
@@ -174,8 +175,8 @@ fn create(path: &Path, rows: &Rows) -> Result<(), OpenError> {
     })
 }
 
-/// How many numbers of the index, or lanes, are one piece of what is read on several threads; of numbers, of which many may be
-/// free, there may be more for the sake of fewer pieces.
+/// How many numbers of the index, or lanes, are one piece of what is read on several threads; of numbers, of which many
+/// may be free, there may be more for the sake of fewer pieces.
 const NUMBERS_AT_ONCE: u64 = 4096;
 const MOST_PIECES: u64 = 65_536;
 const LANES_AT_ONCE: usize = 64;

@@ -36,8 +36,8 @@ impl From<io::Error> for Refused {
     }
 }
 
-/// Makes the folder, with those around it that are missing, or takes the one that is there: it and what is kept in it must
-/// be this user's own, and are closed to others.
+/// Makes the folder, with those around it that are missing, or takes the one that is there: it and what is kept in it
+/// must be this user's own, and are closed to others.
 pub(super) fn take_folder(path: &Path) -> Result<(), Refused> {
     make_folder(path)?;
     // A link in the folder's place is trusted only if this user made it.
@@ -51,7 +51,8 @@ pub(super) fn take_folder(path: &Path) -> Result<(), Refused> {
     own_files(path, path)
 }
 
-/// Why a folder is taken for another's than a store: it holds something, and nothing of ours. None where that cannot be seen.
+/// Why a folder is taken for another's than a store: it holds something, and nothing of ours. None where that cannot be
+/// seen.
 pub(crate) fn of_others(path: &Path) -> Option<String> {
     let entries = fs::read_dir(path).ok()?.filter_map(Result::ok);
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());

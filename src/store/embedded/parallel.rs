@@ -8,8 +8,8 @@ use std::thread;
 /// More threads than these wait for the one that takes.
 const MOST_THREADS: usize = 4;
 
-/// Does `work` for each piece, on several threads, and hands what comes of it to `take`, in the order of the pieces. Little
-/// more than a piece for each thread is held at a time.
+/// Does `work` for each piece, on several threads, and hands what comes of it to `take`, in the order of the pieces.
+/// Little more than a piece for each thread is held at a time.
 pub(super) fn each<P: Sync, R: Send, E>(
     pieces: &[P],
     work: impl Fn(&P) -> R + Sync,

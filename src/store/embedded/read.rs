@@ -1,5 +1,6 @@
-//! Questions of operators, answered from the rows. Never on an event's way and never on a thread of the runtime: a read may wait
-//! for the disk. What it costs is bounded: each row is read once for an answer, and a page ends when enough was looked at for it.
+//! Questions of operators, answered from the rows. Never on an event's way and never on a thread of the runtime: a read
+//! may wait for the disk. What it costs is bounded: each row is read once for an answer, and a page ends when enough
+//! was looked at for it.
 
 use bytes::Bytes;
 

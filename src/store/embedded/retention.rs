@@ -1,8 +1,8 @@
 //! Forgetting: bodies after one time, everything about an event after another; a bounded piece with each commit.
 //!
-//! Events are numbered in the order of their receipt, so a sweep starts at the oldest and stops at the first that is kept. What is
-//! not settled is never forgotten, and dead letters keep their body until they are forgotten themselves: they are passed over, and
-//! looked at again with each sweep.
+//! Events are numbered in the order of their receipt, so a sweep starts at the oldest and stops at the first that is
+//! kept. What is not settled is never forgotten, and dead letters keep their body until they are forgotten themselves:
+//! they are passed over, and looked at again with each sweep.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -15,8 +15,8 @@ use crate::store::index::Index;
 use crate::store::records::IndexRow;
 use crate::store::request::Failed;
 
-/// How long after the beginning of a sweep the next may begin, in milliseconds: so often that rows are removed evenly beside
-/// intake, and not many at once.
+/// How long after the beginning of a sweep the next may begin, in milliseconds: so often that rows are removed evenly
+/// beside intake, and not many at once.
 const PERIOD_MS: u64 = 5_000;
 
 /// How many rows are looked at with one commit.

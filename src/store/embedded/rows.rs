@@ -1,4 +1,5 @@
-//! Reading rows from sled; from any thread. A row that a commit changes meanwhile is read whole, as it was before or after it.
+//! Reading rows from sled; from any thread. A row that a commit changes meanwhile is read whole, as it was before or
+//! after it.
 
 #![expect(
     clippy::disallowed_methods,

@@ -62,8 +62,8 @@ fn forgotten(rows: &Rows) -> Result<Cursor, Failed> {
     Ok(row.map(|row| Cursor::of_register(&row)).unwrap_or_default())
 }
 
-/// Forgets places from the first on, up to the first whose event is kept: so one number says what is gone. Whether there may
-/// be more.
+/// Forgets places from the first on, up to the first whose event is kept: so one number says what is gone. Whether
+/// there may be more.
 pub(super) fn forget(rows: &Rows, most: usize, changes: &mut Vec<Change>) -> Result<bool, Failed> {
     let mut last = None;
     let mut count = 0;

@@ -1,7 +1,7 @@
 //! Groups of dead letters and parked events, of the rows.
 //!
-//! Nothing is kept up to date between questions. A question reads the rows that are new since the last one, a bounded number of
-//! them, newest first; what was not read yet is not in a group, and the answer says how much that is.
+//! Nothing is kept up to date between questions. A question reads the rows that are new since the last one, a bounded
+//! number of them, newest first; what was not read yet is not in a group, and the answer says how much that is.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, MutexGuard};

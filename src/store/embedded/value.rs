@@ -1,7 +1,8 @@
 //! Rows as sled holds them: cut into chunks that stay out of sled's blob files, each with a version and a checksum.
 //!
-//! A chunk's value is version:`u8`, crc32:`u32` over key and what follows, count:`u16` of the row's chunks, commit:`u32` (the low half
-//! of the number of the commit that wrote the row, the same in all its chunks), content. No value is longer than [`CHUNK`].
+//! A chunk's value is version:`u8`, crc32:`u32` over key and what follows, count:`u16` of the row's chunks,
+//! commit:`u32` (the low half of the number of the commit that wrote the row, the same in all its chunks), content. No
+//! value is longer than [`CHUNK`].
 
 use std::fmt;
 

@@ -116,7 +116,8 @@ pub(super) fn read_events(rows: &Rows, numbers: &[u64]) -> Result<Vec<ReadEvent>
     Ok(events)
 }
 
-/// Makes a lane of its row and its events. Of a lane whose own row is damaged nothing can go on: its events become dead letters.
+/// Makes a lane of its row and its events. Of a lane whose own row is damaged nothing can go on: its events become dead
+/// letters.
 pub(super) fn restore_lane(
     rows: &Rows,
     key: &LaneKey,

@@ -1,8 +1,9 @@
 //! How many commits the disk has confirmed, kept in a file beside sled's own.
 //!
-//! sled takes a damaged stretch of its log for the log's end and goes on without an error, without all that
-//! came after it. The number of the last commit is a row that each commit writes; the file names a commit that was synced. Where the row
-//! knows of fewer commits than the file, what was answered is lost. The file is not synced: after a power cut it may name an older commit, never one that was not on the disk before.
+//! sled takes a damaged stretch of its log for the log's end and goes on without an error, without all that came after
+//! it. The number of the last commit is a row that each commit writes; the file names a commit that was synced. Where
+//! the row knows of fewer commits than the file, what was answered is lost. The file is not synced: after a power cut
+//! it may name an older commit, never one that was not on the disk before.
 
 #![expect(clippy::disallowed_methods, reason = "the store's own threads, and what opens it")]
 

@@ -33,8 +33,8 @@ impl Group<'_> {
         Ok(claim.by_a_clock_behind(ahead_ms))
     }
 
-    /// Claims, in the commit that makes it due, what may leave at once. What is on the agenda already goes first if it is
-    /// more urgent, and what is over in its lane is settled first.
+    /// Claims, in the commit that makes it due, what may leave at once. What is on the agenda already goes first if it
+    /// is more urgent, and what is over in its lane is settled first.
     pub(in crate::store) fn send_at_once(
         &mut self,
         direct: &dyn DirectDispatch,

@@ -7,7 +7,8 @@ use super::{Change, Class, EventRow, IndexRow, Lane, Origin};
 use crate::routing::{Entry, EntryId, LaneKey};
 use crate::store::hashes;
 
-/// The rows of the entries that a lane did not have so before. Beyond a walk over both lists, it costs what has changed.
+/// The rows of the entries that a lane did not have so before. Beyond a walk over both lists, it costs what has
+/// changed.
 pub(super) fn changed_entries(key: &LaneKey, before: &Lane, now: &Lane, changes: &mut Vec<Change>) {
     let (were, are) = (&before.conversation.entries, &now.conversation.entries);
     let alike = |(was, is): &(&Arc<Entry>, &Arc<Entry>)| Arc::ptr_eq(was, is);

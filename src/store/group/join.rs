@@ -1,8 +1,9 @@
-//! Which lane an event is carried out in: its conversation's own, or the one of the document that several conversations share.
+//! Which lane an event is carried out in: its conversation's own, or the one of the document that several conversations
+//! share.
 //!
-//! The conversation that named a document first gives its lane the key. A conversation that names the document later moves in, with all that
-//! is known and owed, in the commit that brings the event, and leaves a row that says where to. So a key from before, of a call in
-//! flight or of the agenda, still leads to the lane.
+//! The conversation that named a document first gives its lane the key. A conversation that names the document later
+//! moves in, with all that is known and owed, in the commit that brings the event, and leaves a row that says where to.
+//! So a key from before, of a call in flight or of the agenda, still leads to the lane.
 
 use std::sync::Arc;
 

@@ -1,11 +1,11 @@
 //! One group commit in the making: what was asked for is decided on copies of lanes, and becomes one set of changes.
 //!
-//! A group changes nothing but itself. What it asks of the store it asks through a [`View`], which shows what is committed;
-//! memory changes when the engine has written the group's changes, all of them or none. So a group that could not be written
-//! is dropped, and the same questions can be asked again: `decide` is pure.
+//! A group changes nothing but itself. What it asks of the store it asks through a [`View`], which shows what is
+//! committed; memory changes when the engine has written the group's changes, all of them or none. So a group that
+//! could not be written is dropped, and the same questions can be asked again: `decide` is pure.
 //!
-//! A view whose rows are elsewhere has to have read them before: the lanes of a question's conversations and documents, the
-//! numbers of its ids, and the event that an operator names.
+//! A view whose rows are elsewhere has to have read them before: the lanes of a question's conversations and documents,
+//! the numbers of its ids, and the event that an operator names.
 
 mod accept;
 mod claim;

@@ -1,7 +1,8 @@
-//! Whether a delivery may be taken: how much is owed already, in all, to its source, and in the lanes of its conversations.
+//! Whether a delivery may be taken: how much is owed already, in all, to its source, and in the lanes of its
+//! conversations.
 //!
-//! Each of a source's events counts against that source alone: a source or a conversation that owes much is refused, and no
-//! other. What is parked counts apart, since it waits for an operator.
+//! Each of a source's events counts against that source alone: a source or a conversation that owes much is refused,
+//! and no other. What is parked counts apart, since it waits for an operator.
 
 use std::collections::HashMap;
 use std::sync::Arc;

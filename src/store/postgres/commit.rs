@@ -73,7 +73,8 @@ impl Postgres {
                 return Err(trouble);
             }
         };
-        // So far the clocks may be apart otherwise than measured: its calls may leave so much later than their rows say.
+        // So far the clocks may be apart otherwise than measured: its calls may leave so much later than their rows
+        // say.
         let owner =
             CallOwner { flight_ms: flight_ms + exchange_ms, written, incarnation: &incarnation };
         let (started, warned) = (clock::instant(), self.link.warnings());
@@ -94,7 +95,8 @@ impl Postgres {
         Ok(outcomes)
     }
 
-    /// Whether a transaction has come about whose COMMIT was not answered, or with a warning that it may be on one server only.
+    /// Whether a transaction has come about whose COMMIT was not answered, or with a warning that it may be on one
+    /// server only.
     async fn came_about(&mut self, mark: &[u8; 16]) -> Result<bool, Trouble> {
         let since = clock::instant();
         self.stalled = true;
@@ -117,8 +119,8 @@ impl Postgres {
         }
     }
 
-    /// Waits until the transaction with that mark is decided, and says how; one that has not set it never will. What is written
-    /// here is committed behind it: when that is replicated, it is too.
+    /// Waits until the transaction with that mark is decided, and says how; one that has not set it never will. What is
+    /// written here is committed behind it: when that is replicated, it is too.
     pub(super) async fn settled(&mut self, mark: &[u8; 16]) -> Result<bool, Trouble> {
         let schema = self.link.settings.schema.clone();
         let client = self.link.client().await?;

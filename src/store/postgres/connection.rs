@@ -49,9 +49,9 @@ pub struct PostgresSettings {
 pub(crate) struct Schema {
     /// Lower-case letters, digits and `_`.
     pub(crate) name: String,
-    /// Only what databases that speak as PostgreSQL does have in common: no row is locked by a question, none that is locked is
-    /// passed over, and nothing is asked of PostgreSQL's own catalogs. What others have changed meanwhile is found by the
-    /// versions of rows and by the database's serializing.
+    /// Only what databases that speak as PostgreSQL does have in common: no row is locked by a question, none that is
+    /// locked is passed over, and nothing is asked of PostgreSQL's own catalogs. What others have changed meanwhile is
+    /// found by the versions of rows and by the database's serializing.
     pub(crate) is_plain: bool,
 }
 
@@ -181,7 +181,8 @@ impl Link {
         }
     }
 
-    /// How many warnings have come over this connection. One that came with a COMMIT is counted before that is answered.
+    /// How many warnings have come over this connection. One that came with a COMMIT is counted before that is
+    /// answered.
     pub(super) fn warnings(&self) -> u64 {
         self.connected.as_ref().map_or(0, |connected| connected.warnings.load(Ordering::Acquire))
     }

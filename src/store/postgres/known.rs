@@ -1,4 +1,5 @@
-//! What the writer and the readers share in memory: how much there is, and how far the database's clock is ahead of ours.
+//! What the writer and the readers share in memory: how much there is, and how far the database's clock is ahead of
+//! ours.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};

@@ -169,7 +169,8 @@ impl LaneColumns {
     }
 }
 
-/// A lane that owes something, from the columns `name, due_at, live, urgent_at, entry, expires_at, expires_entry, calls`.
+/// A lane that owes something, from the columns
+/// `name, due_at, live, urgent_at, entry, expires_at, expires_entry, calls`.
 pub(super) fn due_at(row: &Row) -> Result<(Arc<LaneKey>, Due), Trouble> {
     let name: &str = row.try_get(0)?;
     let moment = |at: usize| row.try_get(at).map(UnixMillis);

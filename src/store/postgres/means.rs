@@ -1,5 +1,5 @@
-//! All nodes over one database use the same of it (`[store.postgres] means`): what one locks and another does not, nobody has
-//! locked. Who finds a node at work that uses something else takes nothing, until that one is gone.
+//! All nodes over one database use the same of it (`[store.postgres] means`): what one locks and another does not,
+//! nobody has locked. Who finds a node at work that uses something else takes nothing, until that one is gone.
 
 use tokio_postgres::types::Type;
 
@@ -37,8 +37,8 @@ impl Postgres {
 
 /// Why a node that uses something else must be gone first.
 ///
-/// Of two nodes that use different things the one that came later gives way; and one that was not alive for a while came later
-/// than whoever is.
+/// Of two nodes that use different things the one that came later gives way; and one that was not alive for a while
+/// came later than whoever is.
 pub(super) async fn other_means(
     rows: Rows<'_>,
     own: &[u8],

@@ -1,12 +1,12 @@
 //! PostgreSQL as the engine, for several nodes over one database. The only place that knows SQL.
 //!
-//! A group is one transaction: its commit mark, what it wants read (its lanes locked), what it decides, what it writes. It is
-//! decided on what was read; what it asks for beyond that is read, and it is decided again. A COMMIT in doubt is settled by its
-//! mark. All moments in rows are on the database's clock; the clocks of nodes never meet there.
+//! A group is one transaction: its commit mark, what it wants read (its lanes locked), what it decides, what it writes.
+//! It is decided on what was read; what it asks for beyond that is read, and it is decided again. A COMMIT in doubt is
+//! settled by its mark. All moments in rows are on the database's clock; the clocks of nodes never meet there.
 //!
-//! Transactions take rows in one order, so that no two wait for each other: existing lanes, ids, new lanes, documents, registers,
-//! then what belongs to these lanes, each of them in the order of their keys. What comes out of that order does not wait (`NOWAIT`, `SKIP LOCKED`), or is a
-//! transaction of one row.
+//! Transactions take rows in one order, so that no two wait for each other: existing lanes, ids, new lanes, documents,
+//! registers, then what belongs to these lanes, each of them in the order of their keys. What comes out of that order
+//! does not wait (`NOWAIT`, `SKIP LOCKED`), or is a transaction of one row.
 
 mod commit;
 mod connection;

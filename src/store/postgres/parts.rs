@@ -1,5 +1,5 @@
-//! What a group writes, joined into one statement: each message and each statement of its own costs the server and this side
-//! something, and the round trip a little time, beside the rows themselves.
+//! What a group writes, joined into one statement: each message and each statement of its own costs the server and this
+//! side something, and the round trip a little time, beside the rows themselves.
 
 use std::fmt::Write as _;
 
@@ -45,8 +45,8 @@ impl<'a> Part<'a> {
 }
 
 impl Rows<'_> {
-    /// Carries the parts out. Those that must write all their rows follow each other in their order, as each is looked at
-    /// before the next begins; the others come last.
+    /// Carries the parts out. Those that must write all their rows follow each other in their order, as each is looked
+    /// at before the next begins; the others come last.
     pub(super) async fn write_parts(&self, parts: Vec<Part<'_>>) -> Result<(), Trouble> {
         // Not all databases take two changes of one table in one statement.
         let apart = |part: &Part<'_>| self.schema.is_plain && part.is_second;

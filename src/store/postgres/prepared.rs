@@ -1,14 +1,15 @@
-//! The statements of groups that one connection has prepared: the server parses them once, and after some uses plans them once.
+//! The statements of groups that one connection has prepared: the server parses them once, and after some uses plans
+//! them once.
 //!
-//! A prepared statement is known by its name to one process of the server. Behind a pooler the next transaction may be another
-//! process's, which does not know the name, or knows it of another client. So nothing is prepared unless the connection is
-//! direct (`socket.rs`).
+//! A prepared statement is known by its name to one process of the server. Behind a pooler the next transaction may be
+//! another process's, which does not know the name, or knows it of another client. So nothing is prepared unless the
+//! connection is direct (`socket.rs`).
 //!
-//! Such a connection is also set up once for all its groups, and not in each transaction: how long a statement may take, and how
-//! it is planned. What comes now and then over the same connection is planned for its values.
+//! Such a connection is also set up once for all its groups, and not in each transaction: how long a statement may
+//! take, and how it is planned. What comes now and then over the same connection is planned for its values.
 //!
-//! A statement is prepared between two groups, never within one: there its answer would be waited for, and the COMMIT sent
-//! before it. The group that uses it first sends it without a name.
+//! A statement is prepared between two groups, never within one: there its answer would be waited for, and the COMMIT
+//! sent before it. The group that uses it first sends it without a name.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -28,8 +29,8 @@ const BEGIN: &str = "BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_t
 const BEGIN_PLAIN: &str = "BEGIN; SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '5s'; \
                            SET LOCAL idle_in_transaction_session_timeout = '2s'; \
                            SET TRANSACTION ISOLATION LEVEL SERIALIZABLE";
-/// The same once for many transactions, on a connection that is nobody else's. Where statements are prepared, each is planned once,
-/// for any values, and by its index, however few rows its table has at that moment.
+/// The same once for many transactions, on a connection that is nobody else's. Where statements are prepared, each is
+/// planned once, for any values, and by its index, however few rows its table has at that moment.
 const SET: &str = "SET lock_timeout = '2s'; SET statement_timeout = '5s'; \
                    SET idle_in_transaction_session_timeout = '2s'; \
                    SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET jit = off";

@@ -1,5 +1,5 @@
-//! Registers that are read and written often: each read and each write is a statement of its own, over a connection of its
-//! own, so that neither the writer's groups nor an operator's questions hold them up.
+//! Registers that are read and written often: each read and each write is a statement of its own, over a connection of
+//! its own, so that neither the writer's groups nor an operator's questions hold them up.
 
 use std::time::Duration;
 

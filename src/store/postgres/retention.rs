@@ -49,8 +49,8 @@ pub(super) async fn forget(
 /// It waits for lanes that groups have, as long as they may have them: what is not forgotten now will not be later.
 const BEGIN: &str = "BEGIN; SET LOCAL idle_in_transaction_session_timeout = '2s'";
 
-/// Forgets the lanes of conversations of which nothing else is left. They are locked in the order in which groups lock them, and
-/// then looked at again: a group may have had one of them meanwhile.
+/// Forgets the lanes of conversations of which nothing else is left. They are locked in the order in which groups lock
+/// them, and then looked at again: a group may have had one of them meanwhile.
 async fn forget_lanes(rows: Rows<'_>, conversations: &[i64]) -> Result<(), Trouble> {
     if conversations.is_empty() {
         return Ok(());

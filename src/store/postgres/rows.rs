@@ -54,8 +54,8 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Carries out a statement that comes again, which is made of some texts. It is planned once: so it is one that has only one
-    /// good plan, whatever its values and however many rows there are.
+    /// Carries out a statement that comes again, which is made of some texts. It is planned once: so it is one that has
+    /// only one good plan, whatever its values and however many rows there are.
     pub(super) async fn again(
         &self,
         key: &[&'static str],
@@ -95,12 +95,12 @@ impl<'a> Rows<'a> {
         Ok(self.client.batch_execute(statements).await?)
     }
 
-    /// Reads what is wanted: lanes are locked before anything of them is read, in the order of their hashes over the whole
-    /// transaction. So two that want the same lanes cannot wait for each other: one that should have come before a lane that is
-    /// locked already is not waited for, and fails the transaction if another has it.
+    /// Reads what is wanted: lanes are locked before anything of them is read, in the order of their hashes over the
+    /// whole transaction. So two that want the same lanes cannot wait for each other: one that should have come before
+    /// a lane that is locked already is not waited for, and fails the transaction if another has it.
     ///
-    /// The first time it sets the group's commit mark, which nobody can set a second time, and draws its first number: behind
-    /// the locks, so that numbers rise within a lane.
+    /// The first time it sets the group's commit mark, which nobody can set a second time, and draws its first number:
+    /// behind the locks, so that numbers rise within a lane.
     pub(super) async fn load(
         &self,
         wanted: &Wanted,
@@ -253,8 +253,8 @@ pub(super) const BYTES: Type = Type::BYTEA_ARRAY;
 pub(super) const NUMBERS: Type = Type::INT8_ARRAY;
 pub(super) const TEXTS: Type = Type::TEXT_ARRAY;
 
-/// What of a lane's events can go on, and what cannot because its row cannot be read. Of a lane whose own row cannot be read
-/// nothing can go on.
+/// What of a lane's events can go on, and what cannot because its row cannot be read. Of a lane whose own row cannot be
+/// read nothing can go on.
 fn take_lanes<'a>(
     wanted: &Wanted,
     lanes: &[Row],

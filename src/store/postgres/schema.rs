@@ -11,9 +11,10 @@ use super::rows::{Rows, Values};
 use super::trouble::Trouble;
 use super::upkeep::{missing_replica, required};
 
-/// The schema that this program reads and writes. Whatever an older program can do without (a table, a column with a default, an
-/// index) is added under a higher number, and `oldest` in `meta` stays. What it cannot do without goes in a later release: that sets
-/// `oldest` to the first number that does without it, waits until no transaction from before can go on, and takes it away.
+/// The schema that this program reads and writes. Whatever an older program can do without (a table, a column with a
+/// default, an index) is added under a higher number, and `oldest` in `meta` stays. What it cannot do without goes in a
+/// later release: that sets `oldest` to the first number that does without it, waits until no transaction from before
+/// can go on, and takes it away.
 pub(super) const SCHEMA: i32 = 1;
 
 /// The oldest server that has what is used, as `server_version_num` counts.
@@ -23,8 +24,8 @@ const OLDEST_SERVER: i32 = 120_000;
 const TRIES: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// What the trial begins with whether the user may make them. It locks one table after the other, and groups of other nodes do so
-/// in another order: it gives way before the server has to end one of them.
+/// What the trial begins with whether the user may make them. It locks one table after the other, and groups of other
+/// nodes do so in another order: it gives way before the server has to end one of them.
 const TRIAL: &str = "BEGIN; SET LOCAL lock_timeout = '200ms'";
 
 const TABLES: &str = include_str!("schema.sql");
@@ -82,7 +83,8 @@ async fn made(client: &Client, settings: &PostgresSettings) -> Result<(), Troubl
     migrate(client, schema).await
 }
 
-/// Whether the tables are there, made if they are not and the user may; refuses a server or tables that this program does not know.
+/// Whether the tables are there, made if they are not and the user may; refuses a server or tables that this program
+/// does not know.
 pub(super) async fn check(client: &Client, settings: &PostgresSettings) -> Result<(), Trouble> {
     let schema = &settings.schema;
     // Never a named statement: a pooler may give the next one to another server.
@@ -117,8 +119,9 @@ pub(super) async fn check(client: &Client, settings: &PostgresSettings) -> Resul
     }
 }
 
-/// Fails where something that this program uses is not there; gives the schema and the oldest that may write. Each table is a
-/// question of its own: to plan one over all of them together takes a server half a second, for each connection.
+/// Fails where something that this program uses is not there; gives the schema and the oldest that may write. Each
+/// table is a question of its own: to plan one over all of them together takes a server half a second, for each
+/// connection.
 const LOOK: &str = "SELECT meta.schema, meta.oldest, (SELECT row_version FROM @.event WHERE false),
     (SELECT row_version FROM @.lane WHERE false), (SELECT row_version FROM @.register WHERE false),
     (SELECT means FROM @.node WHERE false AND rows_up_to = 0), (SELECT number FROM @.settled WHERE false),

@@ -1,19 +1,22 @@
 //! The order of settling over several nodes, whose transactions commit in another order than that in which they began.
 //!
-//! A row's `position` is the greater of two numbers that the server gives: the id of the transaction that wrote it, and the first
-//! id that no finished transaction had reached when it was written.
+//! A row's `position` is the greater of two numbers that the server gives: the id of the transaction that wrote it, and
+//! the first id that no finished transaction had reached when it was written.
 //!
-//! A reader must not pass a place while a lower one may still appear. A transaction that runs has an id of at least the snapshot's
-//! xmin, and gives positions of at least its id. So below xmin nothing can appear any more, and only what is below it is read.
-//! The sequence alone would not do: a transaction may draw its number, and commit after another one that drew a higher number.
-//! Nor would the id alone: one that began earlier may have waited for the lane of one that began later, and would come before it.
-//! The second number is what puts it behind: what settles after another settling was committed has a position that is as high,
-//! and of the same position the number decides, which is drawn when the lanes are locked already.
+//! A reader must not pass a place while a lower one may still appear. A transaction that runs has an id of at least the
+//! snapshot's xmin, and gives positions of at least its id. So below xmin nothing can appear any more, and only what is
+//! below it is read. The sequence alone would not do: a transaction may draw its number, and commit after another one
+//! that drew a higher number. Nor would the id alone: one that began earlier may have waited for the lane of one that
+//! began later, and would come before it. The second number is what puts it behind: what settles after another settling
+//! was committed has a position that is as high, and of the same position the number decides, which is drawn when the
+//! lanes are locked already.
 //!
-//! Where the database has no such numbers (`means = "plain"`), a row is written without a position, 0, and is not told; now and then
-//! all that are there get the next one. That serializes, so a position that can be read has all lower ones before it.
+//! Where the database has no such numbers (`means = "plain"`), a row is written without a position, 0, and is not told;
+//! now and then all that are there get the next one. That serializes, so a position that can be read has all lower ones
+//! before it.
 //!
-//! A transaction that lasts long, whosever it is and in whatever database of the server, delays what is told while it lasts.
+//! A transaction that lasts long, whosever it is and in whatever database of the server, delays what is told while it
+//! lasts.
 
 use tokio_postgres::types::Type;
 

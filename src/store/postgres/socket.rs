@@ -1,5 +1,5 @@
-//! One connection to one host. Over TCP it is made here, since only our own socket says what the connection's two ends are:
-//! where the server sees the same two, nothing stands in between.
+//! One connection to one host. Over TCP it is made here, since only our own socket says what the connection's two ends
+//! are: where the server sees the same two, nothing stands in between.
 
 use std::fmt::Display;
 use std::future::{Future, poll_fn};

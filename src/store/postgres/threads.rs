@@ -1,5 +1,5 @@
-//! What drives the connections: a thread, or whoever waits for what is asked over them. It may be given up anywhere, also within
-//! another runtime.
+//! What drives the connections: a thread, or whoever waits for what is asked over them. It may be given up anywhere,
+//! also within another runtime.
 
 use std::future::Future;
 
@@ -22,8 +22,8 @@ impl Threads {
         Ok(Self(Some(built)))
     }
 
-    /// One without a thread: connections are driven while one waits in [`Threads::block_on`], and stand still otherwise. That
-    /// saves two changes of threads in each round trip.
+    /// One without a thread: connections are driven while one waits in [`Threads::block_on`], and stand still
+    /// otherwise. That saves two changes of threads in each round trip.
     pub(super) fn callers_own() -> std::io::Result<Self> {
         Ok(Self(Some(Builder::new_current_thread().enable_all().build()?)))
     }

@@ -79,9 +79,9 @@ impl From<tokio_postgres::Error> for Trouble {
     }
 }
 
-/// What this side says. For good is what only a person can change; a network, a name service, a server that starts and a
-/// certificate out of its time can come right by themselves. That a server has no TLS is no reason to end either: one that can
-/// start no process at the moment cannot be told from it.
+/// What this side says. For good is what only a person can change; a network, a name service, a server that starts and
+/// a certificate out of its time can come right by themselves. That a server has no TLS is no reason to end either: one
+/// that can start no process at the moment cannot be told from it.
 fn of_this_side(error: &tokio_postgres::Error) -> Trouble {
     let why = chain(error);
     // The kind is to be had as a text only.

@@ -1,5 +1,5 @@
-//! What a node does now and then: it says that it is alive, counts, looks for what others have left due, takes up calls that have
-//! lapsed, and forgets what is over.
+//! What a node does now and then: it says that it is alive, counts, looks for what others have left due, takes up calls
+//! that have lapsed, and forgets what is over.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -149,7 +149,8 @@ impl Postgres {
             );
             rows.run(&beat).await?;
             self.written = written(rows).await?;
-            // A database that was away has ended all leases; who comes back first does not take up the calls of the others.
+            // A database that was away has ended all leases; who comes back first does not take up the calls of the
+            // others.
             let judges = self.alive_since.is_some_and(|since| since.elapsed() >= LEASE);
             upkeep.lapsed = lapsed(rows, known.moment(now), judges, rows_up_to).await?;
         }
@@ -180,7 +181,8 @@ impl Postgres {
         Ok(())
     }
 
-    /// Makes this run known. Earlier runs of this node are over: nothing more leaves for their calls, which are nobody's.
+    /// Makes this run known. Earlier runs of this node are over: nothing more leaves for their calls, which are
+    /// nobody's.
     pub(super) async fn introduce(&mut self) -> Result<(), Trouble> {
         let (schema, incarnation) = (self.link.settings.schema.clone(), self.incarnation);
         let node = Arc::clone(&self.link.settings.node);
@@ -292,9 +294,9 @@ async fn written(rows: Rows<'_>) -> Result<i16, Trouble> {
     Ok(found.first().map(|row| row.try_get(0)).transpose()?.unwrap_or(1))
 }
 
-/// Calls that their nodes do not answer for any more: that cannot land any more, or whose node is gone; of lanes that this node
-/// may touch. `now` is a moment on the database's clock as it was just measured: a node that has its own set must not take
-/// others' calls up too soon. `judges` is whether the leases of others count.
+/// Calls that their nodes do not answer for any more: that cannot land any more, or whose node is gone; of lanes that
+/// this node may touch. `now` is a moment on the database's clock as it was just measured: a node that has its own set
+/// must not take others' calls up too soon. `judges` is whether the leases of others count.
 async fn lapsed(
     rows: Rows<'_>,
     now: UnixMillis,
@@ -324,7 +326,8 @@ async fn lapsed(
     Ok(lapsed)
 }
 
-/// Lanes that were due before a moment, or of which a deadline has passed by then: the most urgent first; none of a newer program.
+/// Lanes that were due before a moment, or of which a deadline has passed by then: the most urgent first; none of a
+/// newer program.
 async fn left_due(
     rows: Rows<'_>,
     before: UnixMillis,

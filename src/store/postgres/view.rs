@@ -1,4 +1,5 @@
-//! What a group may look at: what was read for it. What it asks for beyond that is noted, and read before it is decided again.
+//! What a group may look at: what was read for it. What it asks for beyond that is noted, and read before it is decided
+//! again.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -24,7 +25,8 @@ pub(in crate::store) struct Wanted {
 }
 
 impl Wanted {
-    /// Wants the lanes as well that the group has come to want in an earlier transaction, and notes all for a later one.
+    /// Wants the lanes as well that the group has come to want in an earlier transaction, and notes all for a later
+    /// one.
     pub(super) fn with_lanes(&mut self, lanes: &mut BTreeMap<Hash, Arc<LaneKey>>) {
         self.lanes.append(lanes);
         lanes.clone_from(&self.lanes);
@@ -83,7 +85,8 @@ impl Read {
         self.wanted.take()
     }
 
-    /// The version in which an event is to be written, where `written` is that of new rows: never an older one than it has.
+    /// The version in which an event is to be written, where `written` is that of new rows: never an older one than it
+    /// has.
     pub(super) fn version_of(&self, event: u64, written: i16) -> i16 {
         self.row_versions.get(&event).copied().unwrap_or_default().max(written)
     }

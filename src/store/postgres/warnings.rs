@@ -1,5 +1,5 @@
-//! What an operator is to see in the log: that this machine's clock and the database's are apart, and that a transaction stays
-//! open. Each is said when it begins, now and then while it lasts, and when it is over.
+//! What an operator is to see in the log: that this machine's clock and the database's are apart, and that a
+//! transaction stays open. Each is said when it begins, now and then while it lasts, and when it is over.
 
 use std::time::{Duration, Instant};
 

@@ -17,8 +17,8 @@ use crate::store::hashes;
 use crate::store::records::{BodyRow, Class, EntryRow, EventRow, Hash, IndexRow, RegisterRow};
 
 impl Rows<'_> {
-    /// Writes what a group has come to, and commits it: all in one round trip. A statement that fails ends the transaction, so
-    /// that the COMMIT behind it commits nothing.
+    /// Writes what a group has come to, and commits it: all in one round trip. A statement that fails ends the
+    /// transaction, so that the COMMIT behind it commits nothing.
     pub(super) async fn commit(
         &self,
         read: &Read,
@@ -153,7 +153,8 @@ fn bodies<'a>(bodies: &[(u64, &'a BodyRow)]) -> Option<Part<'a>> {
 const INSERT_BODIES: &str =
     "INSERT INTO @.body SELECT * FROM unnest($1::int8[], $2::int8[], $3::int4[], $4::bytea[])";
 
-/// A document whose lane was not the one that the group has read is in the way: two lanes would each take it for theirs.
+/// A document whose lane was not the one that the group has read is in the way: two lanes would each take it for
+/// theirs.
 fn documents<'a>(
     read: &Read,
     documents: &[(Hash, Option<&'a LaneKey>)],

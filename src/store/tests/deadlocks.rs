@@ -1,4 +1,5 @@
-//! Transactions that want the same rows take them in one order, or do not wait for them: the server never has to end one of them.
+//! Transactions that want the same rows take them in one order, or do not wait for them: the server never has to end
+//! one of them.
 
 use super::*;
 use crate::postgres_server::Server;
@@ -92,8 +93,8 @@ fn an_offer_about(id: &str, conversation: &str, other: &str) -> RoutingEvent {
     })
 }
 
-/// Of each two conversations one node's event names the other's document, and another node's the first's: each node holds
-/// the lane that the other finds that it wants.
+/// Of each two conversations one node's event names the other's document, and another node's the first's: each node
+/// holds the lane that the other finds that it wants.
 async fn two_want_each_others_lanes(is_plain: bool) {
     let Some(nodes) = Nodes::new(is_plain) else { return };
     let [a, b] = &nodes.stores[..] else { panic!() };

@@ -1,7 +1,8 @@
-//! The same tests over the database of the model (see `cluster`): what it answers is what the engines of production answer. So what
-//! the model says of several nodes it says of a database that behaves as theirs.
+//! The same tests over the database of the model (see `cluster`): what it answers is what the engines of production
+//! answer. So what the model says of several nodes it says of a database that behaves as theirs.
 //!
-//! A folder stands for a database. Its clock is the test's; what a test finds there after a restart is made of its rows.
+//! A folder stands for a database. Its clock is the test's; what a test finds there after a restart is made of its
+//! rows.
 
 use std::collections::HashMap;
 use std::process::Command;

@@ -1,7 +1,7 @@
-//! The rows of this version, by their fields and words. A program that does not know a field loses it when it writes a row anew,
-//! and takes a word that it does not know for damage: so another field or word is another version, once a release has written
-//! this one. Then raise `ROWS`, and with it the schema of stores in files; give the field a default; write it only into rows of
-//! the new version; and add it here.
+//! The rows of this version, by their fields and words. A program that does not know a field loses it when it writes a
+//! row anew, and takes a word that it does not know for damage: so another field or word is another version, once a
+//! release has written this one. Then raise `ROWS`, and with it the schema of stores in files; give the field a
+//! default; write it only into rows of the new version; and add it here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;

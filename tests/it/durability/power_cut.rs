@@ -1,4 +1,5 @@
-//! The power goes at moments that a seed decides, and of what was written and not synced each page survives by the toss of a coin.
+//! The power goes at moments that a seed decides, and of what was written and not synced each page survives by the toss
+//! of a coin.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -36,7 +37,8 @@ fn no_power_cut_takes_what_was_acknowledged_or_halves_a_decision() {
     assert!(kept > 500, "only {kept} deliveries were acknowledged: the rig is too slow to tell");
 }
 
-/// The rig sees what it is for: with flushes that do not reach the disk, as sled's do without our override, records are lost.
+/// The rig sees what it is for: with flushes that do not reach the disk, as sled's do without our override, records are
+/// lost.
 #[test]
 fn a_disk_that_lies_about_flushes_is_found_out() {
     let Some(mut disk) = Disk::compile() else { return };

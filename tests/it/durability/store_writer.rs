@@ -1,8 +1,8 @@
 //! A writer over a store of its own that tells what it was promised, for the tests that cut it off.
 //!
-//! Each line of its output is written in one piece: `O` once the store is open, `T name conversation…` before a delivery is
-//! asked for (event `name-i` for each conversation), `A name` when it was accepted, `S id` when an event was delivered. It
-//! calls no ServiceNow: every call lands.
+//! Each line of its output is written in one piece: `O` once the store is open, `T name conversation…` before a
+//! delivery is asked for (event `name-i` for each conversation), `A name` when it was accepted, `S id` when an event
+//! was delivered. It calls no ServiceNow: every call lands.
 
 mod written;
 

@@ -1,5 +1,5 @@
-//! Faults of the machine, on the built program: a disk, a clock, a network that fail. What the bridge does and says is what
-//! docs/operating.md promises, and nothing that was acknowledged is lost.
+//! Faults of the machine, on the built program: a disk, a clock, a network that fail. What the bridge does and says is
+//! what docs/operating.md promises, and nothing that was acknowledged is lost.
 
 mod clock;
 mod descriptors;

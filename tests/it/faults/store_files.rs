@@ -1,5 +1,5 @@
-//! The store's files are damaged, missing, of another version or not to be written: the bridge does not start, says which
-//! path, which key and what to do, and with the files back everything goes on.
+//! The store's files are damaged, missing, of another version or not to be written: the bridge does not start, says
+//! which path, which key and what to do, and with the files back everything goes on.
 
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::{FileExt as _, PermissionsExt as _};

@@ -1,4 +1,5 @@
-//! Settled events are pushed to the receiver of `[notify]`: signed, in order, at least once, whatever the receiver does.
+//! Settled events are pushed to the receiver of `[notify]`: signed, in order, at least once, whatever the receiver
+//! does.
 
 mod over_nodes;
 

@@ -1,7 +1,7 @@
 //! A real browser without a window: chromium, spoken to over WebDriver.
 //!
-//! The few requests of it that tests need are made here: the crates for it would have the program under test built with other
-//! features of its own dependencies, or have a licence that is not allowed.
+//! The few requests of it that tests need are made here: the crates for it would have the program under test built with
+//! other features of its own dependencies, or have a licence that is not allowed.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

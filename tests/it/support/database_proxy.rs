@@ -1,5 +1,5 @@
-//! What stands between a daemon and its database: it reads the messages of the daemon and cuts connections around a COMMIT,
-//! answers in the database's place that nobody knows what became of it, delays, falls silent or refuses.
+//! What stands between a daemon and its database: it reads the messages of the daemon and cuts connections around a
+//! COMMIT, answers in the database's place that nobody knows what became of it, delays, falls silent or refuses.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -31,8 +31,8 @@ pub(crate) enum Cut {
     AfterCommit(u32),
     /// Now the one, now the other.
     Either(u32),
-    /// It is answered by 40003 (statement_completion_unknown), now after the server has carried it out, now after it was rolled
-    /// back; the connection goes on.
+    /// It is answered by 40003 (statement_completion_unknown), now after the server has carried it out, now after it
+    /// was rolled back; the connection goes on.
     Unknown(u32),
     /// Each of these in turn.
     Any(u32),

@@ -1,5 +1,6 @@
 //! An HTTP/1.1 server for tests that keeps its connections, numbers them from 1, and answers as a function of the
-//! connection and the request; every GET gets an empty result, every POST the documented success, where it has no answer.
+//! connection and the request; every GET gets an empty result, every POST the documented success, where it has no
+//! answer.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,9 +1,10 @@
-//! A node's side of the pace that several nodes share: the permits that it holds, what it has to tell the others, and what
-//! is known of the register that holds the [`State`].
+//! A node's side of the pace that several nodes share: the permits that it holds, what it has to tell the others, and
+//! what is known of the register that holds the [`State`].
 //!
-//! It reads and writes no register: whoever does passes in what was read, and takes what is to be written. A permit is used
-//! within [`LIFE_MS`] of the moment before the register was read, by the node's own monotonic clock: no clock of a node is
-//! compared with another. What is not needed goes back with the next write, which also says when the others were used.
+//! It reads and writes no register: whoever does passes in what was read, and takes what is to be written. A permit is
+//! used within [`LIFE_MS`] of the moment before the register was read, by the node's own monotonic clock: no clock of a
+//! node is compared with another. What is not needed goes back with the next write, which also says when the others
+//! were used.
 
 mod permits;
 mod state;
@@ -21,8 +22,8 @@ pub(crate) use permits::Read;
 use state::{Fate, LIFE_MS, Request, SECOND_MS};
 pub(crate) use state::{Kind, News, SharedLimits, State};
 
-/// After a version that went back or a clock that jumped no permit is asked for so long: what was granted before may be lost,
-/// or count for too short.
+/// After a version that went back or a clock that jumped no permit is asked for so long: what was granted before may be
+/// lost, or count for too short.
 const UNSURE: Duration = Duration::from_millis(LIFE_MS + SECOND_MS);
 /// By how much the database's clock and ours may differ over the same time.
 const DRIFT_MS: u64 = 30;
@@ -167,7 +168,8 @@ impl Shared {
         (held.news, held.permits.fates) = (proposal.news, proposal.fates);
     }
 
-    /// Whether it is written is not known: its permits are not used, and what it has reported of others is not reported again.
+    /// Whether it is written is not known: its permits are not used, and what it has reported of others is not reported
+    /// again.
     pub(crate) fn in_doubt(&self, mut proposal: Proposal) {
         let mut held = self.held();
         proposal.news.append(&mut held.news);
@@ -266,8 +268,8 @@ impl Shared {
         held.view.paused_until(theirs).map(|until| now.plus(until.since(theirs)))
     }
 
-    /// When a further request fits into what the hour's budget allows, on our clock; none where it fits now. `allowed` makes
-    /// of the limits in force how many requests may be made.
+    /// When a further request fits into what the hour's budget allows, on our clock; none where it fits now. `allowed`
+    /// makes of the limits in force how many requests may be made.
     pub(super) fn full_until(
         &self,
         allowed: impl FnOnce(SharedLimits) -> Option<u32>,

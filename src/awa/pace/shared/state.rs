@@ -1,8 +1,8 @@
 //! What all nodes know together of the calls to one instance, and how a node's request changes it.
 //!
-//! Pure: it reads no clock and writes nothing. A register of the store holds it; its moments are on the database's clock.
-//! A permit may be used within [`LIFE_MS`] of its grant, and counts until [`SECOND_MS`] after it was used, or can have been
-//! used where its node has not said when, so that no second sees more requests than `per_second`.
+//! Pure: it reads no clock and writes nothing. A register of the store holds it; its moments are on the database's
+//! clock. A permit may be used within [`LIFE_MS`] of its grant, and counts until [`SECOND_MS`] after it was used, or
+//! can have been used where its node has not said when, so that no second sees more requests than `per_second`.
 
 use std::collections::BTreeMap;
 
@@ -222,8 +222,8 @@ impl State {
         others.map(|(_, other)| other.waiting).fold(0, u32::saturating_add)
     }
 
-    /// How many permits a node may hold for requests to come, so that those need not wait for the register: few, and none
-    /// where they could be missed elsewhere.
+    /// How many permits a node may hold for requests to come, so that those need not wait for the register: few, and
+    /// none where they could be missed elsewhere.
     pub(super) fn spare(&self, node: &str, now: UnixMillis) -> u32 {
         let Some(limits) = self.limits().filter(|limits| limits.per_hour == 0) else { return 0 };
         let used = self.used(now);
@@ -253,8 +253,8 @@ impl State {
         paced.max(windowed)
     }
 
-    /// Goes on to a moment, never to one before the last. After a clock was set back it is not known when the last permits
-    /// were granted: as many count as used as can have been.
+    /// Goes on to a moment, never to one before the last. After a clock was set back it is not known when the last
+    /// permits were granted: as many count as used as can have been.
     fn reach(&mut self, now: UnixMillis) -> UnixMillis {
         let before = self.at;
         if before.since(now) >= SET_BACK_MS {

@@ -1,5 +1,5 @@
-//! Whole calls: a caller comes, agents are rung, answer, hand over and leave, and at the end the right agent has the card. See
-//! `truth` for who that is, `story` for what may happen, `stage` for what is watched.
+//! Whole calls: a caller comes, agents are rung, answer, hand over and leave, and at the end the right agent has the
+//! card. See `truth` for who that is, `story` for what may happen, `stage` for what is watched.
 
 mod found;
 mod instance;

@@ -1,5 +1,5 @@
-//! Plays a story: what cannot happen as the call stands is passed over, the rest is sent to the bridge as a contact centre sends
-//! it, and at quiet moments and at the end the cards are held against the truth.
+//! Plays a story: what cannot happen as the call stands is passed over, the rest is sent to the bridge as a contact
+//! centre sends it, and at quiet moments and at the end the cards are held against the truth.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -12,8 +12,8 @@ use super::truth::{By, Line, Truth};
 use crate::explore::Told;
 use crate::routing::*;
 
-/// For how long a bridge may take an agent for rung whose ring's end nobody has reported, and for how long it waits for the accept
-/// of a leg that has ended, in milliseconds.
+/// For how long a bridge may take an agent for rung whose ring's end nobody has reported, and for how long it waits for
+/// the accept of a leg that has ended, in milliseconds.
 const FORGOTTEN: u64 = 31_000;
 const AWAITED: u64 = 2_100;
 

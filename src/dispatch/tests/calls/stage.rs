@@ -1,5 +1,5 @@
-//! Between the contact centre, the bridge and ServiceNow: events are delivered, calls travel, and the promises about single calls
-//! are watched.
+//! Between the contact centre, the bridge and ServiceNow: events are delivered, calls travel, and the promises about
+//! single calls are watched.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -282,8 +282,8 @@ impl<B: Bridge> Stage<B> {
         self.trips.push(Trip { at, number, leaving, after_doubt, reply: None });
     }
 
-    /// The event that had reported the end of this one's leg, as of a later moment, or of its conversation, as of a moment not before
-    /// its own.
+    /// The event that had reported the end of this one's leg, as of a later moment, or of its conversation, as of a
+    /// moment not before its own.
     fn known_end(&self, number: usize) -> Option<usize> {
         let event = self.event(number);
         (1..=self.events.len()).find(|other| {

@@ -1,5 +1,5 @@
-//! The true story: who is rung, who talks to the caller, and so who has to have the card. Written from the contract's words
-//! on whole calls, without a look at legs, steps or entries.
+//! The true story: who is rung, who talks to the caller, and so who has to have the card. Written from the contract's
+//! words on whole calls, without a look at legs, steps or entries.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,5 @@
-//! The end of a leg, of a conversation, or of a ring that was never answered: consults and cards that must not outlive it.
+//! The end of a leg, of a conversation, or of a ring that was never answered: consults and cards that must not outlive
+//! it.
 
 use super::{Plan, Stop, done};
 use crate::routing::leg::same_leg;
@@ -46,7 +47,8 @@ impl Plan<'_> {
         }
     }
 
-    /// Whether the document is one that may be closed, if it is known: no other record than an interaction is written to.
+    /// Whether the document is one that may be closed, if it is known: no other record than an interaction is written
+    /// to.
     fn may_close(&self) -> bool {
         let document = self.document();
         document.is_none_or(|it| it.is_interaction() && self.rules.allow(&it))
@@ -113,7 +115,8 @@ impl Plan<'_> {
         }
     }
 
-    /// The ring time is over: the card that a transfer has put before the agent, and that ServiceNow leaves there, goes.
+    /// The ring time is over: the card that a transfer has put before the agent, and that ServiceNow leaves there,
+    /// goes.
     pub(super) fn watch(&self) -> Result<Step, Stop> {
         let ours = |item: &&WorkItem| item.is_pending_by(self.entry.id);
         let Some(item) = self.conversation.work_items.iter().find(ours) else {
@@ -197,8 +200,8 @@ impl<'a> Subject<'a> {
     }
 }
 
-/// Whether a withdraw concerns it: without a segment all of its conversation, with one only what is of that leg. What names
-/// no segment is of the leg whose agent it is.
+/// Whether a withdraw concerns it: without a segment all of its conversation, with one only what is of that leg. What
+/// names no segment is of the leg whose agent it is.
 pub(in crate::routing::decide) fn concerns(
     conversation: &Conversation,
     withdraw: &RoutingEvent,

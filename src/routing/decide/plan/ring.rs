@@ -1,4 +1,5 @@
-//! A ring, or a transfer that the vendor tells: whoever has the card gives it up first, or keeps it until the other has answered.
+//! A ring, or a transfer that the vendor tells: whoever has the card gives it up first, or keeps it until the other has
+//! answered.
 
 use super::{Plan, Stop, done, pointless};
 use crate::routing::decide::build::is_same_or_unsaid;

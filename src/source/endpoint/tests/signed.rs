@@ -1,5 +1,5 @@
-//! Whoever has seen one authentic request changes what its signature leaves out: no id, no time and no event changes with
-//! it, or the delivery is known as the one that it was.
+//! Whoever has seen one authentic request changes what its signature leaves out: no id, no time and no event changes
+//! with it, or the delivery is known as the one that it was.
 
 mod schemes;
 

@@ -1,5 +1,5 @@
-//! The database of the model: what is committed, and what PostgreSQL promises of it. A group is kept whole or not at all; a
-//! lane, a document or an id that another group has changed meanwhile is in its way.
+//! The database of the model: what is committed, and what PostgreSQL promises of it. A group is kept whole or not at
+//! all; a lane, a document or an id that another group has changed meanwhile is in its way.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The engine of one node over the database of the model. Within a transaction, and between its COMMIT and the answer to it, other
-//! nodes may do their work.
+//! The engine of one node over the database of the model. Within a transaction, and between its COMMIT and the answer
+//! to it, other nodes may do their work.
 
 use std::cell::RefCell;
 use std::rc::Rc;

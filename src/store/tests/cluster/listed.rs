@@ -1,5 +1,5 @@
-//! Rows of the model's database that no decision of its histories needs: bodies, registers, the order of settling, which
-//! conversations list an event; and how all is forgotten.
+//! Rows of the model's database that no decision of its histories needs: bodies, registers, the order of settling,
+//! which conversations list an event; and how all is forgotten.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;

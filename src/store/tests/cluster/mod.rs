@@ -1,10 +1,11 @@
-//! Random histories of two and three nodes over one database, in memory and of a PostgreSQL server (`server`): see `steps` for what
-//! may happen, `world` for how it is played.
+//! Random histories of two and three nodes over one database, in memory and of a PostgreSQL server (`server`): see
+//! `steps` for what may happen, `world` for how it is played.
 //!
 //! The promises, in words:
 //! 1. What a vendor was told is taken is there once, and ends.
-//! 2. Nothing is done twice at ServiceNow, unless a person replays it. The one exception: a node stands still between its last look
-//!    at the clock and the first byte of a call, or its clocks stand still with it, until another has looked for the call in vain.
+//! 2. Nothing is done twice at ServiceNow, unless a person replays it. The one exception: a node stands still between
+//!    its last look at the clock and the first byte of a call, or its clocks stand still with it, until another has
+//!    looked for the call in vain.
 //! 3. Every call that leaves was claimed, leaves once under its claim, and not after the moment that the claim says.
 //! 4. An answer for another claim than the last one changes nothing.
 //! 5. Calls about one conversation or document leave one at a time, and first in the order of acceptance.

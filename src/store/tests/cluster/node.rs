@@ -1,4 +1,5 @@
-//! One run of one node: the real writer over the model's engine or that of production, a dispatcher in a few lines, and its calls.
+//! One run of one node: the real writer over the model's engine or that of production, a dispatcher in a few lines, and
+//! its calls.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};

@@ -1,5 +1,5 @@
-//! What operators are told of the model's database. Left out, since the contract does not ask for it: groups of what needs an
-//! operator, the search, and what nodes count (all answered in SQL, and tried in `tests/it`).
+//! What operators are told of the model's database. Left out, since the contract does not ask for it: groups of what
+//! needs an operator, the search, and what nodes count (all answered in SQL, and tried in `tests/it`).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};

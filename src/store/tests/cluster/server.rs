@@ -1,12 +1,12 @@
-//! The same histories over a PostgreSQL server: the engine of production, whose connections go through a proxy that cuts them. What
-//! the witnesses look at is read back from the tables after each piece of a node's work.
+//! The same histories over a PostgreSQL server: the engine of production, whose connections go through a proxy that
+//! cuts them. What the witnesses look at is read back from the tables after each piece of a node's work.
 //!
-//! The database's clock is wound by the model: a function of its name is found before the server's own. Left out is what others do
-//! in the midst of a node's transaction: one thread plays all nodes, and would wait for itself. A failover is the end of all
-//! connections.
+//! The database's clock is wound by the model: a function of its name is found before the server's own. Left out is
+//! what others do in the midst of a node's transaction: one thread plays all nodes, and would wait for itself. A
+//! failover is the end of all connections.
 //!
-//! A seed plays the same steps again. What may differ: a cut that is healed within 20 ms of real time may leave the connection
-//! alone; and on a machine so busy that something takes seconds, the engine's limits of time end it.
+//! A seed plays the same steps again. What may differ: a cut that is healed within 20 ms of real time may leave the
+//! connection alone; and on a machine so busy that something takes seconds, the engine's limits of time end it.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

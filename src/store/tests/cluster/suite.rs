@@ -31,7 +31,8 @@ impl Memories {
     }
 }
 
-/// An engine over a database, as of a node that has just started, and what reads beside it. Events and bodies are kept for so long.
+/// An engine over a database, as of a node that has just started, and what reads beside it. Events and bodies are kept
+/// for so long.
 pub(in crate::store::tests) fn over_memory(
     Memories(database): &Memories,
     kept_ms: [u64; 2],

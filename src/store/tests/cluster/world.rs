@@ -1,5 +1,5 @@
-//! Nodes, database and ServiceNow in play. A history's steps are taken one after the other; the steps of a pause are taken in the
-//! midst of a node's transaction, by all others.
+//! Nodes, database and ServiceNow in play. A history's steps are taken one after the other; the steps of a pause are
+//! taken in the midst of a node's transaction, by all others.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashSet};
