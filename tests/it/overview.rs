@@ -1,4 +1,4 @@
-//! What the operators' page asks for: counts by source, groups of what wants a person, search, stories. All of it is
+//! What the operators' page asks for: counts by source, groups of what needs a person, search, stories. All of it is
 //! small, whatever the store holds.
 
 use std::collections::BTreeSet;

@@ -1,5 +1,5 @@
 //! `demo --nodes`: two daemons over one database take the events of calls in turns, one of them is killed while its
-//! call is on the way, and the other goes on. Every event is accounted for.
+//! call is in flight, and the other goes on. Every event is accounted for.
 
 use std::time::Duration;
 
