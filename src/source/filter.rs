@@ -17,7 +17,7 @@ use jaq_core::load::{Arena, File, Loader, span};
 use jaq_core::{Compiler, Ctx, Exn, Vars, load};
 use jaq_json::Val;
 
-use self::meter::{Allowance, Data, Program, Spent};
+use self::meter::{Allowance, Data, FRAMES, Program, Spent};
 use super::decode::string_of;
 use crate::problem::Problem;
 use crate::routing::shortened;
@@ -44,8 +44,8 @@ pub(super) const MAX_STEPS: u64 = 1_000_000;
 const SMALL: Allowance = Allowance { steps: 8_000, stack: 512 << 10 };
 
 /// What a run may take on a thread of its own, and the stack for it: mostly address space that is never touched.
-const LARGE: Allowance = Allowance { steps: MAX_STEPS, stack: 8 << 20 };
-const LARGE_STACK: usize = 256 << 20;
+const LARGE: Allowance = Allowance { steps: MAX_STEPS, stack: FRAMES * (8 << 20) };
+const LARGE_STACK: usize = FRAMES * (256 << 20);
 
 /// One such thread at a time, so that their memory is bounded.
 static LARGE_RUN: Mutex<()> = Mutex::new(());

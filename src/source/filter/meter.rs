@@ -55,11 +55,14 @@ pub(super) struct Allowance {
     pub(super) stack: usize,
 }
 
+/// How many times as much stack a call takes in a build that is not optimised.
+pub(super) const FRAMES: usize = if cfg!(debug_assertions) { 8 } else { 1 };
+
 /// How far the stack may grow before it is counted, and then in units of this.
-const USUAL_STACK: usize = 64 << 10;
+const USUAL_STACK: usize = FRAMES * (64 << 10);
 
 /// How many bytes of the stack's calls pass a value on in the time of a step.
-const BYTES_PASSED_A_STEP: usize = 2 << 10;
+const BYTES_PASSED_A_STEP: usize = FRAMES * (2 << 10);
 
 struct Meter {
     left: Cell<u64>,
