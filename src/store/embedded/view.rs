@@ -38,7 +38,16 @@ impl View for Committed<'_> {
         if let Some(lane) = self.cache.get(key) {
             return Ok(Found { lane, lost: Vec::new(), damaged: false });
         }
-        let numbers = self.kept.index().open_in(key);
+        let numbers = {
+            let index = self.kept.index();
+            let numbers = index.open_in(key);
+            // Of a conversation without events, as each is that begins, there is no row either: see `retention`.
+            let hash = hashes::of_conversation(&key.conversation);
+            if numbers.is_empty() && index.of_conversation(hash, u64::MAX).next().is_none() {
+                return Ok(Found { lane: Arc::default(), lost: Vec::new(), damaged: false });
+            }
+            numbers
+        };
         let found = restore_lane(self.rows, key, read_events(self.rows, &numbers)?)?;
         let damage = found.lost.len() + usize::from(found.damaged);
         (0..damage).for_each(|_| self.kept.index().note_damage());
