@@ -5,9 +5,15 @@
 //! also plays one again, and `MODEL_STEPS` how many steps all properties play together.
 
 use proptest::strategy::{Strategy, ValueTree};
-use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+use proptest::test_runner::{Config, RngAlgorithm, RngSeed, TestRng, TestRunner};
 
 use crate::seed::test_seed;
+
+/// For a property of single values: tried on so many, and on the same each time.
+pub(crate) fn chosen_by_seed(cases: u32) -> Config {
+    let rng_seed = RngSeed::Fixed(test_seed());
+    Config { cases, failure_persistence: None, rng_seed, ..Config::default() }
+}
 
 /// What a property plays: a history of steps, of which any part is one, too.
 pub(crate) trait Played: Clone {
@@ -75,9 +81,10 @@ pub(crate) fn histories<S: Strategy>(any: impl Fn() -> S) -> impl Iterator<Item 
 }
 
 fn drawn<S: Strategy>(seed: u64, any: S) -> S::Tree {
-    let mut bytes = [0; 32];
+    // The cheapest of its generators: a part of a history has one of its own, seeded by that of the whole.
+    let mut bytes = [0x5A; 16];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
-    let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
+    let rng = TestRng::from_seed(RngAlgorithm::XorShift, &bytes);
     let config = Config { failure_persistence: None, ..Config::default() };
     any.new_tree(&mut TestRunner::new_with_rng(config, rng)).unwrap()
 }

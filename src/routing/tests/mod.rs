@@ -20,16 +20,8 @@ mod words;
 
 use std::sync::Arc;
 
-use proptest::test_runner::{Config, RngSeed};
-
 use super::*;
-use crate::seed::test_seed;
 pub(super) use scene::Scene;
-
-/// Properties are tried on the same values each time.
-pub(super) fn chosen_by_seed() -> Config {
-    Config { failure_persistence: None, rng_seed: RngSeed::Fixed(test_seed()), ..Config::default() }
-}
 
 /// The moment at which every story begins.
 pub(super) const START: UnixMillis = UnixMillis(1_795_000_000_000);

@@ -114,18 +114,11 @@ fn checksum(chunk_key: &[u8], rest: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use proptest::test_runner::RngSeed;
 
     use super::*;
-    use crate::seed::test_seed;
 
     proptest! {
-        #![proptest_config(ProptestConfig {
-            cases: 64,
-            failure_persistence: None,
-            rng_seed: RngSeed::Fixed(test_seed()),
-            ..ProptestConfig::default()
-        })]
+        #![proptest_config(crate::explore::chosen_by_seed(64))]
 
         #[test]
         fn a_row_of_any_length_is_cut_into_values_that_are_not_too_long(

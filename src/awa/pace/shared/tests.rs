@@ -310,7 +310,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(crate::explore::chosen_by_seed(30))]
 
     #[test]
     fn no_second_sees_more_than_the_limit_whatever_happens(
