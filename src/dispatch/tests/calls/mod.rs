@@ -23,13 +23,13 @@ use story::{Manner, any_story};
 
 pub(super) const CALLS: Share = Share {
     property: "whatever_happens_in_a_call_the_right_agent_has_the_card",
-    of_a_million: 60_000,
+    of_a_million: 50_000,
     shortenings: 2_000,
 };
 
 pub(super) const STORED_CALLS: Share = Share {
     property: "whatever_happens_in_a_call_the_store_keeps_it_right",
-    of_a_million: 10_000,
+    of_a_million: 5_000,
     shortenings: 500,
 };
 
