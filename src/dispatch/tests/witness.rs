@@ -308,6 +308,9 @@ impl Witness {
             asked.doubt = false;
             asked.invitations += 1;
         }
+        // What it had done before is undone: its card was gone, else it had not been asked for again.
+        let fails = settled && itself && !looked_up && !matches!(reply, AwaReply::Landed { .. });
+        asked.confirmed &= !fails;
         asked.settled = settled;
     }
 }

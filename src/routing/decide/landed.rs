@@ -69,8 +69,8 @@ pub(super) fn go_on(lane: &mut Lane, id: EntryId, reason: Reason, at: UnixMillis
     }
 }
 
-/// The agent of a ring or of a transfer has this work item already. A ring makes it the card of its leg; a transfer
-/// says what a consult that a ring began is for.
+/// The agent of a ring or of a transfer has this work item already: it is the card of that leg now, unless the agent
+/// was rung since. A transfer says also what a consult that a ring began is for.
 pub(super) fn takes_over(
     lane: &mut Lane,
     id: EntryId,
@@ -80,12 +80,15 @@ pub(super) fn takes_over(
 ) {
     let Some(entry) = lane.conversation.entry(id).cloned() else { return };
     let event = &entry.event;
+    let is_ring = matches!(event.action, Action::Offer { .. });
     let mut watches = false;
     for item in lane.conversation.work_items.iter_mut().filter(|item| item.sys_id == work_item) {
         item.entry = Some(id);
-        if let Action::Offer { .. } = &event.action {
+        if is_ring || item.rung.is_none_or(|rung| rung <= event.occurred_at) {
             item.segment = event.segment.clone().or_else(|| item.segment.take());
             item.conversation = Some(event.conversation.clone());
+        }
+        if is_ring {
             item.rung = item.rung.map(|rung| rung.max(event.occurred_at));
             watches = item.state == ItemState::Pending && item.until.is_none();
         }

@@ -107,6 +107,16 @@ fn an_accept_is_told_at_once_that_its_parked_offer_was_discarded() {
 }
 
 #[test]
+fn a_ring_does_not_wait_for_a_reject_that_waits_for_it() {
+    let mut scene = Scene::new();
+    let assign = an_assign("e1").with_item(sys_id('1')).of_leg("s1");
+    scene.arrives(0, assign).lands(0, 1, None);
+    scene.arrives(1, a_ring("e2", "anna", "s2", 1)).arrives(2, a_reject("e3")).so_far();
+    scene.due(2, 3).said([]);
+    scene.due(2, 2).said(["call 2 reject try 1 until +30001"]);
+}
+
+#[test]
 fn a_call_in_flight_cannot_be_discarded_under_the_lane() {
     let mut scene = Scene::new();
     scene.arrives(0, an_offer("e1")).due(0, 1).so_far();

@@ -342,3 +342,19 @@ fn an_old_accept_takes_nothing_from_a_newer_one() {
         ],
     );
 }
+
+#[test]
+fn a_transfer_to_who_has_a_card_of_an_untold_ring_makes_it_the_card_of_its_leg() {
+    let no_answer = |reported| What::RingEnds { which: 0, reported };
+    goes_well(
+        hands_over(HandOver::Leave),
+        [
+            then(100, rings("anna")),
+            then(100, ANSWERS),
+            then(100, rings("ben")),
+            late(100, no_answer(End::Untold), 10),
+            then(100, transfers("ben", Rung::No)),
+            then(1_000, no_answer(End::Reject)),
+        ],
+    );
+}

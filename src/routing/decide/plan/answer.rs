@@ -112,7 +112,8 @@ impl Plan<'_> {
 
     /// An earlier ring of the agent has to be carried out first.
     fn waits_for_ring(&self, agent: &VendorAgentId) -> Result<(), Stop> {
-        let names_agent = |entry: &Entry| !entry.offers_to_any() && self.is_ring_of(entry, agent);
+        let names_agent =
+            |entry: &Entry| !entry.offers_to_any() && is_ring_of(entry, self.entry, agent);
         let earlier = |entry: &&Entry| entry.id < self.entry.id;
         let waits = self.conversation.entries().filter(earlier).any(names_agent);
         if waits { Err(Stop::Unknown(Need::OfferOwed)) } else { Ok(()) }
@@ -122,17 +123,24 @@ impl Plan<'_> {
     /// assignments it cannot be hoped for: they wait for one themselves.
     fn need_of_item(&self, agent: &VendorAgentId) -> Need {
         let brings = |entry: &&Entry| entry.may_bring_item_to(self.entry);
-        if self.conversation.entries().filter(brings).any(|entry| self.is_ring_of(entry, agent)) {
+        if self
+            .conversation
+            .entries()
+            .filter(brings)
+            .any(|entry| is_ring_of(entry, self.entry, agent))
+        {
             Need::OfferOwed
         } else {
             Need::WorkItem
         }
     }
+}
 
-    fn is_ring_of(&self, entry: &Entry, agent: &VendorAgentId) -> bool {
-        entry.ended.is_none()
-            && entry.offers(Some(agent))
-            && entry.event.conversation == self.event.conversation
-            && is_same_or_unsaid(self.event.segment.as_ref(), entry.event.segment.as_ref())
-    }
+/// Whether an entry that is still owed may be the ring of an agent's answer.
+pub(super) fn is_ring_of(ring: &Entry, answer: &Entry, agent: &VendorAgentId) -> bool {
+    let (rung, answered) = (&ring.event, &answer.event);
+    ring.ended.is_none()
+        && ring.offers(Some(agent))
+        && rung.conversation == answered.conversation
+        && is_same_or_unsaid(answered.segment.as_ref(), rung.segment.as_ref())
 }

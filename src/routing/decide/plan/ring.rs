@@ -1,6 +1,7 @@
 //! A ring, or a transfer that the vendor tells: whoever has the card gives it up first, or keeps it until the other has
 //! answered.
 
+use super::answer::is_ring_of;
 use super::{Plan, Stop, done, pointless};
 use crate::routing::decide::build::is_same_or_unsaid;
 use crate::routing::{
@@ -123,12 +124,14 @@ impl Plan<'_> {
         }
     }
 
-    /// Whether the agent's own answer, which is to be carried out next, takes the card away.
+    /// Whether the agent's own answer, which is to be carried out next, takes the card away. One that may be the answer
+    /// to this ring waits for it.
     pub(super) fn end_is_owed(&self, item: &WorkItem) -> bool {
         let ends = |entry: &Entry| match &entry.event.action {
             Action::Reject { agent, .. } => {
                 item.agent.as_ref() == Some(agent)
                     && is_same_or_unsaid(entry.event.segment.as_ref(), item.segment.as_ref())
+                    && !(entry.id > self.entry.id && is_ring_of(self.entry, entry, agent))
             }
             _ => false,
         };
@@ -161,7 +164,7 @@ impl Plan<'_> {
                 Err(Stop::Has(item.sys_id))
             }
             (TransferKind::Consult | TransferKind::Blind, None) => match self.holder() {
-                Some(item) if theirs(item) => Err(done(ReasonCode::AlreadyInPlace)),
+                Some(item) if theirs(item) => Err(Stop::Has(item.sys_id)),
                 Some(_) | None => Ok(self.own_after_consult(kind)),
             },
         }
