@@ -75,12 +75,7 @@ pub(super) fn leave(
     rules: &Rules,
 ) {
     lane.conversation.ends(&event);
-    let rings = |entry: &&Entry| {
-        let offer = matches!(entry.event.action, Action::Offer { .. }) && entry.ended.is_none();
-        offer && is_ended_by(&entry.event, &event)
-    };
-    let concerned: Vec<EntryId> =
-        lane.conversation.entries().filter(rings).map(|entry| entry.id).collect();
+    let concerned = rings_ended_by(lane, &event);
     let in_flight = take_back(lane, &concerned, &event, at);
     let conversation = &lane.conversation;
     let pending = conversation.work_items.iter().any(|item| item.state == ItemState::Pending);
@@ -92,17 +87,18 @@ pub(super) fn leave(
     }
 }
 
-/// A declined leg is not offered any more.
-pub(super) fn end_waiting_rings(lane: &mut Lane, event: &RoutingEvent, at: UnixMillis) {
-    let waits = |entry: &&Entry| {
+/// A declined leg is not offered any more; also not again, where a call turns out not to have landed.
+pub(super) fn end_rings(lane: &mut Lane, event: &RoutingEvent, at: UnixMillis) {
+    let concerned = rings_ended_by(lane, event);
+    take_back(lane, &concerned, event, at);
+}
+
+fn rings_ended_by(lane: &Lane, event: &RoutingEvent) -> Vec<EntryId> {
+    let rings = |entry: &&Entry| {
         let offer = matches!(entry.event.action, Action::Offer { .. }) && entry.ended.is_none();
-        let unsent = matches!(entry.stage, Stage::Waiting | Stage::Held | Stage::Parked { .. });
-        let prepares = entry.story.step.as_ref().is_some_and(Step::tidies);
-        offer && (unsent || prepares) && is_ended_by(&entry.event, event)
+        offer && is_ended_by(&entry.event, event)
     };
-    let waiting: Vec<EntryId> =
-        lane.conversation.entries().filter(waits).map(|entry| entry.id).collect();
-    take_back(lane, &waiting, event, at);
+    lane.conversation.entries().filter(rings).map(|entry| entry.id).collect()
 }
 
 /// Settles those that are not sent, and marks the others; whether a call of one is in flight.

@@ -127,7 +127,7 @@ fn note_leg(lane: &mut Lane, event: &RoutingEvent, at: UnixMillis, rules: &Rules
         Action::Accept { .. } => lane.conversation.accepts(event),
         Action::Reject { .. } => {
             lane.conversation.ends(event);
-            on_end::end_waiting_rings(lane, event, at);
+            on_end::end_rings(lane, event, at);
         }
         Action::Transfer { target: VendorTarget::Agent(_), .. } => {
             lane.conversation.rings_by_transfer(event);

@@ -117,6 +117,15 @@ fn a_ring_does_not_wait_for_a_reject_that_waits_for_it() {
 }
 
 #[test]
+fn a_ring_that_was_declined_while_its_offer_was_in_doubt_is_not_offered_again() {
+    let mut scene = Scene::new();
+    scene.arrives(0, an_offer("e1")).due(0, 1);
+    scene.answers(10, 1, AwaReply::InDoubt { why: String::new() }).due(10, 1);
+    scene.arrives(20, RoutingEvent { occurred_at: at(20), ..a_reject("e2") }).so_far();
+    scene.answers(30, 1, AwaReply::NotLanded).said(["settle 1 superseded withdrawn"]);
+}
+
+#[test]
 fn a_call_in_flight_cannot_be_discarded_under_the_lane() {
     let mut scene = Scene::new();
     scene.arrives(0, an_offer("e1")).due(0, 1).so_far();
