@@ -5,8 +5,7 @@
 
 use std::collections::HashSet;
 
-use super::refusal::Refusal;
-use super::request::{Answer, Claim, Failed, Question};
+use super::request::Failed;
 
 /// The places of what is left, among all that a group is asked.
 #[derive(Debug, Default)]
@@ -30,20 +29,5 @@ impl Left {
             self.0.insert(place);
         }
         answer.map(Some)
-    }
-}
-
-impl Question {
-    /// The answer where it is left.
-    pub(super) fn left(&self) -> Answer {
-        match self {
-            Self::Accept(_) => Answer::Accepted(Err(Refusal::Newer)),
-            Self::Claim { .. } => Answer::Claimed(Box::new(Claim::Nothing)),
-            // Its call lapses, and is looked up by a node that knows the row.
-            Self::Reply { .. } => Answer::Replied,
-            Self::Replay { .. } => Answer::Replayed(Err(Failed::Newer)),
-            Self::Discard(_) => Answer::Discarded(Err(Failed::Newer)),
-            Self::Swap { .. } | Self::Reloaded | Self::RoundTrip | Self::Close => Answer::Left,
-        }
     }
 }

@@ -41,7 +41,7 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, TryAcquireError};
 
 pub(crate) use self::database::{DatabaseStanding, NodeStanding};
 pub(crate) use self::direct::{DirectDispatch, SendSlot};
@@ -59,7 +59,7 @@ pub(crate) use self::register::{Reading, RegisterRow, Swapped};
 pub(crate) use self::request::{
     Acceptance, Counts, DiscardAnswer, EventMeta, Failed, Health, Operated, ReplayAnswer, Settled,
 };
-use self::request::{Answer, Question, Replied, Wish};
+use self::request::{Asked, Question, Replied, Wish};
 pub use self::request::{Claim, Delivery, Item, Transition};
 pub(crate) use self::search::{Found, Search};
 pub use self::settings::{Limits, Settings};
@@ -183,14 +183,14 @@ impl Store {
             }
             Err(TryAcquireError::Closed) => return Err(Refusal::Unavailable),
         };
-        let accepted = self.ask_from(place, Question::Accept(delivery));
+        let accepted = self.ask_from(place, Question::Accept, delivery);
         let accepted = match self.inner.patience {
             Some(patience) => tokio::time::timeout(patience, accepted).await,
             None => Ok(accepted.await),
         };
         match accepted {
-            Ok(Ok(Answer::Accepted(accepted))) => accepted,
-            Ok(_) | Err(_) => Err(Refusal::Unavailable),
+            Ok(Ok(accepted)) => accepted,
+            Ok(Err(_)) | Err(_) => Err(Refusal::Unavailable),
         }
     }
 
@@ -205,10 +205,7 @@ impl Store {
         entry: EntryId,
         waited: Waited,
     ) -> Result<Claim, Failed> {
-        match self.ask(Question::Claim { lane, entry, waited }).await? {
-            Answer::Claimed(claim) => Ok(*claim),
-            _ => Err(self.gone()),
-        }
+        self.ask(Question::Claim, (Arc::new(lane), entry, waited)).await.map(|claim| *claim)
     }
 
     /// Records the answer to a call or look-up that was made under that claim; `retry_in`: the next delay, in ms.
@@ -223,11 +220,8 @@ impl Store {
         answered: Answered,
         retry_in: u64,
     ) -> Result<(), Failed> {
-        let reply = Box::new(Replied { claim, answered, retry_in });
-        match self.ask(Question::Reply { lane, entry, reply }).await? {
-            Answer::Replied => Ok(()),
-            _ => Err(self.gone()),
-        }
+        let replied = Replied { claim, answered, retry_in };
+        self.ask(Question::Reply, (Arc::new(lane), entry, replied)).await
     }
 
     /// Looks again at everything parked, after the tables have changed; returns how many entries may go on.
@@ -235,10 +229,7 @@ impl Store {
     /// # Errors
     /// The store has failed.
     pub(crate) async fn reloaded(&self) -> Result<usize, Failed> {
-        match self.ask(Question::Reloaded).await? {
-            Answer::Reloaded(resumed) => Ok(resumed),
-            _ => Err(self.gone()),
-        }
+        self.ask(Question::Reloaded, ()).await
     }
 
     /// Puts a settled event into its lane again, for `who`. Without `force` only dead letters.
@@ -253,10 +244,7 @@ impl Store {
         who: String,
     ) -> Result<ReplayAnswer, Failed> {
         let wish = Wish { source: source.to_owned(), id: id.to_owned(), who };
-        match self.ask(Question::Replay { wish, force }).await? {
-            Answer::Replayed(answer) => answer,
-            _ => Err(self.gone()),
-        }
+        self.ask(Question::Replay, (wish, force)).await?
     }
 
     /// Discards an unsettled event or a dead letter, for `who`.
@@ -270,10 +258,7 @@ impl Store {
         who: String,
     ) -> Result<DiscardAnswer, Failed> {
         let wish = Wish { source: source.to_owned(), id: id.to_owned(), who };
-        match self.ask(Question::Discard(wish)).await? {
-            Answer::Discarded(answer) => answer,
-            _ => Err(self.gone()),
-        }
+        self.ask(Question::Discard, wish).await?
     }
 
     /// Goes through the writer's queue and back, and writes nothing: it shows that the writer works.
@@ -281,7 +266,7 @@ impl Store {
     /// # Errors
     /// The store has failed or was closed.
     pub(crate) async fn round_trip(&self) -> Result<(), Failed> {
-        self.ask(Question::RoundTrip).await.map(drop)
+        self.ask(Question::RoundTrip, ()).await
     }
 
     /// Takes new limits; what is owed already stays.
@@ -326,11 +311,7 @@ impl Store {
     /// Finishes what has been asked for, flushes, and releases the directory. Every later request fails.
     pub async fn close(&self) {
         let asked = match self.place().await {
-            Ok(place) => {
-                let (answer, _) = oneshot::channel();
-                let question = Question::Close;
-                self.inner.queue.send(Queued { question, answer, place }).is_ok()
-            }
+            Ok(place) => self.inner.queue.send(Queued { question: Question::Close, place }).is_ok(),
             Err(_) => false,
         };
         self.inner.places.close();
@@ -358,25 +339,27 @@ impl Store {
         })
     }
 
-    async fn ask(&self, question: Question) -> Result<Answer, Failed> {
+    /// Asks a question of that kind.
+    async fn ask<Q, A>(&self, kind: fn(Asked<Q, A>) -> Question, question: Q) -> Result<A, Failed> {
         let place = self.place().await?;
-        self.ask_from(place, question).await
+        self.ask_from(place, kind, question).await
     }
 
     async fn place(&self) -> Result<OwnedSemaphorePermit, Failed> {
         Arc::clone(&self.inner.places).acquire_owned().await.map_err(|_| self.gone())
     }
 
-    async fn ask_from(
+    async fn ask_from<Q, A>(
         &self,
         place: OwnedSemaphorePermit,
-        question: Question,
-    ) -> Result<Answer, Failed> {
+        kind: fn(Asked<Q, A>) -> Question,
+        question: Q,
+    ) -> Result<A, Failed> {
         if let Some(failed) = self.inner.shared.failure() {
             return Err(failed);
         }
-        let (sender, answer) = oneshot::channel();
-        let queued = Queued { question, answer: sender, place };
+        let (asked, answer) = Asked::new(question);
+        let queued = Queued { question: kind(asked), place };
         self.inner.queue.send(queued).map_err(|_| self.gone())?;
         tokio::select! {
             biased;

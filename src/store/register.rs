@@ -4,7 +4,7 @@
 use serde_json::Value;
 
 pub(crate) use super::records::RegisterRow;
-use super::request::{Answer, Question};
+use super::request::Question;
 use super::{Failed, Store};
 use crate::routing::UnixMillis;
 
@@ -70,10 +70,6 @@ impl Store {
         seen: u64,
         value: Value,
     ) -> Result<Swapped, Failed> {
-        match self.ask(Question::Swap { name, seen, value }).await? {
-            Answer::Swapped(swapped) => Ok(swapped),
-            Answer::Left => Err(Failed::Newer),
-            _ => Err(self.gone()),
-        }
+        self.ask(Question::Swap, (name, seen, value)).await?
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tokio::sync::oneshot;
 
 use super::refusal::Refusal;
 use super::register::Swapped;
@@ -12,71 +13,86 @@ use crate::routing::{
     Outcome, Reason, RoutingEvent, UnixMillis, Unreadable, Waited,
 };
 
-/// What is asked of the writer. It can be asked again where a commit did not come about.
+/// What is asked of the writer, each with the type of its answer.
 #[derive(Debug)]
 pub(super) enum Question {
-    Accept(Delivery),
-    Claim {
-        lane: LaneKey,
-        entry: EntryId,
-        waited: Waited,
-    },
-    Reply {
-        lane: LaneKey,
-        entry: EntryId,
-        reply: Box<Replied>,
-    },
-    Reloaded,
-    /// Writes a register of which that version was seen.
-    Swap {
-        name: &'static str,
-        seen: u64,
-        value: serde_json::Value,
-    },
-    Replay {
-        wish: Wish,
-        force: bool,
-    },
-    Discard(Wish),
+    Accept(Asked<Delivery, Result<Vec<Acceptance>, Refusal>>),
+    Claim(Asked<(Arc<LaneKey>, EntryId, Waited), Box<Claim>>),
+    Reply(Asked<(Arc<LaneKey>, EntryId, Replied), ()>),
+    /// Answered when the reload is through.
+    Reloaded(Asked<(), usize>),
+    /// Writes a register, by its name, of which that version was seen.
+    Swap(Asked<(&'static str, u64, serde_json::Value), Result<Swapped, Failed>>),
+    /// With whether it is forced.
+    Replay(Asked<(Wish, bool), Result<ReplayAnswer, Failed>>),
+    Discard(Asked<Wish, Result<DiscardAnswer, Failed>>),
     /// Nothing but an answer.
-    RoundTrip,
+    RoundTrip(Asked<(), ()>),
     Close,
 }
 
-/// What comes of it.
+/// What is asked, what the last decision answered to it, and who waits for that.
 #[derive(Debug)]
-pub(super) enum Answer {
-    Accepted(Result<Vec<Acceptance>, Refusal>),
-    Claimed(Box<Claim>),
-    Replied,
-    Reloaded(usize),
-    Swapped(Swapped),
-    Replayed(Result<ReplayAnswer, Failed>),
-    Discarded(Result<DiscardAnswer, Failed>),
-    /// It concerns what a newer program has written.
-    Left,
-    Done,
+pub(super) struct Asked<Q, A> {
+    pub(super) question: Q,
+    pub(super) answer: Option<A>,
+    to: oneshot::Sender<A>,
+}
+
+impl<Q, A> Asked<Q, A> {
+    pub(super) fn new(question: Q) -> (Self, oneshot::Receiver<A>) {
+        let (to, answer) = oneshot::channel();
+        (Self { question, answer: None, to }, answer)
+    }
+
+    /// Decides it: anew where no commit came about. The answer leaves after the commit.
+    pub(super) fn decide(
+        &mut self,
+        decide: impl FnOnce(&Q) -> Result<A, Failed>,
+    ) -> Result<(), Failed> {
+        self.answer = Some(decide(&self.question)?);
+        Ok(())
+    }
+
+    /// Answers this, whatever was decided. A caller that has stopped waiting does not get it.
+    pub(super) fn answer_with(self, answer: A) {
+        drop(self.to.send(answer));
+    }
+
+    fn answer(mut self) {
+        if let Some(answer) = self.answer.take() {
+            self.answer_with(answer);
+        }
+    }
 }
 
 impl Question {
     /// How much it brings, in bytes.
     pub(super) fn bytes(&self) -> usize {
         match self {
-            Self::Accept(delivery) => delivery.body.as_ref().map_or(0, Bytes::len),
-            Self::Claim { .. }
-            | Self::Reply { .. }
-            | Self::Reloaded
-            | Self::Swap { .. }
-            | Self::Replay { .. }
-            | Self::Discard(_)
-            | Self::RoundTrip
-            | Self::Close => 0,
+            Self::Accept(asked) => asked.question.body.as_ref().map_or(0, Bytes::len),
+            _ => 0,
         }
     }
 
     /// Whether it has to see on disk what came before it, and is decided in a group of its own.
     pub(super) const fn is_alone(&self) -> bool {
-        matches!(self, Self::Replay { .. } | Self::Discard(_))
+        matches!(self, Self::Replay(_) | Self::Discard(_))
+    }
+
+    /// Answers what was decided, once that is committed.
+    pub(super) fn answer(self) {
+        match self {
+            Self::Accept(asked) => asked.answer(),
+            Self::Claim(asked) => asked.answer(),
+            Self::Reply(asked) => asked.answer(),
+            Self::Reloaded(asked) => asked.answer(),
+            Self::Swap(asked) => asked.answer(),
+            Self::Replay(asked) => asked.answer(),
+            Self::Discard(asked) => asked.answer(),
+            Self::RoundTrip(asked) => asked.answer(),
+            Self::Close => {}
+        }
     }
 }
 

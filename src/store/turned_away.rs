@@ -6,8 +6,7 @@ use std::collections::VecDeque;
 use std::thread;
 use std::time::Duration;
 
-use super::refusal::Refusal;
-use super::request::{Answer, Question};
+use super::request::Question;
 use super::writer::Queued;
 
 /// How long answers that cannot be recorded wait until they are tried again.
@@ -18,18 +17,16 @@ const AWAY: Duration = Duration::from_millis(50);
 pub(super) fn turn_away(waiting: &mut VecDeque<Queued>) -> bool {
     let mut closing = false;
     for queued in std::mem::take(waiting) {
-        match &queued.question {
-            Question::Reply { .. } => waiting.push_back(queued),
-            Question::Accept(_) => {
-                drop(queued.answer.send(Answer::Accepted(Err(Refusal::Unavailable))));
-            }
+        match queued.question {
+            Question::Reply(_) => waiting.push_back(queued),
             Question::Close => closing = true,
             // The writer works, whatever the engine does.
-            Question::RoundTrip => drop(queued.answer.send(Answer::Done)),
-            Question::Claim { .. }
-            | Question::Reloaded
-            | Question::Swap { .. }
-            | Question::Replay { .. }
+            Question::RoundTrip(asked) => asked.answer_with(()),
+            Question::Accept(_)
+            | Question::Claim(_)
+            | Question::Reloaded(_)
+            | Question::Swap(_)
+            | Question::Replay(_)
             | Question::Discard(_) => {}
         }
     }
@@ -41,20 +38,19 @@ pub(super) fn turn_away(waiting: &mut VecDeque<Queued>) -> bool {
 
 /// Gives up what the database refuses to have written, whatever it is committed with.
 pub(super) fn give_up(queued: Queued, why: &str) {
-    let Queued { question, answer, .. } = queued;
     tracing::error!(
         error = why,
         "the database refuses what one request would write: it alone is given up"
     );
-    match question {
-        Question::Accept(_) => drop(answer.send(Answer::Accepted(Err(Refusal::Unavailable)))),
+    match queued.question {
         // Its call lapses, and is looked up.
-        Question::Reply { .. } => drop(answer.send(Answer::Replied)),
-        Question::RoundTrip => drop(answer.send(Answer::Done)),
-        Question::Claim { .. }
-        | Question::Reloaded
-        | Question::Swap { .. }
-        | Question::Replay { .. }
+        Question::Reply(asked) => asked.answer_with(()),
+        Question::RoundTrip(asked) => asked.answer_with(()),
+        Question::Accept(_)
+        | Question::Claim(_)
+        | Question::Reloaded(_)
+        | Question::Swap(_)
+        | Question::Replay(_)
         | Question::Discard(_)
         | Question::Close => {}
     }

@@ -13,7 +13,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::RulesFor;
 use super::changes::Change;
@@ -22,7 +22,7 @@ use super::engine::{Engine, Lapsed, Upkeep};
 use super::group::{Group, Outcomes, Terms};
 use super::lane::Lane;
 use super::left::Left;
-use super::request::{Answer, Failed, Question};
+use super::request::{Asked, Failed, Question};
 use super::settings::Tell;
 use super::shared::{Shared, watch_commits};
 use super::space::SpaceWatch;
@@ -49,7 +49,6 @@ const LANES_AT_ONCE: usize = 64;
 /// A question with its place in the bounded queue, given back after the commit.
 pub(super) struct Queued {
     pub(super) question: Question,
-    pub(super) answer: oneshot::Sender<Answer>,
     pub(super) place: OwnedSemaphorePermit,
 }
 
@@ -86,7 +85,7 @@ pub(super) struct Writer {
 struct Reload {
     lanes: Vec<Arc<LaneKey>>,
     resumed: usize,
-    answers: Vec<oneshot::Sender<Answer>>,
+    asked: Vec<Asked<(), usize>>,
 }
 
 impl Writer {
@@ -143,9 +142,9 @@ impl Writer {
             if let Some(first) = waiting.front() {
                 wait_for_crowd(first, crowd);
                 match self.serve(&mut waiting, queue) {
-                    Ok(asked) => {
-                        crowd = asked.count;
-                        closing |= asked.closing;
+                    Ok(served) => {
+                        crowd = served.count;
+                        closing |= served.closing;
                     }
                     Err(Failed::Rejected(_)) if self.singly == 0 && waiting.len() > 1 => {
                         self.singly = waiting.len();
@@ -223,43 +222,40 @@ impl Writer {
         &mut self,
         waiting: &mut VecDeque<Queued>,
         queue: &Receiver<Queued>,
-    ) -> Result<Asked, Failed> {
+    ) -> Result<Served, Failed> {
         gather(waiting, queue);
-        let (mut answers, mut left) = (Vec::new(), Left::default());
+        let (mut served, mut left) = (Served::default(), Left::default());
         let (shared, singly) = (Arc::clone(&self.shared), self.singly > 0);
         self.group(|group| {
-            answers.clear();
-            for (place, Queued { question, .. }) in waiting.iter().enumerate() {
+            served.count = 0;
+            for (place, Queued { question, .. }) in waiting.iter_mut().enumerate() {
                 let alone = singly || question.is_alone();
-                if alone && !answers.is_empty() {
+                if alone && served.count > 0 {
                     break;
                 }
-                let answer = left.ask(place, || group.ask(question))?;
-                answers.push(answer.unwrap_or_else(|| group.leave(question)));
+                if left.ask(place, || group.ask(question))?.is_none() {
+                    group.leave(question);
+                }
+                served.count += 1;
                 if alone || group.rows() >= MAX_ROWS {
                     break;
                 }
             }
             shared.direct().map_or(Ok(()), |direct| group.send_at_once(&**direct, &shared.agenda))
         })?;
-        let asked = Asked { count: answers.len(), closing: false };
-        self.singly = self.singly.saturating_sub(asked.count);
-        let (mut closing, mut reloads) = (false, Vec::new());
-        for (Queued { question, answer: to, .. }, answer) in
-            waiting.drain(..asked.count).zip(answers)
-        {
-            closing |= matches!(question, Question::Close);
-            if matches!(question, Question::Reloaded) {
-                reloads.push(to);
-            } else {
-                // A caller that has stopped waiting does not get it.
-                drop(to.send(answer));
+        self.singly = self.singly.saturating_sub(served.count);
+        let mut reloads = Vec::new();
+        for queued in waiting.drain(..served.count) {
+            match queued.question {
+                Question::Close => served.closing = true,
+                Question::Reloaded(asked) => reloads.push(asked),
+                question => question.answer(),
             }
         }
         if !reloads.is_empty() {
             self.begin_reload(reloads)?;
         }
-        Ok(Asked { closing, ..asked })
+        Ok(served)
     }
 
     /// Has the engine decide a group and keep what it changes, and makes that known: on the agenda, to whoever sends.
@@ -301,11 +297,11 @@ impl Writer {
     }
 
     const fn has_backlog(&self) -> bool {
-        !self.reload.answers.is_empty() || self.has_upkeep
+        !self.reload.asked.is_empty() || self.has_upkeep
     }
 
-    fn begin_reload(&mut self, answers: Vec<oneshot::Sender<Answer>>) -> Result<(), Failed> {
-        self.reload.answers.extend(answers);
+    fn begin_reload(&mut self, asked: Vec<Asked<(), usize>>) -> Result<(), Failed> {
+        self.reload.asked.extend(asked);
         let waiting: HashSet<_> = self.reload.lanes.iter().cloned().collect();
         let parked = self.engine.parked_lanes()?;
         self.reload.lanes.extend(parked.into_iter().filter(|lane| !waiting.contains(lane)));
@@ -313,7 +309,7 @@ impl Writer {
     }
 
     fn reload_some(&mut self) -> Result<(), Failed> {
-        if self.reload.answers.is_empty() {
+        if self.reload.asked.is_empty() {
             return Ok(());
         }
         let from = self.reload.lanes.len().saturating_sub(LANES_AT_ONCE);
@@ -327,10 +323,8 @@ impl Writer {
             Ok(resumed)
         })?;
         if self.reload.lanes.is_empty() {
-            let Reload { resumed, answers, .. } = std::mem::take(&mut self.reload);
-            for answer in answers {
-                drop(answer.send(Answer::Reloaded(resumed)));
-            }
+            let Reload { resumed, asked, .. } = std::mem::take(&mut self.reload);
+            asked.into_iter().for_each(|asked| asked.answer_with(resumed));
         }
         Ok(())
     }
@@ -361,9 +355,9 @@ pub(super) fn start(
     })
 }
 
-/// What was asked in one group.
+/// What was served in one group.
 #[derive(Default)]
-struct Asked {
+struct Served {
     count: usize,
     closing: bool,
 }

@@ -27,9 +27,10 @@ use super::direct::PendingSend;
 use super::engine::Lapsed;
 use super::lane::Lane;
 use super::records::{Class, Content, End, EventRow, Hash, IndexRow, Origin, RegisterRow};
+use super::refusal::Refusal;
 use super::register::Swapped;
 use super::request::{
-    Acceptance, Answer, Claim, EventMeta, Failed, Question, Settled, Transition, meta_of,
+    Acceptance, Claim, EventMeta, Failed, Question, Settled, Transition, meta_of,
 };
 use super::settings::Limits;
 use crate::routing::{
@@ -121,31 +122,42 @@ impl<'a> Group<'a> {
     ///
     /// # Errors
     /// The store cannot be read; a damaged row that only this question needs is the answer to it.
-    pub(super) fn ask(&mut self, question: &Question) -> Result<Answer, Failed> {
-        Ok(match question {
-            Question::Accept(delivery) => Answer::Accepted(self.accept(delivery)?),
-            Question::Claim { lane, entry, waited } => {
-                Answer::Claimed(Box::new(self.claim(&Arc::new(lane.clone()), *entry, *waited)?))
+    pub(super) fn ask(&mut self, question: &mut Question) -> Result<(), Failed> {
+        match question {
+            Question::Accept(asked) => asked.decide(|delivery| self.accept(delivery)),
+            Question::Claim(asked) => asked
+                .decide(|(lane, entry, waited)| self.claim(lane, *entry, *waited).map(Box::new)),
+            Question::Reply(asked) => {
+                asked.decide(|(lane, entry, replied)| self.reply(lane, *entry, replied))
             }
-            Question::Reply { lane, entry, reply } => {
-                self.reply(&Arc::new(lane.clone()), *entry, reply)?;
-                Answer::Replied
+            Question::Replay(asked) => {
+                asked.decide(|(wish, force)| survivable(self.replay(wish, *force)))
             }
-            Question::Replay { wish, force } => {
-                Answer::Replayed(survivable(self.replay(wish, *force))?)
+            Question::Discard(asked) => asked.decide(|wish| survivable(self.discard(wish))),
+            Question::Swap(asked) => {
+                asked.decide(|(name, seen, value)| self.swap(name, *seen, value).map(Ok))
             }
-            Question::Discard(wish) => Answer::Discarded(survivable(self.discard(wish))?),
-            Question::Swap { name, seen, value } => Answer::Swapped(self.swap(name, *seen, value)?),
-            Question::Reloaded | Question::RoundTrip | Question::Close => Answer::Done,
-        })
+            Question::RoundTrip(asked) => asked.decide(|()| Ok(())),
+            Question::Reloaded(_) | Question::Close => Ok(()),
+        }
     }
 
     /// Leaves to other nodes what concerns rows of a newer program.
-    pub(super) fn leave(&mut self, question: &Question) -> Answer {
-        if let Question::Reply { entry, .. } = question {
-            self.transitions.push(Transition::LeftToNewer(*entry));
+    pub(super) fn leave(&mut self, question: &mut Question) {
+        match question {
+            Question::Accept(asked) => asked.answer = Some(Err(Refusal::Newer)),
+            Question::Claim(asked) => asked.answer = Some(Box::new(Claim::Nothing)),
+            // Its call lapses, and is looked up by a node that knows the row.
+            Question::Reply(asked) => {
+                let (_, entry, _) = asked.question;
+                self.transitions.push(Transition::LeftToNewer(entry));
+                asked.answer = Some(());
+            }
+            Question::Swap(asked) => asked.answer = Some(Err(Failed::Newer)),
+            Question::Replay(asked) => asked.answer = Some(Err(Failed::Newer)),
+            Question::Discard(asked) => asked.answer = Some(Err(Failed::Newer)),
+            Question::Reloaded(_) | Question::RoundTrip(_) | Question::Close => {}
         }
-        question.left()
     }
 
     /// Puts in doubt the calls of a lane that were in flight when the process stopped; returns how many.

@@ -4,18 +4,19 @@ use super::*;
 
 impl Writer {
     /// Asks all of these in one group.
-    pub(in crate::store) fn asked(
+    pub(in crate::store) fn asked<Q, A>(
         &mut self,
-        questions: Vec<Question>,
-    ) -> Result<Vec<Answer>, Failed> {
+        kind: fn(Asked<Q, A>) -> Question,
+        questions: Vec<Q>,
+    ) -> Result<Vec<A>, Failed> {
         let count = questions.len();
         let places = Arc::new(tokio::sync::Semaphore::new(count));
         let (mut waiting, mut answers) = (VecDeque::new(), Vec::new());
         for question in questions {
-            let (answer, answered) = oneshot::channel();
+            let (asked, answer) = Asked::new(question);
             let place = Arc::clone(&places).try_acquire_owned().unwrap();
-            waiting.push_back(Queued { question, answer, place });
-            answers.push(answered);
+            waiting.push_back(Queued { question: kind(asked), place });
+            answers.push(answer);
         }
         let (_, queue) = mpsc::channel();
         while !waiting.is_empty() {

@@ -96,8 +96,12 @@ impl Node {
         Self { database, writer, left, calls, answers }
     }
 
-    fn ask(&mut self, questions: Vec<Question>) -> Result<Vec<Answer>, Failed> {
-        let answers = self.writer.asked(questions);
+    fn ask<Q, A>(
+        &mut self,
+        kind: fn(Asked<Q, A>) -> Question,
+        questions: Vec<Q>,
+    ) -> Result<Vec<A>, Failed> {
+        let answers = self.writer.asked(kind, questions);
         let left = std::mem::take(&mut *self.left.lock().unwrap());
         for (lane, entry, claim) in left {
             self.takes(lane, entry, claim);
@@ -129,10 +133,7 @@ impl Node {
             body: None,
             items: vec![Item::Event(Box::new(event))],
         };
-        match self.ask(vec![Question::Accept(delivery)]).ok()?.pop()? {
-            Answer::Accepted(accepted) => accepted.unwrap().pop(),
-            other => panic!("{other:?}"),
-        }
+        self.ask(Question::Accept, vec![delivery]).ok()?.pop()?.unwrap().pop()
     }
 
     pub(super) fn keeps_up(&mut self) {
@@ -154,11 +155,10 @@ impl Node {
                 return;
             }
             let waited = Waited::default();
-            let claim = |(lane, entry): (LaneKey, _)| Question::Claim { lane, entry, waited };
+            let claim = |(lane, entry): (LaneKey, _)| (Arc::new(lane), entry, waited);
             let questions = taken.iter().cloned().map(claim).collect();
-            let Ok(answers) = self.ask(questions) else { return };
-            for ((lane, entry), answer) in taken.into_iter().zip(answers) {
-                let Answer::Claimed(claim) = answer else { panic!("{answer:?}") };
+            let Ok(claims) = self.ask(Question::Claim, questions) else { return };
+            for ((lane, entry), claim) in taken.into_iter().zip(claims) {
                 self.takes(lane, entry, *claim);
             }
         }
@@ -172,10 +172,9 @@ impl Node {
             if self.database.lock().unwrap().fault == Some(Fault::AnyClaim) {
                 reply.claim = now.unwrap_or(reply.claim);
             }
-            let asked = Box::new(reply.clone());
-            let question = Question::Reply { lane: lane.clone(), entry, reply: asked };
+            let question = (Arc::new(lane.clone()), entry, reply.clone());
             let before = self.database.lock().unwrap().rows_of(entry);
-            if self.ask(vec![question]).is_err() {
+            if self.ask(Question::Reply, vec![question]).is_err() {
                 self.answers.push((lane, entry, reply));
             }
             let mut database = self.database.lock().unwrap();
@@ -197,13 +196,12 @@ impl Node {
     }
 
     pub(super) fn replays(&mut self, event: usize) -> bool {
-        let question = Question::Replay { wish: wish(event), force: true };
-        let answer = self.ask(vec![question]).ok().and_then(|mut answers| answers.pop());
-        matches!(answer, Some(Answer::Replayed(Ok(ReplayAnswer::Replayed))))
+        let answer = self.ask(Question::Replay, vec![(wish(event), true)]);
+        answer.is_ok_and(|answers| answers == [Ok(ReplayAnswer::Replayed)])
     }
 
     pub(super) fn discards(&mut self, event: usize) {
-        drop(self.ask(vec![Question::Discard(wish(event))]));
+        drop(self.ask(Question::Discard, vec![wish(event)]));
     }
 }
 
