@@ -149,9 +149,12 @@ impl Explainer {
     fn answer(&self, conversation: Conversation, entry: EntryId, at: UnixMillis) -> Conversation {
         let reply = AwaReply::Landed { work_item: SysId::parse(&"0".repeat(32)).ok() };
         let answered = Answered { reply, answer: Answer::default(), elapsed_ms: 0 };
-        let claim = conversation.entry(entry).map(|entry| entry.story.claim).unwrap_or_default();
-        let landed = Input::Reply { entry, claim, answered, retry_in: 0, at };
-        let conversation = decide(Some(conversation), landed, &self.rules).conversation;
+        let claim = conversation.entry(entry).and_then(|entry| entry.story.claim);
+        let landed = claim.map(|claim| Input::Reply { entry, claim, answered, retry_in: 0, at });
+        let conversation = match landed {
+            Some(landed) => decide(Some(conversation), landed, &self.rules).conversation,
+            None => conversation,
+        };
         decide(Some(conversation), Input::Discard { entry, at }, &self.rules).conversation
     }
 }

@@ -1,7 +1,6 @@
 //! One call: claim an entry, send its call or look-up, bring the answer to the store.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use metrics::{counter, histogram};
@@ -70,10 +69,10 @@ impl CallTask {
     pub(super) async fn run(self) {
         let (dispatch, lane, entry) = (Arc::clone(&self.dispatch), self.lane.clone(), self.entry);
         let (due, claim) = match &self.origin {
-            Origin::Agenda(due) => (Some(*due), ClaimId::default()),
+            Origin::Agenda(due) => (Some(*due), None),
             Origin::Commit(claim) => (None, id_of(claim)),
         };
-        let claimed = Arc::new(AtomicU64::new(claim.0));
+        let claimed = Arc::new(claim.map_or_else(OnceLock::new, OnceLock::from));
         let carried_out = contained(self.carry_out(Arc::clone(&claimed)));
         let Err(Panicked(defect)) = carried_out.await else { return };
         counter!(names::CALL_PANICS).increment(1);
@@ -83,13 +82,12 @@ impl CallTask {
         );
         dispatch.freed.notify_one();
         tokio::time::sleep(AFTER_DEFECT).await;
-        let claim = ClaimId(claimed.load(Ordering::Acquire));
-        if claim == ClaimId::default() {
+        let Some(claim) = claimed.get().copied() else {
             if let Some(due) = due {
                 dispatch.store.agenda().put_back(lane, due);
             }
             return;
-        }
+        };
         let retry_in = clock::millis(AFTER_DEFECT);
         if let Err(error) =
             dispatch.store.reply(lane, entry, claim, after_defect(0), retry_in).await
@@ -99,7 +97,7 @@ impl CallTask {
     }
 
     /// Makes the call; `claimed` becomes the id of its claim.
-    async fn carry_out(self, claimed: Arc<AtomicU64>) {
+    async fn carry_out(self, claimed: Arc<OnceLock<ClaimId>>) {
         let Self { dispatch, lane, entry, waited, mut permit, origin } = self;
         histogram!(names::RATE_LIMIT_WAIT).record(clock::seconds(waited.rate_limit));
         let claim = match origin {
@@ -113,7 +111,9 @@ impl CallTask {
                 return debug!(%error, "An entry could not be claimed");
             }
         };
-        claimed.store(id_of(&claim).0, Ordering::Release);
+        if let Some(id) = id_of(&claim) {
+            claimed.get_or_init(|| id);
+        }
         if let Some(permit) = &mut permit {
             permit.sends();
         }
@@ -158,11 +158,10 @@ impl CallTask {
     }
 }
 
-/// None has the default.
-const fn id_of(claim: &Claim) -> ClaimId {
+const fn id_of(claim: &Claim) -> Option<ClaimId> {
     match claim {
-        Claim::Call { options, .. } | Claim::LookUp { options, .. } => options.claim,
-        Claim::Nothing => ClaimId(0),
+        Claim::Call { options, .. } | Claim::LookUp { options, .. } => Some(options.claim),
+        Claim::Nothing => None,
     }
 }
 

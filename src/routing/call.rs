@@ -95,8 +95,8 @@ pub struct CallOptions {
 #[cfg(test)]
 impl CallOptions {
     /// Of a first attempt.
-    pub(crate) const fn first(deadline: UnixMillis) -> Self {
-        let (claim, leave_by) = (ClaimId(1), deadline);
+    pub(crate) fn first(deadline: UnixMillis) -> Self {
+        let (claim, leave_by) = (ClaimId::after(None), deadline);
         Self { claim, attempt: 1, tries: 0, deadline, leave_by, after_doubt: false }
     }
 }

@@ -1,6 +1,7 @@
 //! One call owed to ServiceNow ([`Entry`]), where it stands, and how it ended.
 
 use std::fmt;
+use std::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,11 +16,48 @@ use super::{
 pub struct EntryId(pub u64);
 
 /// Which claim of an entry a call or a look-up was made under: they count up from 1.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
-)]
-#[serde(transparent)]
-pub struct ClaimId(pub u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ClaimId(NonZeroU64);
+
+impl ClaimId {
+    /// The claim of a number; 0 is none.
+    #[must_use]
+    pub(crate) fn of_number(number: u64) -> Option<Self> {
+        NonZeroU64::new(number).map(Self)
+    }
+
+    /// The number of a claim in rows; 0 where there is none.
+    #[must_use]
+    pub(crate) fn number(claim: Option<Self>) -> u64 {
+        claim.map_or(0, |claim| claim.0.get())
+    }
+
+    /// The claim after the last one.
+    #[must_use]
+    pub(crate) fn after(last: Option<Self>) -> Self {
+        Self(NonZeroU64::MIN.saturating_add(Self::number(last)))
+    }
+}
+
+/// The last claim in an entry's row.
+mod last_claim {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::ClaimId;
+
+    pub(super) fn serialize<S: Serializer>(
+        claim: &Option<ClaimId>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(ClaimId::number(*claim))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<ClaimId>, D::Error> {
+        u64::deserialize(deserializer).map(ClaimId::of_number)
+    }
+}
 
 /// An event that is stored and not settled.
 #[derive(Debug, Clone, PartialEq)]
@@ -122,8 +160,8 @@ pub(crate) struct Story {
     #[serde(default)]
     pub(crate) attempts: u32,
     /// The last claim; only its answer counts.
-    #[serde(default)]
-    pub(crate) claim: ClaimId,
+    #[serde(default, with = "last_claim")]
+    pub(crate) claim: Option<ClaimId>,
     /// The call or look-up of that claim must not leave after this moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) leave_by: Option<UnixMillis>,

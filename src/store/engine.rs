@@ -74,7 +74,8 @@ pub(super) struct Lapsed {
     pub(super) doubt_until: Option<UnixMillis>,
     pub(super) lane: Arc<LaneKey>,
     pub(super) entry: EntryId,
-    pub(super) claim: ClaimId,
+    /// None in a row without one.
+    pub(super) claim: Option<ClaimId>,
 }
 
 /// What answers operators, from any thread that may wait for a disk or a network.

@@ -97,7 +97,8 @@ impl Bench {
 
     async fn reply(&self, lane: LaneKey, entry: EntryId, reply: AwaReply) {
         let answer = crate::routing::Answer { status: Some(200), message: "ok".to_owned() };
-        let claim = self.store.inner.reader.claim_of(entry.0).unwrap_or_default();
+        let claim =
+            self.store.inner.reader.claim_of(entry.0).unwrap_or_else(|| ClaimId::after(None));
         let answered = Answered { reply, answer, elapsed_ms: 35 };
         self.store.reply(lane, entry, claim, answered, 500).await.unwrap();
     }

@@ -120,7 +120,7 @@ impl<'a> Dispatched<'a> {
     fn left_since(&self, known: usize) -> News {
         let waiting = self.line.waiting.lock().unwrap();
         let new = waiting.iter().skip(known).map(|asked| {
-            let (claim, question) = (ClaimId::default(), asked.question.clone());
+            let (claim, question) = (ClaimId::after(None), asked.question.clone());
             let deadline = asked.deadline;
             Leaving { number: None, of: None, claim, question, deadline }
         });

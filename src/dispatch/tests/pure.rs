@@ -225,10 +225,7 @@ impl Bridge for Pure {
         self.ends.remove(&entry)?;
         let event = self.rows.get(&entry)?.clone();
         let lane = self.lane(&event.conversation);
-        Some(
-            self.decide(&lane, Input::Replay { entry, event, claim: ClaimId::default(), at: now })
-                .ended,
-        )
+        Some(self.decide(&lane, Input::Replay { entry, event, claim: None, at: now }).ended)
     }
 
     fn next_at(&self) -> Option<UnixMillis> {

@@ -42,7 +42,7 @@ pub(crate) enum Input {
     Reloaded { at: UnixMillis },
     /// A person wants a settled event done again; it goes to the end of the lane under its old id. `claim` is the last
     /// claim that it had: an answer to that one may still come.
-    Replay { entry: EntryId, event: RoutingEvent, claim: ClaimId, at: UnixMillis },
+    Replay { entry: EntryId, event: RoutingEvent, claim: Option<ClaimId>, at: UnixMillis },
     /// A person gives an entry up; without effect while its call or look-up is in flight.
     Discard { entry: EntryId, at: UnixMillis },
 }
@@ -139,7 +139,7 @@ impl Lane {
     /// Whether the call or look-up of that claim is in flight.
     fn is_claimed(&self, id: EntryId, claim: ClaimId) -> bool {
         let entry = self.conversation.entry(id);
-        entry.is_some_and(|entry| entry.stage.is_in_flight() && entry.story.claim == claim)
+        entry.is_some_and(|entry| entry.stage.is_in_flight() && entry.story.claim == Some(claim))
     }
 
     fn entry_mut(&mut self, id: EntryId) -> Option<&mut Entry> {

@@ -271,11 +271,12 @@ impl Entry {
     /// The next claim: whatever is made under an earlier one counts no more.
     fn claim(&mut self, at: UnixMillis) -> CallOptions {
         let story = &mut self.story;
-        story.claim = ClaimId(story.claim.0.saturating_add(1));
+        let claim = ClaimId::after(story.claim);
+        story.claim = Some(claim);
         let leave_by = self.deadline.min(at.plus(LEAVE_WITHIN));
         story.leave_by = Some(leave_by);
         CallOptions {
-            claim: story.claim,
+            claim,
             attempt: story.attempts,
             tries: story.tries,
             deadline: self.deadline,

@@ -143,7 +143,7 @@ fn note_leg(lane: &mut Lane, event: &RoutingEvent, at: UnixMillis, rules: &Rules
 
 pub(super) fn replay(
     lane: &mut Lane,
-    (id, mut claim): (EntryId, ClaimId),
+    (id, mut claim): (EntryId, Option<ClaimId>),
     event: RoutingEvent,
     at: UnixMillis,
     rules: &Rules,

@@ -97,7 +97,7 @@ fn a_refusal_is_told_in_the_words_of_the_call_and_not_of_its_look_up() {
     let mut scene = sent();
     let says = |claim: u64, message: &str, reply: AwaReply, ms: u64| Input::Reply {
         entry: EntryId(1),
-        claim: ClaimId(claim),
+        claim: ClaimId::of_number(claim).unwrap(),
         answered: Answered {
             reply,
             answer: Answer { status: Some(400), message: message.to_owned() },

@@ -49,7 +49,7 @@ fn an_unexplained_refusal_that_stays_is_given_up_in_its_own_words() {
     let mut scene = sent();
     let says = |claim: u64, ms: u64, reply: AwaReply, message: &str| Input::Reply {
         entry: EntryId(1),
-        claim: ClaimId(claim),
+        claim: ClaimId::of_number(claim).unwrap(),
         answered: Answered {
             reply,
             answer: Answer { status: Some(409), message: message.to_owned() },

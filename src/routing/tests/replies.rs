@@ -192,7 +192,8 @@ fn an_answer_to_another_claim_changes_nothing() {
     let (claim, before) = (scene.claim_of(1), scene.conversation.clone());
     let landed = AwaReply::Landed { work_item: None };
     let answered = Answered { reply: landed, answer: Answer::default(), elapsed_ms: 40 };
-    let stale = ClaimId(claim.0 - 1);
+    let stale = ClaimId::after(None);
+    assert_eq!(claim, ClaimId::after(Some(stale)));
     let (entry, retry_in) = (EntryId(1), 700);
     scene.decide(Input::Reply { entry, claim: stale, answered, retry_in, at: at(900) }).said([]);
     assert_eq!(scene.conversation, before);
@@ -210,7 +211,7 @@ fn a_call_leaves_before_its_answer_could_come_too_late_for_its_claim() {
         _ => None,
     });
     let options = options.expect("a call");
-    assert_eq!((options.claim, options.leave_by), (ClaimId(1), at(5_100)));
+    assert_eq!((options.claim, options.leave_by), (ClaimId::after(None), at(5_100)));
     assert!(options.leave_by <= options.deadline);
 }
 

@@ -54,10 +54,10 @@ impl Scene {
         self.decide(Input::Reply { entry, claim, answered, retry_in: 700, at })
     }
 
-    /// The claim under which the entry's last call was made.
+    /// The claim under which the entry's last call was made; where there is none, one that nothing was made under.
     pub(in crate::routing) fn claim_of(&self, entry: u64) -> ClaimId {
-        let entry = self.conversation.entry(EntryId(entry));
-        entry.map_or_else(ClaimId::default, |entry| entry.story.claim)
+        let claim = self.conversation.entry(EntryId(entry)).and_then(|entry| entry.story.claim);
+        claim.unwrap_or_else(|| ClaimId::after(None))
     }
 
     /// The entry's call leaves and lands at once, with this work item.
@@ -104,7 +104,7 @@ impl Scene {
         entry: u64,
         event: RoutingEvent,
     ) -> &mut Self {
-        let (entry, claim) = (EntryId(entry), ClaimId::default());
+        let (entry, claim) = (EntryId(entry), None);
         self.decide(Input::Replay { entry, event, claim, at: START.plus(ms) })
     }
 

@@ -101,7 +101,7 @@ impl Reader for Kept {
     #[cfg(test)]
     fn claim_of(&self, number: u64) -> Option<crate::routing::ClaimId> {
         let row = self.rows().ok()?.event(number).ok()??;
-        row.entry.map(|entry| entry.story.claim)
+        row.entry.and_then(|entry| entry.story.claim)
     }
 
     #[cfg(test)]

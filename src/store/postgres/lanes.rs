@@ -9,7 +9,7 @@ use super::parts::{Part, value};
 use super::rows::{BYTES, NUMBERS, TEXTS, bytes_of, json, signed, text_of, unsigned};
 use super::trouble::Trouble;
 use super::view::Read;
-use crate::routing::{Due, Entry, EntryId, LaneKey, UnixMillis, Urgency};
+use crate::routing::{ClaimId, Due, Entry, EntryId, LaneKey, UnixMillis, Urgency};
 use crate::store::hashes;
 use crate::store::lane::Lane;
 use crate::store::records::Hash;
@@ -64,7 +64,8 @@ pub(super) fn calls<'a>(
     calls.sort_unstable_by_key(|(entry, _)| entry.id);
     let calling: Vec<Vec<u8>> = calls.iter().map(|(_, lane)| lane.to_vec()).collect();
     let entries: Vec<i64> = calls.iter().map(|(entry, _)| signed(entry.id.0)).collect();
-    let claims: Vec<i64> = calls.iter().map(|(entry, _)| signed(entry.story.claim.0)).collect();
+    let claim = |entry: &Entry| signed(ClaimId::number(entry.story.claim));
+    let claims: Vec<i64> = calls.iter().map(|(entry, _)| claim(entry)).collect();
     let leave_by = |entry: &Entry| entry.story.leave_by.unwrap_or_default();
     let leave: Vec<i64> = calls.iter().map(|(entry, _)| leave_by(entry).0).collect();
     let lapses = |entry: &Entry| leave_by(entry).plus(owner.flight_ms).0;

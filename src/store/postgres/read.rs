@@ -268,7 +268,7 @@ impl Reader for DatabaseReader {
         let sql = "SELECT content FROM @.event WHERE number = $1";
         let found = self.found(sql, &[(&signed(number) as _, Type::INT8)]);
         let row: EventRow = json(found.first()?.get(0)).expect("a row");
-        row.entry.map(|entry| entry.story.claim)
+        row.entry.and_then(|entry| entry.story.claim)
     }
 
     #[cfg(test)]

@@ -320,7 +320,8 @@ async fn lapsed(
         let name: &str = row.try_get(0)?;
         let (entry, claim) = (unsigned(row.try_get(1)?), unsigned(row.try_get(2)?));
         let (lane, doubt_until) = (Arc::new(json(name.as_bytes())?), UnixMillis(row.try_get(3)?));
-        let (entry, claim, doubt_until) = (EntryId(entry), ClaimId(claim), Some(doubt_until));
+        let (entry, claim) = (EntryId(entry), ClaimId::of_number(claim));
+        let doubt_until = Some(doubt_until);
         lapsed.push(Lapsed { doubt_until, lane, entry, claim });
     }
     Ok(lapsed)

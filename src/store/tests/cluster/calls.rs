@@ -36,7 +36,7 @@ impl Play {
     /// What leaves was claimed, leaves once, and in time.
     fn may_leave(&self, call: &Outgoing, now: i64) {
         let key = (call.entry, call.claim);
-        let claimed = (key.0.0, key.1.0);
+        let claimed = (key.0.0, Some(key.1));
         let claim = self.database(|database| database.claimed.get(&claimed).cloned());
         self.must(claim.is_some(), || format!("a call left for e{} without a claim", call.event));
         let once = self.0.borrow_mut().left.insert(key);
@@ -77,7 +77,7 @@ impl Play {
         if matches!(call.asks, Asks::Call(_))
             && let Some(ms) = lands.filter(|_| !cut)
         {
-            let claim = (call.entry.0, call.claim.0);
+            let claim = (call.entry.0, Some(call.claim));
             let given_up = self.database(|database| database.claimed[&claim].leave_by);
             // Or its clocks have stood still.
             let late = late || since >= given_up + CLOCKS;

@@ -39,7 +39,7 @@ pub(super) struct LaneRecord {
 #[derive(Debug, Clone)]
 pub(super) struct CallRecord {
     pub(super) lane: Arc<LaneKey>,
-    pub(super) claim: u64,
+    pub(super) claim: Option<ClaimId>,
     pub(super) node: Incarnation,
     pub(super) leave_by: i64,
     pub(super) lapses_at: i64,
@@ -61,7 +61,7 @@ pub(super) struct Database {
     pub(super) listed: Listed,
     pub(super) calls: BTreeMap<u64, CallRecord>,
     /// All calls that were ever claimed, by entry and claim.
-    pub(super) claimed: HashMap<(u64, u64), CallRecord>,
+    pub(super) claimed: HashMap<(u64, Option<ClaimId>), CallRecord>,
     /// Nodes by run: their names, and until when they are taken to live.
     pub(super) nodes: BTreeMap<Incarnation, (usize, i64)>,
     next_number: u64,
@@ -252,7 +252,7 @@ impl Database {
             let in_flight: BTreeSet<u64> = calling.iter().map(|entry| entry.id.0).collect();
             self.calls.retain(|entry, call| call.lane != *key || in_flight.contains(entry));
             for entry in calling {
-                let claim = entry.story.claim.0;
+                let claim = entry.story.claim;
                 let leave_by = entry.story.leave_by.unwrap_or_default();
                 let before = self.calls.get(&entry.id.0).filter(|call| call.claim == claim);
                 let call = CallRecord {
@@ -334,7 +334,7 @@ impl Database {
     /// The claim of an entry whose call or look-up is in flight.
     pub(super) fn claim_of(&self, entry: EntryId) -> Option<ClaimId> {
         let entry = self.entry(entry).filter(|entry| entry.stage.is_in_flight());
-        entry.map(|entry| entry.story.claim)
+        entry.and_then(|entry| entry.story.claim)
     }
 
     /// What is kept of an entry.

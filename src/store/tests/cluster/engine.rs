@@ -9,7 +9,7 @@ use super::database::{Database, FLIGHT, IDLE, Incarnation, LEASE};
 use super::faults::Fault;
 use super::steps::Step;
 use crate::clock;
-use crate::routing::{ClaimId, EntryId, LaneKey, UnixMillis};
+use crate::routing::{EntryId, LaneKey, UnixMillis};
 use crate::store::engine::{Decide, Engine, Lapsed, Upkeep};
 use crate::store::group::{Group, Outcomes, Terms, View};
 use crate::store::postgres::{Known, Read};
@@ -208,7 +208,7 @@ impl Memory {
         let taken_up = |(entry, call): (&u64, &super::database::CallRecord)| Lapsed {
             lane: Arc::clone(&call.lane),
             entry: EntryId(*entry),
-            claim: ClaimId(call.claim),
+            claim: call.claim,
             doubt_until: doubted.then_some(UnixMillis(call.lapses_at - (by - database.now).max(0))),
         };
         calls.map(taken_up).collect()

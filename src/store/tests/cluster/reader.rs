@@ -158,7 +158,7 @@ impl Reader for MemoryReader {
     fn claim_of(&self, number: u64) -> Option<ClaimId> {
         let database = self.database();
         let entry = database.events.get(&number)?.entry.as_ref();
-        entry.map(|entry| entry.story.claim)
+        entry.and_then(|entry| entry.story.claim)
     }
 
     fn rows(&self, kind: u8) -> usize {

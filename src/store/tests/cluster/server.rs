@@ -195,6 +195,7 @@ impl Server {
             let hash: Vec<u8> = call.get(1);
             let lane = &database.lanes[hash.as_slice()].key;
             let (lane, leave_by, lapses_at) = (Arc::clone(lane), call.get(3), call.get(4));
+            let claim = ClaimId::of_number(claim);
             (entry, CallRecord { lane, claim, node: 0, leave_by, lapses_at })
         });
         let calls: Vec<_> = calls.collect();
@@ -262,7 +263,7 @@ impl OverServer {
             doubt_until: Some(UnixMillis(call.lapses_at - (moment.0 - database.now).max(0))),
             lane: Arc::clone(&call.lane),
             entry: EntryId(*entry),
-            claim: ClaimId(call.claim),
+            claim: call.claim,
         });
         lapsed.collect()
     }
