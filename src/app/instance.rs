@@ -79,7 +79,7 @@ fn awa_settings(settings: &Settings) -> Result<awa::Settings, config::Problems> 
         base_url: instance.clone(),
         api_version: ApiVersion::new(servicenow.api_version),
         request_timeout: servicenow.request_timeout,
-        rate: rate(settings),
+        rate_limit: rate_limit(settings),
         auth: auth.map(|auth| auth.revealed(config::Secret::reveal)).transpose()?,
         client_certificate: servicenow
             .client_certificate
@@ -124,18 +124,14 @@ fn certificate_with_key(pair: &config::KeyPair) -> Result<SecretString, config::
 }
 
 /// Of all requests together.
-pub(super) const fn rate(settings: &Settings) -> awa::Rate {
-    let of = &settings.rate_limit;
-    awa::Rate { per_second: of.per_second, burst: of.burst }
+pub(super) const fn rate_limit(settings: &Settings) -> awa::RateLimit {
+    let config::RateLimit { per_second, burst, per_hour, reserve } = settings.rate_limit;
+    awa::RateLimit { per_second, burst, per_hour, reserve }
 }
 
-/// What the configuration allows.
-pub(super) fn limits(settings: &Settings) -> pace::Limits {
-    pace::Limits {
-        per_hour: settings.rate_limit.per_hour,
-        reserve: settings.rate_limit.reserve,
-        max_in_flight: u32::try_from(settings.servicenow.max_in_flight).unwrap_or(u32::MAX),
-    }
+/// How many calls may be in flight.
+pub(super) fn max_in_flight(settings: &Settings) -> u32 {
+    u32::try_from(settings.servicenow.max_in_flight).unwrap_or(u32::MAX)
 }
 
 /// What keeps calls from leaving, for `/readyz`.

@@ -205,7 +205,7 @@ pub(crate) async fn start_on(
     if let Some(shared) = &shared {
         client.limiter().share(Arc::clone(shared));
     }
-    let pace = Arc::new(Pace::new(instance::limits(&settings), client.limiter()));
+    let pace = Arc::new(Pace::new(instance::max_in_flight(&settings), client.limiter()));
     let address = |listener: &TcpListener| {
         listener
             .local_addr()

@@ -209,9 +209,9 @@ impl Reloader {
             targets.pace.forgive();
         }
         targets.pushing.replace(receiver);
-        targets.client.limiter().set(instance::rate(&settings));
+        targets.client.limiter().set(instance::rate_limit(&settings));
         targets.store.set_limits(pending_limits(&settings));
-        targets.pace.set_limits(instance::limits(&settings));
+        targets.pace.set_max_in_flight(instance::max_in_flight(&settings));
         targets.pace.end_pause();
         // The dispatcher may sleep until a moment that was true for the old limits.
         targets.store.agenda().changed().notify_one();
@@ -287,13 +287,6 @@ impl Reloader {
     /// The folder of the tables.
     pub(super) fn tables(&self) -> PathBuf {
         self.lock().settings.mappings.clone()
-    }
-
-    /// Calls a second, calls at once and requests an hour.
-    pub(super) fn rate(&self) -> (u32, u32, u32) {
-        let in_force = self.lock();
-        let of = &in_force.settings.rate_limit;
-        (of.per_second.get(), of.burst.get(), of.per_hour)
     }
 
     /// How long a call to ServiceNow may take.

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use tracing::{debug, error, info, warn};
 
-use crate::awa::pace::{Pace, Read, Shared, SharedLimits, SharedState, Signal, Turn};
+use super::instance;
+use crate::awa::RateLimit;
+use crate::awa::pace::{Pace, Read, Shared, SharedState, Signal, Turn};
 use crate::clock;
 use crate::config::Settings;
 use crate::store::{Failed, Reading, Store};
@@ -21,14 +23,8 @@ const AWAY: Duration = Duration::from_millis(250);
 
 /// What this node shares with others; its name is another at each start.
 pub(super) fn shared(settings: &Settings) -> Arc<Shared> {
-    let of = &settings.rate_limit;
-    let limits = SharedLimits {
-        per_second: of.per_second.get(),
-        burst: of.burst.get(),
-        per_hour: of.per_hour,
-        reserve: of.reserve,
-    };
-    Arc::new(Shared::new(format!("{:016x}", rand::random::<u64>()), limits))
+    let name = format!("{:016x}", rand::random::<u64>());
+    Arc::new(Shared::new(name, instance::rate_limit(settings)))
 }
 
 /// Asks for permits and takes news; runs until it is dropped.
@@ -51,7 +47,7 @@ pub(super) async fn keep(store: Store, shared: Arc<Shared>, pace: Arc<Pace>) {
         }
         if let Some((limits, now)) = shared.limits() {
             if now && !differ {
-                let SharedLimits { per_second, burst, per_hour, reserve } = limits;
+                let RateLimit { per_second, burst, per_hour, reserve } = limits;
                 warn!(
                     per_second,
                     burst,

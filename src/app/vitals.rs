@@ -70,13 +70,7 @@ impl Vitals {
         let (now, counts) = (clock::now(), self.store.counts());
         let standing = self.pace.standing(now);
         let reasons = self.not_ready();
-        let (calls_per_second, burst, requests_per_hour) = self.reloader.rate();
-        let shared = self.pace.shared_by();
-        let nodes = shared.map_or(0, |(_, nodes)| nodes);
-        let (calls_per_second, burst, requests_per_hour) = match shared {
-            Some((limits, _)) => (limits.per_second, limits.burst, limits.per_hour),
-            None => (calls_per_second, burst, requests_per_hour),
-        };
+        let (limit, nodes) = self.pace.limit();
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             started_at: self.started_at,
@@ -97,10 +91,10 @@ impl Vitals {
                 unauthorised_until: standing.unauthorised,
                 retry_after_until: standing.retry_after,
                 clock_offset_ms: self.client.clock_offset().map(ClockOffset::likely),
-                calls_per_second,
-                burst,
-                requests_per_hour,
-                requests_last_hour: (requests_per_hour > 0).then_some(standing.used),
+                calls_per_second: limit.per_second.get(),
+                burst: limit.burst.get(),
+                requests_per_hour: limit.per_hour,
+                requests_last_hour: (limit.per_hour > 0).then_some(standing.used),
                 shared_by_nodes: nodes,
             },
             database: self.store.database().map(|database| shown(&database, self.store.now())),

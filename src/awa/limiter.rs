@@ -19,6 +19,7 @@ use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
 use governor::state::{NotKeyed, StateStore};
 use governor::{Quota, RateLimiter};
+use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex as Queue;
 
 use super::pace::Shared;
@@ -29,19 +30,30 @@ const SECOND: Duration = Duration::from_millis(1_030);
 /// A call is claimed so long before it may leave: the commit of a claim takes about as long.
 const LEAD: Duration = Duration::from_millis(20);
 
-/// What the configuration allows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Rate {
+/// What the configuration allows; what nodes tell each other of theirs, too.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RateLimit {
     /// Requests in any second.
     pub(crate) per_second: NonZeroU32,
     /// How many of them may leave at once, as far as `per_second` leaves room for it.
     pub(crate) burst: NonZeroU32,
+    /// Requests in any hour; 0 = no budget.
+    pub(crate) per_hour: u32,
+    /// The share of `per_hour` that only [`Urgency::Live`](crate::routing::Urgency::Live) may use, 0 to 1.
+    pub(crate) reserve: f64,
 }
 
 #[cfg(test)]
-impl Rate {
+impl RateLimit {
     /// More than any test sends.
-    pub(crate) const UNLIMITED: Self = Self { per_second: NonZeroU32::MAX, burst: NonZeroU32::MAX };
+    pub(crate) const UNLIMITED: Self =
+        Self { per_second: NonZeroU32::MAX, burst: NonZeroU32::MAX, per_hour: 0, reserve: 0.0 };
+
+    /// Without a budget.
+    pub(super) fn of(per_second: u32, burst: u32) -> Self {
+        let whole = |number| NonZeroU32::new(number).unwrap();
+        Self { per_second: whole(per_second), burst: whole(burst), ..Self::UNLIMITED }
+    }
 }
 
 /// The limiter of all requests to one instance.
@@ -58,7 +70,7 @@ pub(crate) struct Limiter {
 
 #[derive(Debug)]
 struct InForce {
-    rate: Rate,
+    limit: RateLimit,
     burst: NonZeroU32,
     period: Duration,
     governor: RateLimiter<NotKeyed, State, MonotonicClock, NoOpMiddleware<Instant>>,
@@ -71,8 +83,8 @@ pub(super) struct Expected(Arc<Limiter>);
 
 impl Limiter {
     /// Nothing is used up.
-    pub(super) fn new(rate: Rate) -> Self {
-        let in_force = Mutex::new(InForce::new(rate));
+    pub(super) fn new(limit: RateLimit) -> Self {
+        let in_force = Mutex::new(InForce::new(limit));
         let (queue, expected) = (Queue::default(), AtomicU32::new(0));
         Self { in_force, queue, expected, shared: OnceLock::new() }
     }
@@ -87,19 +99,23 @@ impl Limiter {
         self.shared.get()
     }
 
-    /// Takes a new rate. The burst counts as used up, so that a second which the change falls into sees no more than
-    /// the higher of both rates.
-    pub(crate) fn set(&self, rate: Rate) {
+    /// Takes a new limit. At another rate the burst counts as used up, so that a second which the change falls into
+    /// sees no more than the higher of both rates.
+    pub(crate) fn set(&self, limit: RateLimit) {
         if let Some(shared) = self.shared() {
-            shared.set_limits(|limits| {
-                (limits.per_second, limits.burst) = (rate.per_second.get(), rate.burst.get());
-            });
+            shared.set_limits(limit);
         }
         let mut in_force = self.in_force();
-        if in_force.rate != rate {
-            *in_force = InForce::new(rate);
+        let before = std::mem::replace(&mut in_force.limit, limit);
+        if (before.per_second, before.burst) != (limit.per_second, limit.burst) {
+            *in_force = InForce::new(limit);
             in_force.charge(in_force.burst).unwrap_or_default();
         }
+    }
+
+    /// What this node's configuration allows.
+    pub(super) fn limit(&self) -> RateLimit {
+        self.in_force().limit
     }
 
     /// How long a call has to wait before it is claimed, after all that is expected already.
@@ -151,17 +167,17 @@ impl Drop for Expected {
 }
 
 impl InForce {
-    fn new(rate: Rate) -> Self {
-        let per_second = rate.per_second.get();
+    fn new(limit: RateLimit) -> Self {
+        let per_second = limit.per_second.get();
         let most = NonZeroU32::MIN.saturating_add(per_second.div_euclid(10));
-        let burst = rate.burst.min(most);
+        let burst = limit.burst.min(most);
         let paced = per_second.saturating_sub(burst.get()).saturating_add(1);
         let period = SECOND.checked_div(paced).unwrap_or(SECOND).max(Duration::from_nanos(1));
         let quota =
-            Quota::with_period(period).unwrap_or_else(|| Quota::per_second(rate.per_second));
+            Quota::with_period(period).unwrap_or_else(|| Quota::per_second(limit.per_second));
         let state = State::default();
         let governor = RateLimiter::new(quota.allow_burst(burst), state.clone(), MonotonicClock);
-        Self { rate, burst, period, governor, state }
+        Self { limit, burst, period, governor, state }
     }
 
     /// Charges so many requests, or says how long they have to wait; more than a burst are never let through together.

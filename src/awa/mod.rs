@@ -46,7 +46,7 @@ pub(crate) mod stand_in;
 
 pub(crate) use client::{Client, Reply};
 pub(crate) use fetch::{Answered, Fetcher, Poster};
-pub(crate) use limiter::Rate;
+pub(crate) use limiter::RateLimit;
 pub(crate) use lookup::{LookUps, Probed};
 #[cfg(test)]
 pub(crate) use settings::{Auth, Grant, OAuth};

@@ -93,7 +93,7 @@ impl Peer {
             base_url: BaseUrl::parse(&format!("http://{}", self.address)).unwrap(),
             api_version: super::wire::ApiVersion::default(),
             request_timeout: Duration::from_secs(60),
-            rate: crate::awa::Rate::UNLIMITED,
+            rate_limit: crate::awa::RateLimit::UNLIMITED,
             auth: Some(Auth::Basic { username: "bridge".into(), password: "hunter2".into() }),
             client_certificate: None,
             ca: None,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use secrecy::SecretString;
 
-use super::limiter::Rate;
+use super::limiter::RateLimit;
 use super::wire::ApiVersion;
 use crate::base_url::BaseUrl;
 use crate::credentials;
@@ -21,7 +21,7 @@ pub(crate) struct Settings {
     /// The longest that one call may take, look-ups and tokens included.
     pub(crate) request_timeout: Duration,
     /// Of requests of every kind.
-    pub(crate) rate: Rate,
+    pub(crate) rate_limit: RateLimit,
     /// None: by the client certificate alone.
     pub(crate) auth: Option<Auth>,
     /// A client certificate with its private key, as PEM.

@@ -127,7 +127,7 @@ impl Transport {
     pub(super) fn new(
         settings: Settings,
     ) -> Result<(Self, HashMap<String, String>), SettingsError> {
-        let limiter = Arc::new(Limiter::new(settings.rate));
+        let limiter = Arc::new(Limiter::new(settings.rate_limit));
         Self::behind(limiter, Offset::default(), settings)
     }
 

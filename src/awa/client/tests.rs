@@ -153,7 +153,7 @@ async fn busy_answers_say_how_long() {
 fn settings_that_cannot_work_are_named() {
     let problem = |base_url: &str| {
         let settings = Settings {
-            rate: crate::awa::Rate::UNLIMITED,
+            rate_limit: crate::awa::RateLimit::UNLIMITED,
             api_version: wire::ApiVersion::default(),
             base_url: BaseUrl::parse(base_url).unwrap(),
             request_timeout: Duration::from_secs(1),

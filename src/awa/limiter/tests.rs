@@ -1,14 +1,9 @@
 use super::*;
 use crate::clock::by_hand;
 
-fn rate(per_second: u32, burst: u32) -> Rate {
-    let whole = |number| NonZeroU32::new(number).unwrap();
-    Rate { per_second: whole(per_second), burst: whole(burst) }
-}
-
 fn limiter(per_second: u32, burst: u32) -> Arc<Limiter> {
     by_hand::stop();
-    Arc::new(Limiter::new(rate(per_second, burst)))
+    Arc::new(Limiter::new(RateLimit::of(per_second, burst)))
 }
 
 /// Lets as many leave as may.
@@ -75,7 +70,7 @@ fn a_change_is_in_force_at_once_and_its_second_sees_no_more_than_the_higher_rate
     for (from, to) in [((20, 5), (200, 50)), ((200, 50), (20, 5)), ((10, 1), (11, 1))] {
         let limiter = limiter(from.0, from.1);
         let mut all = left(&limiter, 2_500);
-        limiter.set(rate(to.0, to.1));
+        limiter.set(RateLimit::of(to.0, to.1));
         let after = left(&limiter, 2_500);
         all.extend(after.iter().map(|ms| ms + 2_500));
         let most = usize::try_from(from.0.max(to.0)).unwrap();

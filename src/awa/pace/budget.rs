@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
+use crate::awa::RateLimit;
 use crate::routing::{UnixMillis, Urgency};
 
 const MINUTE: i64 = 60_000;
@@ -69,8 +70,8 @@ impl Budget {
 }
 
 /// Requests in an hour that a call of this urgency may fill up to; none = no budget.
-pub(super) fn allowed(per_hour: u32, reserve: f64, urgency: Urgency) -> Option<u32> {
-    let whole = (per_hour > 0).then_some(per_hour)?;
+pub(super) fn allowed(limit: RateLimit, urgency: Urgency) -> Option<u32> {
+    let whole = (limit.per_hour > 0).then_some(limit.per_hour)?;
     match urgency {
         Urgency::Live(_) => Some(whole),
         Urgency::Offer(_) => {
@@ -79,7 +80,7 @@ pub(super) fn allowed(per_hour: u32, reserve: f64, urgency: Urgency) -> Option<u
                 clippy::cast_sign_loss,
                 reason = "a share of a u32"
             )]
-            let kept = (f64::from(whole) * reserve.clamp(0.0, 1.0)).ceil() as u32;
+            let kept = (f64::from(whole) * limit.reserve.clamp(0.0, 1.0)).ceil() as u32;
             Some(whole.saturating_sub(kept))
         }
     }

@@ -20,7 +20,7 @@ use budget::{Budget, allowed};
 use gate::Gate;
 pub(crate) use permit::Permit;
 use shared::{Kind, News};
-pub(crate) use shared::{Read, Shared, SharedLimits, State as SharedState};
+pub(crate) use shared::{Read, Shared, State as SharedState};
 pub(crate) use signal::{Signal, Why};
 
 /// Failures in a row that open the breaker.
@@ -42,16 +42,6 @@ const LONGEST_RETRY_AFTER: u64 = 3_600_000;
 /// The longest that a Retry-After of unknown origin is believed at first, in milliseconds: a ring of a few seconds
 /// outlasts what a proxy says once. One that says it again is believed for twice as long.
 const LONGEST_HINT: u64 = 5_000;
-
-/// What the configuration allows.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Limits {
-    /// Requests in any hour; 0 = no budget.
-    pub(crate) per_hour: u32,
-    /// The share of `per_hour` that only [`Urgency::Live`] may use, 0 to 1.
-    pub(crate) reserve: f64,
-    pub(crate) max_in_flight: u32,
-}
 
 /// No call may leave before `until`. Where that depends on a call that is in flight, `until` is only when to ask
 /// again at the latest; its permit's end is the better moment.
@@ -96,7 +86,7 @@ pub(crate) struct Pace {
 
 #[derive(Debug)]
 struct State {
-    limits: Limits,
+    max_in_flight: u32,
     limiter: Arc<Limiter>,
     budget: Budget,
     /// From when and until when ServiceNow asked for a pause.
@@ -124,15 +114,15 @@ struct Probe {
 impl Pace {
     /// A pace with nothing used up.
     #[must_use]
-    pub(crate) fn new(limits: Limits, limiter: Arc<Limiter>) -> Self {
+    pub(crate) fn new(max_in_flight: u32, limiter: Arc<Limiter>) -> Self {
         let state = State {
-            limits,
+            max_in_flight,
             limiter,
             budget: Budget::default(),
             retry_after: None,
             hints: 0,
             in_flight: 0,
-            concurrency: limits.max_in_flight.max(1),
+            concurrency: max_in_flight.max(1),
             smooth: 0,
             halved_at: UnixMillis::default(),
             failures: 0,
@@ -144,16 +134,13 @@ impl Pace {
         Self { state: Arc::new(Mutex::new(state)) }
     }
 
-    /// Takes new limits; what is used up of the hour and what is known of the instance stays.
-    pub(crate) fn set_limits(&self, limits: Limits) {
+    /// Takes another limit of calls in flight; what is known of the instance stays.
+    pub(crate) fn set_max_in_flight(&self, max_in_flight: u32) {
         let mut state = lock(&self.state);
-        if limits.max_in_flight != state.limits.max_in_flight {
-            state.concurrency = limits.max_in_flight.max(1);
+        if max_in_flight != state.max_in_flight {
+            state.concurrency = max_in_flight.max(1);
         }
-        if let Some(shared) = state.limiter.shared() {
-            shared.set_limits(|of| (of.per_hour, of.reserve) = (limits.per_hour, limits.reserve));
-        }
-        state.limits = limits;
+        state.max_in_flight = max_in_flight;
     }
 
     /// Lets calls through again that were held for refused credentials or an instance out of reach, after what they are
@@ -292,11 +279,8 @@ impl State {
     /// When the budget has room for a call of this urgency; none if it has now.
     fn full_until(&self, urgency: Urgency, now: UnixMillis) -> Option<UnixMillis> {
         match self.limiter.shared() {
-            Some(shared) => shared.full_until(|of| allowed(of.per_hour, of.reserve, urgency), now),
-            None => {
-                let Limits { per_hour, reserve, .. } = self.limits;
-                self.budget.full_until(allowed(per_hour, reserve, urgency), now)
-            }
+            Some(shared) => shared.full_until(urgency, now),
+            None => self.budget.full_until(allowed(self.limiter.limit(), urgency), now),
         }
     }
 
@@ -369,8 +353,7 @@ impl State {
         self.smooth = self.smooth.saturating_add(1);
         if self.smooth >= GROW_AFTER {
             self.smooth = 0;
-            self.concurrency =
-                self.concurrency.saturating_add(1).min(self.limits.max_in_flight.max(1));
+            self.concurrency = self.concurrency.saturating_add(1).min(self.max_in_flight.max(1));
         }
     }
 

@@ -3,6 +3,7 @@
 
 use super::shared::{Kind, News};
 use super::{Pace, Signal, State, Turn, Why, lock};
+use crate::awa::RateLimit;
 use crate::routing::UnixMillis;
 
 /// What was taken in of the other nodes' news.
@@ -62,12 +63,13 @@ impl Pace {
         if is_shared { self.probe(now) } else { None }
     }
 
-    /// The smallest limits of all nodes that share them, and how many nodes there are; none where none are shared.
+    /// The limit in force, the smallest of all nodes that share it, and how many nodes those are; 0 where none do.
     #[must_use]
-    pub(crate) fn shared_by(&self) -> Option<(super::SharedLimits, usize)> {
+    pub(crate) fn limit(&self) -> (RateLimit, usize) {
         let state = lock(&self.state);
-        let shared = state.limiter.shared()?;
-        shared.limits().map(|(limits, _)| (limits, shared.nodes()))
+        let shared = state.limiter.shared();
+        let shared = shared.and_then(|shared| Some((shared.limits()?.0, shared.nodes())));
+        shared.unwrap_or_else(|| (state.limiter.limit(), 0))
     }
 }
 

@@ -1,27 +1,22 @@
-use std::num::NonZeroU32;
 use std::time::Duration;
 
-use super::super::limiter::Rate;
 use super::*;
+use crate::awa::RateLimit;
 use crate::clock::by_hand;
 
 const T: UnixMillis = UnixMillis(1_800_000_000_000);
 
-fn limits() -> Limits {
-    Limits { per_hour: 0, reserve: 0.0, max_in_flight: 4 }
-}
+const UNLIMITED: RateLimit = RateLimit::UNLIMITED;
 
-fn pace(limits: Limits) -> Pace {
-    Pace::new(limits, Arc::new(Limiter::new(Rate::UNLIMITED)))
+fn pace(limit: RateLimit, max_in_flight: u32) -> Pace {
+    Pace::new(max_in_flight, Arc::new(Limiter::new(limit)))
 }
 
 /// Ten a second and two at once.
 fn paced() -> (Pace, Arc<Limiter>) {
     by_hand::stop();
-    let rate =
-        Rate { per_second: NonZeroU32::new(10).unwrap(), burst: NonZeroU32::new(2).unwrap() };
-    let limiter = Arc::new(Limiter::new(rate));
-    (Pace::new(limits(), Arc::clone(&limiter)), limiter)
+    let limiter = Arc::new(Limiter::new(RateLimit::of(10, 2)));
+    (Pace::new(4, Arc::clone(&limiter)), limiter)
 }
 
 fn live() -> Urgency {
@@ -66,7 +61,7 @@ async fn calls_are_claimed_as_the_limiter_lets_requests_leave() {
 
 #[test]
 fn holding_and_releasing_are_told_once_with_the_trouble() {
-    let pace = pace(limits());
+    let pace = pace(UNLIMITED, 4);
     let permit = pace.permit(live(), T).unwrap();
     let held = Some(Turn::Held(Signal::Hibernating));
     assert_eq!(pace.observe(Signal::Hibernating, 1, T), held);
@@ -88,7 +83,7 @@ fn holding_and_releasing_are_told_once_with_the_trouble() {
 
 #[test]
 fn places_are_given_back_when_permits_are_dropped() {
-    let pace = pace(Limits { max_in_flight: 2, ..limits() });
+    let pace = pace(UNLIMITED, 2);
     let first = pace.permit(live(), T).unwrap();
     let _second = pace.permit(live(), T).unwrap();
     assert_eq!(not_now(&pace, T).1, Why::Concurrency);
@@ -99,7 +94,7 @@ fn places_are_given_back_when_permits_are_dropped() {
 
 #[test]
 fn the_reserve_of_the_hour_is_for_live_calls_alone() {
-    let pace = pace(Limits { per_hour: 10, reserve: 0.2, ..limits() });
+    let pace = pace(RateLimit { per_hour: 10, reserve: 0.2, ..UNLIMITED }, 4);
     for _ in 0..8 {
         drop(pace.permit(offer(), T).unwrap());
     }
@@ -114,7 +109,7 @@ fn the_reserve_of_the_hour_is_for_live_calls_alone() {
 
 #[test]
 fn the_hour_slides_minute_by_minute() {
-    let pace = pace(Limits { per_hour: 2, ..limits() });
+    let pace = pace(RateLimit { per_hour: 2, ..UNLIMITED }, 4);
     drop(pace.permit(live(), T).unwrap());
     drop(pace.permit(live(), T.plus(600_000)).unwrap());
     let refused = pace.permit(live(), T.plus(700_000)).unwrap_err();
@@ -125,7 +120,7 @@ fn the_hour_slides_minute_by_minute() {
 
 #[test]
 fn further_requests_of_a_call_are_charged_to_the_hour() {
-    let pace = pace(Limits { per_hour: 10, ..limits() });
+    let pace = pace(RateLimit { per_hour: 10, ..UNLIMITED }, 4);
     let permit = pace.permit(live(), T).unwrap();
     pace.observe(Signal::Answered, 4, T);
     drop(permit);
@@ -134,7 +129,7 @@ fn further_requests_of_a_call_are_charged_to_the_hour() {
 
 #[test]
 fn a_clock_that_is_set_back_does_not_prolong_retry_after() {
-    let pace = pace(limits());
+    let pace = pace(UNLIMITED, 4);
     call(&pace, Signal::RetryAfter { ms: 30_000 }, T);
     assert_eq!(not_now(&pace, T.minus(10)).1, Why::RetryAfter);
     call(&pace, Signal::Answered, T.minus(3_600_000));
@@ -144,7 +139,7 @@ fn a_clock_that_is_set_back_does_not_prolong_retry_after() {
 
 #[test]
 fn retry_after_holds_every_call_but_never_longer_than_an_hour() {
-    let pace = pace(limits());
+    let pace = pace(UNLIMITED, 4);
     call(&pace, Signal::RetryAfter { ms: 30_000 }, T);
     assert_eq!(not_now(&pace, T), (30_000, Why::RetryAfter));
     assert_eq!(pace.standing(T).retry_after, Some(T.plus(30_000)));
@@ -154,7 +149,7 @@ fn retry_after_holds_every_call_but_never_longer_than_an_hour() {
 
 #[test]
 fn overload_halves_concurrency_once_a_round_and_success_lets_it_grow() {
-    let pace = pace(Limits { max_in_flight: 8, ..limits() });
+    let pace = pace(UNLIMITED, 8);
     let concurrency = |now| pace.standing(now).concurrency;
     call(&pace, Signal::Overloaded, T);
     call(&pace, Signal::Overloaded, T.plus(10));
@@ -175,7 +170,7 @@ fn overload_halves_concurrency_once_a_round_and_success_lets_it_grow() {
 
 #[test]
 fn the_breaker_opens_after_eight_failures_in_a_row_and_probes_one_at_a_time() {
-    let pace = pace(limits());
+    let pace = pace(UNLIMITED, 4);
     for _ in 0..7 {
         call(&pace, Signal::Silent, T);
     }
@@ -197,7 +192,7 @@ fn the_breaker_opens_after_eight_failures_in_a_row_and_probes_one_at_a_time() {
 
 #[test]
 fn the_breakers_pauses_grow_to_two_seconds() {
-    let pace = pace(limits());
+    let pace = pace(UNLIMITED, 4);
     let mut now = T;
     call(&pace, Signal::Hibernating, now);
     let mut pauses = Vec::new();
@@ -213,7 +208,7 @@ fn the_breakers_pauses_grow_to_two_seconds() {
 
 #[test]
 fn late_news_of_an_outage_does_not_prolong_the_pause() {
-    let pace = pace(limits());
+    let pace = pace(UNLIMITED, 4);
     let one = pace.permit(live(), T).unwrap();
     let other = pace.permit(live(), T).unwrap();
     pace.observe(Signal::Hibernating, 1, T);
@@ -225,7 +220,7 @@ fn late_news_of_an_outage_does_not_prolong_the_pause() {
 
 #[test]
 fn a_probe_that_was_never_sent_frees_its_place() {
-    let pace = pace(limits());
+    let pace = pace(UNLIMITED, 4);
     call(&pace, Signal::Hibernating, T);
     let probe = pace.permit(live(), T.plus(500)).unwrap();
     drop(probe);
@@ -234,7 +229,7 @@ fn a_probe_that_was_never_sent_frees_its_place() {
 
 #[test]
 fn refused_credentials_hold_the_instance_and_are_probed_at_growing_pauses() {
-    let pace = pace(limits());
+    let pace = pace(UNLIMITED, 4);
     let mut now = T;
     call(&pace, Signal::Unauthorised, now);
     let mut pauses = Vec::new();
@@ -254,7 +249,7 @@ fn refused_credentials_hold_the_instance_and_are_probed_at_growing_pauses() {
 
 #[test]
 fn a_hold_does_not_use_up_rate_or_budget() {
-    let pace = pace(Limits { per_hour: 5, ..limits() });
+    let pace = pace(RateLimit { per_hour: 5, ..UNLIMITED }, 4);
     call(&pace, Signal::RetryAfter { ms: 2_000 }, T);
     for _ in 0..50 {
         assert_eq!(not_now(&pace, T.plus(1_500)).1, Why::RetryAfter);
@@ -265,17 +260,18 @@ fn a_hold_does_not_use_up_rate_or_budget() {
 
 #[test]
 fn new_limits_take_hold_at_once() {
-    let pace = pace(Limits { per_hour: 1, ..limits() });
+    let pace = pace(RateLimit { per_hour: 1, ..UNLIMITED }, 4);
     drop(pace.permit(live(), T).unwrap());
     assert_eq!(not_now(&pace, T).1, Why::Budget);
-    pace.set_limits(Limits { max_in_flight: 1, ..limits() });
+    lock(&pace.state).limiter.set(UNLIMITED);
+    pace.set_max_in_flight(1);
     let _permit = pace.permit(live(), T).unwrap();
     assert_eq!(not_now(&pace, T).1, Why::Concurrency);
 }
 
 #[test]
 fn a_permit_that_was_not_used_costs_nothing() {
-    let pace = pace(Limits { per_hour: 4, ..limits() });
+    let pace = pace(RateLimit { per_hour: 4, ..UNLIMITED }, 4);
     for _ in 0..50 {
         pace.permit(live(), T).unwrap().unused();
     }
@@ -288,7 +284,7 @@ fn a_permit_that_was_not_used_costs_nothing() {
 
 #[test]
 fn a_pause_that_a_proxy_may_have_asked_for_is_short_and_grows_with_each_that_follows() {
-    let pace = pace(limits());
+    let pace = pace(UNLIMITED, 4);
     let mut at = T;
     for most in [5_000, 10_000, 20_000] {
         call(&pace, Signal::Hinted { ms: 3_600_000 }, at);
@@ -308,7 +304,7 @@ fn a_pause_that_a_proxy_may_have_asked_for_is_short_and_grows_with_each_that_fol
 
 #[test]
 fn a_person_ends_a_pause() {
-    let pace = pace(limits());
+    let pace = pace(UNLIMITED, 4);
     call(&pace, Signal::RetryAfter { ms: 3_600_000 }, T);
     assert_eq!(pace.standing(T).retry_after, Some(T.plus(3_600_000)));
     pace.end_pause();

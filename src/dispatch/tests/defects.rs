@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::history::{NAMES, tables_with, user};
-use crate::awa::pace::{Limits, Pace};
+use crate::awa::pace::Pace;
 use crate::awa::stand_in::StandIn;
 use crate::awa::{Client, Settings};
 use crate::base_url::BaseUrl;
@@ -57,7 +57,7 @@ fn broken_client() -> Arc<Client> {
         api_version: crate::awa::wire::ApiVersion::default(),
         base_url: BaseUrl::parse("http://127.0.0.1:1").unwrap(),
         request_timeout: Duration::from_secs(10),
-        rate: crate::awa::Rate::UNLIMITED,
+        rate_limit: crate::awa::RateLimit::UNLIMITED,
         auth: None,
         client_certificate: None,
         ca: None,
@@ -112,9 +112,8 @@ async fn events_end(
     };
     let rules = Rules { directory: tables_with(&NAMES).into(), ..Rules::default() };
     let store = Store::open(settings, Arc::new(Tables(Arc::new(rules))), clock::now).unwrap();
-    let limits = Limits { per_hour: 0, reserve: 0.0, max_in_flight: 1 };
     let client = broken_client();
-    let pace = Arc::new(Pace::new(limits, client.limiter()));
+    let pace = Arc::new(Pace::new(1, client.limiter()));
     let dispatch = Dispatch {
         store: store.clone(),
         client,

@@ -13,7 +13,7 @@ use super::kept::{Kept, come_apart};
 use super::play::{Bridge, Leaving, News, TURNS};
 use super::servicenow::signal;
 use super::witness::Ended;
-use crate::awa::pace::{Limits, Pace};
+use crate::awa::pace::Pace;
 use crate::awa::stand_in::{Asked, StandIn};
 use crate::awa::{Client, Reply, Settings};
 use crate::base_url::BaseUrl;
@@ -55,7 +55,7 @@ impl Line {
             api_version: crate::awa::wire::ApiVersion::default(),
             base_url: BaseUrl::parse("http://127.0.0.1:1").unwrap(),
             request_timeout: Duration::from_secs(10),
-            rate: crate::awa::Rate::UNLIMITED,
+            rate_limit: crate::awa::RateLimit::UNLIMITED,
             auth: None,
             client_certificate: None,
             ca: None,
@@ -253,10 +253,9 @@ fn dispatch(
     client: Arc<Client>,
     held: &Arc<AtomicBool>,
 ) -> (Arc<Dispatch>, UnboundedReceiver<Claimed>) {
-    let limits = Limits { per_hour: 0, reserve: 0.2, max_in_flight: MAX_IN_FLIGHT };
     let held = Arc::clone(held);
     let held: Arc<dyn Fn() -> bool + Send + Sync> = Arc::new(move || held.load(Ordering::SeqCst));
-    let pace = Arc::new(Pace::new(limits, client.limiter()));
+    let pace = Arc::new(Pace::new(MAX_IN_FLIGHT, client.limiter()));
     let (direct, claimed) = DirectSender::new(Arc::clone(&pace), Arc::clone(&held));
     kept.store.set_direct_dispatch(direct);
     let dispatch = Dispatch {

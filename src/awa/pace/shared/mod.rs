@@ -15,12 +15,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use super::budget::allowed;
+use crate::awa::RateLimit;
 use crate::clock::{self, millis};
-use crate::routing::UnixMillis;
+use crate::routing::{UnixMillis, Urgency};
 use permits::Permits;
 pub(crate) use permits::Read;
 use state::{Fate, LIFE_MS, Request, SECOND_MS};
-pub(crate) use state::{Kind, News, SharedLimits, State};
+pub(crate) use state::{Kind, News, State};
 
 /// After a version that went back or a clock that jumped no permit is asked for so long: what was granted before may be
 /// lost, or count for too short.
@@ -47,7 +49,7 @@ pub(crate) struct Shared {
 
 #[derive(Debug)]
 struct Held {
-    limits: SharedLimits,
+    limits: RateLimit,
     reaches: bool,
     /// The state as it was read or written last, with all news.
     view: State,
@@ -72,7 +74,7 @@ pub(crate) struct Proposal {
 
 impl Shared {
     /// A node of that name, which no other has; nothing may leave before the register was read.
-    pub(crate) fn new(node: String, limits: SharedLimits) -> Self {
+    pub(crate) fn new(node: String, limits: RateLimit) -> Self {
         let held = Held {
             limits,
             reaches: true,
@@ -89,12 +91,12 @@ impl Shared {
     }
 
     /// Takes new limits of this node's.
-    pub(crate) fn set_limits(&self, change: impl FnOnce(&mut SharedLimits)) {
-        change(&mut self.held().limits);
+    pub(in crate::awa) fn set_limits(&self, limits: RateLimit) {
+        self.held().limits = limits;
     }
 
     /// The smallest limits of all nodes, and whether they differ; none before they are known.
-    pub(crate) fn limits(&self) -> Option<(SharedLimits, bool)> {
+    pub(crate) fn limits(&self) -> Option<(RateLimit, bool)> {
         let held = self.held();
         held.view.limits().map(|limits| (limits, held.view.limits_differ()))
     }
@@ -268,16 +270,12 @@ impl Shared {
         held.view.paused_until(theirs).map(|until| now.plus(until.since(theirs)))
     }
 
-    /// When a further request fits into what the hour's budget allows, on our clock; none where it fits now. `allowed`
-    /// makes of the limits in force how many requests may be made.
-    pub(super) fn full_until(
-        &self,
-        allowed: impl FnOnce(SharedLimits) -> Option<u32>,
-        now: UnixMillis,
-    ) -> Option<UnixMillis> {
+    /// When a further request fits into what the hour's budget allows a call of this urgency, on our clock; none where
+    /// it fits now.
+    pub(super) fn full_until(&self, urgency: Urgency, now: UnixMillis) -> Option<UnixMillis> {
         let held = self.held();
         let theirs = held.now()?;
-        let allowed = held.view.limits().and_then(allowed)?;
+        let allowed = allowed(held.view.limits()?, urgency)?;
         let (budget, others) = held.view.used_with_others(&self.node, theirs);
         let own = self.expected.load(Ordering::Relaxed).saturating_sub(held.permits.live());
         let allowed = allowed.saturating_sub(others).saturating_sub(own);

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::super::budget::Budget;
+use crate::awa::RateLimit;
 use crate::routing::UnixMillis;
 
 /// How long a permit may be used, in milliseconds.
@@ -51,24 +52,11 @@ pub(crate) struct State {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Node {
     seen: UnixMillis,
-    limits: SharedLimits,
+    limits: RateLimit,
     /// Requests that it waits to send.
     waiting: u32,
     /// Whether it reaches the instance.
     reaches: bool,
-}
-
-/// What a node's configuration allows.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(crate) struct SharedLimits {
-    /// Requests in any second; 1 or more.
-    pub(crate) per_second: u32,
-    /// How many of them may leave at once.
-    pub(crate) burst: u32,
-    /// Requests in any hour; 0 = no budget.
-    pub(crate) per_hour: u32,
-    /// The share of `per_hour` that offers may not use, 0 to 1.
-    pub(crate) reserve: f64,
 }
 
 /// Why nothing but a probe may leave, and which node probes.
@@ -105,7 +93,7 @@ pub(crate) enum News {
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) node: String,
-    pub(crate) limits: SharedLimits,
+    pub(crate) limits: RateLimit,
     /// Requests that wait to be sent.
     pub(crate) wanted: u32,
     /// Permits that it would hold for requests to come, see [`State::spare`].
@@ -197,8 +185,8 @@ impl State {
     }
 
     /// The smallest of all nodes' limits; none before the first request.
-    pub(super) fn limits(&self) -> Option<SharedLimits> {
-        self.nodes.values().map(|node| node.limits).reduce(SharedLimits::smallest)
+    pub(super) fn limits(&self) -> Option<RateLimit> {
+        self.nodes.values().map(|node| node.limits).reduce(RateLimit::smallest)
     }
 
     /// Whether nodes have different limits.
@@ -227,7 +215,7 @@ impl State {
     pub(super) fn spare(&self, node: &str, now: UnixMillis) -> u32 {
         let Some(limits) = self.limits().filter(|limits| limits.per_hour == 0) else { return 0 };
         let used = self.used(now);
-        let is_scarce = used.saturating_add(1).saturating_mul(4) > limits.per_second
+        let is_scarce = used.saturating_add(1).saturating_mul(4) > limits.per_second.get()
             || self.waiting_beside(node, now) > 0
             || self.paused_until(now).is_some()
             || self.trouble.is_some();
@@ -244,7 +232,7 @@ impl State {
         let mut used = self.used(now);
         let mut windowed = 0;
         for (end, count) in self.counting.range(now.0.saturating_add(1)..) {
-            if used.saturating_add(requests) <= limits.per_second {
+            if used.saturating_add(requests) <= limits.per_second.get() {
                 break;
             }
             used = used.saturating_sub(*count);
@@ -287,7 +275,7 @@ impl State {
         if is_for_others || self.paused_until(now).is_some() {
             return 0;
         }
-        let window = limits.per_second.saturating_sub(self.used(now));
+        let window = limits.per_second.get().saturating_sub(self.used(now));
         let budget = match limits.per_hour {
             0 => u32::MAX,
             whole => whole.saturating_sub(self.budget.used(now)),
@@ -331,7 +319,7 @@ impl State {
     }
 }
 
-impl SharedLimits {
+impl RateLimit {
     fn smallest(self, other: Self) -> Self {
         let per_hour = match (self.per_hour, other.per_hour) {
             (0, hour) | (hour, 0) => hour,
@@ -347,14 +335,14 @@ impl SharedLimits {
 
     /// What leaves at once: no less than what comes together while a node asks for permits.
     fn burst_in_force(self) -> u32 {
-        let together = self.per_second.div_euclid(20).saturating_add(1);
-        self.burst.max(together).min(self.per_second)
+        let together = self.per_second.get().div_euclid(20).saturating_add(1);
+        self.burst.get().max(together).min(self.per_second.get())
     }
 
     /// From one request to the next where all leave at an even pace.
     fn period_us(self) -> i64 {
         let paced = i64::try_from(PACED_MS).unwrap_or(i64::MAX).saturating_mul(MICROS);
-        paced.checked_div(self.per_second.into()).unwrap_or(paced).max(1)
+        paced.checked_div(self.per_second.get().into()).unwrap_or(paced).max(1)
     }
 
     /// How many the even pace lets leave now.
