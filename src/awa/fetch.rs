@@ -36,7 +36,7 @@ pub(crate) struct Poster(reqwest::Client);
 
 /// What a server answers to a post.
 #[derive(Debug)]
-pub(crate) struct Answered {
+pub(crate) struct PostResponse {
     pub(crate) status: u16,
     /// The pause that it asks for, in milliseconds.
     pub(crate) retry_after_ms: Option<u64>,
@@ -110,7 +110,7 @@ impl Poster {
         url: &str,
         headers: HeaderMap,
         body: Vec<u8>,
-    ) -> Result<Answered, String> {
+    ) -> Result<PostResponse, String> {
         let request = self.0.post(url).headers(headers).body(body);
         let mut response = request.send().await.map_err(failed)?;
         let status = response.status().as_u16();
@@ -126,7 +126,7 @@ impl Poster {
             }
         };
         drop(tokio::time::timeout(LONGEST_ANSWER, rest).await);
-        Ok(Answered { status, retry_after_ms })
+        Ok(PostResponse { status, retry_after_ms })
     }
 }
 

@@ -45,7 +45,7 @@ mod samples;
 pub(crate) mod stand_in;
 
 pub(crate) use client::{Client, Reply};
-pub(crate) use fetch::{Answered, Fetcher, Poster};
+pub(crate) use fetch::{Fetcher, PostResponse, Poster};
 pub(crate) use limiter::RateLimit;
 pub(crate) use lookup::{LookUps, Probed};
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::contained::{Panicked, contained};
 use crate::pauses::backoff_delay;
 use crate::report::{self, Repeats};
 use crate::routing::{
-    Answer, Answered, AwaReply, CallKind, CallOptions, ClaimId, Due, EntryId, LaneKey, Trouble,
+    Answer, AnswerClass, Answered, AwaReply, CallKind, CallOptions, ClaimId, Due, EntryId, LaneKey,
     Wait, Waited,
 };
 use crate::store::{Claim, EventMeta};
@@ -239,29 +239,29 @@ fn log(asked: &Asked<'_>, answered: &Answered, repeats: &Repeats) {
     let status = answered.answer.status;
     let answer = Some(answered.answer.message.as_str()).filter(|text| !text.is_empty());
     let elapsed_ms = answered.elapsed_ms;
-    let trouble = answered.reply.meaning().trouble();
-    if trouble != Trouble::None {
+    let class = answered.reply.meaning().class();
+    if class != AnswerClass::Final {
         counter!(names::RETRIES, "why" => outcome).increment(1);
     }
-    let said = match trouble {
-        Trouble::None => None,
-        Trouble::Again | Trouble::NoGoodAnswer => repeats.may_say(outcome, clock::now()),
+    let said = match class {
+        AnswerClass::Final => None,
+        AnswerClass::Retry | AnswerClass::Fault => repeats.may_say(outcome, clock::now()),
     };
-    match (trouble, said) {
-        (Trouble::None, _) | (Trouble::Again | Trouble::NoGoodAnswer, None) => debug!(
+    match (class, said) {
+        (AnswerClass::Final, _) | (AnswerClass::Retry | AnswerClass::Fault, None) => debug!(
             %source, event_id, kind, conversation, call, attempt, status, outcome, elapsed_ms, answer,
             "ServiceNow was asked"
         ),
-        (Trouble::Again, Some(repeats)) => info!(
+        (AnswerClass::Retry, Some(repeats)) => info!(
             %source, event_id, kind, conversation, call, attempt, status, outcome, elapsed_ms, answer,
             repeats, "The {call} is made again if its time allows"
         ),
-        (Trouble::NoGoodAnswer, Some(repeats)) => warn!(
+        (AnswerClass::Fault, Some(repeats)) => warn!(
             %source, event_id, kind, conversation, call, attempt, status, outcome, elapsed_ms, answer,
             repeats, "The {call} has no good answer yet; it is tried again inside its time"
         ),
     }
-    if trouble == Trouble::None
+    if class == AnswerClass::Final
         && let Some(calls) = repeats.healed(clock::now())
     {
         info!(calls, "ServiceNow answers as it should again");

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::awa::{Answered, Poster};
+use crate::awa::{PostResponse, Poster};
 use crate::routing::{EventRecord, State, UnixMillis};
 use crate::source::SigningKey;
 use crate::store::Cursor;
@@ -118,15 +118,15 @@ impl Receiver {
             headers.insert(HeaderName::from_static(name), value);
         }
         match self.client.post(self.url.expose_secret(), headers, body).await {
-            Ok(answered) => judged(&answered),
+            Ok(response) => judged(&response),
             Err(why) => Err(Refused { why, wait: None }),
         }
     }
 }
 
-fn judged(answered: &Answered) -> Result<(), Refused> {
-    let wait = answered.retry_after_ms.map(|ms| Duration::from_millis(ms).min(LONGEST_WAIT));
-    let status = answered.status;
+fn judged(response: &PostResponse) -> Result<(), Refused> {
+    let wait = response.retry_after_ms.map(|ms| Duration::from_millis(ms).min(LONGEST_WAIT));
+    let status = response.status;
     match status {
         200..=299 => Ok(()),
         300..=399 => {
@@ -171,12 +171,12 @@ mod tests {
     use super::*;
 
     fn wait(status: u16, retry_after_ms: Option<u64>) -> Option<Duration> {
-        judged(&Answered { status, retry_after_ms }).expect_err("a refusal").wait
+        judged(&PostResponse { status, retry_after_ms }).expect_err("a refusal").wait
     }
 
     #[test]
     fn a_receiver_that_asks_for_a_pause_gets_it_up_to_a_bound() {
-        assert!(judged(&Answered { status: 204, retry_after_ms: Some(5_000) }).is_ok());
+        assert!(judged(&PostResponse { status: 204, retry_after_ms: Some(5_000) }).is_ok());
         assert_eq!(wait(500, None), None);
         assert_eq!(wait(429, Some(7_000)), Some(Duration::from_secs(7)));
         assert_eq!(wait(503, Some(u64::MAX)), Some(LONGEST_WAIT));

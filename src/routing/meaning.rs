@@ -49,19 +49,19 @@ words! {
 
 /// What an answer means for the connection to ServiceNow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trouble {
+pub(crate) enum AnswerClass {
     /// ServiceNow has decided about the call.
-    None,
+    Final,
     /// The call is to be made again.
-    Again,
+    Retry,
     /// Something between the bridge and ServiceNow is wrong.
-    NoGoodAnswer,
+    Fault,
 }
 
 impl Meaning {
-    /// See [`Trouble`].
+    /// See [`AnswerClass`].
     #[must_use]
-    pub(crate) const fn trouble(self) -> Trouble {
+    pub(crate) const fn class(self) -> AnswerClass {
         match self {
             Self::Landed
             | Self::AlreadyOurs
@@ -69,19 +69,19 @@ impl Meaning {
             | Self::NoConsult
             | Self::DocumentClosed
             | Self::TooLate
-            | Self::Misconfigured => Trouble::None,
+            | Self::Misconfigured => AnswerClass::Final,
             Self::AgentUnavailable
             | Self::ClockSkew
             | Self::Conflict
             | Self::Unexplained
             | Self::NotThere
             | Self::Busy
-            | Self::NotLanded => Trouble::Again,
+            | Self::NotLanded => AnswerClass::Retry,
             Self::NotSent
             | Self::InDoubt
             | Self::LookUpForbidden
             | Self::Unauthorised
-            | Self::NotServiceNow => Trouble::NoGoodAnswer,
+            | Self::NotServiceNow => AnswerClass::Fault,
         }
     }
 
@@ -119,7 +119,7 @@ impl Meaning {
     const PUT_OFF_COUNT: usize = {
         let (mut count, mut next) = (0, 0);
         while next < Self::ALL.len() {
-            if !matches!(Self::ALL[next].trouble(), Trouble::None) {
+            if !matches!(Self::ALL[next].class(), AnswerClass::Final) {
                 count += 1;
             }
             next += 1;
@@ -131,7 +131,7 @@ impl Meaning {
     pub(crate) const PUT_OFF: [&'static str; Self::PUT_OFF_COUNT] = {
         let (mut words, mut count, mut next) = ([""; Self::PUT_OFF_COUNT], 0, 0);
         while next < Self::ALL.len() {
-            if !matches!(Self::ALL[next].trouble(), Trouble::None) {
+            if !matches!(Self::ALL[next].class(), AnswerClass::Final) {
                 words[count] = Self::ALL[next].as_str();
                 count += 1;
             }

@@ -47,8 +47,7 @@ pub use id::{
     VendorQueueId,
 };
 pub(crate) use leg::{Leg, Recent};
-pub(crate) use meaning::Meaning;
-pub(crate) use meaning::Trouble;
+pub(crate) use meaning::{AnswerClass, Meaning};
 pub use outbox::{Answer, Answered};
 pub(crate) use outbox::{
     Attempt, Brought, ClaimId, Ended, Entry, EntryId, Missing, Outcome, Pause, PauseCause, Stage,

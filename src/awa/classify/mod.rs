@@ -14,7 +14,7 @@ use super::pace::Signal;
 use super::received::{Page, Received, Shape, Words, http_date, success};
 use super::work_item::text as field;
 use crate::routing::{AwaCall, AwaReply, SysId, UnixMillis, Wait};
-use message::Meaning;
+use message::Message;
 use refusal::{final_word, of_item, of_offer};
 
 /// What an answer means, in whose words, and what it says about the instance.
@@ -260,32 +260,32 @@ fn worded(asked: Option<(&AwaCall, bool)>, received: &Received, words: &Words) -
         return wordless_json(received);
     }
     let text = words.shown();
-    let Some(meaning) = message::meaning(&said) else {
+    let Some(message) = message::parse(&said) else {
         if received.is_success() && !words.failed {
             return Verdict { unknown: true, ..Verdict::doubt(&text, Signal::Answered) };
         }
         return Verdict { unknown: true, ..by_status(received, &text) };
     };
-    let reply = match meaning {
-        Meaning::Misconfigured(what) => {
+    let reply = match message {
+        Message::Misconfigured(what) => {
             AwaReply::Misconfigured { what: format!("{text} ({what})") }
         }
-        Meaning::NotThere => AwaReply::NotThere {
+        Message::NotThere => AwaReply::NotThere {
             what: format!("{text} (the record is not there, or access rules hide it)"),
         },
-        Meaning::LookFirst => AwaReply::InDoubt { why: text.clone() },
-        Meaning::Conflict => AwaReply::Conflict { why: text.clone() },
-        Meaning::AgentUnavailable => AwaReply::AgentUnavailable,
-        Meaning::DocumentClosed => AwaReply::DocumentClosed,
-        Meaning::TooLate => AwaReply::TooLate,
-        Meaning::ClockSkew => AwaReply::ClockSkew,
-        Meaning::AssignedTo(agent) => assigned_to(asked.map(|(call, _)| call), agent),
-        Meaning::NoConsult => match asked {
+        Message::LookFirst => AwaReply::InDoubt { why: text.clone() },
+        Message::Conflict => AwaReply::Conflict { why: text.clone() },
+        Message::AgentUnavailable => AwaReply::AgentUnavailable,
+        Message::DocumentClosed => AwaReply::DocumentClosed,
+        Message::TooLate => AwaReply::TooLate,
+        Message::ClockSkew => AwaReply::ClockSkew,
+        Message::AssignedTo(agent) => assigned_to(asked.map(|(call, _)| call), agent),
+        Message::NoConsult => match asked {
             Some((_, true)) => AwaReply::AlreadyOurs { work_item: None },
             Some((_, false)) | None => AwaReply::NoConsult,
         },
-        Meaning::Unauthorised => return unauthorised(received, &text),
-        Meaning::Forbidden => return by_status(received, &text),
+        Message::Unauthorised => return unauthorised(received, &text),
+        Message::Forbidden => return by_status(received, &text),
     };
     Verdict::new(reply, text, Signal::Answered)
 }

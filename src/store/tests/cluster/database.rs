@@ -37,7 +37,7 @@ pub(super) struct LaneRecord {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct CallRecord {
+pub(super) struct CallInFlight {
     pub(super) lane: Arc<LaneKey>,
     pub(super) claim: Option<ClaimId>,
     pub(super) node: Incarnation,
@@ -59,9 +59,9 @@ pub(super) struct Database {
     pub(super) known: HashMap<Hash, (u64, UnixMillis)>,
     pub(super) documents: HashMap<Hash, LaneKey>,
     pub(super) listed: Listed,
-    pub(super) calls: BTreeMap<u64, CallRecord>,
+    pub(super) calls: BTreeMap<u64, CallInFlight>,
     /// All calls that were ever claimed, by entry and claim.
-    pub(super) claimed: HashMap<(u64, Option<ClaimId>), CallRecord>,
+    pub(super) claimed: HashMap<(u64, Option<ClaimId>), CallInFlight>,
     /// Nodes by run: their names, and until when they are taken to live.
     pub(super) nodes: BTreeMap<Incarnation, (usize, i64)>,
     next_number: u64,
@@ -255,7 +255,7 @@ impl Database {
                 let claim = entry.story.claim;
                 let leave_by = entry.story.leave_by.unwrap_or_default();
                 let before = self.calls.get(&entry.id.0).filter(|call| call.claim == claim);
-                let call = CallRecord {
+                let call = CallInFlight {
                     lane: Arc::clone(key),
                     claim,
                     node: before.map_or(node, |call| call.node),
@@ -272,7 +272,7 @@ impl Database {
     }
 
     /// Notes a call that is found in flight.
-    pub(super) fn notes_call(&mut self, number: u64, call: CallRecord) {
+    pub(super) fn notes_call(&mut self, number: u64, call: CallInFlight) {
         let entry = self.entry(EntryId(number)).cloned();
         let first = self.claimed.insert((number, call.claim), call).is_none();
         if let Some(entry) = entry.filter(|_| first) {

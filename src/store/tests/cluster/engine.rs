@@ -205,7 +205,7 @@ impl Memory {
         let calls = database.calls.iter();
         let calls = calls.filter(|(_, call)| call.lapses_at < by || is_gone(&call.node));
         let doubted = database.fault != Some(Fault::NoDoubt);
-        let taken_up = |(entry, call): (&u64, &super::database::CallRecord)| Lapsed {
+        let taken_up = |(entry, call): (&u64, &super::database::CallInFlight)| Lapsed {
             lane: Arc::clone(&call.lane),
             entry: EntryId(*entry),
             claim: call.claim,

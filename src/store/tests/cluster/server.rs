@@ -16,7 +16,7 @@ use tokio_postgres::Client;
 use tokio_postgres::types::Type;
 
 use super::super::*;
-use super::database::{CallRecord, Database, LaneRecord};
+use super::database::{CallInFlight, Database, LaneRecord};
 use super::engine::{LostCommit, Way};
 use super::faults::Fault;
 use crate::clock;
@@ -196,7 +196,7 @@ impl Server {
             let lane = &database.lanes[hash.as_slice()].key;
             let (lane, leave_by, lapses_at) = (Arc::clone(lane), call.get(3), call.get(4));
             let claim = ClaimId::of_number(claim);
-            (entry, CallRecord { lane, claim, node: 0, leave_by, lapses_at })
+            (entry, CallInFlight { lane, claim, node: 0, leave_by, lapses_at })
         });
         let calls: Vec<_> = calls.collect();
         database.calls = calls.iter().cloned().collect();
