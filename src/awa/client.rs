@@ -11,7 +11,7 @@ use super::masked::Own;
 use super::pace::Signal;
 use super::settings::{Settings, SettingsError};
 #[cfg(test)]
-use super::stand_in::Question;
+use super::stand_in::Request;
 use super::transport::Allowance;
 use super::wired::Wired;
 use crate::clock;
@@ -75,7 +75,7 @@ impl Client {
     pub(crate) async fn send(&self, call: &AwaCall, options: &CallOptions) -> Reply {
         #[cfg(test)]
         if let Some(stand_in) = &self.stand_in {
-            return stand_in.asks(Question::Call(call.clone()), options.deadline).await;
+            return stand_in.asks(Request::Call(call.clone()), options.deadline).await;
         }
         let wired = self.in_force();
         let allowance = wired.transport.allowance(options.deadline, options.leave_by);
@@ -87,7 +87,7 @@ impl Client {
     pub(crate) async fn look_up(&self, question: &LookUp, options: &CallOptions) -> Reply {
         #[cfg(test)]
         if let Some(stand_in) = &self.stand_in {
-            return stand_in.asks(Question::LookUp(question.clone()), options.deadline).await;
+            return stand_in.asks(Request::LookUp(question.clone()), options.deadline).await;
         }
         let wired = self.in_force();
         let allowance = wired.transport.allowance(options.deadline, options.leave_by);

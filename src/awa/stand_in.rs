@@ -13,24 +13,24 @@ use crate::routing::{AwaCall, LookUp, UnixMillis};
 /// What would be sent, with its deadline, and where the answer goes.
 #[derive(Debug)]
 pub(crate) struct Asked {
-    pub(crate) question: Question,
+    pub(crate) request: Request,
     pub(crate) deadline: UnixMillis,
     pub(crate) answer: oneshot::Sender<Reply>,
 }
 
 /// A call or a look-up.
 #[derive(Debug, Clone)]
-pub(crate) enum Question {
+pub(crate) enum Request {
     Call(AwaCall),
     LookUp(LookUp),
 }
 
-impl Question {
+impl Request {
     /// The call that is sent or looked up.
     pub(crate) const fn call(&self) -> &AwaCall {
         match self {
             Self::Call(call) => call,
-            Self::LookUp(question) => &question.call,
+            Self::LookUp(look_up) => &look_up.call,
         }
     }
 }
@@ -40,9 +40,9 @@ pub(crate) struct StandIn(pub(crate) Box<dyn Fn(Asked) + Send + Sync>);
 
 impl StandIn {
     /// The answer; an answer that is never given is waited for without end.
-    pub(super) async fn asks(&self, question: Question, deadline: UnixMillis) -> Reply {
+    pub(super) async fn asks(&self, request: Request, deadline: UnixMillis) -> Reply {
         let (answer, reply) = oneshot::channel();
-        (self.0)(Asked { question, deadline, answer });
+        (self.0)(Asked { request, deadline, answer });
         match reply.await {
             Ok(reply) => reply,
             Err(_) => std::future::pending().await,

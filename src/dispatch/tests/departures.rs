@@ -3,7 +3,7 @@
 use super::fate::Fate;
 use super::servicenow::{is_safe_to_repeat, same_call};
 use super::witness::{Witness, number_of};
-use crate::awa::stand_in::Question;
+use crate::awa::stand_in::Request;
 use crate::routing::*;
 
 /// More different calls than one event can need.
@@ -11,16 +11,16 @@ const STEPS: usize = 20;
 
 impl Witness {
     /// A call or a look-up leaves; `done` says whether ServiceNow has done just that for the event before.
-    pub(super) fn leaves(&mut self, number: usize, question: &Question, done: bool) {
-        let name = match question {
-            Question::Call(call) => format!("the {} of e{number}", call.kind()),
-            Question::LookUp(question) => {
-                format!("the look-up of the {} of e{number}", question.call.kind())
+    pub(super) fn leaves(&mut self, number: usize, request: &Request, done: bool) {
+        let name = match request {
+            Request::Call(call) => format!("the {} of e{number}", call.kind()),
+            Request::LookUp(look_up) => {
+                format!("the look-up of the {} of e{number}", look_up.call.kind())
             }
         };
         self.tell(|| format!("{name} leaves"));
         if let Some(until) = self.fate(number).watched_until(&self.rules) {
-            return self.watches(number, question, until, &name);
+            return self.watches(number, request, until, &name);
         }
         if let Some(outcome) = self.fate(number).end.as_ref().map(|(outcome, _)| *outcome) {
             return self.must(false, || format!("{name} left though it had ended as {outcome}"));
@@ -29,26 +29,26 @@ impl Witness {
         let in_time = self.now < self.fate(number).deadline;
         self.must(in_time, || format!("{name} left after its deadline"));
         self.keeps_order(number, &name);
-        let fault = self.fate(number).fault_of(question.call(), &self.items);
+        let fault = self.fate(number).fault_of(request.call(), &self.items);
         self.must(fault.is_none(), || format!("e{number} {}", fault.unwrap_or_default()));
         let fate = &mut self.fates[number - 1];
         fate.asked.in_flight = true;
         let steps = fate.has_steps();
         let asked = &mut fate.asked;
-        let same = asked.last.as_ref().is_none_or(|last| same_call(last, question.call()));
-        let call = matches!(question, Question::Call(_));
+        let same = asked.last.as_ref().is_none_or(|last| same_call(last, request.call()));
+        let call = matches!(request, Request::Call(_));
         let next = !same && call && steps;
         if next {
             (asked.steps, asked.calls, asked.invitations) = (asked.steps + 1, 0, 0);
         }
-        asked.last = Some(question.call().clone());
+        asked.last = Some(request.call().clone());
         let many = asked.steps > STEPS;
         self.must(same || next, || format!("{name} asks for something else than the first time"));
         self.must(!many, || format!("{name} is one step more than anything can need"));
-        let done = done && same && !is_safe_to_repeat(question.call());
-        match question {
-            Question::Call(_) => self.may_be_called(number, &name, done),
-            Question::LookUp(_) => {
+        let done = done && same && !is_safe_to_repeat(request.call());
+        match request {
+            Request::Call(_) => self.may_be_called(number, &name, done),
+            Request::LookUp(_) => {
                 let doubt = self.fate(number).asked.doubt;
                 self.must(doubt, || format!("{name} left though nothing is in doubt"));
             }
@@ -56,10 +56,10 @@ impl Witness {
     }
 
     /// The event is carried out, and its card is taken away because the ring is over.
-    fn watches(&mut self, number: usize, question: &Question, until: UnixMillis, name: &str) {
+    fn watches(&mut self, number: usize, request: &Request, until: UnixMillis, name: &str) {
         let fate = &mut self.fates[number - 1];
         let over = fate.deadline <= self.now && self.now < until;
-        let tidies = match question.call() {
+        let tidies = match request.call() {
             AwaCall::Reject { .. } => true,
             AwaCall::EndConsult { hand_over, .. } => !hand_over,
             _ => false,

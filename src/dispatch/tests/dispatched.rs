@@ -120,9 +120,9 @@ impl<'a> Dispatched<'a> {
     fn left_since(&self, known: usize) -> News {
         let waiting = self.line.waiting.lock().unwrap();
         let new = waiting.iter().skip(known).map(|asked| {
-            let (claim, question) = (ClaimId::after(None), asked.question.clone());
+            let (claim, request) = (ClaimId::after(None), asked.request.clone());
             let deadline = asked.deadline;
-            Leaving { number: None, of: None, claim, question, deadline }
+            Leaving { number: None, of: None, claim, request, deadline }
         });
         News { leaving: new.collect(), ended: Vec::new() }
     }

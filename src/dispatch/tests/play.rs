@@ -4,7 +4,7 @@
 use super::history::{History, Step, Told};
 use super::servicenow::{Behaviour, ServiceNow};
 use super::witness::{Ended, Witness};
-use crate::awa::stand_in::Question;
+use crate::awa::stand_in::Request;
 use crate::routing::*;
 
 /// Turns in which no time passes, after which nobody believes that the world calms down.
@@ -78,7 +78,7 @@ pub(super) struct Leaving {
     /// Where its answer goes; a dispatcher keeps that to itself.
     pub(super) of: Option<(LaneKey, EntryId)>,
     pub(super) claim: ClaimId,
-    pub(super) question: Question,
+    pub(super) request: Request,
     pub(super) deadline: UnixMillis,
 }
 
@@ -225,8 +225,8 @@ impl<B: Bridge> Play<'_, B> {
                 let reported = leaving.deadline;
                 format!("a call left for e{number} with the deadline {reported}, not {expected}")
             });
-            let done = self.servicenow.has(number, leaving.question.call());
-            self.witness.leaves(number, &leaving.question, done);
+            let done = self.servicenow.has(number, leaving.request.call());
+            self.witness.leaves(number, &leaving.request, done);
             self.in_flight.push((number, leaving));
         }
     }
@@ -239,10 +239,10 @@ impl<B: Bridge> Play<'_, B> {
         // Nobody waits longer than to the deadline.
         let late = self.witness.now >= call.deadline;
         let behaviour = if late { Behaviour::Lost { done: false } } else { behaviour };
-        let reply = self.servicenow.answers(number, &call.question, behaviour);
+        let reply = self.servicenow.answers(number, &call.request, behaviour);
         self.witness.made(number, &reply);
         let ended = self.bridge.answer(&call, reply.clone(), self.witness.now);
-        self.witness.answered(number, &call.question, &reply);
+        self.witness.answered(number, &call.request, &reply);
         self.witness.all_ended(&ended);
         self.catches_up();
         self.witness.weighs(number, &reply);
@@ -259,7 +259,7 @@ impl<B: Bridge> Play<'_, B> {
         self.witness.tell(|| format!("the process is killed and started again; {left}"));
         for (number, call) in std::mem::take(&mut self.in_flight) {
             if arrive && self.witness.now < call.deadline {
-                let reply = self.servicenow.answers(number, &call.question, Behaviour::Well);
+                let reply = self.servicenow.answers(number, &call.request, Behaviour::Well);
                 self.witness.made(number, &reply);
             }
         }

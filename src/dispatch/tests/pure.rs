@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::play::{Bridge, Leaving, News, TURNS};
 use super::witness::{Ended, number_of};
-use crate::awa::stand_in::Question;
+use crate::awa::stand_in::Request;
 use crate::routing::*;
 
 pub(super) struct Pure {
@@ -84,11 +84,11 @@ impl Pure {
                     }
                 }
                 Effect::Call { entry, call, options } => {
-                    news.leaving.push(leaving(lane, entry, Question::Call(call), options));
+                    news.leaving.push(leaving(lane, entry, Request::Call(call), options));
                 }
                 Effect::LookUp { entry, question, options } => {
-                    let question = Question::LookUp(question);
-                    news.leaving.push(leaving(lane, entry, question, options));
+                    let request = Request::LookUp(question);
+                    news.leaving.push(leaving(lane, entry, request, options));
                 }
                 Effect::Settle { settled, outcome, reason } => {
                     let (reported, passed) =
@@ -252,11 +252,11 @@ fn entry(number: usize) -> EntryId {
 fn leaving(
     lane: &ConversationId,
     entry: EntryId,
-    question: Question,
+    request: Request,
     options: CallOptions,
 ) -> Leaving {
     let lane = LaneKey { contact_center: "connect".into(), conversation: lane.clone() };
     let number = usize::try_from(entry.0).ok();
     let (claim, deadline) = (options.claim, options.deadline);
-    Leaving { number, of: Some((lane, entry)), claim, question, deadline }
+    Leaving { number, of: Some((lane, entry)), claim, request, deadline }
 }

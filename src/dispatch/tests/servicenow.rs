@@ -4,10 +4,10 @@
 use std::collections::HashMap;
 
 use crate::awa::pace::Signal;
-use crate::awa::stand_in::Question;
+use crate::awa::stand_in::Request;
 use crate::routing::*;
 
-/// How ServiceNow, or the network, behaves towards a question.
+/// How ServiceNow, or the network, behaves towards a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Behaviour {
     Well,
@@ -49,27 +49,27 @@ impl ServiceNow {
         self.done_for(event).iter().any(|(done, _)| same_call(done, call))
     }
 
-    /// Takes a question in that behaviour and answers it.
+    /// Takes a request in that behaviour and answers it.
     pub(super) fn answers(
         &mut self,
         event: usize,
-        question: &Question,
+        request: &Request,
         behaviour: Behaviour,
     ) -> AwaReply {
         if let Some(reply) = in_transit(behaviour) {
             let done = Behaviour::Lost { done: true } == behaviour
                 || Behaviour::NotServiceNow { done: true } == behaviour;
-            if let (Question::Call(call), true) = (question, done) {
+            if let (Request::Call(call), true) = (request, done) {
                 self.does(event, call);
             }
             return reply;
         }
-        if let Question::LookUp(LookUp { call, .. }) = question
+        if let Request::LookUp(LookUp { call, .. }) = request
             && is_safe_to_repeat(call)
         {
             return AwaReply::NotLanded;
         }
-        match (question, behaviour) {
+        match (request, behaviour) {
             (_, Behaviour::Taken) => AwaReply::TakenBy {
                 agent: Some("somebody else".to_owned()),
                 work_item: None,
@@ -77,20 +77,20 @@ impl ServiceNow {
             },
             (_, Behaviour::Closed) => AwaReply::DocumentClosed,
             (_, Behaviour::Misconfigured) => AwaReply::Misconfigured { what: "a role".to_owned() },
-            (Question::LookUp(_), Behaviour::Forbidden) => AwaReply::LookUpForbidden,
-            (Question::LookUp(LookUp { call, .. }), _) => {
+            (Request::LookUp(_), Behaviour::Forbidden) => AwaReply::LookUpForbidden,
+            (Request::LookUp(LookUp { call, .. }), _) => {
                 let found = self.done_for(event).iter().find(|(done, _)| same_call(done, call));
                 found.map_or(AwaReply::NotLanded, |(_, item)| AwaReply::Landed { work_item: *item })
             }
-            (Question::Call(_), Behaviour::Unavailable) => AwaReply::AgentUnavailable,
-            (Question::Call(_), Behaviour::Conflict) => AwaReply::Conflict { why: String::new() },
-            (Question::Call(_), Behaviour::Skewed) => AwaReply::ClockSkew,
-            (Question::Call(_), Behaviour::TooLate) => AwaReply::TooLate,
-            (Question::Call(call), Behaviour::AlreadyOurs) => {
+            (Request::Call(_), Behaviour::Unavailable) => AwaReply::AgentUnavailable,
+            (Request::Call(_), Behaviour::Conflict) => AwaReply::Conflict { why: String::new() },
+            (Request::Call(_), Behaviour::Skewed) => AwaReply::ClockSkew,
+            (Request::Call(_), Behaviour::TooLate) => AwaReply::TooLate,
+            (Request::Call(call), Behaviour::AlreadyOurs) => {
                 self.does(event, call);
                 AwaReply::AlreadyOurs { work_item: None }
             }
-            (Question::Call(call), _) => AwaReply::Landed { work_item: self.does(event, call) },
+            (Request::Call(call), _) => AwaReply::Landed { work_item: self.does(event, call) },
         }
     }
 
@@ -108,7 +108,7 @@ impl ServiceNow {
     }
 }
 
-/// The answer, where it does not come from ServiceNow's reading of the question.
+/// The answer, where it does not come from ServiceNow's reading of the request.
 fn in_transit(behaviour: Behaviour) -> Option<AwaReply> {
     let why = String::new;
     match behaviour {

@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 use super::kept::Kept;
 use super::play::{Bridge, Leaving, News, TURNS};
 use super::witness::{Ended, number_of};
-use crate::awa::stand_in::Question;
+use crate::awa::stand_in::Request;
 use crate::routing::*;
 use crate::store::Claim;
 
@@ -36,17 +36,17 @@ impl<'a> Stored<'a> {
         });
         let mut news = News { leaving: Vec::new(), ended: self.kept.ended() };
         for (lane, entry, claim) in claims {
-            let (event, question, options) = match claim {
+            let (event, request, options) = match claim {
                 Claim::Nothing => continue,
-                Claim::Call { event, call, options, .. } => (event, Question::Call(call), options),
+                Claim::Call { event, call, options, .. } => (event, Request::Call(call), options),
                 Claim::LookUp { event, question, options } => {
-                    (event, Question::LookUp(question), options)
+                    (event, Request::LookUp(question), options)
                 }
             };
             let number = Some(number_of(&event.id));
             let (claim, deadline) = (options.claim, options.deadline);
             let of = Some((lane, entry));
-            news.leaving.push(Leaving { number, of, claim, question, deadline });
+            news.leaving.push(Leaving { number, of, claim, request, deadline });
         }
         news
     }

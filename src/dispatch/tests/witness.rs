@@ -24,7 +24,7 @@ use super::fate::{Fate, deadline, named_item};
 use super::history::{NOON, Words};
 use super::known::Known;
 use super::lanes::Lanes;
-use crate::awa::stand_in::Question;
+use crate::awa::stand_in::Request;
 use crate::routing::*;
 
 pub(super) struct Witness {
@@ -216,7 +216,7 @@ impl Witness {
     }
 
     /// An answer has come back and is stored.
-    pub(super) fn answered(&mut self, number: usize, question: &Question, reply: &AwaReply) {
+    pub(super) fn answered(&mut self, number: usize, request: &Request, reply: &AwaReply) {
         self.tell(|| format!("ServiceNow answers e{number}: {}", reply.name()));
         let repeat = self.rules.doubt == Doubt::Repeat;
         let ring = &self.fates[number - 1];
@@ -228,7 +228,7 @@ impl Witness {
             fate.asked.doubt = false;
             return;
         }
-        let call = question.call();
+        let call = request.call();
         let (itself, done) = (fate.asks_itself(call), fate.is_done_by(call) && !answered);
         let brings = matches!(
             call,
@@ -237,7 +237,7 @@ impl Witness {
         let tidies = !itself && !brings && !matches!(call, AwaCall::Accept { .. });
         let may_go_on = fate.has_steps();
         let asked = &mut fate.asked;
-        let looked_up = matches!(question, Question::LookUp(_));
+        let looked_up = matches!(request, Request::LookUp(_));
         // Whether the call is over, and whether the event has to be.
         let (over, settled) = match reply {
             AwaReply::Landed { .. } => {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::story::{AGENTS, Does};
 use crate::awa::offline::{Asked, Offline};
-use crate::awa::stand_in::Question;
+use crate::awa::stand_in::Request;
 use crate::awa::wire::ApiVersion;
 use crate::routing::*;
 use crate::sandbox::World;
@@ -39,7 +39,7 @@ impl Instance {
 
     pub(super) fn answers(
         &mut self,
-        question: &Question,
+        request: &Request,
         options: &CallOptions,
         now: UnixMillis,
     ) -> AwaReply {
@@ -56,9 +56,9 @@ impl Instance {
             let answer = world.answer(SysId::parse(CALLER).unwrap(), request, now);
             (answer.status, answer.body)
         };
-        match question {
-            Question::Call(call) => client.send(&mut answer, call, options, now).0,
-            Question::LookUp(question) => client.look_up(&mut answer, question, now).0,
+        match request {
+            Request::Call(call) => client.send(&mut answer, call, options, now).0,
+            Request::LookUp(look_up) => client.look_up(&mut answer, look_up, now).0,
         }
     }
 

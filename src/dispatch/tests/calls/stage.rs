@@ -7,7 +7,7 @@ use super::super::play::{Bridge, Leaving, News};
 use super::super::servicenow::Behaviour;
 use super::super::witness::Ended;
 use super::instance::{Card, Instance};
-use crate::awa::stand_in::Question;
+use crate::awa::stand_in::Request;
 use crate::routing::*;
 
 /// Half of the time that a call takes, in milliseconds.
@@ -188,9 +188,9 @@ impl<B: Bridge> Stage<B> {
             None => Behaviour::Well,
         };
         let why = String::new;
-        let offers = match trip.leaving.question.call() {
+        let offers = match trip.leaving.request.call() {
             AwaCall::Offer { .. } | AwaCall::Transfer { .. } => {
-                matches!(trip.leaving.question, Question::Call(_))
+                matches!(trip.leaving.request, Request::Call(_))
             }
             _ => false,
         };
@@ -218,10 +218,10 @@ impl<B: Bridge> Stage<B> {
         self.trips.push(trip);
     }
 
-    /// ServiceNow gets the question.
+    /// ServiceNow gets the request.
     fn asks(&mut self, trip: &Trip) -> AwaReply {
         let number = trip.number;
-        if let Question::Call(call) = &trip.leaving.question
+        if let Request::Call(call) = &trip.leaving.request
             && let Some(agent) = agent_of(call)
         {
             let shown = self
@@ -237,7 +237,7 @@ impl<B: Bridge> Stage<B> {
             after_doubt: trip.after_doubt,
             ..CallOptions::first(trip.leaving.deadline)
         };
-        self.instance.answers(&trip.leaving.question, &options, self.now)
+        self.instance.answers(&trip.leaving.request, &options, self.now)
     }
 
     fn hears(&mut self, news: News) {
@@ -250,11 +250,11 @@ impl<B: Bridge> Stage<B> {
     }
 
     fn leaves(&mut self, number: usize, leaving: Leaving) {
-        let question = &leaving.question;
-        let text = match question {
-            Question::Call(call) => format!("    e{number} asks: {}", spelt(call)),
-            Question::LookUp(question) => {
-                format!("    e{number} looks up: {}", spelt(&question.call))
+        let request = &leaving.request;
+        let text = match request {
+            Request::Call(call) => format!("    e{number} asks: {}", spelt(call)),
+            Request::LookUp(look_up) => {
+                format!("    e{number} looks up: {}", spelt(&look_up.call))
             }
         };
         self.tell(|| text);
@@ -265,8 +265,8 @@ impl<B: Bridge> Stage<B> {
         let alone = self.trips.is_empty() || !named;
         self.must(alone, || format!("a call leaves for e{number} while another is in flight"));
         let looked_up = std::mem::take(&mut self.looked_up);
-        match question {
-            Question::Call(call) => {
+        match request {
+            Request::Call(call) => {
                 if agent_of(call).is_some() {
                     let over = self.known_end(number);
                     self.must(over.is_none(), || {
@@ -275,7 +275,7 @@ impl<B: Bridge> Stage<B> {
                     });
                 }
             }
-            Question::LookUp(_) => self.looked_up = Some(number),
+            Request::LookUp(_) => self.looked_up = Some(number),
         }
         let after_doubt = looked_up == Some(number);
         let at = self.now.plus(ONE_WAY);
