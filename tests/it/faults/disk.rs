@@ -50,7 +50,9 @@ async fn a_sled_that_cannot_be_written_stops_the_bridge_loudly_and_loses_nothing
     let mut daemon = home.started(machine.runs(home.command(&["run"]))).await;
     let ids = acknowledged(&daemon, 5).await;
     machine.sled_fails(READ_ONLY);
-    assert_eq!(daemon.post(&an_offer("unwritten", "c-unwritten")).await, Some(503));
+    // What it writes of its own may fail first, and end it before it answers.
+    let refused = daemon.post(&an_offer("unwritten", "c-unwritten")).await;
+    assert!(matches!(refused, Some(503) | None), "nothing is acknowledged: {refused:?}");
     assert_eq!(daemon.ended().await, Some(1), "{}", daemon.log());
     assert!(daemon.log().contains("the store failed"), "{}", daemon.log());
     drop(daemon);
